@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The modules and what each may import are described in ARCHITECTURE.md; arrows run one way, as listed here.
+let package = Package(
+    name: "muxsh",
+    products: [
+        .executable(name: "muxsh", targets: ["muxsh"]),
+        .executable(name: "echod", targets: ["echod"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    ],
+    targets: [
+        .systemLibrary(name: "CPlatform"),
+        .systemLibrary(
+            name: "CEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
+        .systemLibrary(
+            name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+        .target(
+            name: "Reactor",
+            dependencies: ["CPlatform", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(
+            name: "Wire",
+            dependencies: [
+                "Reactor", "CPlatform",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ]),
+        .target(name: "Script", dependencies: ["CPCRE2"]),
+        .target(
+            name: "Engine",
+            dependencies: [
+                "Script", "Wire", "Reactor",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(name: "Terminal", dependencies: ["Reactor", "Script", "CEditline"]),
+        .executableTarget(
+            name: "muxsh",
+            dependencies: [
+                "Engine", "Terminal",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .executableTarget(
+            name: "echod",
+            dependencies: [
+                "Wire", "Reactor",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)

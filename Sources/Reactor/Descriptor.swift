@@ -1,0 +1,63 @@
+import CPlatform
+import Glibc
+import SystemPackage
+
+/// The one owner of a file descriptor: it is closed when this value ends.
+package struct Descriptor: ~Copyable {
+    /// The number, for system calls; never to be closed by the caller.
+    package let number: Int32
+
+    /// Takes ownership of an open descriptor.
+    package init(owning number: Int32) {
+        self.number = number
+    }
+
+    deinit {
+        close(number)
+    }
+
+    /// Makes reads and writes return at once (fcntl(2), O_NONBLOCK).
+    ///
+    /// The flag belongs to the open file description, so it is for descriptors this process made itself.
+    package func makeNonBlocking() throws(Errno) {
+        let flags = c_get_flags(number)
+        guard flags >= 0, c_set_flags(number, flags | O_NONBLOCK) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    /// Both ends of a new pipe, non-blocking and close-on-exec (pipe(2)).
+    package static func pipe() throws(Errno) -> Pipe {
+        var ends: [Int32] = [-1, -1]
+        guard Glibc.pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
+        let pipe = Pipe(reading: Descriptor(owning: ends[0]), writing: Descriptor(owning: ends[1]))
+        _ = fcntl(ends[0], F_SETFD, FD_CLOEXEC)
+        _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+        try pipe.reading.makeNonBlocking()
+        try pipe.writing.makeNonBlocking()
+        return pipe
+    }
+}
+
+/// The two ends of a pipe.
+package struct Pipe: ~Copyable {
+    package let reading: Descriptor
+    package let writing: Descriptor
+
+    package init(reading: consuming Descriptor, writing: consuming Descriptor) {
+        self.reading = reading
+        self.writing = writing
+    }
+
+    /// Keeps the reading end and closes the other; for a parent whose child writes.
+    package consuming func takeReadingEnd() -> Descriptor {
+        reading
+    }
+}
+
+/// Raises the soft limit of open files to the hard one (setrlimit(2), RLIMIT_NOFILE); a refusal changes nothing.
+package func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    guard limit.rlim_cur < limit.rlim_max else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}

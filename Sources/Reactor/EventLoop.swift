@@ -1,0 +1,166 @@
+import Glibc
+import SystemPackage
+
+/// Something that is told when its descriptor can be read or written.
+package protocol DescriptorWatcher: AnyObject {
+    /// A read will not block: there is data, an end of stream, an error or a connection to accept.
+    func descriptorIsReadable()
+    /// A write will not block, or a connection attempt has ended.
+    func descriptorIsWritable()
+}
+
+/// The one loop of the program: `turn()` waits in select(2) for descriptors and timers, then tells their owners.
+///
+/// Everything that waits registers here. The loop keeps its watchers alive until `unwatch`. A turn dispatches
+/// descriptors before timers, so that data which is already there wins against a deadline that has just passed.
+package final class EventLoop {
+    private let clock: Clock
+    private var readInterest = DescriptorSet()
+    private var writeInterest = DescriptorSet()
+    private var readReady = DescriptorSet()
+    private var writeReady = DescriptorSet()
+    private var watchers: [(any DescriptorWatcher)?] = []
+    private var descriptorLimit: Int32 = 0
+    private var timers = Timers()
+    private var wantsImmediateTurn = false
+
+    /// The instant at which the present turn began to dispatch; cheap to read, and the same for all it wakes.
+    package private(set) var now: Instant
+
+    package init(clock: Clock = .monotonic) {
+        self.clock = clock
+        now = clock.now()
+    }
+
+    /// Sets what `watcher` wants to know about `descriptor`; neither leaves the watcher registered but silent.
+    package func watch(_ descriptor: Int32, read: Bool, write: Bool, watcher: any DescriptorWatcher) {
+        let index = Int(descriptor)
+        if index >= watchers.count {
+            watchers.append(contentsOf: repeatElement(nil, count: index + 1 - watchers.count))
+        }
+        watchers[index] = watcher
+        setInterest(descriptor, read: read, write: write)
+    }
+
+    /// Forgets `descriptor`; to be called before it is closed.
+    package func unwatch(_ descriptor: Int32) {
+        guard Int(descriptor) < watchers.count else { return }
+        setInterest(descriptor, read: false, write: false)
+        watchers[Int(descriptor)] = nil
+    }
+
+    /// Calls `action` once when `duration` has passed.
+    package func schedule(after duration: Duration, action: @escaping () -> Void) -> Timer {
+        schedule(at: clock.now() + duration, action: action)
+    }
+
+    /// Calls `action` once at `deadline`.
+    package func schedule(at deadline: Instant, action: @escaping () -> Void) -> Timer {
+        timers.add(deadline: deadline, action: action)
+    }
+
+    /// Takes a timer back; nothing happens if it has already fired.
+    package func cancel(_ timer: Timer) {
+        timers.cancel(timer)
+    }
+
+    /// Reads the clock now, for measuring; `now` is enough for deadlines within a turn.
+    package func readClock() -> Instant {
+        clock.now()
+    }
+
+    /// Makes the next turn poll instead of wait, because there is work that select(2) cannot see.
+    package func requestImmediateTurn() {
+        wantsImmediateTurn = true
+    }
+
+    /// Waits until something is ready or due, then dispatches it. The only call of the program that blocks.
+    ///
+    /// A signal ends the wait early; its own descriptor tells of it. With `mayBlock` false it only polls.
+    package func turn(mayBlock: Bool = true) {
+        let poll = wantsImmediateTurn || !mayBlock
+        wantsImmediateTurn = false
+        let count = wait(limit: poll ? .zero : timeUntilEarliestTimer())
+        now = clock.now()
+        if count > 0 { dispatchDescriptors() }
+        dispatchTimers()
+    }
+
+    private func timeUntilEarliestTimer() -> Duration? {
+        guard let earliest = timers.earliest else { return nil }
+        return max(.zero, earliest - clock.now())
+    }
+
+    private func wait(limit: Duration?) -> Int32 {
+        let wordCount = max(readInterest.wordCount, writeInterest.wordCount)
+        readReady.copy(readInterest, wordCount: wordCount)
+        writeReady.copy(writeInterest, wordCount: wordCount)
+        let count = readReady.withDescriptorSet { read in
+            writeReady.withDescriptorSet { write in
+                guard let limit else { return select(descriptorLimit, read, write, nil, nil) }
+                // Rounded up: waking a fraction early would only turn the loop once more for nothing.
+                let microseconds = (limit.nanoseconds.clamped(to: 0...Self.longestWait) + 999) / 1000
+                var time = timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
+                return select(descriptorLimit, read, write, nil, &time)
+            }
+        }
+        if count < 0 && errno == EBADF { forgetClosedDescriptors() }
+        return count
+    }
+
+    /// One day in nanoseconds; a longer wait is cut there and simply begins again.
+    private static let longestWait: Int64 = 86_400_000_000_000
+
+    private func dispatchDescriptors() {
+        var next = readReady.next(from: 0)
+        while let descriptor = next {
+            // An earlier watcher of this turn may have removed this one.
+            if readReady.contains(descriptor) { watchers[Int(descriptor)]?.descriptorIsReadable() }
+            next = readReady.next(from: descriptor + 1)
+        }
+        next = writeReady.next(from: 0)
+        while let descriptor = next {
+            if writeReady.contains(descriptor) { watchers[Int(descriptor)]?.descriptorIsWritable() }
+            next = writeReady.next(from: descriptor + 1)
+        }
+    }
+
+    private func dispatchTimers() {
+        // Only what is due at this instant: an action that schedules itself anew for now waits for the next turn.
+        while let action = timers.takeDue(at: now) { action() }
+    }
+
+    private func setInterest(_ descriptor: Int32, read: Bool, write: Bool) {
+        if read {
+            readInterest.insert(descriptor)
+        } else {
+            readInterest.remove(descriptor)
+            readReady.remove(descriptor)
+        }
+        if write {
+            writeInterest.insert(descriptor)
+        } else {
+            writeInterest.remove(descriptor)
+            writeReady.remove(descriptor)
+        }
+        if read || write {
+            descriptorLimit = max(descriptorLimit, descriptor + 1)
+        } else if descriptor + 1 == descriptorLimit {
+            descriptorLimit = max(readInterest.highest ?? -1, writeInterest.highest ?? -1) + 1
+        }
+    }
+
+    /// A descriptor that somebody closed while it was watched would make select fail for ever: drop it.
+    private func forgetClosedDescriptors() {
+        for descriptor in 0..<Int32(watchers.count) where watchers[Int(descriptor)] != nil {
+            if fcntl(descriptor, F_GETFD) < 0 { unwatch(descriptor) }
+        }
+    }
+}
+
+extension Comparable {
+    /// The nearest value within `range`.
+    package func clamped(to range: ClosedRange<Self>) -> Self {
+        min(max(self, range.lowerBound), range.upperBound)
+    }
+}

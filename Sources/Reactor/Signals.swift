@@ -1,0 +1,73 @@
+import Glibc
+import SystemPackage
+
+/// The write end that the signal handler uses. A signal handler can reach nothing but a global: this is the one
+/// of the program. It is a plain integer, set before any handler is installed.
+nonisolated(unsafe) private var signalPipe: Int32 = -1
+
+/// Signals as events of the loop: the handler writes the signal's number into a pipe that the loop reads.
+///
+/// One instance at a time; it restores the former handlers when it ends.
+package final class Signals: DescriptorWatcher {
+    private let loop: EventLoop
+    private let reading: Descriptor
+    private let writing: Descriptor
+    private let deliver: (Int32) -> Void
+    private var former: [(signal: Int32, action: sigaction)] = []
+
+    /// Catches `signals` and calls `deliver` with each, from the loop. SIGPIPE is ignored from here on: a write to
+    /// a closed pipe is then an error of that write.
+    package init(_ signals: [Int32], on loop: EventLoop, deliver: @escaping (Int32) -> Void) throws(Errno) {
+        let pipe = try Descriptor.pipe()
+        reading = pipe.reading
+        writing = pipe.writing
+        self.loop = loop
+        self.deliver = deliver
+        signalPipe = writing.number
+        signal(SIGPIPE, SIG_IGN)
+        for number in signals { install(number) }
+        loop.watch(reading.number, read: true, write: false, watcher: self)
+    }
+
+    /// Takes the handlers away again and leaves the loop.
+    package func end() {
+        loop.unwatch(reading.number)
+        for (number, action) in former {
+            var action = action
+            sigaction(number, &action, nil)
+        }
+        former = []
+    }
+
+    package func descriptorIsReadable() {
+        var numbers = [UInt8](repeating: 0, count: 64)
+        let count = read(reading.number, &numbers, numbers.count)
+        guard count > 0 else { return }
+        for number in numbers.prefix(count) { deliver(Int32(number)) }
+    }
+
+    package func descriptorIsWritable() {}
+
+    private func install(_ number: Int32) {
+        var action = sigaction()
+        var old = sigaction()
+        // No SA_RESTART: a wait must end when a signal comes.
+        action.__sigaction_handler.sa_handler = { number in
+            let saved = errno
+            var byte = UInt8(truncatingIfNeeded: number)
+            _ = write(signalPipe, &byte, 1)
+            errno = saved
+        }
+        guard sigaction(number, &action, &old) == 0 else { return }
+        // A signal that was ignored when we started (nohup) stays ignored.
+        if number == SIGHUP && isIgnored(old) {
+            sigaction(number, &old, nil)
+            return
+        }
+        former.append((number, old))
+    }
+
+    private func isIgnored(_ action: sigaction) -> Bool {
+        unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
+}

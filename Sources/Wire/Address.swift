@@ -1,0 +1,97 @@
+/// Where a session connects to or a listener binds, as a person writes it.
+package enum Address: Equatable, Sendable {
+    /// A stream over TCP; `service` is a port number or a service name.
+    case tcp(host: String, service: String)
+    /// A stream over a Unix domain socket in the file system (unix(7)).
+    case unix(path: String)
+    /// A stream over a Unix domain socket in the abstract name space (unix(7)).
+    case abstract(name: String)
+
+    /// Reads `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `unix:/path` or `unix:@name`.
+    package init(parsing text: String) throws(AddressError) {
+        if text.hasPrefix("unix:") {
+            self = try Self.unixAddress(String(text.dropFirst("unix:".count)))
+            return
+        }
+        var rest = text[...]
+        if let scheme = text.range(ofScheme: "://") {
+            guard text[..<scheme] == "tcp" else { throw .unknownScheme(String(text[..<scheme])) }
+            rest = text[scheme...].dropFirst("://".count)
+        }
+        self = try Self.tcpAddress(rest)
+    }
+
+    /// The address in the form it is read in.
+    package var description: String {
+        switch self {
+        case .tcp(let host, let service): (host.contains(":") ? "[\(host)]" : host) + ":" + service
+        case .unix(let path): "unix:" + path
+        case .abstract(let name): "unix:@" + name
+        }
+    }
+
+    private static func unixAddress(_ path: String) throws(AddressError) -> Address {
+        let isAbstract = path.hasPrefix("@")
+        let name = isAbstract ? String(path.dropFirst()) : path
+        guard !name.isEmpty else { throw .emptyPath }
+        // sun_path is 108 bytes; a path needs its NUL, an abstract name its leading one (unix(7)).
+        guard name.utf8.count <= 107 else { throw .pathTooLong(name) }
+        return isAbstract ? .abstract(name: name) : .unix(path: name)
+    }
+
+    private static func tcpAddress(_ text: Substring) throws(AddressError) -> Address {
+        var host = text
+        var service = Substring()
+        if text.hasPrefix("[") {
+            guard let bracket = text.firstIndex(of: "]") else { throw .unclosedBracket(String(text)) }
+            host = text[..<bracket].dropFirst()
+            let rest = text[text.index(after: bracket)...]
+            guard rest.hasPrefix(":") else { throw .missingPort(String(text)) }
+            service = rest.dropFirst()
+        } else {
+            guard let colon = text.lastIndex(of: ":") else { throw .missingPort(String(text)) }
+            host = text[..<colon]
+            service = text[text.index(after: colon)...]
+            guard !host.contains(":") else { throw .bareIPv6(String(text)) }
+        }
+        guard !service.isEmpty else { throw .missingPort(String(text)) }
+        if service.allSatisfy(\.isNumber), UInt16(service) == nil { throw .portOutOfRange(String(service)) }
+        return .tcp(host: host.isEmpty ? "localhost" : String(host), service: String(service))
+    }
+}
+
+/// Why a text is not an address.
+package enum AddressError: Error, Equatable {
+    case missingPort(String)
+    case portOutOfRange(String)
+    case unclosedBracket(String)
+    case bareIPv6(String)
+    case unknownScheme(String)
+    case emptyPath
+    case pathTooLong(String)
+
+    /// What is wrong and how to write it.
+    package var message: String {
+        switch self {
+        case .missingPort(let text): "'\(text)' has no port; write host:port, such as localhost:8080"
+        case .portOutOfRange(let port): "port \(port) is out of range; ports are 0 to 65535"
+        case .unclosedBracket(let text): "'\(text)' has a '[' without its ']'; write [::1]:8080"
+        case .bareIPv6(let text): "'\(text)' holds an IPv6 address without brackets; write [::1]:8080"
+        case .unknownScheme(let scheme):
+            "unknown kind of address '\(scheme)://'; use host:port, tcp://host:port or unix:/path"
+        case .emptyPath: "a unix: address needs a path; write unix:/run/server.sock or unix:@name"
+        case .pathTooLong(let path): "a Unix socket path has at most 107 bytes, this one \(path.utf8.count)"
+        }
+    }
+}
+
+extension String {
+    fileprivate func range(ofScheme separator: String) -> String.Index? {
+        var index = startIndex
+        while index < endIndex {
+            if self[index...].hasPrefix(separator) { return index }
+            index = self.index(after: index)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,169 @@
+import Glibc
+import Reactor
+import SystemPackage
+
+/// Why no address of a peer could be connected to: each address with its own reason.
+package struct ConnectFailure: Error {
+    package let attempts: [(address: SocketAddress, error: Errno)]
+
+    /// The reasons in words: `connection refused (127.0.0.1:9)`, one after the other.
+    package var message: String {
+        attempts.map { "\(words(for: $0.error)) (\($0.address.description))" }.joined(separator: ", ")
+    }
+}
+
+/// A connection that was made.
+package struct Connection {
+    package let transport: any Transport
+    package let address: SocketAddress
+}
+
+/// Connects to the first of several addresses that answers (RFC 8305): the next attempt starts when one fails or
+/// after 250 ms, and the attempts that lose are closed.
+package final class Connector {
+    private let loop: EventLoop
+    private let completion: (Result<Connection, ConnectFailure>) -> Void
+    private var remaining: ArraySlice<SocketAddress>
+    private var attempts: [Attempt] = []
+    private var failures: [(address: SocketAddress, error: Errno)] = []
+    private var staggerTimer: Timer?
+    private let localAddress: SocketAddress?
+    private var isFinished = false
+
+    /// RFC 8305, section 8: Connection Attempt Delay.
+    private static let stagger: Duration = .milliseconds(250)
+
+    /// - Parameters:
+    ///   - addresses: in the order to try; a first address of the other family is moved to second place.
+    ///   - localAddress: what our side is bound to, or nil for the kernel's choice.
+    package init(
+        addresses: [SocketAddress], localAddress: SocketAddress?, on loop: EventLoop,
+        completion: @escaping (Result<Connection, ConnectFailure>) -> Void
+    ) {
+        self.loop = loop
+        self.localAddress = localAddress
+        self.completion = completion
+        remaining = Self.interleaved(addresses)[...]
+    }
+
+    /// Begins; the completion may be called before this returns.
+    package func start() {
+        startNext()
+    }
+
+    /// Ends all attempts; the completion is not called any more.
+    package func cancel() {
+        isFinished = true
+        stopAttempts()
+    }
+
+    /// Puts the first address of the other family second, so that one broken family costs 250 ms and not more.
+    private static func interleaved(_ addresses: [SocketAddress]) -> [SocketAddress] {
+        guard let first = addresses.first else { return [] }
+        var list = addresses
+        if let other = list.firstIndex(where: { $0.family != first.family }), other > 1 {
+            list.insert(list.remove(at: other), at: 1)
+        }
+        return list
+    }
+
+    private func startNext() {
+        while !isFinished, let address = remaining.popFirst() {
+            do {
+                let attempt = try Attempt(address: address, localAddress: localAddress, connector: self)
+                attempts.append(attempt)
+                staggerTimer = loop.schedule(after: Self.stagger) { [weak self] in self?.startNext() }
+                attempt.watch(on: loop)
+                return
+            } catch {
+                failures.append((address, error))
+            }
+        }
+        if !isFinished && attempts.isEmpty {
+            isFinished = true
+            completion(.failure(ConnectFailure(attempts: failures)))
+        }
+    }
+
+    fileprivate func ended(_ attempt: Attempt, error: Errno?) {
+        guard let error else {
+            isFinished = true
+            attempts.removeAll { $0 === attempt }
+            stopAttempts()
+            let transport = attempt.takeTransport(from: loop)
+            completion(.success(Connection(transport: transport, address: attempt.address)))
+            return
+        }
+        failures.append((attempt.address, error))
+        attempt.stop(on: loop)
+        attempts.removeAll { $0 === attempt }
+        if let timer = staggerTimer { loop.cancel(timer) }
+        startNext()
+    }
+
+    private func stopAttempts() {
+        if let timer = staggerTimer { loop.cancel(timer) }
+        for attempt in attempts { attempt.stop(on: loop) }
+        attempts = []
+    }
+}
+
+/// One non-blocking connect(2): the socket becomes writable when it has ended, and SO_ERROR tells how.
+private final class Attempt: DescriptorWatcher {
+    let address: SocketAddress
+    private let transport: SocketTransport
+    private weak var connector: Connector?
+
+    init(address: SocketAddress, localAddress: SocketAddress?, connector: Connector) throws(Errno) {
+        self.address = address
+        self.connector = connector
+        let socket = try Socket.stream(family: address.family)
+        if let localAddress {
+            guard localAddress.withPointer({ bind(socket.number, $0, $1) }) == 0 else { throw Errno(rawValue: errno) }
+        }
+        Socket.disableDelay(socket.number)
+        let result = address.withPointer { connect(socket.number, $0, $1) }
+        let failure = errno
+        guard result == 0 || failure == EINPROGRESS else { throw Errno(rawValue: failure) }
+        transport = SocketTransport(owning: socket)
+    }
+
+    func watch(on loop: EventLoop) {
+        loop.watch(transport.descriptor, read: false, write: true, watcher: self)
+    }
+
+    func stop(on loop: EventLoop) {
+        loop.unwatch(transport.descriptor)
+    }
+
+    func takeTransport(from loop: EventLoop) -> any Transport {
+        loop.unwatch(transport.descriptor)
+        return transport
+    }
+
+    func descriptorIsReadable() {}
+
+    func descriptorIsWritable() {
+        connector?.ended(self, error: Socket.pendingError(transport.descriptor))
+    }
+}
+
+/// An error number in a person's words, without capital or full stop.
+package func words(for error: Errno) -> String {
+    switch error.rawValue {
+    case ECONNREFUSED: "connection refused"
+    case ECONNRESET: "connection reset by the peer"
+    case EPIPE: "the peer has closed the connection"
+    case ETIMEDOUT: "connection timed out"
+    case EADDRINUSE: "address already in use"
+    case EADDRNOTAVAIL: "address not available on this machine"
+    case ENOENT: "no such file"
+    case EACCES: "permission denied"
+    case EMFILE: "too many open files"
+    case EAFNOSUPPORT: "address family not supported on this machine"
+    case ENETUNREACH: "network unreachable"
+    case EHOSTUNREACH: "no route to host"
+    case EAGAIN: "the listener's queue is full"
+    default: error.description.prefix(1).lowercased() + error.description.dropFirst()
+    }
+}

@@ -1,0 +1,212 @@
+import Glibc
+import Reactor
+
+/// A service in the loop that answers every client with what it sends: upper-cased, unchanged, or nothing.
+///
+/// It is all of `echod` and of muxsh's `serve`. Each client is in one of two states: we read from it and answer, or
+/// it does not take its answer, and then nothing is read from it until it has. So the memory of a client is bounded
+/// by one read.
+package final class EchoService {
+    /// What is answered.
+    package enum Mode: String, CaseIterable, Sendable {
+        case upper, echo, discard
+    }
+
+    /// The limits of the service.
+    package struct Limits {
+        /// Clients at a time; more wait in the kernel's queue. Nil: as many as there are descriptors.
+        package var maxConnections: Int?
+        /// A client that neither sends nor takes anything for so long is closed. Nil: never.
+        package var idleTimeout: Duration?
+
+        package init(maxConnections: Int? = nil, idleTimeout: Duration? = nil) {
+            self.maxConnections = maxConnections
+            self.idleTimeout = idleTimeout
+        }
+    }
+
+    /// Where it listens.
+    package var address: SocketAddress { listener.address }
+    /// Called with a sentence for each client that comes and goes.
+    package var log: (() -> String) -> Void = { _ in }
+
+    fileprivate let loop: EventLoop
+    fileprivate let mode: Mode
+    fileprivate let limits: Limits
+    /// Where every read goes: one buffer for all clients, since an answer is sent before the next read.
+    fileprivate let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
+    private let listener: Listener
+    private var clients: [ObjectIdentifier: Client] = [:]
+    private var whenStopped: (() -> Void)?
+
+    /// Serves what `listener` accepts, from now on.
+    package init(listener: Listener, mode: Mode, limits: Limits = Limits(), on loop: EventLoop) {
+        self.listener = listener
+        self.mode = mode
+        self.limits = limits
+        self.loop = loop
+        listener.accept = { [unowned self] transport, peer in serve(transport, peer: peer) }
+    }
+
+    deinit {
+        buffer.deallocate()
+    }
+
+    /// Stops accepting, answers what clients have already sent, and calls `completion` when the last one is gone.
+    package func stop(completion: @escaping () -> Void) {
+        listener.close()
+        whenStopped = completion
+        for client in Array(clients.values) { client.finish() }
+        if clients.isEmpty { completion() }
+    }
+
+    /// Stops accepting and closes every client at once.
+    package func close() {
+        listener.close()
+        for client in Array(clients.values) { client.close(because: "service closed") }
+    }
+
+    private func serve(_ transport: any Transport, peer: String) {
+        let client = Client(transport: transport, peer: peer, service: self)
+        clients[ObjectIdentifier(client)] = client
+        log { "\(peer) connected" }
+        if let most = limits.maxConnections, clients.count >= most { listener.pause(true) }
+    }
+
+    fileprivate func clientEnded(_ client: Client, because reason: String) {
+        clients[ObjectIdentifier(client)] = nil
+        log { "\(client.peer) \(reason), \(client.received) bytes" }
+        if limits.maxConnections != nil, whenStopped == nil { listener.pause(false) }
+        listener.descriptorWasFreed()
+        if clients.isEmpty { whenStopped?() }
+    }
+}
+
+/// One connection of the service.
+private final class Client: DescriptorWatcher {
+    let peer: String
+    private(set) var received = 0
+
+    private var transport: (any Transport)?
+    private unowned let service: EchoService
+    private var outbox = Outbox()
+    private var peerHasEnded = false
+    private var idleTimer: Timer?
+    private var lastActivity: Instant
+
+    init(transport: any Transport, peer: String, service: EchoService) {
+        self.transport = transport
+        self.peer = peer
+        self.service = service
+        lastActivity = service.loop.now
+        service.loop.watch(transport.descriptor, read: true, write: false, watcher: self)
+        watchIdleness()
+    }
+
+    func descriptorIsReadable() {
+        _ = readOnce()
+    }
+
+    func descriptorIsWritable() {
+        lastActivity = service.loop.now
+        guard flush() else { return }
+        if peerHasEnded { close(because: "done") } else { watch(write: false) }
+    }
+
+    /// Answers what has already arrived, then closes; a client that does not take its answer is waited for.
+    func finish() {
+        while outbox.isEmpty && !peerHasEnded && readOnce() {}
+        guard transport != nil else { return }
+        peerHasEnded = true
+        if outbox.isEmpty {
+            _ = transport?.endOutput()
+            close(because: "done")
+        }
+    }
+
+    func close(because reason: String) {
+        guard let transport else { return }
+        if let timer = idleTimer { service.loop.cancel(timer) }
+        service.loop.unwatch(transport.descriptor)
+        self.transport = nil
+        service.clientEnded(self, because: reason)
+    }
+
+    /// Reads and answers once; false when there was nothing to read or the client is gone.
+    private func readOnce() -> Bool {
+        guard let transport else { return false }
+        switch transport.read(into: service.buffer) {
+        case .bytes(let count):
+            lastActivity = service.loop.now
+            received += count
+            answer(UnsafeMutableRawBufferPointer(rebasing: service.buffer[..<count]))
+            return true
+        case .wouldBlock: return false
+        case .endOfStream:
+            close(because: "done")
+            return false
+        case .failed(let error):
+            close(because: words(for: error))
+            return false
+        }
+    }
+
+    private func answer(_ bytes: UnsafeMutableRawBufferPointer) {
+        switch service.mode {
+        case .discard: return
+        case .upper: upperCase(bytes)
+        case .echo: break
+        }
+        guard let transport else { return }
+        switch transport.write(UnsafeRawBufferPointer(bytes)) {
+        case .wrote(bytes.count): return
+        case .wrote(let count): outbox.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
+        case .wouldBlock: outbox.append(UnsafeRawBufferPointer(bytes))
+        case .failed(let error):
+            close(because: words(for: error))
+            return
+        }
+        watch(write: true)
+    }
+
+    /// Writes what waits; true when nothing waits any more. Closes on an error.
+    private func flush() -> Bool {
+        guard let transport else { return false }
+        switch outbox.withBytes({ transport.write($0) }) {
+        case .wrote(let count): outbox.remove(count)
+        case .wouldBlock: break
+        case .failed(let error):
+            close(because: words(for: error))
+            return false
+        }
+        return outbox.isEmpty
+    }
+
+    /// Waits for room to write, or for something to read: never for both.
+    private func watch(write: Bool) {
+        guard let transport else { return }
+        service.loop.watch(transport.descriptor, read: !write, write: write, watcher: self)
+    }
+
+    /// One timer a client, moved on only when it fires: activity costs nothing.
+    private func watchIdleness() {
+        guard let limit = service.limits.idleTimeout else { return }
+        idleTimer = service.loop.schedule(at: lastActivity + limit) { [unowned self] in
+            if service.loop.now >= lastActivity + limit {
+                close(because: "idle")
+            } else {
+                watchIdleness()
+            }
+        }
+    }
+}
+
+/// Makes the ASCII letters of `bytes` capitals, in place; all other bytes stay.
+private func upperCase(_ bytes: UnsafeMutableRawBufferPointer) {
+    for index in bytes.indices {
+        let byte = bytes[index]
+        // A small letter differs from its capital in one bit.
+        let isSmall = byte &- UInt8(ascii: "a") < 26
+        bytes[index] = byte ^ (isSmall ? 0x20 : 0)
+    }
+}

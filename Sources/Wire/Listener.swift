@@ -1,0 +1,151 @@
+import CPlatform
+import Glibc
+import Reactor
+import SystemPackage
+
+/// Why a listener could not be made.
+package struct ListenError: Error {
+    /// The address and the reason in words.
+    package let message: String
+}
+
+/// A bound socket that hands over each connection as it comes.
+///
+/// Out of descriptors it stops accepting, and nobody is lost: who waits stays in the kernel's queue until
+/// `descriptorWasFreed()` is called or a second has passed. A Unix socket's file is removed when it closes.
+package final class Listener: DescriptorWatcher {
+    /// Where it listens, with the port the kernel has chosen.
+    package let address: SocketAddress
+    /// Called with each connection: its transport and the peer's address.
+    package var accept: (any Transport, String) -> Void = { _, _ in }
+
+    private let loop: EventLoop
+    private let socket: Descriptor
+    private let path: String?
+    private var retry: Timer?
+    private var isPaused = false
+    private var isClosed = false
+
+    /// Accepted in one turn at the most, so that a storm of connections starves nobody.
+    private static let batch = 256
+
+    /// Binds and listens; the host must be a literal or localhost, so that nothing blocks.
+    package init(at address: Address, on loop: EventLoop) throws(ListenError) {
+        let (candidates, path) = try Self.candidates(for: address)
+        self.loop = loop
+        self.path = path
+        var failure = Errno(rawValue: EADDRNOTAVAIL)
+        for candidate in candidates {
+            do {
+                socket = try Self.bound(to: candidate, path: path)
+                self.address = Self.localAddress(of: socket.number)
+                loop.watch(socket.number, read: true, write: false, watcher: self)
+                return
+            } catch {
+                failure = error
+            }
+        }
+        throw ListenError(message: "cannot listen on \(address.description): \(words(for: failure))")
+    }
+
+    /// Stops accepting for a while, or goes on.
+    package func pause(_ isPaused: Bool) {
+        self.isPaused = isPaused
+        updateInterest()
+    }
+
+    /// Tells that a descriptor may be free again.
+    package func descriptorWasFreed() {
+        guard let timer = retry else { return }
+        loop.cancel(timer)
+        retry = nil
+        updateInterest()
+    }
+
+    /// Stops listening for good; the descriptor closes with the last reference.
+    package func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        if let timer = retry { loop.cancel(timer) }
+        loop.unwatch(socket.number)
+        if let path { unlink(path) }
+    }
+
+    package func descriptorIsReadable() {
+        for _ in 0..<Self.batch {
+            guard !isClosed, !isPaused, acceptOne() else { return }
+        }
+    }
+
+    package func descriptorIsWritable() {}
+
+    private func acceptOne() -> Bool {
+        let (number, peer) = SocketAddress.filled { c_accept_nonblocking(socket.number, $0, $1) }
+        if number >= 0 {
+            Socket.disableDelay(number)
+            accept(SocketTransport(owning: Descriptor(owning: number)), peer.description)
+            return true
+        }
+        switch errno {
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+            retry = loop.schedule(after: .seconds(1)) { [weak self] in
+                self?.retry = nil
+                self?.updateInterest()
+            }
+            updateInterest()
+            return false
+        // The peer gave up while it waited: the next one may be there (accept(2)).
+        case ECONNABORTED, EINTR, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH:
+            return true
+        default: return false
+        }
+    }
+
+    private func updateInterest() {
+        guard !isClosed else { return }
+        loop.watch(socket.number, read: !isPaused && retry == nil, write: false, watcher: self)
+    }
+
+    private static func candidates(
+        for address: Address
+    ) throws(ListenError) -> (addresses: [SocketAddress], path: String?) {
+        switch address {
+        case .unix(let path): return ([.unix(path: path)], path)
+        case .abstract(let name): return ([.abstract(name: name)], nil)
+        case .tcp(let host, let service):
+            guard let port = Resolver.portNumber(service) else {
+                throw ListenError(message: "cannot listen on \(address.description): unknown service '\(service)'")
+            }
+            let addresses = Resolver.numeric(host.lowercased() == "localhost" ? "127.0.0.1" : host, port: port)
+            guard !addresses.isEmpty else {
+                throw ListenError(
+                    message: "cannot listen on \(address.description): write the host as an address, such as 127.0.0.1")
+            }
+            return (addresses, nil)
+        }
+    }
+
+    private static func bound(to address: SocketAddress, path: String?) throws(Errno) -> Descriptor {
+        let socket = try Socket.stream(family: address.family)
+        if address.port != nil { Socket.setOption(socket.number, level: SOL_SOCKET, SO_REUSEADDR, 1) }
+        if address.family == AF_INET6 { Socket.setOption(socket.number, level: Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+        var result = address.withPointer { bind(socket.number, $0, $1) }
+        if result != 0, errno == EADDRINUSE, let path, isStale(address) {
+            unlink(path)
+            result = address.withPointer { bind(socket.number, $0, $1) }
+        }
+        guard result == 0 else { throw Errno(rawValue: errno) }
+        guard listen(socket.number, SOMAXCONN) == 0 else { throw Errno(rawValue: errno) }
+        return socket
+    }
+
+    /// Whether a socket file is left over from a listener that is gone: connecting to it is refused.
+    private static func isStale(_ address: SocketAddress) -> Bool {
+        guard let probe = try? Socket.stream(family: AF_UNIX) else { return false }
+        return address.withPointer { connect(probe.number, $0, $1) } != 0 && errno == ECONNREFUSED
+    }
+
+    private static func localAddress(of socket: Int32) -> SocketAddress {
+        SocketAddress.filled { getsockname(socket, $0, $1) }.address
+    }
+}

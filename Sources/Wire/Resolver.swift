@@ -1,0 +1,180 @@
+import CPlatform
+import Glibc
+import Reactor
+import SystemPackage
+
+/// Why a name has no address.
+package struct ResolveError: Error, Equatable {
+    /// What the resolver said, in words, with the name.
+    package let message: String
+}
+
+/// The addresses of a host name, found without blocking the loop and without a thread.
+///
+/// Literals, localhost and Unix paths are answered in place. Any other name is looked up by getaddrinfo(3) in a
+/// short-lived child that answers over a pipe, because getaddrinfo can only block.
+package final class Resolver: DescriptorWatcher {
+    package typealias Answer = Result<[SocketAddress], ResolveError>
+
+    private let loop: EventLoop
+    private let host: String
+    private let port: UInt16
+    private let completion: (Answer) -> Void
+    private let pipe: Descriptor
+    private let child: pid_t
+    private var received: [UInt8] = []
+    private var isFinished = false
+
+    /// Calls `completion` with the addresses, at once when they need no look-up; otherwise returns the look-up
+    /// under way, to be kept until then.
+    package static func resolve(
+        _ address: Address, on loop: EventLoop, completion: @escaping (Answer) -> Void
+    ) -> Resolver? {
+        switch address {
+        case .unix(let path):
+            completion(.success([.unix(path: path)]))
+        case .abstract(let name):
+            completion(.success([.abstract(name: name)]))
+        case .tcp(let host, let service):
+            guard let port = portNumber(service) else {
+                completion(.failure(ResolveError(message: "unknown service '\(service)'; write the port's number")))
+                return nil
+            }
+            if host.lowercased() == "localhost" {
+                completion(.success(numeric("::1", port: port) + numeric("127.0.0.1", port: port)))
+                return nil
+            }
+            let literal = numeric(host, port: port)
+            if !literal.isEmpty {
+                completion(.success(literal))
+                return nil
+            }
+            do {
+                return try Resolver(host: host, port: port, on: loop, completion: completion)
+            } catch {
+                completion(.failure(ResolveError(message: "cannot look up \(host): \(error)")))
+            }
+        }
+        return nil
+    }
+
+    /// Ends the look-up; its completion is not called any more.
+    package func cancel() {
+        guard !isFinished else { return }
+        finish()
+    }
+
+    package func descriptorIsReadable() {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = read(pipe.number, &buffer, buffer.count)
+        if count > 0 {
+            received += buffer.prefix(count)
+        } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
+            finish()
+            completion(decodeAnswer())
+        }
+    }
+
+    package func descriptorIsWritable() {}
+
+    private init(host: String, port: UInt16, on loop: EventLoop, completion: @escaping (Answer) -> Void) throws(Errno) {
+        let ends = try Descriptor.pipe()
+        let child = c_fork()
+        if child == 0 { Self.answerInChild(host: host, port: port, pipe: ends.writing.number) }
+        let failure = errno
+        self.loop = loop
+        self.host = host
+        self.port = port
+        self.completion = completion
+        self.child = child
+        pipe = ends.takeReadingEnd()
+        guard child > 0 else { throw Errno(rawValue: failure) }
+        loop.watch(pipe.number, read: true, write: false, watcher: self)
+    }
+
+    private func finish() {
+        isFinished = true
+        loop.unwatch(pipe.number)
+        // The child has closed its end by exiting, or is killed: it is gone within microseconds.
+        kill(child, SIGKILL)
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0 && errno == EINTR {}
+    }
+
+    /// The answer is a run of addresses, each behind its length; a length of zero is followed by an error's words.
+    private func decodeAnswer() -> Answer {
+        var addresses: [SocketAddress] = []
+        var rest = received[...]
+        while let length = rest.popFirst() {
+            if length == 0 {
+                return .failure(ResolveError(message: "\(host): " + String(decoding: rest, as: UTF8.self)))
+            }
+            guard rest.count >= length else { break }
+            addresses.append(Self.address(from: Array(rest.prefix(Int(length)))))
+            rest = rest.dropFirst(Int(length))
+        }
+        if addresses.isEmpty { return .failure(ResolveError(message: "\(host): the look-up gave no address")) }
+        return .success(addresses)
+    }
+
+    private static func address(from bytes: [UInt8]) -> SocketAddress {
+        var storage = sockaddr_storage()
+        withUnsafeMutableBytes(of: &storage) { $0.copyBytes(from: bytes) }
+        return withUnsafePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                SocketAddress(copying: $0, length: socklen_t(bytes.count))
+            }
+        }
+    }
+
+    /// Runs in the child: keeps nothing of ours open but the pipe, so that a slow look-up delays no end of stream.
+    private static func answerInChild(host: String, port: UInt16, pipe: Int32) -> Never {
+        _ = c_die_with_parent(SIGKILL)
+        dup2(pipe, 0)
+        _ = c_close_range(1, UInt32.max)
+        var answer: [UInt8] = []
+        let code = lookUp(host: host, port: port, flags: 0) { address, length in
+            answer.append(UInt8(length))
+            answer += UnsafeRawBufferPointer(start: address, count: Int(length))
+        }
+        if code != 0 {
+            answer = [0] + Array(String(cString: gai_strerror(code)).utf8)
+        }
+        _ = c_set_flags(0, 0)
+        _ = write(0, answer, answer.count)
+        _exit(0)
+    }
+
+    /// The address of an IPv4 or IPv6 literal, or nothing when `host` is a name.
+    static func numeric(_ host: String, port: UInt16) -> [SocketAddress] {
+        var addresses: [SocketAddress] = []
+        _ = lookUp(host: host, port: port, flags: AI_NUMERICHOST) { address, length in
+            addresses.append(SocketAddress(copying: address, length: length))
+        }
+        return addresses
+    }
+
+    static func portNumber(_ service: String) -> UInt16? {
+        if let number = UInt16(service) { return number }
+        guard let entry = getservbyname(service, "tcp") else { return nil }
+        return UInt16(bigEndian: UInt16(truncatingIfNeeded: entry.pointee.s_port))
+    }
+
+    private static func lookUp(
+        host: String, port: UInt16, flags: Int32, each: (UnsafePointer<sockaddr>, socklen_t) -> Void
+    ) -> Int32 {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = flags | AI_NUMERICSERV
+        var list: UnsafeMutablePointer<addrinfo>?
+        let code = getaddrinfo(host, String(port), &hints, &list)
+        guard code == 0 else { return code }
+        defer { freeaddrinfo(list) }
+        var entry = list
+        while let current = entry?.pointee {
+            if let address = current.ai_addr { each(address, current.ai_addrlen) }
+            entry = current.ai_next
+        }
+        return 0
+    }
+}

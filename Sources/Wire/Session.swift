@@ -1,0 +1,241 @@
+import Glibc
+import Reactor
+import SystemPackage
+
+/// What a session tells its owner, from the loop.
+package protocol SessionDelegate: AnyObject {
+    /// `bytes` have arrived and are in the inbox; the buffer is valid during the call only.
+    func session(_ session: Session, received bytes: UnsafeRawBufferPointer)
+    /// No more will arrive; `session.input` says why.
+    func sessionInputEnded(_ session: Session)
+    /// The kernel has taken bytes that waited in the outbox.
+    func sessionOutputAdvanced(_ session: Session)
+    /// What we send cannot be delivered any more; `session.output` says why.
+    func sessionOutputFailed(_ session: Session)
+    /// Unread bytes were dropped because the inbox was full.
+    func session(_ session: Session, dropped count: Int)
+}
+
+/// A conversation with one peer over a transport: an inbox, an outbox and the state of both directions.
+///
+/// The two directions end on their own: `input` by what the peer does, `output` by what we do. The descriptor is
+/// watched only for what can make progress, so that a half-closed or full session costs nothing.
+package final class Session: DescriptorWatcher {
+    /// The state of the direction from the peer to us.
+    package enum Input: Equatable {
+        case open
+        /// The peer has ended its side.
+        case ended
+        /// The connection was reset.
+        case reset
+        case failed(Errno)
+        /// We have closed the session.
+        case closed
+    }
+
+    /// The state of the direction from us to the peer.
+    package enum Output: Equatable {
+        case open
+        /// Our side ends as soon as the outbox is empty.
+        case ending
+        /// We have ended our side.
+        case ended
+        case failed(Errno)
+        case closed
+    }
+
+    /// What happens when the inbox is full.
+    package enum Overflow {
+        /// The peer is not read until something is consumed.
+        case pause
+        /// The oldest unread bytes are dropped.
+        case dropOldest
+    }
+
+    /// The peer's address.
+    package let peer: String
+    package let inbox: Inbox
+    package var overflow = Overflow.pause
+    package weak var delegate: (any SessionDelegate)?
+    package private(set) var input = Input.open
+    package private(set) var output = Output.open
+    /// Bytes received and handed to the kernel since the session began.
+    package private(set) var bytesReceived = 0
+    package private(set) var bytesSent = 0
+
+    private let loop: EventLoop
+    private var transport: (any Transport)?
+    private var outbox = Outbox()
+    private var isHeld = false
+    private var watchesRead = false
+    private var watchesWrite = false
+
+    /// The most that one turn reads from one session, so that no peer starves the others.
+    private static let readSize = 256 * 1024
+
+    /// Takes a connected transport and begins to read from it.
+    package init(transport: any Transport, peer: String, inboxLimit: Int, on loop: EventLoop) {
+        self.transport = transport
+        self.peer = peer
+        self.loop = loop
+        inbox = Inbox(limit: inboxLimit)
+        updateInterest()
+    }
+
+    /// How many bytes wait for the kernel.
+    package var bytesWaiting: Int { outbox.count }
+
+    /// Whether the name can be talked to: it was not closed by us, nor has the connection ended in both directions.
+    package var isOpen: Bool { transport != nil }
+
+    /// Sends `bytes`: at once as far as the kernel takes them, the rest when it can. Ignored once output has ended.
+    package func send(_ bytes: UnsafeRawBufferPointer) {
+        guard output == .open, let transport, !bytes.isEmpty else { return }
+        var rest = bytes
+        if outbox.isEmpty {
+            switch transport.write(bytes) {
+            case .wrote(let count):
+                bytesSent += count
+                rest = UnsafeRawBufferPointer(rebasing: bytes[count...])
+            case .wouldBlock: break
+            case .failed(let error):
+                failOutput(error)
+                return
+            }
+        }
+        guard !rest.isEmpty else { return }
+        outbox.append(rest)
+        updateInterest()
+    }
+
+    /// Ends our side when all that waits has been sent (shutdown(2), SHUT_WR).
+    package func endOutput() {
+        guard output == .open else { return }
+        output = .ending
+        finishEndingIfDrained()
+    }
+
+    /// Consumes through `position` of the inbox and reads on if it was full.
+    package func consume(through position: Int) {
+        inbox.consume(through: position)
+        if !watchesRead { updateInterest() }
+    }
+
+    /// Stops reading from the peer, or goes on; for an owner that cannot take more at the moment.
+    package func hold(_ isHeld: Bool) {
+        self.isHeld = isHeld
+        updateInterest()
+    }
+
+    /// Applies a new limit of the inbox.
+    package func setInboxLimit(_ limit: Int) {
+        inbox.limit = limit
+        updateInterest()
+    }
+
+    /// Closes the connection at once; what is in the inbox stays. With `reset` the peer sees a reset.
+    package func close(reset: Bool = false) {
+        if reset { transport?.resetOnClose() }
+        if input == .open { input = .closed }
+        switch output {
+        case .open, .ending: output = .closed
+        case .ended, .failed, .closed: break
+        }
+        releaseTransport()
+    }
+
+    package func descriptorIsReadable() {
+        guard let transport, input == .open else { return }
+        let room = overflow == .dropOldest ? Self.readSize : min(Self.readSize, inbox.limit - inbox.count)
+        guard room > 0 else { return updateInterest() }
+        var outcome = ReadOutcome.wouldBlock
+        let start = inbox.end
+        let count = inbox.receive(most: room) { buffer in
+            outcome = transport.read(into: buffer)
+            if case .bytes(let count) = outcome { return count }
+            return 0
+        }
+        switch outcome {
+        case .bytes:
+            bytesReceived += count
+            makeRoomIfNeeded()
+            delegate?.session(self, received: inbox.bytes(from: max(start, inbox.front)))
+            if inbox.isFull { updateInterest() }
+        case .wouldBlock: break
+        case .endOfStream: endInput(outputWasReset ? .reset : .ended)
+        case .failed(let error): endInput(error.rawValue == ECONNRESET ? .reset : .failed(error))
+        }
+    }
+
+    package func descriptorIsWritable() {
+        guard let transport, !outbox.isEmpty else { return updateInterest() }
+        switch outbox.withBytes({ transport.write($0) }) {
+        case .wrote(let count):
+            bytesSent += count
+            outbox.remove(count)
+            finishEndingIfDrained()
+            updateInterest()
+            delegate?.sessionOutputAdvanced(self)
+        case .wouldBlock: break
+        case .failed(let error): failOutput(error)
+        }
+    }
+
+    /// A write that met a reset has taken the error away: the end of stream that follows is that reset.
+    private var outputWasReset: Bool {
+        guard case .failed(let error) = output else { return false }
+        return error.rawValue == ECONNRESET || error.rawValue == EPIPE
+    }
+
+    private func makeRoomIfNeeded() {
+        guard overflow == .dropOldest, inbox.count > inbox.limit else { return }
+        let excess = inbox.count - inbox.limit
+        inbox.consume(through: inbox.front + excess)
+        delegate?.session(self, dropped: excess)
+    }
+
+    private func endInput(_ state: Input) {
+        input = state
+        if state != .ended, output == .open || output == .ending { output = .failed(Errno(rawValue: ECONNRESET)) }
+        if output != .open && output != .ending {
+            releaseTransport()
+        } else {
+            updateInterest()
+        }
+        delegate?.sessionInputEnded(self)
+    }
+
+    private func failOutput(_ error: Errno) {
+        output = .failed(error)
+        updateInterest()
+        delegate?.sessionOutputFailed(self)
+    }
+
+    private func finishEndingIfDrained() {
+        guard output == .ending, outbox.isEmpty, let transport else { return }
+        if let error = transport.endOutput() {
+            failOutput(error)
+            return
+        }
+        output = .ended
+        if input != .open { releaseTransport() }
+    }
+
+    private func releaseTransport() {
+        guard let transport else { return }
+        loop.unwatch(transport.descriptor)
+        watchesRead = false
+        watchesWrite = false
+        self.transport = nil
+    }
+
+    private func updateInterest() {
+        guard let transport else { return }
+        let read = input == .open && !isHeld && (!inbox.isFull || overflow == .dropOldest)
+        let write = !outbox.isEmpty && (output == .open || output == .ending)
+        guard read != watchesRead || write != watchesWrite else { return }
+        watchesRead = read
+        watchesWrite = write
+        loop.watch(transport.descriptor, read: read, write: write, watcher: self)
+    }
+}

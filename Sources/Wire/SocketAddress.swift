@@ -1,0 +1,106 @@
+import Glibc
+
+/// A socket address as the kernel takes it: IPv4, IPv6 or Unix (ip(7), ipv6(7), unix(7)).
+package struct SocketAddress {
+    private var storage = sockaddr_storage()
+    private(set) var length: socklen_t
+
+    /// Copies a sockaddr of `length` bytes.
+    init(copying address: UnsafePointer<sockaddr>, length: socklen_t) {
+        self.length = min(length, socklen_t(MemoryLayout<sockaddr_storage>.size))
+        withUnsafeMutableBytes(of: &storage) { bytes in
+            bytes.copyMemory(from: UnsafeRawBufferPointer(start: address, count: Int(self.length)))
+        }
+    }
+
+    /// A Unix address; `name` begins with NUL for the abstract name space. At most 107 bytes.
+    private init(unixName name: [UInt8]) {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let capacity = MemoryLayout.size(ofValue: address.sun_path)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name.prefix(capacity)) }
+        let isAbstract = name.first == 0
+        let offset = MemoryLayout<sockaddr_un>.size - capacity
+        length = socklen_t(offset + min(name.count + (isAbstract ? 0 : 1), capacity))
+        withUnsafeMutableBytes(of: &storage) { bytes in
+            withUnsafeBytes(of: &address) { bytes.copyMemory(from: $0) }
+        }
+    }
+
+    static func unix(path: String) -> SocketAddress {
+        SocketAddress(unixName: Array(path.utf8))
+    }
+
+    static func abstract(name: String) -> SocketAddress {
+        SocketAddress(unixName: [0] + Array(name.utf8))
+    }
+
+    /// The address family, such as `AF_INET6`.
+    var family: Int32 { Int32(storage.ss_family) }
+
+    /// The port, or nil for a Unix address.
+    package var port: UInt16? {
+        switch family {
+        case AF_INET: withRebound(to: sockaddr_in.self) { UInt16(bigEndian: $0.sin_port) }
+        case AF_INET6: withRebound(to: sockaddr_in6.self) { UInt16(bigEndian: $0.sin6_port) }
+        default: nil
+        }
+    }
+
+    /// `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name`; `unix:` alone for an unnamed one.
+    package var description: String {
+        switch family {
+        case AF_INET, AF_INET6:
+            family == AF_INET6 ? "[\(numericHost)]:\(port ?? 0)" : "\(numericHost):\(port ?? 0)"
+        default: "unix:" + unixName
+        }
+    }
+
+    /// Calls `body` with the address for a system call.
+    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        // The storage is as large and as aligned as any socket address.
+        withUnsafePointer(to: storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+        }
+    }
+
+    /// What `call` (getsockname, getpeername, accept) fills in, or nil when it fails.
+    static func filled(by call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32)
+        -> (result: Int32, address: SocketAddress)
+    {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, &length) }
+        }
+        let address = withUnsafePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                SocketAddress(copying: $0, length: result < 0 ? 0 : length)
+            }
+        }
+        return (result, address)
+    }
+
+    private var numericHost: String {
+        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let failure = withPointer { address, length in
+            getnameinfo(address, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+        }
+        guard failure == 0 else { return "?" }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private var unixName: String {
+        withRebound(to: sockaddr_un.self) { address in
+            let offset = MemoryLayout<sockaddr_un>.size - MemoryLayout.size(ofValue: address.sun_path)
+            var name = withUnsafeBytes(of: address.sun_path) { Array($0.prefix(max(0, Int(length) - offset))) }
+            let isAbstract = name.first == 0
+            if isAbstract { name.removeFirst() } else { name = Array(name.prefix { $0 != 0 }) }
+            return (isAbstract && !name.isEmpty ? "@" : "") + String(decoding: name, as: UTF8.self)
+        }
+    }
+
+    private func withRebound<Layout, Result>(to layout: Layout.Type, _ body: (Layout) -> Result) -> Result {
+        withUnsafeBytes(of: storage) { body($0.loadUnaligned(as: layout)) }
+    }
+}

@@ -1,0 +1,99 @@
+import CPlatform
+import Glibc
+import Reactor
+import SystemPackage
+
+/// What one read gave.
+package enum ReadOutcome {
+    case bytes(Int)
+    case wouldBlock
+    case endOfStream
+    case failed(Errno)
+}
+
+/// What one write took.
+package enum WriteOutcome {
+    case wrote(Int)
+    case wouldBlock
+    case failed(Errno)
+}
+
+/// A way for bytes to a peer and back, non-blocking. It owns its descriptor.
+package protocol Transport: AnyObject {
+    /// The descriptor to watch.
+    var descriptor: Int32 { get }
+    /// Reads at most `buffer.count` bytes, which is more than zero.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome
+    /// Writes as much of `bytes` as the kernel takes now.
+    func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome
+    /// Ends our side (half-close); the peer can still send.
+    func endOutput() -> Errno?
+    /// Makes the coming close a reset instead of an orderly end.
+    func resetOnClose()
+}
+
+/// A connected stream socket: TCP or Unix.
+package final class SocketTransport: Transport {
+    private let socket: Descriptor
+
+    /// Takes a connected, non-blocking stream socket.
+    package init(owning socket: consuming Descriptor) {
+        self.socket = socket
+    }
+
+    package var descriptor: Int32 { socket.number }
+
+    package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+        let count = recv(socket.number, buffer.baseAddress, buffer.count, 0)
+        if count > 0 { return .bytes(count) }
+        if count == 0 { return .endOfStream }
+        let failure = errno
+        return failure == EAGAIN || failure == EINTR ? .wouldBlock : .failed(Errno(rawValue: failure))
+    }
+
+    package func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
+        let count = send(socket.number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+        if count >= 0 { return .wrote(count) }
+        let failure = errno
+        return failure == EAGAIN || failure == EINTR ? .wouldBlock : .failed(Errno(rawValue: failure))
+    }
+
+    package func endOutput() -> Errno? {
+        guard shutdown(socket.number, Int32(SHUT_WR)) < 0, errno != ENOTCONN else { return nil }
+        return Errno(rawValue: errno)
+    }
+
+    package func resetOnClose() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(socket.number, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    }
+}
+
+/// The system calls on sockets that several types here need.
+enum Socket {
+    /// A new non-blocking, close-on-exec stream socket of `family` (socket(2)).
+    static func stream(family: Int32) throws(Errno) -> Descriptor {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        let number = socket(family, type, 0)
+        guard number >= 0 else { throw Errno(rawValue: errno) }
+        return Descriptor(owning: number)
+    }
+
+    /// Sends small writes at once (tcp(7), TCP_NODELAY); without effect on a Unix socket.
+    static func disableDelay(_ number: Int32) {
+        setOption(number, level: Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
+    static func setOption(_ number: Int32, level: Int32, _ option: Int32, _ value: Int32) {
+        var value = value
+        setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// The pending error of a socket, cleared by asking (socket(7), SO_ERROR).
+    static func pendingError(_ number: Int32) -> Errno? {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(number, SOL_SOCKET, SO_ERROR, &value, &length) == 0, value != 0 else { return nil }
+        return Errno(rawValue: value)
+    }
+}
