@@ -1,0 +1,84 @@
+/// Reads arrow lines.
+///
+///     arrow-line = target ( "> " text | "< " text | "<~ " regex | ">|" | "<|" [ " reset" ] )
+///     target     = { letter | digit | "_" | "-" | "." | "," | "*" | "?" | "${" name "}" }
+///
+/// The arrow follows the target directly, and one blank or the end of the line follows the arrow.
+struct ArrowParser {
+    private let line: SourceRange
+    private let text: [UInt8]
+    private let start: Int
+    private let arrow: Int
+
+    /// Nil when the line, indented by `start`, is not an arrow line.
+    init?(line: SourceRange, start: Int) {
+        self.line = line
+        self.start = start
+        text = line.lineText
+        var index = start
+        while index < text.count {
+            if isTargetByte(text[index]) {
+                index += 1
+            } else if text[index...].starts(with: "${".utf8), let close = text[index...].firstIndex(of: UInt8(ascii: "}")) {
+                index = close + 1
+            } else {
+                break
+            }
+        }
+        guard index > start, index < text.count, text[index] == UInt8(ascii: "<") || text[index] == UInt8(ascii: ">")
+        else { return nil }
+        arrow = index
+    }
+
+    func parse() throws(ScriptError) -> ArrowLine {
+        let targetRange = line.at(start..<arrow)
+        let template = try Template(
+            parsing: Array(text[start..<arrow]), notation: .bare, at: line, offset: start)
+        let target = try Target(template, range: targetRange)
+        let (action, textStart) = try parseAction()
+        return ArrowLine(
+            target: target, action: action, range: line.at(start..<text.count),
+            textRange: line.at(min(textStart, text.count)..<text.count))
+    }
+
+    private func parseAction() throws(ScriptError) -> (ArrowLine.Action, textStart: Int) {
+        let sends = text[arrow] == UInt8(ascii: ">")
+        let second = arrow + 1 < text.count ? text[arrow + 1] : nil
+        if second == UInt8(ascii: "|") { return (try parseEnd(sends: sends), arrow + 2) }
+        if !sends && second == UInt8(ascii: "~") {
+            let start = try textStart(after: 2)
+            let range = line.at(min(start, text.count)..<text.count)
+            let template = try Template(parsing: Array(text[range.columns]), notation: .regex, at: line, offset: start)
+            return (.match(try PatternSource(template: template, flags: "", range: range)), start)
+        }
+        let start = try textStart(after: 1)
+        var body = Array(text[min(start, text.count)...])
+        let backslashes = body.reversed().prefix { $0 == UInt8(ascii: "\\") }.count
+        let ending = backslashes % 2 == 0
+        if !ending { body.removeLast() }
+        let template = try Template(parsing: body, notation: .escapes, at: line, offset: start)
+        return (sends ? .send(template, ending: ending) : .line(template, ending: ending), start)
+    }
+
+    private func parseEnd(sends: Bool) throws(ScriptError) -> ArrowLine.Action {
+        let rest = text[(arrow + 2)...].filter { !isBlank($0) }
+        if rest.isEmpty { return sends ? .endOutput : .endOfStream }
+        if !sends, String(decoding: rest, as: UTF8.self) == "reset" { return .reset }
+        throw ScriptError(
+            line.at(arrow + 2..<text.count), sends ? "nothing follows '>|'" : "only 'reset' may follow '<|'",
+            hint: "to \(sends ? "send" : "expect") a text that begins with '|', put a blank before it")
+    }
+
+    /// Where the text begins, behind an arrow of `length` characters and its blank.
+    private func textStart(after length: Int) throws(ScriptError) -> Int {
+        let end = arrow + length
+        guard end < text.count, text[end] != UInt8(ascii: " ") else { return end + 1 }
+        let shown = String(decoding: text[start..<end], as: UTF8.self)
+        throw ScriptError(
+            line.at(end..<end + 1), "a blank must follow the arrow", hint: "write '\(shown) ' and then the text")
+    }
+}
+
+private func isTargetByte(_ byte: UInt8) -> Bool {
+    isNameByte(byte) || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "*") || byte == UInt8(ascii: "?")
+}

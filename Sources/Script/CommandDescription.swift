@@ -1,0 +1,182 @@
+/// What a command is called, takes and does: the one source of checks, help, completion and the manual.
+package struct CommandDescription {
+    package let name: String
+    /// What it does, in one line without a full stop.
+    package let summary: String
+    /// The ways to write it, the more particular ones first.
+    package let forms: [Form]
+    package let options: [Option]
+    /// Whether a block follows.
+    package let hasBlock: Bool
+    /// More about it, in sentences.
+    package let text: String
+    /// Lines that show it, each a script of its own context.
+    package let examples: [String]
+
+    package init(
+        name: String, summary: String, forms: [Form], options: [Option] = [], hasBlock: Bool = false, text: String,
+        examples: [String]
+    ) {
+        self.name = name
+        self.summary = summary
+        self.forms = forms
+        self.options = options
+        self.hasBlock = hasBlock
+        self.text = text
+        self.examples = examples
+    }
+
+    /// Each form as a person writes it: `expect T PATTERN [within D]`.
+    package var usages: [String] {
+        forms.map { form in
+            var words = [name] + form.elements.map(\.usage)
+            if hasBlock { words.append("{") }
+            return words.joined(separator: " ")
+        }
+    }
+}
+
+/// One way to write a command: its words in order.
+package struct Form {
+    package let elements: [Element]
+
+    package init(_ elements: Element...) {
+        self.elements = elements
+    }
+}
+
+/// One place in a form.
+package indirect enum Element {
+    /// A word that must stand there, without quotes.
+    case keyword(String)
+    case parameter(Parameter)
+    /// Words that may be left out together.
+    case optional([Element])
+    /// One or more words.
+    case repeating(Parameter)
+
+    /// As the usage line shows it.
+    package var usage: String {
+        switch self {
+        case .keyword(let word): word
+        case .parameter(let parameter): parameter.name
+        case .optional(let elements): "[" + elements.map(\.usage).joined(separator: " ") + "]"
+        case .repeating(let parameter): parameter.name + "…"
+        }
+    }
+}
+
+/// An option of a command.
+package struct Option {
+    /// With its dashes: `--retry`.
+    package let name: String
+    /// The value it takes, or nil for a flag.
+    package let parameter: Parameter?
+    package let summary: String
+
+    package init(_ name: String, _ parameter: Parameter? = nil, _ summary: String) {
+        self.name = name
+        self.parameter = parameter
+        self.summary = summary
+    }
+
+    /// `--retry D`.
+    package var usage: String {
+        name + (parameter.map { " " + $0.name } ?? "")
+    }
+}
+
+/// A word that a command takes.
+package struct Parameter {
+    /// In capitals, as the usage shows it.
+    package let name: String
+    package let kind: Kind
+
+    package init(_ name: String, _ kind: Kind) {
+        self.name = name
+        self.kind = kind
+    }
+
+    /// What a parameter's word must be.
+    package enum Kind {
+        /// A name that the command gives to a session.
+        case newSession
+        /// The name of one session.
+        case session
+        /// Names, lists and globs of sessions.
+        case target
+        /// A name that the command gives a value.
+        case newVariable
+        /// Any text.
+        case text
+        /// Text to search for, or /regex/.
+        case pattern
+        case duration
+        case size
+        /// A whole number from zero on.
+        case count
+        /// Bytes in hexadecimal.
+        case hex
+        /// The path of a script, known before the run.
+        case script
+        /// The name of a command.
+        case command
+        /// One of these words.
+        case choice([String])
+        /// Something that its owner checks: the function says what is wrong with a text, or nil.
+        case checked((String) -> String?)
+
+        /// What is wrong with a word that is known before the run, or nil.
+        package func problem(with word: Word) -> String? {
+            guard let bytes = word.literal else {
+                if case .script = self { return "the path of a script must be known before the run" }
+                return nil
+            }
+            return problem(with: bytes)
+        }
+
+        /// What is wrong with a value, or nil.
+        package func problem(with bytes: [UInt8]) -> String? {
+            let text = String(decoding: bytes, as: UTF8.self)
+            switch self {
+            case .text, .script, .command: return nil
+            case .target: return nil
+            case .pattern: return bytes.isEmpty ? "an empty text is found everywhere; write what to look for" : nil
+            case .newSession, .session:
+                return isSessionName(text)
+                    ? nil : "'\(text)' is not a session's name; a letter or '_' comes first, then letters, digits, '_ - .'"
+            case .newVariable:
+                return isVariableName(text) && isSessionName(text)
+                    ? nil : "'\(text)' is not a variable's name; a letter or '_' comes first, then letters, digits, '_ - .'"
+            case .duration:
+                return Literals.duration(text) == nil ? "'\(text)' is not a duration; write 5s, 200ms or 1m" : nil
+            case .size: return Literals.size(text) == nil ? "'\(text)' is not a size; write 4096, 16KiB or 4MiB" : nil
+            case .count: return Literals.count(text) == nil ? "'\(text)' is not a whole number" : nil
+            case .hex: return Literals.hex(bytes) == nil ? "'\(text)' is not hexadecimal; write pairs such as \"0d 0a\"" : nil
+            case .choice(let choices):
+                return choices.contains(text) ? nil : "'\(text)' is none of \(choices.joined(separator: ", "))"
+            case .checked(let check): return check(text)
+            }
+        }
+    }
+}
+
+/// All commands, by name and in the order of the manual.
+package struct CommandTable {
+    package let descriptions: [CommandDescription]
+    private let byName: [String: CommandDescription]
+
+    package init(_ descriptions: [CommandDescription]) {
+        self.descriptions = descriptions
+        byName = Dictionary(descriptions.map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    package subscript(name: String) -> CommandDescription? {
+        byName[name]
+    }
+
+    /// The command that `name` most likely means.
+    package func nearest(to name: String) -> String? {
+        nearestSpelling(of: name, among: descriptions.map(\.name))
+    }
+}

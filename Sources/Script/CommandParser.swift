@@ -1,0 +1,193 @@
+/// Reads the words of one command line and sorts them by the command's description.
+struct CommandParser {
+    /// How a command line ends.
+    enum Ending {
+        case plain
+        /// A `{`: the lines of a block follow.
+        case block
+    }
+
+    private let description: CommandDescription
+    private var lexer: Lexer
+    private var words: [Word] = []
+    private var call: CommandCall
+    private var ending = Ending.plain
+    private var optionsEnded = false
+
+    /// `lexer` stands behind the command's name.
+    init(description: CommandDescription, lexer: Lexer, range: SourceRange) {
+        self.description = description
+        self.lexer = lexer
+        call = CommandCall(description: description, range: range)
+    }
+
+    /// The call, and whether a block is open after it.
+    ///
+    /// Throws `ScriptError`, or `Lexer.NeedsNextLine` when the line goes on.
+    mutating func parse() throws -> (CommandCall, Ending) {
+        try readWords()
+        try bindWords()
+        if description.hasBlock && ending == .plain {
+            throw ScriptError(
+                call.range, "\(description.name) needs a block", hint: "end the line with '{' and close it with '}' on its own line")
+        }
+        return (call, ending)
+    }
+
+    private mutating func readWords() throws {
+        while let word = try lexer.next(allowsRegex: mayBePattern(at: words.count)) {
+            if case .block = ending { throw Self.blockOnOneLine(word.range, description.name) }
+            if word.bareLiteral == "{" {
+                ending = .block
+            } else if !optionsEnded, let text = word.bareLiteral, text.hasPrefix("--") {
+                try readOption(text, word)
+            } else {
+                words.append(word)
+            }
+        }
+        if case .block = ending, !description.hasBlock {
+            throw ScriptError(lexer.position, "\(description.name) takes no block", hint: "remove the '{'")
+        }
+    }
+
+    private mutating func readOption(_ text: String, _ word: Word) throws {
+        if text == "--" {
+            optionsEnded = true
+            return
+        }
+        let name = String(text.prefix { $0 != "=" })
+        guard let option = description.options.first(where: { $0.name == name }) else {
+            throw unknownOption(name, word)
+        }
+        guard option.parameter != nil else {
+            guard name == text else { throw ScriptError(word.range, "\(name) takes no value") }
+            return try call.bind(option: option, value: nil)
+        }
+        if name != text {
+            let value = Template(Array(text.dropFirst(name.count + 1).utf8))
+            return try call.bind(option: option, value: Word(style: .bare, template: value, range: word.range))
+        }
+        guard let value = try lexer.next(allowsRegex: false) else {
+            throw ScriptError(word.range, "\(name) needs a value", hint: "write \(option.usage)")
+        }
+        try call.bind(option: option, value: value)
+    }
+
+    private func unknownOption(_ name: String, _ word: Word) -> ScriptError {
+        let known = description.options.map(\.name)
+        var hint = known.isEmpty ? "\(description.name) has no options" : "options are \(known.joined(separator: ", "))"
+        if let nearest = nearestSpelling(of: name, among: known) { hint = "did you mean '\(nearest)'?" }
+        return ScriptError(
+            word.range, "\(description.name) has no option '\(name)'", hint: hint + " (quote a text that begins with --)")
+    }
+
+    /// Whether a pattern is wanted at this place in any form.
+    private func mayBePattern(at index: Int) -> Bool {
+        description.forms.contains { form in
+            let flat = form.elements.flatMap { element in
+                if case .optional(let inner) = element { return inner }
+                return [element]
+            }
+            guard flat.indices.contains(index), case .parameter(let parameter) = flat[index] else { return false }
+            if case .pattern = parameter.kind { return true }
+            return false
+        }
+    }
+
+    private mutating func bindWords() throws {
+        let form = chooseForm()
+        var rest = words[...]
+        try bind(form.elements[...], &rest)
+        if let extra = rest.first { throw unexpected(extra, in: form) }
+    }
+
+    /// The form whose first keyword stands in its place; otherwise the first keyword-less form that takes as many
+    /// words as there are, or the last one.
+    private func chooseForm() -> Form {
+        let forms = description.forms
+        for form in forms {
+            guard let place = form.keywordPlace, words.indices.contains(place), case .keyword(let keyword) = form.elements[place]
+            else { continue }
+            if words[place].bareLiteral == keyword { return form }
+        }
+        let open = forms.filter { $0.keywordPlace == nil }
+        return open.first { $0.accepts(words.count) } ?? open.last ?? forms.last ?? Form()
+    }
+
+    private mutating func bind(_ elements: ArraySlice<Element>, _ rest: inout ArraySlice<Word>) throws {
+        for element in elements {
+            switch element {
+            case .keyword(let keyword):
+                guard let word = rest.popFirst() else { throw missing("'\(keyword)'") }
+                guard word.bareLiteral == keyword else {
+                    throw ScriptError(word.range, "expected '\(keyword)' here", hint: usageHint)
+                }
+                call.bind(keyword: keyword)
+            case .parameter(let parameter):
+                guard let word = rest.popFirst() else { throw missing(parameter.name) }
+                try call.bind(word, to: parameter)
+            case .repeating(let parameter):
+                if rest.isEmpty { throw missing(parameter.name) }
+                while let word = rest.popFirst() { try call.bind(word, to: parameter) }
+            case .optional(let inner):
+                guard let word = rest.first else { continue }
+                if case .keyword(let keyword)? = inner.first, word.bareLiteral != keyword { continue }
+                try bind(inner[...], &rest)
+            }
+        }
+    }
+
+    private func missing(_ what: String) -> ScriptError {
+        ScriptError(lexer.position, "\(description.name) needs \(what) here", hint: usageHint)
+    }
+
+    private func unexpected(_ word: Word, in form: Form) -> ScriptError {
+        if case .parameter(let parameter)? = form.elements.last(where: { element in
+            if case .parameter = element { return true }
+            return false
+        }), case .text = parameter.kind {
+            return ScriptError(
+                word.range, "\(description.name) takes one \(parameter.name)", hint: "put the whole text in quotes")
+        }
+        return ScriptError(word.range, "\(description.name) takes no more words here", hint: usageHint)
+    }
+
+    private var usageHint: String {
+        "write " + description.usages.joined(separator: "\n    or: ")
+    }
+
+    static func blockOnOneLine(_ range: SourceRange, _ name: String) -> ScriptError {
+        ScriptError(
+            range, "a block is written on lines of its own",
+            hint: "write it like this:\n    \(name) … {\n        …\n    }")
+    }
+}
+
+extension Form {
+    /// The place of the first keyword that must stand there, or nil.
+    fileprivate var keywordPlace: Int? {
+        elements.firstIndex { element in
+            if case .keyword = element { return true }
+            return false
+        }
+    }
+
+    /// Whether a line with `count` words can be of this form.
+    fileprivate func accepts(_ count: Int) -> Bool {
+        var least = 0
+        var most = 0
+        for element in elements {
+            switch element {
+            case .keyword, .parameter:
+                least += 1
+                most += 1
+            case .repeating:
+                least += 1
+                most = .max
+            case .optional(let inner):
+                if most != .max { most += inner.count }
+            }
+        }
+        return count >= least && count <= most
+    }
+}

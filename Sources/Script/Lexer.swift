@@ -1,0 +1,140 @@
+/// Cuts one command line, with the lines that continue it, into words.
+///
+///     line     = { blank } { word blank { blank } } [ comment ]
+///     word     = bare | '"' { character | escape } '"' | "'" { character } "'" | '/' { character } '/' { flag }
+///     comment  = '#' where a word could begin, to the end of the line
+///     '\' as the last character of a line: the next line goes on with this one
+struct Lexer {
+    /// The line ends in `\`, and the line that continues it has not been read.
+    struct NeedsNextLine: Error {}
+
+    private let source: SourceText
+    private let lastLine: Int
+    private(set) var line: Int
+    private var text: [UInt8]
+    private var index: Int
+
+    /// Begins at `index` of `line`; lines through `lastLine` have been read.
+    init(source: SourceText, line: Int, index: Int, lastLine: Int) {
+        self.source = source
+        self.line = line
+        self.lastLine = lastLine
+        self.index = index
+        text = source.lines[line - 1]
+    }
+
+    /// Where the next character stands; an empty range.
+    var position: SourceRange {
+        SourceRange(source: source, line: line, columns: min(index, text.count)..<min(index, text.count))
+    }
+
+    /// The next word, or nil at the end. With `allowsRegex` a word that begins with `/` is a regex.
+    mutating func next(allowsRegex: Bool) throws -> Word? {
+        guard try skipBlanks() else { return nil }
+        switch text[index] {
+        case UInt8(ascii: "\""): return try quoted(by: UInt8(ascii: "\""))
+        case UInt8(ascii: "'"): return try quoted(by: UInt8(ascii: "'"))
+        case UInt8(ascii: "/") where allowsRegex: return try regex()
+        default: return try bare()
+        }
+    }
+
+    /// Moves to the next word, over continuations; false at the end or at a comment.
+    private mutating func skipBlanks() throws -> Bool {
+        while true {
+            while index < text.count, isBlank(text[index]) { index += 1 }
+            if index == text.count || text[index] == UInt8(ascii: "#") { return false }
+            guard text[index] == UInt8(ascii: "\\"), index + 1 == text.count else { return true }
+            guard line < lastLine else { throw NeedsNextLine() }
+            line += 1
+            text = source.lines[line - 1]
+            index = 0
+        }
+    }
+
+    private mutating func bare() throws -> Word {
+        let start = index
+        var depth = 0
+        while index < text.count, depth > 0 || !isBlank(text[index]) {
+            switch text[index] {
+            case UInt8(ascii: "\\") where index + 1 == text.count: return try bareWord(from: start)
+            case UInt8(ascii: "\\"): index += 1
+            case UInt8(ascii: "$") where index + 1 < text.count && text[index + 1] == UInt8(ascii: "{"): depth += 1
+            case UInt8(ascii: "}") where depth > 0: depth -= 1
+            case UInt8(ascii: "\""), UInt8(ascii: "'"):
+                throw ScriptError(
+                    range(index..<index + 1), "a quote inside a word", hint: "put the whole word in quotes, or a blank before")
+            default: break
+            }
+            index += 1
+        }
+        index = min(index, text.count)
+        return try bareWord(from: start)
+    }
+
+    private func bareWord(from start: Int) throws(ScriptError) -> Word {
+        let template = try Template(
+            parsing: Array(text[start..<index]), notation: .bare, at: position, offset: start)
+        return Word(style: .bare, template: template, range: range(start..<index))
+    }
+
+    private mutating func quoted(by quote: UInt8) throws -> Word {
+        let start = index
+        let isDouble = quote == UInt8(ascii: "\"")
+        index += 1
+        while index < text.count, text[index] != quote {
+            index += isDouble && text[index] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        guard index < text.count else {
+            index = text.count
+            throw ScriptError(range(start..<text.count), "this quote is not closed on its line")
+        }
+        index += 1
+        let inside = Array(text[(start + 1)..<(index - 1)])
+        try requireBlank(after: "a closing quote")
+        let template =
+            isDouble
+            ? try Template(parsing: inside, notation: .escapes, at: position, offset: start + 1) : Template(inside)
+        return Word(style: isDouble ? .doubleQuoted : .singleQuoted, template: template, range: range(start..<index))
+    }
+
+    private mutating func regex() throws -> Word {
+        let start = index
+        index += 1
+        while index < text.count, text[index] != UInt8(ascii: "/") {
+            index += text[index] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        guard index < text.count else {
+            index = text.count
+            throw ScriptError(
+                range(start..<text.count), "this regex has no closing '/'",
+                hint: "end it with '/', or put quotes around it to search for the text")
+        }
+        let inside = Array(text[(start + 1)..<index])
+        index += 1
+        let flagStart = index
+        while index < text.count, !isBlank(text[index]) { index += 1 }
+        let flags = String(decoding: text[flagStart..<index], as: UTF8.self)
+        if let unknown = flags.first(where: { !"ims".contains($0) }) {
+            throw ScriptError(
+                range(flagStart..<index), "unknown regex flag '\(unknown)'; known are i, m and s",
+                hint: "write '\\/' for a slash inside a regex")
+        }
+        let template = try Template(parsing: inside, notation: .regex, at: position, offset: start + 1)
+        return Word(style: .regex(flags: flags), template: template, range: range(start..<index))
+    }
+
+    private func requireBlank(after what: String) throws(ScriptError) {
+        guard index < text.count, !isBlank(text[index]) else { return }
+        throw ScriptError(range(index..<index + 1), "a blank must follow \(what)")
+    }
+
+    private func range(_ columns: Range<Int>) -> SourceRange {
+        SourceRange(source: source, line: line, columns: columns)
+    }
+}
+
+/// Whether `byte` separates words.
+func isBlank(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
+}

@@ -1,0 +1,175 @@
+import CPCRE2
+
+/// Why a regex cannot be compiled.
+package struct RegexError: Error {
+    /// In PCRE2's words or ours.
+    package let message: String
+    /// The byte of the pattern where it shows.
+    package let offset: Int
+}
+
+/// A compiled regular expression over bytes (PCRE2, pcre2api(3)).
+///
+/// It is always multi-line with `^` and `$` at LF and CRLF alike. Matching can be partial: a match that more data
+/// could change is reported as such (pcre2partial(3), hard), so that a stream gives the same matches in any split.
+package final class Regex {
+    /// What a search found.
+    package enum Outcome: Equatable {
+        /// The byte ranges of the whole match and of each group; nil for a group that took no part.
+        case match([Range<Int>?])
+        /// More data could make or lengthen a match that begins here.
+        case partial(start: Int)
+        case none
+        /// The pattern needs more steps or memory than it is allowed.
+        case limit(String)
+    }
+
+    /// The named groups with their numbers.
+    package let groups: [(name: String, number: Int)]
+    /// How many bytes before a match the pattern can look at; at least one, for `^` and `\b`.
+    package let lookbehind: Int
+
+    private let code: OpaquePointer
+    private let matchData: OpaquePointer
+    private let context: OpaquePointer
+
+    /// Compiles `pattern` with `flags` of `i`, `m` and `s`.
+    package init(_ pattern: [UInt8], flags: String = "") throws(RegexError) {
+        if let offset = Self.nonASCIIInClass(pattern) {
+            throw RegexError(
+                message: "a letter outside ASCII in [ ]; patterns match bytes, so write an alternative: (?:ä|ö)", offset: offset)
+        }
+        code = try Self.compile(pattern, options: Self.options(flags))
+        pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD)
+        guard let matchData = pcre2_match_data_create_from_pattern_8(code, nil), let context = pcre2_match_context_create_8(nil)
+        else { throw RegexError(message: "out of memory", offset: 0) }
+        self.matchData = matchData
+        self.context = context
+        // The time of a match is bounded: about a tenth of a second at the worst.
+        pcre2_set_match_limit_8(context, 10_000_000)
+        pcre2_set_heap_limit_8(context, 65_536)
+        groups = Self.namedGroups(of: code)
+        var most: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_MAXLOOKBEHIND), &most)
+        lookbehind = max(1, Int(most))
+    }
+
+    deinit {
+        pcre2_match_context_free_8(context)
+        pcre2_match_data_free_8(matchData)
+        pcre2_code_free_8(code)
+    }
+
+    /// Searches `bytes` from `start` on.
+    ///
+    /// - Parameters:
+    ///   - isWhole: nothing will follow `bytes`, so that a match counts as it is.
+    ///   - beginsLine: whether the first byte of `bytes` is the first of a line.
+    package func search(_ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool) -> Outcome {
+        var options: UInt32 = isWhole ? 0 : PCRE2_PARTIAL_HARD
+        if !beginsLine { options |= PCRE2_NOTBOL }
+        // PCRE2 wants a pointer also to an empty subject.
+        let base = bytes.baseAddress ?? UnsafeRawPointer(matchData)
+        let result = pcre2_match_8(
+            code, base.assumingMemoryBound(to: UInt8.self), bytes.count, start, options, matchData, context)
+        switch result {
+        case PCRE2_ERROR_NOMATCH: return .none
+        case PCRE2_ERROR_PARTIAL: return .partial(start: Int(pcre2_get_ovector_pointer_8(matchData)[0]))
+        case 1...: return .match(ranges())
+        default: return .limit(Self.message(for: result))
+        }
+    }
+
+    private func ranges() -> [Range<Int>?] {
+        let vector = pcre2_get_ovector_pointer_8(matchData)
+        return (0..<Int(pcre2_get_ovector_count_8(matchData))).map { group in
+            // PCRE2_UNSET is all ones, which is -1 here: the group took no part.
+            guard let vector, vector[2 * group] >= 0 else { return nil }
+            let start = Int(vector[2 * group])
+            // \K can set the start behind the end.
+            return start..<max(start, Int(vector[2 * group + 1]))
+        }
+    }
+
+    private static func options(_ flags: String) -> UInt32 {
+        var options = PCRE2_MULTILINE
+        if flags.contains("i") { options |= PCRE2_CASELESS }
+        if flags.contains("s") { options |= PCRE2_DOTALL }
+        return options
+    }
+
+    private static func compile(_ pattern: [UInt8], options: UInt32) throws(RegexError) -> OpaquePointer {
+        guard let context = pcre2_compile_context_create_8(nil) else {
+            throw RegexError(message: "out of memory", offset: 0)
+        }
+        defer { pcre2_compile_context_free_8(context) }
+        pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_ANYCRLF))
+        var code: Int32 = 0
+        var offset = 0
+        guard let compiled = pcre2_compile_8(pattern, pattern.count, options, &code, &offset, context) else {
+            throw RegexError(message: message(for: code), offset: offset)
+        }
+        return compiled
+    }
+
+    private static func namedGroups(of code: OpaquePointer) -> [(name: String, number: Int)] {
+        var count: UInt32 = 0
+        var entrySize: UInt32 = 0
+        var table: UnsafePointer<UInt8>?
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_NAMECOUNT), &count)
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_NAMEENTRYSIZE), &entrySize)
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_NAMETABLE), &table)
+        guard let table else { return [] }
+        // Each entry: the group's number in two bytes, then its name up to a NUL.
+        return (0..<Int(count)).map { index in
+            let entry = table + index * Int(entrySize)
+            let number = Int(entry[0]) << 8 | Int(entry[1])
+            return (String(cString: entry + 2), number)
+        }
+    }
+
+    private static func message(for code: Int32) -> String {
+        var buffer = [UInt8](repeating: 0, count: 256)
+        let count = pcre2_get_error_message_8(code, &buffer, buffer.count)
+        return count < 0 ? "error \(code)" : String(decoding: buffer.prefix(Int(count)), as: UTF8.self)
+    }
+
+    /// The first byte above ASCII inside `[ ]`, where it would stand for a single byte of a character.
+    private static func nonASCIIInClass(_ pattern: [UInt8]) -> Int? {
+        var isInClass = false
+        var index = 0
+        while index < pattern.count {
+            switch pattern[index] {
+            case UInt8(ascii: "\\"): index += 1
+            case UInt8(ascii: "["): isInClass = true
+            case UInt8(ascii: "]"): isInClass = false
+            case 0x80... where isInClass: return index
+            default: break
+            }
+            index += 1
+        }
+        return nil
+    }
+}
+
+extension PatternSource {
+    /// The regex, with each variable's value matching itself.
+    package func regex<Failure: Error>(
+        _ value: (_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]
+    ) throws -> Regex {
+        if let compiled { return compiled }
+        let pattern = try template.expanded { name, range throws(Failure) in quoted(try value(name, range)) }
+        return try Regex(pattern, flags: flags)
+    }
+
+    /// `bytes` as a pattern that matches exactly them: every byte that is no letter, digit or above ASCII is escaped.
+    private func quoted(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.flatMap { byte -> [UInt8] in
+            switch byte {
+            case 0: Array("\\x00".utf8)
+            case 48...57, 65...90, 97...122, 0x80...: [byte]
+            default: [UInt8(ascii: "\\"), byte]
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+/// Something wrong with a script that shows without running it.
+package struct ScriptError: Error {
+    package let range: SourceRange
+    /// What is wrong, in one line.
+    package let message: String
+    /// What to write instead, or nil.
+    package let hint: String?
+
+    package init(_ range: SourceRange, _ message: String, hint: String? = nil) {
+        self.range = range
+        self.message = message
+        self.hint = hint
+    }
+
+    /// The error for a person: place and message, the line, a caret range, the hint. Ends with a newline.
+    package var rendered: String {
+        var text = "\(range.description): error: \(message)\n" + excerpt(of: range)
+        if let hint { text += "  help: \(hint)\n" }
+        return text
+    }
+}
+
+/// A source line with its number and carets under `range`:
+///
+///      14 | expect replica /x/
+///         |        ^^^^^^^
+package func excerpt(of range: SourceRange) -> String {
+    let line = range.lineText
+    let number = String(range.line)
+    let margin = String(repeating: " ", count: number.count + 2)
+    let start = min(range.columns.lowerBound, line.count)
+    let end = min(max(range.columns.upperBound, start), line.count)
+    let before = visible(line[..<start])
+    let marked = visible(line[start..<end])
+    let carets = String(repeating: "^", count: max(1, marked.unicodeScalars.count))
+    // Tabs stay tabs, so that the carets stand under their text whatever a tab is worth.
+    let indent = String(before.map { $0 == "\t" ? "\t" : " " })
+    return " \(number) | \(before)\(marked)\(visible(line[end...]))\n\(margin)| \(indent)\(carets)\n"
+}
+
+/// Source bytes as text that cannot act on a terminal: every control character but the tab becomes a '?'.
+private func visible(_ bytes: ArraySlice<UInt8>) -> String {
+    var text = String.UnicodeScalarView()
+    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+        text.append(scalar != "\t" && actsOnTerminal(scalar) ? "?" : scalar)
+    }
+    return String(text)
+}

@@ -1,0 +1,33 @@
+/// The candidate that a misspelt `word` most likely means, or nil when none is near.
+///
+/// Near is an edit distance (insert, delete, change, swap neighbours) of at most a third of the word's length, and
+/// at least 1.
+package func nearestSpelling(of word: String, among candidates: some Sequence<String>) -> String? {
+    let limit = max(1, word.count / 3)
+    var best: (distance: Int, candidate: String)?
+    for candidate in candidates where abs(candidate.count - word.count) <= limit {
+        let distance = editDistance(Array(word.utf8), Array(candidate.utf8))
+        if distance <= limit, distance < (best?.distance ?? .max) { best = (distance, candidate) }
+    }
+    return best?.candidate
+}
+
+/// The Damerau-Levenshtein distance, restricted to swaps of neighbours.
+private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    var beforeLast: [Int] = []
+    var last = Array(0...right.count)
+    for row in left.indices {
+        var current = [row + 1]
+        for column in right.indices {
+            let change = last[column] + (left[row] == right[column] ? 0 : 1)
+            var cost = min(change, last[column + 1] + 1, current[column] + 1)
+            if row > 0, column > 0, left[row] == right[column - 1], left[row - 1] == right[column] {
+                cost = min(cost, beforeLast[column - 1] + 1)
+            }
+            current.append(cost)
+        }
+        beforeLast = last
+        last = current
+    }
+    return last[right.count]
+}

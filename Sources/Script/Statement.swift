@@ -1,0 +1,141 @@
+/// One statement of a checked script.
+package enum Statement {
+    case arrow(ArrowLine)
+    case command(CommandCall)
+
+    /// Where it stands.
+    package var range: SourceRange {
+        switch self {
+        case .arrow(let arrow): arrow.range
+        case .command(let call): call.range
+        }
+    }
+}
+
+/// `T> text`, `T< text`, `T<~ regex`, `T>|` or `T<|`.
+package struct ArrowLine {
+    package enum Action {
+        /// Send the text, and a line ending if `ending`.
+        case send(Template, ending: Bool)
+        /// The next line is exactly the text; without `ending`, the next bytes are.
+        case line(Template, ending: Bool)
+        /// The next line matches the pattern.
+        case match(PatternSource)
+        /// End our side.
+        case endOutput
+        /// The peer ends its side now.
+        case endOfStream
+        /// The connection is reset now.
+        case reset
+    }
+
+    package let target: Target
+    package let action: Action
+    /// The whole line but its indentation.
+    package let range: SourceRange
+    /// The text behind the arrow.
+    package let textRange: SourceRange
+}
+
+/// A pattern as it is written: compiled here when it is constant, otherwise when its line runs.
+package struct PatternSource {
+    package let template: Template
+    package let flags: String
+    package let range: SourceRange
+    /// The compiled regex of a constant pattern.
+    package let compiled: Regex?
+    /// The named groups, which become variables.
+    package let groupNames: [String]
+
+    init(template: Template, flags: String, range: SourceRange) throws(ScriptError) {
+        self.template = template
+        self.flags = flags
+        self.range = range
+        // A value matches itself, so it cannot change which groups there are.
+        let isConstant = template.literal != nil
+        let sample = template.expanded { _, _ in Array("(?:)".utf8) }
+        do {
+            let regex = try Regex(sample, flags: flags)
+            compiled = isConstant ? regex : nil
+            groupNames = regex.groups.map(\.name)
+        } catch {
+            throw ScriptError(
+                isConstant && error.offset <= range.columns.count
+                    ? range.shifted(by: min(error.offset, max(0, range.columns.count - 1)), count: 1) : range,
+                "bad regex: \(error.message)")
+        }
+    }
+}
+
+/// A command with its words sorted by what they mean.
+package struct CommandCall {
+    package let description: CommandDescription
+    package let range: SourceRange
+    /// The keywords that stood among the words.
+    package fileprivate(set) var keywords: Set<String> = []
+    /// The statements of its block, or of the file it includes.
+    package internal(set) var block: [Statement] = []
+    private var parameters: [String: [Word]] = [:]
+    private var options: [String: Word?] = [:]
+    private var patterns: [String: PatternSource] = [:]
+
+    init(description: CommandDescription, range: SourceRange) {
+        self.description = description
+        self.range = range
+    }
+
+    /// The word of a parameter, or nil when it was left out.
+    package func word(_ parameter: String) -> Word? {
+        parameters[parameter]?.first
+    }
+
+    /// The words of a repeating parameter.
+    package func words(_ parameter: String) -> [Word] {
+        parameters[parameter] ?? []
+    }
+
+    /// The pattern that a word of kind `pattern` is, when it is a regex.
+    package func regex(_ parameter: String) -> PatternSource? {
+        patterns[parameter]
+    }
+
+    /// All words and option values, for checks that concern every word.
+    package var allWords: [Word] {
+        parameters.values.flatMap { $0 } + options.values.compactMap { $0 }
+    }
+
+    /// The parameters that were given, with their words.
+    package var boundParameters: [(name: String, words: [Word])] {
+        parameters.map { ($0.key, $0.value) }
+    }
+
+    /// Whether an option was given.
+    package func has(option: String) -> Bool {
+        options.keys.contains(option)
+    }
+
+    /// The value of an option, or nil when it was not given.
+    package func value(ofOption option: String) -> Word? {
+        options[option] ?? nil
+    }
+
+    mutating func bind(_ word: Word, to parameter: Parameter) throws(ScriptError) {
+        parameters[parameter.name, default: []].append(word)
+        if case .regex(let flags) = word.style {
+            patterns[parameter.name] = try PatternSource(template: word.template, flags: flags, range: word.range)
+        } else if let problem = parameter.kind.problem(with: word) {
+            throw ScriptError(word.range, problem)
+        }
+    }
+
+    mutating func bind(keyword: String) {
+        keywords.insert(keyword)
+    }
+
+    mutating func bind(option: Option, value: Word?) throws(ScriptError) {
+        options[option.name] = .some(value)
+        if let value, let problem = option.parameter?.kind.problem(with: value) {
+            throw ScriptError(value.range, problem)
+        }
+    }
+}

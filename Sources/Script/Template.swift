@@ -1,0 +1,168 @@
+/// Text with `${name}` in it: what a word or an arrow line stands for once its variables are known.
+package struct Template {
+    package enum Segment {
+        case literal([UInt8])
+        case variable(name: String, range: SourceRange)
+    }
+
+    package private(set) var segments: [Segment]
+
+    package init(_ literal: [UInt8] = []) {
+        segments = literal.isEmpty ? [] : [.literal(literal)]
+    }
+
+    /// The bytes, when no variable is in it.
+    package var literal: [UInt8]? {
+        switch segments.count {
+        case 0: return []
+        case 1:
+            if case .literal(let bytes) = segments[0] { return bytes }
+            return nil
+        default: return nil
+        }
+    }
+
+    /// The literal as text, or nil.
+    package var literalText: String? {
+        literal.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The names in it, in order.
+    package var variables: [(name: String, range: SourceRange)] {
+        segments.compactMap { segment in
+            if case .variable(let name, let range) = segment { return (name, range) }
+            return nil
+        }
+    }
+
+    /// The bytes it stands for; `value` gives each variable's.
+    package func expanded<Failure: Error>(
+        _ value: (_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]
+    ) throws(Failure) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for segment in segments {
+            switch segment {
+            case .literal(let literal): bytes += literal
+            case .variable(let name, let range): bytes += try value(name, range)
+            }
+        }
+        return bytes
+    }
+
+    mutating func append(_ bytes: some Sequence<UInt8>) {
+        if case .literal(var literal)? = segments.last {
+            segments.removeLast()
+            literal += bytes
+            segments.append(.literal(literal))
+        } else {
+            segments.append(.literal(Array(bytes)))
+        }
+    }
+
+    mutating func append(variable name: String, range: SourceRange) {
+        segments.append(.variable(name: name, range: range))
+    }
+}
+
+/// How the text around `${name}` is read.
+enum TemplateNotation {
+    /// Arrow lines and "double" quotes: all escapes.
+    case escapes
+    /// Bare words: only `\${`.
+    case bare
+    /// Regexes: backslashes belong to PCRE2; `\${` becomes a pattern for the two characters.
+    case regex
+}
+
+extension Template {
+    /// Reads `text`, which stands at `offset` of the line that `line` names.
+    init(parsing text: [UInt8], notation: TemplateNotation, at line: SourceRange, offset: Int) throws(ScriptError) {
+        self.init()
+        var index = 0
+        var plainStart = 0
+        while index < text.count {
+            let byte = text[index]
+            guard byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "$") else {
+                index += 1
+                continue
+            }
+            if plainStart < index { append(text[plainStart..<index]) }
+            if byte == UInt8(ascii: "$") {
+                try readVariable(text, at: &index, line: line, offset: offset)
+            } else {
+                try readBackslash(text, at: &index, notation: notation, line: line, offset: offset)
+            }
+            plainStart = index
+        }
+        if plainStart < text.count { append(text[plainStart...]) }
+    }
+
+    private mutating func readVariable(
+        _ text: [UInt8], at index: inout Int, line: SourceRange, offset: Int
+    ) throws(ScriptError) {
+        guard index + 1 < text.count, text[index + 1] == UInt8(ascii: "{") else {
+            append([text[index]])
+            index += 1
+            return
+        }
+        let start = offset + index
+        guard let close = text[index...].firstIndex(of: UInt8(ascii: "}")) else {
+            throw ScriptError(
+                line.at(start..<offset + text.count), "'${' without its '}'", hint: "write '\\${' for the two characters")
+        }
+        let range = line.at(start..<offset + close + 1)
+        let name = String(decoding: text[(index + 2)..<close], as: UTF8.self)
+        guard isVariableName(name) else {
+            throw ScriptError(range, "'\(name)' is not a variable's name; names have letters, digits and '_ . -'")
+        }
+        append(variable: name, range: range)
+        index = close + 1
+    }
+
+    private mutating func readBackslash(
+        _ text: [UInt8], at index: inout Int, notation: TemplateNotation, line: SourceRange, offset: Int
+    ) throws(ScriptError) {
+        let isLiteralBrace =
+            index + 2 < text.count && text[index + 1] == UInt8(ascii: "$") && text[index + 2] == UInt8(ascii: "{")
+        switch notation {
+        case .escapes:
+            let start = index
+            do {
+                append(try Escapes.decode(text, at: &index))
+            } catch {
+                throw ScriptError(line.at(offset + start..<offset + start + error.length), error.message)
+            }
+        case .bare:
+            append(isLiteralBrace ? "${".utf8 : "\\".utf8)
+            index += isLiteralBrace ? 3 : 1
+        case .regex where isLiteralBrace:
+            append("\\$\\{".utf8)
+            index += 3
+        case .regex:
+            append(text[index..<min(index + 2, text.count)])
+            index += 2
+        }
+    }
+}
+
+extension SourceRange {
+    /// Other columns of the same line.
+    func at(_ columns: Range<Int>) -> SourceRange {
+        SourceRange(source: source, line: line, columns: columns)
+    }
+}
+
+/// Whether `name` can stand in `${name}`.
+func isVariableName(_ name: String) -> Bool {
+    !name.isEmpty && name.utf8.allSatisfy(isNameByte)
+}
+
+/// Letters, digits and `_ - .`, the bytes of session and variable names.
+func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):
+        true
+    default: false
+    }
+}
