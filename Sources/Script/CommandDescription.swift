@@ -74,9 +74,16 @@ package struct Option {
     package let parameter: Parameter?
     package let summary: String
 
-    package init(_ name: String, _ parameter: Parameter? = nil, _ summary: String) {
+    package init(_ name: String, _ parameter: Parameter, _ summary: String) {
         self.name = name
         self.parameter = parameter
+        self.summary = summary
+    }
+
+    /// A flag.
+    package init(_ name: String, _ summary: String) {
+        self.name = name
+        parameter = nil
         self.summary = summary
     }
 

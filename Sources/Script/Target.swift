@@ -10,7 +10,7 @@ package struct Target {
     package let range: SourceRange
 
     /// Reads a target from a word or the front of an arrow line.
-    init(_ template: Template, range: SourceRange) throws(ScriptError) {
+    package init(_ template: Template, range: SourceRange) throws(ScriptError) {
         self.range = range
         var parts: [Template] = [Template()]
         for segment in template.segments {

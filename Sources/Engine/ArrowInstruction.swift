@@ -1,0 +1,150 @@
+import Reactor
+import Script
+
+/// Arrow lines as instructions.
+enum ArrowInstruction {
+    static func make(_ arrow: ArrowLine) throws(ScriptError) -> any Instruction {
+        switch arrow.action {
+        case .send(let text, let ending):
+            return SendInstruction(target: arrow.target, text: text, hasEnding: ending, range: arrow.range)
+        case .endOutput: return EndOutputInstruction(target: arrow.target, range: arrow.range)
+        case .line(let text, let ending):
+            return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
+                let bytes = try strand.expand(text)
+                return ("the line \"\(Escapes.escaped(bytes))\"", { LineMatcher(text: bytes, hasEnding: ending) })
+            }
+        case .match(let source):
+            let shown = String(decoding: arrow.range.lineText[arrow.textRange.columns], as: UTF8.self)
+            return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
+                let regex = try strand.regex(source)
+                return ("a line matching \(shown)", { LinePatternMatcher(regex: regex, source: shown) })
+            }
+        case .endOfStream:
+            return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
+                ("the end of the stream", { EndMatcher(wantsReset: false, isStrict: true) })
+            }
+        case .reset:
+            return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
+                ("a reset", { EndMatcher(wantsReset: true, isStrict: true) })
+            }
+        }
+    }
+}
+
+extension Strand {
+    /// The regex that a pattern is now.
+    func regex(_ source: PatternSource) throws(Failure) -> Regex {
+        do {
+            return try source.regex { name, range throws(Failure) in try value(of: name, range) }
+        } catch let error as Failure {
+            throw error
+        } catch {
+            throw Failure(.expectation, "bad regex: \((error as? RegexError)?.message ?? "\(error)")", range: source.range)
+        }
+    }
+}
+
+/// Sends text to each session of a target, with the session's line ending.
+struct SendInstruction: Instruction {
+    let target: Target
+    let text: Template
+    let hasEnding: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let bytes = try strand.expand(text)
+        let conversations = try strand.conversations(target, orFail: .connection)
+        for conversation in conversations {
+            try conversation.send(hasEnding ? bytes + conversation.lineEnding.bytes : bytes, line: range.line)
+        }
+        return SendWait.step(for: conversations, interpreter)
+    }
+}
+
+/// `T>|`: ends our side.
+struct EndOutputInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        for conversation in try strand.conversations(target, orFail: .connection) { try conversation.endOutput() }
+        return .next
+    }
+}
+
+/// Waits until something is received by each session of a target.
+struct ExpectInstruction: Instruction {
+    /// What is wanted in words, and a new matcher for each session.
+    typealias Expectation = (wanted: String, matcher: () -> any Matcher)
+
+    let target: Target
+    let range: SourceRange
+    /// A limit in place of the default one.
+    var limit: Value<Duration>?
+    /// The limit is part of what is expected, so it is not scaled.
+    var limitIsExact = false
+    let expectation: (Strand) throws(Failure) -> Expectation
+
+    init(
+        target: Target, range: SourceRange, limit: Value<Duration>? = nil, limitIsExact: Bool = false,
+        expectation: @escaping (Strand) throws(Failure) -> Expectation
+    ) {
+        self.target = target
+        self.range = range
+        self.limit = limit
+        self.limitIsExact = limitIsExact
+        self.expectation = expectation
+    }
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let conversations = try strand.conversations(target, orFail: .expectation)
+        let (wanted, matcher) = try expectation(strand)
+        var time = interpreter.defaultLimit(for: conversations)
+        if let limit {
+            let given = try limit.evaluate(in: strand)
+            time = limitIsExact ? given : interpreter.settings.scaled(given)
+        }
+        return .wait(
+            ExpectationWait(conversations, wanted: wanted, limit: time, range: range, interpreter, matcher: matcher))
+    }
+}
+
+/// Backpressure: a strand that has sent much waits until the kernel has taken most of it.
+final class SendWait: Wait {
+    let wanted = "room to send"
+    let limit: Duration?
+    private(set) var conversations: [Conversation]
+    private let most: Int
+
+    /// So much may wait in an outbox before the sender has to.
+    private static let highWater = 1 << 20
+
+    /// Goes on at once while little waits.
+    static func step(for conversations: [Conversation], _ interpreter: Interpreter) -> Step {
+        let full = conversations.filter { $0.session.bytesWaiting > highWater }
+        guard !full.isEmpty else { return .next }
+        return .wait(SendWait(full, most: highWater, limit: interpreter.defaultLimit(for: full)))
+    }
+
+    /// Waits until at most `most` bytes wait in each outbox.
+    init(_ conversations: [Conversation], most: Int, limit: Duration?) {
+        self.conversations = conversations
+        self.most = most
+        self.limit = limit
+    }
+
+    func poll(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        for conversation in conversations {
+            if case .failed = conversation.session.output {
+                throw Failure(.connection, "\(conversation.name): cannot send: \(conversation.outputState)")
+            }
+        }
+        conversations.removeAll { $0.session.bytesWaiting <= most || !$0.session.isOpen }
+        if isLate, let conversation = conversations.first {
+            throw Failure(
+                .connection, "\(conversation.name): timed out after \(shown(limit ?? .zero)) sending",
+                details: ["the peer does not read: \(shown(bytes: conversation.session.bytesWaiting)) wait to be sent"])
+        }
+        return conversations.isEmpty
+    }
+}

@@ -1,0 +1,89 @@
+import Script
+
+/// A command of the language: what it is called and takes, and what it becomes.
+///
+/// To add one: a file in Commands/ with a type of this protocol, and its name in `CommandRegistry.standard`.
+protocol Command {
+    /// The one source of its checks, help, completion and manual entry.
+    static var description: CommandDescription { get }
+    /// Adds the instructions of one call.
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError)
+}
+
+/// The commands that there are.
+package struct CommandRegistry {
+    /// Their descriptions.
+    package let table: CommandTable
+    private let types: [String: any Command.Type]
+
+    private init(_ types: [any Command.Type]) {
+        let descriptions = types.map { $0.description }
+        table = CommandTable(descriptions)
+        self.types = Dictionary(zip(descriptions.map(\.name), types)) { first, _ in first }
+    }
+
+    /// All commands, in the order of the manual.
+    package static func standard() -> CommandRegistry {
+        CommandRegistry([
+            OpenCommand.self, ServeCommand.self, CloseCommand.self,
+            SendCommand.self, DrainCommand.self, ExpectCommand.self,
+            LetCommand.self, SetCommand.self, RepeatCommand.self, SourceCommand.self, SleepCommand.self,
+            PrintCommand.self, ExitCommand.self,
+            ListCommand.self, ShowCommand.self, HelpCommand.self, QuitCommand.self,
+        ])
+    }
+
+    func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        guard let type = types[call.description.name] else {
+            throw ScriptError(call.range, "unknown command '\(call.description.name)'")
+        }
+        try type.compile(call, into: &compiler)
+    }
+}
+
+extension CommandCall {
+    /// The word of a parameter that every form of the command has.
+    func required(_ parameter: String) throws(ScriptError) -> Word {
+        guard let word = word(parameter) else { throw ScriptError(range, "\(description.name) needs \(parameter)") }
+        return word
+    }
+
+    /// The target that the parameter T names.
+    func target(_ parameter: String = "T") throws(ScriptError) -> Target {
+        let word = try required(parameter)
+        return try Target(word.template, range: word.range)
+    }
+
+    /// The limit of `within D`, or nil.
+    var within: Value<Duration>? {
+        keywords.contains("within") ? word("D").map { Value(duration: $0) } : nil
+    }
+}
+
+extension Parameter {
+    /// The parameters that many commands share.
+    static var target: Parameter { Parameter("T", .target) }
+    static var duration: Parameter { Parameter("D", .duration) }
+    static var lineEnding: Parameter { Parameter("E", .choice(LineEnding.allCases.map(\.rawValue))) }
+}
+
+extension Element {
+    /// `[within D]`.
+    static var within: Element { .optional([.keyword("within"), .parameter(.duration)]) }
+}
+
+/// A word of a statement in the transcript, in quotes where it needs them.
+func quotedWord(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+        isPlainByte(byte) || "/:[]@%=+,~".utf8.contains(byte)
+    }
+    guard isPlain && !text.isEmpty else {
+        let escaped = Escapes.escaped(Array(text.utf8)).split(separator: "\"", omittingEmptySubsequences: false)
+        return "\"" + escaped.joined(separator: "\\\"") + "\""
+    }
+    return text
+}
+
+private func isPlainByte(_ byte: UInt8) -> Bool {
+    isSessionName("a" + String(UnicodeScalar(byte)))
+}

@@ -1,0 +1,68 @@
+import Reactor
+import Script
+
+/// `close`: sends what waits and ends sessions, or ends a service.
+struct CloseCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "close", summary: "end sessions, or a service",
+            forms: [Form(.parameter(.target))],
+            options: [Option("--reset", "cut the connection: the peer sees a reset, and what waits is not sent")],
+            text: """
+                What was sent goes out first; what the peer still says is not waited for. The name is free afterwards. \
+                'T>|' ends only our side.
+                """,
+            examples: ["close a", "close replica*", "close a --reset"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let instruction = CloseInstruction(
+            target: try call.target(), isReset: call.has(option: "--reset"), range: call.range)
+        if !instruction.isReset { compiler.emit(FlushInstruction(target: instruction.target, range: call.range)) }
+        compiler.emit(instruction)
+    }
+}
+
+/// Waits until the kernel has taken all that was sent.
+private struct FlushInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        if try strand.service(target, interpreter) != nil { return .next }
+        let waiting = try strand.conversations(target, orFail: .connection).filter { $0.session.bytesWaiting > 0 }
+        guard !waiting.isEmpty else { return .next }
+        return .wait(SendWait(waiting, most: 0, limit: interpreter.defaultLimit(for: waiting)))
+    }
+}
+
+private struct CloseInstruction: Instruction {
+    let target: Target
+    let isReset: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        var names: [String] = []
+        if let service = try strand.service(target, interpreter) {
+            interpreter.sessions.removeService(service)
+            names = [service]
+        } else {
+            for conversation in try strand.conversations(target, orFail: .connection) {
+                interpreter.transcript.showPart(of: conversation)
+                interpreter.sessions.remove(conversation.name, reset: isReset)
+                names.append(conversation.name)
+            }
+        }
+        for name in names { interpreter.transcript.statement("close \(name)" + (isReset ? " --reset" : "")) }
+        return .next
+    }
+}
+
+extension Strand {
+    /// The name of the service that a target of one name is, or nil.
+    fileprivate func service(_ target: Target, _ interpreter: Interpreter) throws(Failure) -> String? {
+        guard target.items.count == 1, let item = target.items.first else { return nil }
+        let name = try text(item.template)
+        return interpreter.sessions.service(named: name) == nil ? nil : name
+    }
+}

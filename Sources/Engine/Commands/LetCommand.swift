@@ -1,0 +1,92 @@
+import Script
+
+/// `let`: sets a variable, to a text or to the result of a calculation.
+struct LetCommand: Command {
+    private static let operators = ["+", "-", "*", "/", "%"]
+
+    static var description: CommandDescription {
+        let name = Parameter("NAME", .newVariable)
+        return CommandDescription(
+            name: "let", summary: "set a variable",
+            forms: [
+                Form(
+                    .parameter(name), .parameter(Parameter("A", .text)), .parameter(Parameter("OP", .choice(operators))),
+                    .parameter(Parameter("B", .text))),
+                Form(.parameter(name), .parameter(Parameter("VALUE", .text))),
+            ],
+            options: [Option("--secret", "the value is shown nowhere; ${NAME} stands in its place")],
+            text: """
+                ${NAME} is the value from then on. The second form calculates with whole numbers: OP is + - * / or %.
+                """,
+            examples: ["let greeting \"hello world\"", "let n ${n} + 1", "let --secret password ${env.PASSWORD}"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let name = Value(text: try call.required("NAME"))
+        if let left = call.word("A") {
+            compiler.emit(
+                CalculateInstruction(
+                    name: name, left: left, operation: Value(text: try call.required("OP")),
+                    right: try call.required("B"), range: call.range))
+        } else {
+            compiler.emit(
+                LetInstruction(
+                    name: name, value: Value(text: try call.required("VALUE")), isSecret: call.has(option: "--secret"),
+                    range: call.range))
+        }
+    }
+}
+
+private struct LetInstruction: Instruction {
+    let name: Value<[UInt8]>
+    let value: Value<[UInt8]>
+    let isSecret: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let name = String(decoding: try name.evaluate(in: strand), as: UTF8.self)
+        let value = try value.evaluate(in: strand)
+        if isSecret { interpreter.redactor.add(name: name, value: value) }
+        interpreter.variables[name] = value
+        return .next
+    }
+}
+
+private struct CalculateInstruction: Instruction {
+    let name: Value<[UInt8]>
+    let left: Word
+    let operation: Value<[UInt8]>
+    let right: Word
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let name = String(decoding: try name.evaluate(in: strand), as: UTF8.self)
+        let symbol = String(decoding: try operation.evaluate(in: strand), as: UTF8.self)
+        let result = try calculate(try number(left, strand), symbol, try number(right, strand))
+        interpreter.variables[name] = Array(String(result).utf8)
+        return .next
+    }
+
+    private func number(_ word: Word, _ strand: Strand) throws(Failure) -> Int {
+        let bytes = try strand.expand(word.template)
+        guard let number = Literals.integer(bytes) else {
+            throw Failure(.expectation, "'\(Escapes.escaped(bytes))' is not a whole number", range: word.range)
+        }
+        return number
+    }
+
+    private func calculate(_ left: Int, _ symbol: String, _ right: Int) throws(Failure) -> Int {
+        let isDivision = symbol == "/" || symbol == "%"
+        if isDivision && right == 0 { throw Failure(.expectation, "division by zero") }
+        let (result, overflow) =
+            switch symbol {
+            case "+": left.addingReportingOverflow(right)
+            case "-": left.subtractingReportingOverflow(right)
+            case "*": left.multipliedReportingOverflow(by: right)
+            case "/": left.dividedReportingOverflow(by: right)
+            default: left.remainderReportingOverflow(dividingBy: right)
+            }
+        if overflow { throw Failure(.expectation, "\(left) \(symbol) \(right) is too large for a whole number") }
+        return result
+    }
+}

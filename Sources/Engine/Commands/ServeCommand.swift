@@ -1,0 +1,64 @@
+import Script
+import Wire
+
+/// `serve`: a built-in service in the same loop.
+struct ServeCommand: Command {
+    static var description: CommandDescription {
+        let mode = Parameter("MODE", .choice(EchoService.Mode.allCases.map(\.rawValue)))
+        return CommandDescription(
+            name: "serve", summary: "bring up a built-in echo service",
+            forms: [
+                Form(
+                    .parameter(Parameter("NAME", .newSession)), .parameter(.address), .optional([.parameter(mode)]))
+            ],
+            text: """
+                The service answers every client with what it sends: upper-cased (MODE upper, the default), unchanged \
+                (echo), or not at all (discard). Port 0 picks a free one; ${NAME.port} and ${NAME.address} tell it. \
+                Without a host it listens on 127.0.0.1. It serves while the script runs; 'close NAME' ends it. NAME is \
+                no session: open one to talk to it.
+                """,
+            examples: ["serve echo :0", "open a localhost:${echo.port}"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let modeWord = call.word("MODE")
+        compiler.emit(
+            ServeInstruction(
+                name: Value(text: try call.required("NAME")), address: Value(address: try call.required("ADDRESS")),
+                mode: modeWord.map { word in
+                    Value(word, .choice(EchoService.Mode.allCases.map(\.rawValue))) {
+                        EchoService.Mode(rawValue: String(decoding: $0, as: UTF8.self))
+                    }
+                }, range: call.range))
+    }
+}
+
+private struct ServeInstruction: Instruction {
+    let name: Value<[UInt8]>
+    let address: Value<Address>
+    let mode: Value<EchoService.Mode>?
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let name = String(decoding: try name.evaluate(in: strand), as: UTF8.self)
+        let mode = try mode?.evaluate(in: strand) ?? .upper
+        guard interpreter.sessions.isFree(name) else {
+            throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
+        }
+        let listener: Listener
+        do {
+            listener = try Listener(at: try address.evaluate(in: strand), on: interpreter.loop)
+        } catch let error as ListenError {
+            throw Failure(.connection, "\(name): \(error.message)")
+        } catch let error as Failure {
+            throw error
+        } catch {
+            throw Failure(.connection, "\(name): \(error)")
+        }
+        interpreter.sessions.add(EchoService(listener: listener, mode: mode, on: interpreter.loop), named: name)
+        let bound = listener.address.description
+        interpreter.transcript.statement("serve \(name) \(quotedWord(bound)) \(mode.rawValue)")
+        interpreter.transcript.note("\(name): listening on \(bound)")
+        return .next
+    }
+}

@@ -1,0 +1,106 @@
+import Reactor
+import Script
+
+/// `set`: changes an option, for all sessions or for one.
+struct SetCommand: Command {
+    static var description: CommandDescription {
+        let session = Element.parameter(.target)
+        let duration = Element.parameter(.duration)
+        let ending = Element.parameter(.lineEnding)
+        let size = Element.parameter(Parameter("SIZE", .size))
+        let when = Element.parameter(Parameter("WHEN", .choice(["auto", "always", "never"])))
+        return CommandDescription(
+            name: "set", summary: "change an option, for all or for some sessions",
+            forms: [
+                Form(.keyword("timeout"), duration), Form(.keyword("eol"), ending), Form(.keyword("inbox"), size),
+                Form(.keyword("linger"), duration), Form(.keyword("color"), when),
+                Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
+                Form(session, .keyword("inbox"), size),
+            ],
+            text: """
+                timeout is the limit of a wait that names none (5s). eol is what ends a line that is sent: lf, crlf, cr, \
+                nul or none. inbox is how much unread data a session holds (16MiB) before the peer has to wait. linger \
+                is how long silence may last at the end of input (1s). Without T, eol and inbox are for sessions opened \
+                from then on and for those that are open.
+                """,
+            examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let target: Target? = call.word("T") == nil ? nil : try call.target()
+        guard let option = call.keywords.first else { throw ScriptError(call.range, "set needs an option") }
+        compiler.emit(SetInstruction(target: target, change: try change(option, call), option: option, range: call.range))
+    }
+
+    private static func change(
+        _ option: String, _ call: CommandCall
+    ) throws(ScriptError) -> (Strand) throws(Failure) -> SetInstruction.Change {
+        switch option {
+        case "timeout":
+            let value = Value(duration: try call.required("D"))
+            return { strand throws(Failure) in .timeout(try value.evaluate(in: strand)) }
+        case "linger":
+            let value = Value(duration: try call.required("D"))
+            return { strand throws(Failure) in .linger(try value.evaluate(in: strand)) }
+        case "eol":
+            let value = Value(lineEnding: try call.required("E"))
+            return { strand throws(Failure) in .lineEnding(try value.evaluate(in: strand)) }
+        case "inbox":
+            let value = Value(size: try call.required("SIZE"))
+            return { strand throws(Failure) in .inbox(try value.evaluate(in: strand)) }
+        default:
+            let value = Value(text: try call.required("WHEN"))
+            return { strand throws(Failure) in .color(String(decoding: try value.evaluate(in: strand), as: UTF8.self)) }
+        }
+    }
+}
+
+private struct SetInstruction: Instruction {
+    enum Change {
+        case timeout(Duration)
+        case linger(Duration)
+        case lineEnding(LineEnding)
+        case inbox(Int)
+        case color(String)
+    }
+
+    let target: Target?
+    let change: (Strand) throws(Failure) -> Change
+    let option: String
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let change = try change(strand)
+        guard let target else {
+            applyToAll(change, interpreter)
+            return .next
+        }
+        for conversation in try strand.conversations(target, orFail: .expectation) {
+            apply(change, to: conversation, interpreter)
+        }
+        return .next
+    }
+
+    private func applyToAll(_ change: Change, _ interpreter: Interpreter) {
+        switch change {
+        case .timeout(let limit): interpreter.settings.timeout = limit
+        case .linger(let limit): interpreter.settings.linger = limit
+        case .lineEnding(let ending): interpreter.settings.lineEnding = ending
+        case .inbox(let size): interpreter.settings.inboxLimit = size
+        case .color(let when):
+            interpreter.transcript.usesColor = when == "always" || when == "auto" && interpreter.settings.autoColor
+        }
+        for conversation in interpreter.sessions.all { apply(change, to: conversation, interpreter) }
+    }
+
+    private func apply(_ change: Change, to conversation: Conversation, _ interpreter: Interpreter) {
+        switch change {
+        case .timeout(let limit): conversation.timeout = limit
+        case .lineEnding(let ending):
+            conversation.lineEnding = ending
+            interpreter.transcript.statement("set \(conversation.name) eol \(ending.rawValue)")
+        case .inbox(let size): conversation.session.setInboxLimit(size)
+        case .linger, .color: break
+        }
+    }
+}

@@ -1,0 +1,99 @@
+import Reactor
+import Script
+import Wire
+
+/// The end of a script's input (muxsh(1), END OF INPUT): for every session still open, what waits is sent, the first
+/// answer is awaited, our side is ended, and what the peer still says is read until it ends or falls silent.
+///
+/// Nothing the peers had sent is lost, and nothing hangs: each step lasts at most `linger` without progress.
+package final class EndOfInput {
+    private let interpreter: Interpreter
+    private var open: [Session] = []
+
+    /// Where one session is on its way to the end.
+    private final class Session {
+        enum Step { case flushing, awaitingAnswer, reading }
+
+        let conversation: Conversation
+        var step = Step.flushing
+        var timer: Timer?
+
+        init(_ conversation: Conversation) {
+            self.conversation = conversation
+        }
+    }
+
+    /// What could not be sent, in words; a run with such a problem has failed.
+    package private(set) var problems: [String] = []
+    /// Peers that were still open when their silence had lasted long enough.
+    package private(set) var stillOpen: [String] = []
+
+    /// Begins; turn the interpreter until `isOver`.
+    package init(_ interpreter: Interpreter) {
+        self.interpreter = interpreter
+        open = interpreter.sessions.all.map(Session.init)
+        interpreter.onChange = { [unowned self] in changed($0) }
+        for session in open { advance(session) }
+    }
+
+    package var isOver: Bool { open.isEmpty }
+
+    private func changed(_ conversation: Conversation) {
+        guard let session = open.first(where: { $0.conversation === conversation }) else { return }
+        advance(session)
+    }
+
+    /// Takes every step that is possible now, and gives the next one its time.
+    private func advance(_ session: Session) {
+        let conversation = session.conversation
+        if session.step == .flushing {
+            if case .failed = conversation.session.output, conversation.session.bytesWaiting > 0 {
+                return finish(session, lost: conversation.outputState)
+            }
+            if conversation.session.bytesWaiting == 0 { session.step = .awaitingAnswer }
+        }
+        if session.step == .awaitingAnswer, !conversation.hasSent || conversation.hasArrivedSinceSend {
+            endOurSide(session)
+        }
+        if conversation.inputHasEnded && session.step != .flushing { return finish(session) }
+        restartTimer(session)
+    }
+
+    private func endOurSide(_ session: Session) {
+        session.step = .reading
+        if session.conversation.session.output == .open { try? session.conversation.endOutput() }
+    }
+
+    private func restartTimer(_ session: Session) {
+        if let timer = session.timer { interpreter.loop.cancel(timer) }
+        session.timer = interpreter.loop.schedule(after: interpreter.settings.linger) { [unowned self] in
+            timeIsOver(session)
+        }
+    }
+
+    private func timeIsOver(_ session: Session) {
+        let conversation = session.conversation
+        switch session.step {
+        case .flushing: finish(session, lost: "the peer does not read")
+        case .awaitingAnswer:
+            endOurSide(session)
+            restartTimer(session)
+        case .reading:
+            stillOpen.append(
+                "\(conversation.name): still open after \(shown(interpreter.settings.linger)) of silence; closed")
+            finish(session)
+        }
+    }
+
+    private func finish(_ session: Session, lost reason: String? = nil) {
+        let conversation = session.conversation
+        if let timer = session.timer { interpreter.loop.cancel(timer) }
+        if let reason {
+            problems.append(
+                "\(conversation.name): \(shown(bytes: conversation.session.bytesWaiting)) could not be sent: \(reason)")
+        }
+        interpreter.transcript.showPart(of: conversation)
+        open.removeAll { $0 === session }
+        interpreter.sessions.remove(conversation.name)
+    }
+}

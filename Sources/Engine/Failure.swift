@@ -1,0 +1,73 @@
+import Script
+
+/// What stops a script: a failure has a status, words, and what a person needs to see why.
+package struct Failure: Error {
+    /// Exit statuses as muxsh(1) lists them.
+    package enum Status: Int32, Sendable {
+        case usage = 1
+        case script = 2
+        case connection = 3
+        case expectation = 4
+        case hangup = 129
+        case interrupted = 130
+        case terminated = 143
+    }
+
+    package let status: Status
+    /// What happened, in one line.
+    package let message: String
+    /// What belongs below the source line: what was wanted, what arrived.
+    package var details: [String] = []
+    /// The last exchanges with their times, in one line; empty when there were none.
+    package var lastExchanges = ""
+    /// The place in the script; set by the interpreter when the failing instruction did not.
+    package var range: SourceRange?
+
+    package init(_ status: Status, _ message: String, details: [String] = [], range: SourceRange? = nil) {
+        self.status = status
+        self.message = message
+        self.details = details
+        self.range = range
+    }
+
+    /// The failure for a person: place and message, the source line, the details, the last exchanges.
+    package var rendered: String {
+        guard let range else { return "muxsh: \(message)\n" }
+        let number = String(range.line)
+        let margin = String(repeating: " ", count: number.count + 2) + "| "
+        var line: [UInt8] = []
+        Escapes.appendPrintable(range.lineText, to: &line)
+        var text = "\(range.description): error: \(message)\n \(number) | \(String(decoding: line, as: UTF8.self))\n"
+        for detail in details { text += margin + detail + "\n" }
+        if !lastExchanges.isEmpty { text += "  last: \(lastExchanges)\n" }
+        return text
+    }
+}
+
+/// A duration as failures and notes show it: `0.3 ms`, `2.0 s`, `1.5 min`.
+package func shown(_ duration: Duration) -> String {
+    let seconds = duration.inSeconds
+    return seconds < 1
+        ? "\(fixed(seconds * 1000, digits: 1)) ms"
+        : seconds < 100 ? "\(fixed(seconds, digits: 1)) s" : "\(fixed(seconds / 60, digits: 1)) min"
+}
+
+/// `value`, which is not negative, with a fixed number of digits behind the point.
+package func fixed(_ value: Double, digits: Int) -> String {
+    var scale = 1.0
+    for _ in 0..<digits { scale *= 10 }
+    let whole = Int((min(value, 1e15) * scale).rounded())
+    let fraction = String(whole % Int(scale))
+    let zeros = String(repeating: "0", count: max(0, digits - fraction.count))
+    return "\(whole / Int(scale))" + (digits > 0 ? ".\(zeros)\(fraction)" : "")
+}
+
+/// A number of bytes as people read it: `17 bytes`, `1.0 MiB`.
+package func shown(bytes count: Int) -> String {
+    switch count {
+    case 1: "1 byte"
+    case ..<4096: "\(count) bytes"
+    case ..<1_048_576: "\(fixed(Double(count) / 1024, digits: 1)) KiB"
+    default: "\(fixed(Double(count) / 1_048_576, digits: 1)) MiB"
+    }
+}

@@ -1,0 +1,70 @@
+/// Keeps the values of secrets out of everything that is shown or written: each is replaced by `${NAME}`.
+package final class Redactor {
+    private var secrets: [(name: String, value: [UInt8])] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { secrets.isEmpty }
+
+    /// Hides `value` from now on. A value of several lines is hidden line by line, since lines are shown alone.
+    package func add(name: String, value: [UInt8]) {
+        let lines = value.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+        for line in lines where !secrets.contains(where: { $0.value.elementsEqual(line) }) {
+            secrets.append((name, Array(line)))
+        }
+        // The longest first: one secret may be part of another.
+        secrets.sort { $0.value.count > $1.value.count }
+    }
+
+    /// Hides secrets given by a former redactor too.
+    package func add(_ other: Redactor) {
+        for secret in other.secrets { add(name: secret.name, value: secret.value) }
+    }
+
+    /// The runs of `bytes` that may be shown, and between them the names of the secrets that stood there.
+    package func pieces(of bytes: UnsafeRawBufferPointer) -> [Piece] {
+        var pieces: [Piece] = []
+        var start = 0
+        var index = 0
+        while index < bytes.count {
+            if let secret = secrets.first(where: { isSecret($0.value, at: index, of: bytes) }) {
+                if start < index { pieces.append(.plain(start..<index)) }
+                pieces.append(.secret(secret.name))
+                index += secret.value.count
+                start = index
+            } else {
+                index += 1
+            }
+        }
+        if start < bytes.count { pieces.append(.plain(start..<bytes.count)) }
+        return pieces
+    }
+
+    package enum Piece {
+        case plain(Range<Int>)
+        case secret(String)
+    }
+
+    /// `text` with the secrets replaced.
+    package func redacted(_ text: String) -> String {
+        isEmpty ? text : String(decoding: redacted(Array(text.utf8)), as: UTF8.self)
+    }
+
+    /// `bytes` with the secrets replaced.
+    package func redacted(_ bytes: [UInt8]) -> [UInt8] {
+        guard !isEmpty else { return bytes }
+        return bytes.withUnsafeBytes { buffer in
+            pieces(of: buffer).flatMap { piece -> [UInt8] in
+                switch piece {
+                case .plain(let range): Array(buffer[range])
+                case .secret(let name): Array("${\(name)}".utf8)
+                }
+            }
+        }
+    }
+
+    private func isSecret(_ value: [UInt8], at index: Int, of bytes: UnsafeRawBufferPointer) -> Bool {
+        index + value.count <= bytes.count && bytes[index] == value[0]
+            && bytes[index..<(index + value.count)].elementsEqual(value)
+    }
+}

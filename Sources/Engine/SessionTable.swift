@@ -1,0 +1,73 @@
+import OrderedCollections
+import Script
+import Wire
+
+/// The sessions and services of a script, by name, in the order of opening.
+package final class SessionTable {
+    private var conversations: OrderedDictionary<String, Conversation> = [:]
+    private var services: OrderedDictionary<String, EchoService> = [:]
+    private var numbered = 0
+    private var opened = 0
+
+    package init() {}
+
+    /// All open sessions, in the order of opening.
+    package var all: [Conversation] { Array(conversations.values) }
+    /// All services, in the order of starting.
+    package var allServices: [(name: String, service: EchoService)] { services.map { ($0.key, $0.value) } }
+
+    package subscript(name: String) -> Conversation? { conversations[name] }
+
+    func service(named name: String) -> EchoService? { services[name] }
+
+    /// The next name of the series s1, s2, … that is free.
+    func nextNumberedName() -> String {
+        repeat { numbered += 1 } while !isFree("s\(numbered)")
+        return "s\(numbered)"
+    }
+
+    /// Whether `name` can be given: nobody has it, or only a session whose peer has ended.
+    func isFree(_ name: String) -> Bool {
+        if services[name] != nil { return false }
+        guard let former = conversations[name] else { return true }
+        return former.inputHasEnded
+    }
+
+    /// Adds a session, in place of an ended one of that name.
+    func add(_ conversation: Conversation) {
+        remove(conversation.name)
+        conversations[conversation.name] = conversation
+        opened += 1
+    }
+
+    func add(_ service: EchoService, named name: String) {
+        services[name] = service
+    }
+
+    /// Closes the session and forgets it.
+    func remove(_ name: String, reset: Bool = false) {
+        conversations.removeValue(forKey: name)?.session.close(reset: reset)
+    }
+
+    /// Closes the service and forgets it.
+    func removeService(_ name: String) {
+        services.removeValue(forKey: name)?.close()
+    }
+
+    /// Closes everything.
+    package func removeAll() {
+        for name in conversations.keys { conversations[name]?.session.close() }
+        for (_, service) in services { service.close() }
+        conversations = [:]
+        services = [:]
+    }
+
+    /// The colour for the next session, readable on dark and on light (ECMA-48 SGR 31 to 36).
+    var nextColor: Int { [36, 35, 33, 32, 34, 31][opened % 6] }
+
+    /// The sessions that `text`, a name or a glob, means now.
+    func matching(_ text: String) -> [Conversation] {
+        guard isGlob(text) else { return conversations[text].map { [$0] } ?? [] }
+        return conversations.values.filter { globMatches(text, $0.name) }
+    }
+}

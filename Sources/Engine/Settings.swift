@@ -1,0 +1,45 @@
+import Reactor
+
+/// What options and `set` govern.
+package struct Settings {
+    /// The limit of a wait that names none.
+    package var timeout = Duration.seconds(5)
+    /// Multiplies the limits of waits, for slow machines.
+    package var timeoutScale = 1.0
+    /// How long silence may last at the end of input.
+    package var linger = Duration.seconds(1)
+    /// The line ending of new sessions.
+    package var lineEnding = LineEnding.lf
+    /// The most an inbox holds, in bytes.
+    package var inboxLimit = 16 << 20
+    /// No transcript on standard output.
+    package var isQuiet = false
+    /// Commands, skipped data and timing in the transcript too.
+    package var isVerbose = false
+    /// Whether `set color auto` means colours: standard output is a terminal that has them.
+    package var autoColor = false
+    /// The oldest unread data gives way when an inbox is full (the prompt); otherwise the peer waits.
+    package var dropsOldest = false
+
+    package init() {}
+
+    /// `limit` times the scale.
+    func scaled(_ limit: Duration) -> Duration {
+        timeoutScale == 1 ? limit : .nanoseconds(Int64((Double(limit.nanoseconds) * timeoutScale).clamped(to: 0...3.2e16)))
+    }
+}
+
+/// What is sent after a line.
+package enum LineEnding: String, CaseIterable {
+    case lf, crlf, cr, nul, none
+
+    var bytes: [UInt8] {
+        switch self {
+        case .lf: [0x0A]
+        case .crlf: [0x0D, 0x0A]
+        case .cr: [0x0D]
+        case .nul: [0]
+        case .none: []
+        }
+    }
+}

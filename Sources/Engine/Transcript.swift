@@ -1,0 +1,182 @@
+import Reactor
+import Script
+
+/// Shows conversations in the notation that runs: what is sent, what arrives, what opens and closes.
+///
+/// Bytes go in as they come; lines come out, each `NAME> text` or `NAME< text`. A received line is shown when it is
+/// whole. A part of a line is shown, with a `\` at its end, as soon as the order of things asks for it: it was
+/// consumed, something is sent, or the stream ends.
+package final class Transcript {
+    /// Who gets the lines.
+    package enum Sink {
+        /// A person or a pipe: with colours and times where they are wanted.
+        case display(([UInt8]) -> Void)
+        /// A file that is to run again: the plain lines.
+        case file(([UInt8]) -> Void)
+    }
+
+    /// Colours and seconds since the start, on displays.
+    package var usesColor = false
+    package var showsTimestamps = false
+    /// What was typed is on the screen already: displays are not shown what is sent and opened.
+    var hidesStatements = false
+
+    private let loop: EventLoop
+    private let start: Instant
+    private let redactor: Redactor
+    private var sinks: [Sink]
+
+    /// A part of a line longer than this is shown without waiting for its end.
+    private static let longestPart = 65536
+
+    package init(on loop: EventLoop, start: Instant, redactor: Redactor, sinks: [Sink]) {
+        self.loop = loop
+        self.start = start
+        self.redactor = redactor
+        self.sinks = sinks
+    }
+
+    /// Whether nobody reads: then nothing needs to be kept for showing.
+    package var isSilent: Bool { sinks.isEmpty }
+
+    package func add(_ sink: Sink) {
+        sinks.append(sink)
+    }
+
+    /// A statement that ran, such as an `open` with its options.
+    func statement(_ text: String) {
+        emit(isStatement: true) { $0 += text.utf8 }
+    }
+
+    /// A comment: something that happened and is not part of what runs.
+    package func note(_ text: String) {
+        guard !isSilent else { return }
+        emit(isDim: true) { line in
+            line += "# ".utf8
+            Escapes.appendPrintable(Array(text.utf8), to: &line)
+        }
+    }
+
+    /// Bytes that were sent: a line for each line ending in them.
+    func sent(_ bytes: UnsafeRawBufferPointer, by conversation: Conversation) {
+        guard !isSilent else { return }
+        showPart(of: conversation)
+        let ending = conversation.lineEnding.bytes
+        var rest = bytes
+        while !ending.isEmpty, let end = rest.firstRange(of: ending) {
+            emit(conversation, arrow: "> ", UnsafeRawBufferPointer(rebasing: rest[..<end]))
+            rest = UnsafeRawBufferPointer(rebasing: rest[(end + ending.count)...])
+        }
+        let isLine = ending.isEmpty && !rest.isEmpty
+        if !rest.isEmpty { emit(conversation, arrow: "> ", rest, isPart: !isLine) }
+    }
+
+    /// Bytes that arrived.
+    func received(_ bytes: UnsafeRawBufferPointer, by conversation: Conversation) {
+        guard !isSilent else { return }
+        var rest = bytes
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            showLine(UnsafeRawBufferPointer(rebasing: rest[..<end]), of: conversation)
+            rest = UnsafeRawBufferPointer(rebasing: rest[(end + 1)...])
+        }
+        conversation.unshown.append(contentsOf: rest)
+        if conversation.unshown.count > Self.longestPart { showPart(of: conversation) }
+    }
+
+    /// Our side was ended, or the peer's, or the connection reset: `T>|`, `T<|`, `T<| reset`.
+    func ended(_ conversation: Conversation, arrow: String) {
+        guard !isSilent else { return }
+        showPart(of: conversation)
+        emit(conversation, arrow: arrow, UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// Shows what has arrived of a line whose end has not.
+    package func showPart(of conversation: Conversation) {
+        guard !conversation.unshown.isEmpty else { return }
+        let part = conversation.unshown
+        conversation.unshown = []
+        part.withUnsafeBytes { emit(conversation, arrow: "< ", $0, isPart: true) }
+    }
+
+    private func showLine(_ bytes: UnsafeRawBufferPointer, of conversation: Conversation) {
+        if conversation.unshown.isEmpty {
+            emit(conversation, arrow: "< ", bytes.withoutCarriageReturn)
+            return
+        }
+        let line = conversation.unshown + bytes
+        conversation.unshown.removeAll(keepingCapacity: true)
+        line.withUnsafeBytes { emit(conversation, arrow: "< ", $0.withoutCarriageReturn) }
+    }
+
+    private func emit(
+        _ conversation: Conversation, arrow: String, _ text: UnsafeRawBufferPointer, isPart: Bool = false
+    ) {
+        emit(isStatement: arrow.utf8.first == UInt8(ascii: ">"), color: conversation.color) { line in
+            line += conversation.name.utf8
+            // An empty text needs no blank behind its arrow.
+            line += arrow.utf8
+            if text.isEmpty, !isPart, line.last == UInt8(ascii: " ") { line.removeLast() }
+        } text: { line in
+            append(text, to: &line)
+            if isPart { line.append(UInt8(ascii: "\\")) }
+        }
+    }
+
+    private func append(_ text: UnsafeRawBufferPointer, to line: inout [UInt8]) {
+        guard !redactor.isEmpty else { return Escapes.append(text, to: &line) }
+        for piece in redactor.pieces(of: text) {
+            switch piece {
+            case .plain(let range): Escapes.append(UnsafeRawBufferPointer(rebasing: text[range]), to: &line)
+            case .secret(let name): line += "${\(name)}".utf8
+            }
+        }
+    }
+
+    private func emit(
+        isStatement: Bool = false, isDim: Bool = false, color: Int? = nil, _ head: (inout [UInt8]) -> Void,
+        text: (inout [UInt8]) -> Void = { _ in }
+    ) {
+        for sink in sinks {
+            var line: [UInt8] = []
+            switch sink {
+            case .file(let write):
+                head(&line)
+                text(&line)
+                line.append(UInt8(ascii: "\n"))
+                write(line)
+            case .display where isStatement && hidesStatements: break
+            case .display(let write):
+                if showsTimestamps { line += timestamp.utf8 }
+                let style = usesColor ? (isDim ? 2 : color) : nil
+                if let style { line += "\u{1B}[\(style)m".utf8 }
+                head(&line)
+                if style != nil { line += "\u{1B}[0m".utf8 }
+                text(&line)
+                line.append(UInt8(ascii: "\n"))
+                write(line)
+            }
+        }
+    }
+
+    private var timestamp: String {
+        let seconds = fixed((loop.readClock() - start).inSeconds, digits: 3)
+        return String(repeating: " ", count: max(0, 8 - seconds.utf8.count)) + seconds + " "
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Without the carriage return that belongs to the line's ending.
+    fileprivate var withoutCarriageReturn: UnsafeRawBufferPointer {
+        last == UInt8(ascii: "\r") ? UnsafeRawBufferPointer(rebasing: self[..<(count - 1)]) : self
+    }
+
+    /// The index at which `pattern`, of one or more bytes, first stands.
+    fileprivate func firstRange(of pattern: [UInt8]) -> Int? {
+        var index = startIndex
+        while let found = self[index...].firstIndex(of: pattern[0]) {
+            if self[found...].starts(with: pattern) { return found }
+            index = found + 1
+        }
+        return nil
+    }
+}
