@@ -57,6 +57,13 @@ package final class Transcript {
         }
     }
 
+    /// What `print` said, as comments in files that are to run again; displays have it already.
+    func printed(_ text: [UInt8]) {
+        for case .file(let write) in sinks {
+            for line in SourceText.lines(of: text) { write(Array("# ".utf8) + line + [UInt8(ascii: "\n")]) }
+        }
+    }
+
     /// Bytes that were sent: a line for each line ending in them.
     func sent(_ bytes: UnsafeRawBufferPointer, by conversation: Conversation) {
         guard !isSilent else { return }

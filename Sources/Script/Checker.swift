@@ -10,8 +10,10 @@ package struct Checker {
     /// Lines that did not parse: a name that stands in one of them may well be given there.
     private var suspectLines: [[UInt8]] = []
 
-    /// Names that are always set, or are set by what happens.
-    private static let builtIn: Set<String> = ["session", "status", "error", "tmp", "file", "line", "dir"]
+    /// Names that are always set.
+    private static let builtIn: Set<String> = ["tmp", "file", "line", "dir"]
+    /// Names that are kept for what happens: nobody may assign them.
+    private static let reserved: Set<String> = ["session", "status", "error"]
 
     /// - Parameters:
     ///   - variables: set from outside (`-D`).
@@ -82,7 +84,7 @@ package struct Checker {
                 errors.append(error)
             }
         case .newVariable:
-            guard let name = word.template.literalText, isBuiltIn(name) else { return }
+            guard let name = word.template.literalText, isBuiltIn(name) || Self.reserved.contains(name) else { return }
             errors.append(ScriptError(word.range, "'\(name)' is a built-in name and cannot be assigned"))
         default: break
         }

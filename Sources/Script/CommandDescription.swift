@@ -5,7 +5,7 @@ package struct CommandDescription {
     package let summary: String
     /// The ways to write it, the more particular ones first.
     package let forms: [Form]
-    package let options: [Option]
+    package let options: [CommandOption]
     /// Whether a block follows.
     package let hasBlock: Bool
     /// More about it, in sentences.
@@ -14,7 +14,7 @@ package struct CommandDescription {
     package let examples: [String]
 
     package init(
-        name: String, summary: String, forms: [Form], options: [Option] = [], hasBlock: Bool = false, text: String,
+        name: String, summary: String, forms: [Form], options: [CommandOption] = [], hasBlock: Bool = false, text: String,
         examples: [String]
     ) {
         self.name = name
@@ -67,7 +67,7 @@ package indirect enum Element {
 }
 
 /// An option of a command.
-package struct Option {
+package struct CommandOption {
     /// With its dashes: `--retry`.
     package let name: String
     /// The value it takes, or nil for a flag.

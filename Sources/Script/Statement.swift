@@ -132,7 +132,7 @@ package struct CommandCall {
         keywords.insert(keyword)
     }
 
-    mutating func bind(option: Option, value: Word?) throws(ScriptError) {
+    mutating func bind(option: CommandOption, value: Word?) throws(ScriptError) {
         options[option.name] = .some(value)
         if let value, let problem = option.parameter?.kind.problem(with: value) {
             throw ScriptError(value.range, problem)

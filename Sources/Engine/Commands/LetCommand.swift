@@ -14,7 +14,7 @@ struct LetCommand: Command {
                     .parameter(Parameter("B", .text))),
                 Form(.parameter(name), .parameter(Parameter("VALUE", .text))),
             ],
-            options: [Option("--secret", "the value is shown nowhere; ${NAME} stands in its place")],
+            options: [CommandOption("--secret", "the value is shown nowhere; ${NAME} stands in its place")],
             text: """
                 ${NAME} is the value from then on. The second form calculates with whole numbers: OP is + - * / or %.
                 """,

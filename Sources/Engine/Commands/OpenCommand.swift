@@ -11,10 +11,10 @@ struct OpenCommand: Command {
                 Form(.parameter(Parameter("NAME", .newSession)), .parameter(.address)), Form(.parameter(.address)),
             ],
             options: [
-                Option("--retry", .duration, "keep trying for D while the server is starting"),
-                Option("--timeout", .duration, "give up after D (default: the timeout setting)"),
-                Option("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
-                Option("--bind", Parameter("ADDRESS", .checked(addressProblem)), "the address of our side"),
+                CommandOption("--retry", .duration, "keep trying for D while the server is starting"),
+                CommandOption("--timeout", .duration, "give up after D (default: the timeout setting)"),
+                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
+                CommandOption("--bind", Parameter("ADDRESS", .checked(addressProblem)), "the address of our side"),
             ],
             text: """
                 ADDRESS is host:port, :port (localhost), [::1]:port, unix:/path or unix:@abstract; a port is a number or \

@@ -6,7 +6,7 @@ struct PrintCommand: Command {
         CommandDescription(
             name: "print", summary: "write words to standard output",
             forms: [Form(.repeating(Parameter("WORD", .text))), Form()],
-            options: [Option("--raw", "control bytes as they are, and no newline at the end")],
+            options: [CommandOption("--raw", "control bytes as they are, and no newline at the end")],
             text: "The words are written with one blank between them. Control bytes but newline and tab are escaped.",
             examples: ["print \"version: ${version}\"", "print done"])
     }
@@ -37,10 +37,14 @@ extension Interpreter {
     /// Writes a text that a script or a command says, secrets hidden; with a newline unless `isRaw`.
     func print(_ text: [UInt8], isRaw: Bool = false) {
         let shown = redactor.redacted(text)
-        guard !isRaw else { return output.write(shown) }
+        if isRaw {
+            output.write(shown)
+            return
+        }
         var line: [UInt8] = []
         Escapes.appendPrintable(shown, to: &line)
         line.append(UInt8(ascii: "\n"))
         output.write(line)
+        transcript.printed(line)
     }
 }

@@ -7,8 +7,8 @@ struct SendCommand: Command {
             name: "send", summary: "send a text or bytes",
             forms: [Form(.parameter(.target), .parameter(Parameter("TEXT", .text)))],
             options: [
-                Option("--raw", "without a line ending"),
-                Option("--hex", "TEXT is bytes in hexadecimal, sent without a line ending"),
+                CommandOption("--raw", "without a line ending"),
+                CommandOption("--hex", "TEXT is bytes in hexadecimal, sent without a line ending"),
             ],
             text: """
                 Like 'T> TEXT', with TEXT as a quoted word: the session's line ending is added. A text that begins with \

@@ -1,0 +1,134 @@
+import ArgumentParser
+import Engine
+import Glibc
+import Script
+import Wire
+
+/// What can be said on the command line.
+struct Options: ParsableArguments, ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "muxsh",
+        abstract: "Talk to many servers at once, from a prompt, a script or a pipe.",
+        discussion: """
+            Without FILE and -c: a prompt when standard input is a terminal; otherwise each line of standard input runs as \
+            it arrives. See muxsh(1), and muxsh(5) for the language.
+            """,
+        version: "muxsh 0.1.0")
+
+    @Argument(help: ArgumentHelp("Run these scripts, in order; - is standard input.", valueName: "file"))
+    var files: [String] = []
+
+    @Option(name: .customShort("c"), parsing: .unconditionalSingleValue, help: ArgumentHelp("Run LINE; repeat for more lines.", valueName: "line"))
+    var lines: [String] = []
+
+    @Option(name: .customShort("o"), help: ArgumentHelp("Open a session before the script or the prompt.", valueName: "name=address"))
+    var sessions: [Assignment] = []
+
+    @Option(name: .customShort("D"), help: ArgumentHelp("Set a variable.", valueName: "name=value"))
+    var definitions: [Assignment] = []
+
+    @Flag(name: .customShort("i"), help: "Stay at the prompt after the script, with its sessions open.")
+    var staysAtPrompt = false
+
+    @Flag(name: [.customShort("n"), .customLong("check")], help: "Check the scripts, connect to nothing.")
+    var checksOnly = false
+
+    @Flag(name: .shortAndLong, help: "No transcript.")
+    var quiet = false
+
+    @Flag(name: .shortAndLong, help: "Commands, skipped data and timing in the transcript too.")
+    var verbose = false
+
+    @Flag(help: "Seconds since the start before every transcript line.")
+    var timestamps = false
+
+    @Option(help: ArgumentHelp("The limit of a wait that names none (5s).", valueName: "d"))
+    var timeout: TimeLimit?
+
+    @Option(help: ArgumentHelp("Multiply every limit by X, for slow machines.", valueName: "x"))
+    var timeoutScale: Scale?
+
+    @Option(help: ArgumentHelp("Fail when the whole run takes longer.", valueName: "d"))
+    var maxTime: TimeLimit?
+
+    @Option(help: ArgumentHelp("How long silence may last at the end of input (1s).", valueName: "d"))
+    var linger: TimeLimit?
+
+    @Option(help: ArgumentHelp("Write the transcript there as well.", valueName: "file"))
+    var transcript: String?
+
+    @Option(help: ArgumentHelp("Colours: auto, always or never.", valueName: "when"))
+    var color = ColorChoice.auto
+
+    func validate() throws {
+        for session in sessions {
+            if let problem = Parameter.Kind.newSession.problem(with: Array(session.name.utf8)) {
+                throw ValidationError("-o \(session.name)=\(session.value): \(problem)")
+            }
+            do throws(AddressError) {
+                _ = try Address(parsing: session.value)
+            } catch {
+                throw ValidationError("-o \(session.name)=\(session.value): \(error.message)")
+            }
+        }
+        for definition in definitions {
+            if let problem = Parameter.Kind.newVariable.problem(with: Array(definition.name.utf8)) {
+                throw ValidationError("-D \(definition.name)=\(definition.value): \(problem)")
+            }
+        }
+        if checksOnly && files.isEmpty && lines.isEmpty { throw ValidationError("--check needs a FILE or -c") }
+    }
+}
+
+/// `NAME=TEXT`.
+struct Assignment: ExpressibleByArgument {
+    let name: String
+    let value: String
+
+    init?(argument: String) {
+        guard let equals = argument.firstIndex(of: "=") else { return nil }
+        name = String(argument[..<equals])
+        value = String(argument[argument.index(after: equals)...])
+    }
+}
+
+/// A duration as an option: `5s`, `200ms`.
+struct TimeLimit: ExpressibleByArgument {
+    let duration: Duration
+
+    init?(argument: String) {
+        guard let duration = Literals.duration(argument) else { return nil }
+        self.duration = duration
+    }
+}
+
+/// A positive factor.
+struct Scale: ExpressibleByArgument {
+    let factor: Double
+
+    init?(argument: String) {
+        guard let factor = Double(argument), factor > 0, factor <= 1000 else { return nil }
+        self.factor = factor
+    }
+}
+
+/// When to use colours.
+enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
+    case auto, always, never
+
+    /// Whether output on `descriptor` is coloured: with `auto` on a terminal that can, unless NO_COLOR says no.
+    func isColored(_ descriptor: Int32) -> Bool {
+        switch self {
+        case .always: true
+        case .never: false
+        case .auto:
+            isatty(descriptor) == 1 && (environmentValue("NO_COLOR") ?? "").isEmpty
+                && !["", "dumb"].contains(environmentValue("TERM") ?? "")
+        }
+    }
+}
+
+/// An environment variable, or nil.
+func environmentValue(_ name: String) -> String? {
+    getenv(name).map { String(cString: $0) }
+}

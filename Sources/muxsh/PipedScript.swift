@@ -1,0 +1,49 @@
+import Engine
+import Reactor
+import Script
+
+/// A script that comes through standard input: each statement is checked and runs as soon as it is whole.
+struct PipedScript {
+    private let shell: Shell
+
+    init(_ shell: Shell) {
+        self.shell = shell
+    }
+
+    /// Runs to the end of the input; returns the exit status.
+    func run() -> Int32 {
+        let interpreter = shell.makeInterpreter(output: StandardOutput(on: shell.loop))
+        let status = runLines(in: interpreter) ?? shell.endInput(of: interpreter)
+        return shell.finish(interpreter) ?? status
+    }
+
+    private func runLines(in interpreter: Interpreter) -> Int32? {
+        let source = SourceText(name: "<stdin>")
+        var parser = shell.reader.parser(for: source)
+        var checker = shell.reader.checker()
+        let input = StandardInput(on: shell.loop)
+        defer { input.end() }
+        if let status = shell.run(shell.openingStatements(), in: interpreter) { return status }
+        var isFinished = false
+        while shell.interruption == nil, !isFinished {
+            if let line = input.nextLine() {
+                parser.feed(line)
+            } else if input.isAtEnd {
+                parser.finish()
+                isFinished = true
+            } else {
+                interpreter.turn()
+                if interpreter.output.isBroken { return Failure.Status.connection.rawValue }
+                continue
+            }
+            let statements = parser.takeCompleted()
+            let errors = parser.errors + checker.check(statements, parseErrors: parser.errors)
+            guard errors.isEmpty else {
+                interpreter.output.diagnose(Array(ScriptErrors(errors: errors).rendered.utf8))
+                return Failure.Status.script.rawValue
+            }
+            if !statements.isEmpty, let status = shell.run(statements, in: interpreter) { return status }
+        }
+        return shell.interruption?.rawValue
+    }
+}

@@ -1,0 +1,90 @@
+import Engine
+import Glibc
+import Script
+
+/// A script that was read, parsed and checked whole.
+struct CheckedScript {
+    let statements: [Statement]
+    let source: SourceText
+}
+
+/// Reads scripts: from files, from `-c`, from standard input.
+struct ScriptReader {
+    private let table: CommandTable
+    private let options: Options
+
+    init(table: CommandTable, options: Options) {
+        self.table = table
+        self.options = options
+    }
+
+    /// A parser for lines that come one after the other.
+    func parser(for source: SourceText) -> Parser {
+        Parser(source: source, commands: table, load: Self.load)
+    }
+
+    /// A checker that knows what the options give.
+    func checker() -> Checker {
+        var names: [String] = []
+        var entry = environ
+        while let text = entry.pointee {
+            names.append(String(String(cString: text).prefix { $0 != "=" }))
+            entry += 1
+        }
+        return Checker(
+            variables: options.definitions.map(\.name), sessions: options.sessions.map(\.name), environment: names)
+    }
+
+    /// Parses and checks a whole script; the errors are all there are, in the order of the lines.
+    func check(_ lines: [[UInt8]], _ source: SourceText) -> Result<CheckedScript, ScriptErrors> {
+        var parser = parser(for: source)
+        for line in lines { parser.feed(line) }
+        parser.finish()
+        var checker = checker()
+        let errors = parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
+        guard errors.isEmpty else { return .failure(ScriptErrors(errors: errors.inOrder)) }
+        return .success(CheckedScript(statements: parser.completed, source: source))
+    }
+
+    /// The bytes of a file; `-` is standard input.
+    static func load(_ path: String) -> Result<[UInt8], Parser.LoadFailure> {
+        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return .failure(Parser.LoadFailure(message: lastErrorWords())) }
+        defer { if path != "-" { close(descriptor) } }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count == 0 { return .success(bytes) }
+            if count > 0 {
+                bytes += buffer.prefix(count)
+            } else if errno != EINTR {
+                return .failure(Parser.LoadFailure(message: lastErrorWords()))
+            }
+        }
+    }
+}
+
+/// All errors of a script.
+struct ScriptErrors: Error {
+    let errors: [ScriptError]
+
+    var rendered: String { errors.map(\.rendered).joined() }
+}
+
+extension [ScriptError] {
+    /// By line and column within each file, files as they come.
+    fileprivate var inOrder: [ScriptError] {
+        enumerated().sorted { left, right in
+            guard left.element.range.source === right.element.range.source else { return left.offset < right.offset }
+            let (first, second) = (left.element.range, right.element.range)
+            return (first.line, first.columns.lowerBound, left.offset) < (second.line, second.columns.lowerBound, right.offset)
+        }.map(\.element)
+    }
+}
+
+/// errno in words, without capital.
+func lastErrorWords() -> String {
+    let text = String(cString: strerror(errno))
+    return text.prefix(1).lowercased() + text.dropFirst()
+}

@@ -1,0 +1,244 @@
+import Engine
+import Glibc
+import Reactor
+import Script
+
+/// One run of the program: the loop, the output, the signals, and the scripts one after the other.
+final class Shell {
+    let options: Options
+    let loop = EventLoop()
+    let registry = CommandRegistry.standard()
+    let reader: ScriptReader
+    let start: Instant
+    private let temporary = TemporaryDirectory()
+    private let redactor = Redactor()
+    private let transcriptFile: Int32
+    private var signals: Signals?
+    private var interpreter: Interpreter?
+    private var maxTimer: Timer?
+    private(set) var interruption: Failure.Status?
+
+    init(_ options: Options) {
+        self.options = options
+        reader = ScriptReader(table: registry.table, options: options)
+        start = loop.readClock()
+        transcriptFile =
+            options.transcript.map { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) } ?? STDERR_FILENO
+    }
+
+    /// Runs what the options ask for; returns the exit status.
+    func run() -> Int32 {
+        if transcriptFile < 0, let path = options.transcript {
+            say("muxsh: cannot write \(path): \(lastErrorWords())\n")
+            return Failure.Status.connection.rawValue
+        }
+        let hasScript = !options.files.isEmpty || !options.lines.isEmpty
+        let scripts: [CheckedScript]
+        switch checkAll() {
+        case .success(let checked): scripts = checked
+        case .failure(let status): return status.rawValue
+        }
+        if options.checksOnly { return 0 }
+        catchSignals()
+        if hasScript { return runAll(scripts) }
+        let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+        return isAtTerminal ? Prompt(self).run() : PipedScript(self).run()
+    }
+
+    /// Puts everything away.
+    func end() {
+        temporary.remove()
+        signals?.end()
+    }
+
+    /// A new world for a script: its own sessions and variables.
+    func makeInterpreter(output: any Output) -> Interpreter {
+        var settings = Settings()
+        settings.timeout = options.timeout?.duration ?? settings.timeout
+        settings.linger = options.linger?.duration ?? settings.linger
+        let scale = options.timeoutScale ?? environmentValue("MUXSH_TIMEOUT_SCALE").flatMap { Scale(argument: $0) }
+        settings.timeoutScale = scale?.factor ?? 1
+        settings.isVerbose = options.verbose
+        settings.autoColor = ColorChoice.auto.isColored(STDOUT_FILENO)
+        let transcript = Transcript(on: loop, start: start, redactor: redactor, sinks: sinks(output))
+        transcript.usesColor = options.color.isColored(STDOUT_FILENO)
+        transcript.showsTimestamps = options.timestamps
+        let definitions = options.definitions.map { ($0.name, Array($0.value.utf8)) }
+        let interpreter = Interpreter(
+            on: loop, settings: settings, variables: Variables(Dictionary(definitions) { _, last in last }),
+            redactor: redactor, transcript: transcript, output: output, registry: registry)
+        interpreter.environment = { [temporary] name in
+            if name == "tmp" { return temporary.path }
+            return name.hasPrefix("env.") ? environmentValue(String(name.dropFirst(4))) : nil
+        }
+        self.interpreter = interpreter
+        return interpreter
+    }
+
+    /// Runs statements until they end; nil when they passed, otherwise the status of the run.
+    func run(_ statements: [Statement], in interpreter: Interpreter, isTyped: Bool = false) -> Int32? {
+        interpreter.start(statements, isTyped: isTyped)
+        while interpreter.isRunning {
+            interpreter.turn()
+            if interpreter.output.isBroken { return Failure.Status.connection.rawValue }
+        }
+        switch interpreter.result {
+        case .passed, nil: return nil
+        case .exited(let status): return status ?? 0
+        case .failed(let failure):
+            report(failure, in: interpreter)
+            return failure.status.rawValue
+        }
+    }
+
+    /// Lets the sessions that are still open come to their end (muxsh(1), END OF INPUT).
+    func endInput(of interpreter: Interpreter) -> Int32 {
+        let ending = EndOfInput(interpreter)
+        while !ending.isOver && interruption == nil && !interpreter.output.isBroken { interpreter.turn() }
+        if let interruption { return interruption.rawValue }
+        for note in ending.stillOpen + ending.problems {
+            interpreter.output.diagnose(Array(redactor.redacted("muxsh: \(note)\n").utf8))
+        }
+        return ending.problems.isEmpty ? 0 : Failure.Status.connection.rawValue
+    }
+
+    /// Closes what a script has left, and waits until its output has been taken.
+    func finish(_ interpreter: Interpreter) -> Int32? {
+        interpreter.sessions.removeAll()
+        interpreter.output.flush()
+        while !interpreter.output.isDrained && interruption == nil { loop.turn() }
+        return interpreter.output.isBroken ? Failure.Status.connection.rawValue : nil
+    }
+
+    /// Shows a failure, secrets hidden.
+    func report(_ failure: Failure, in interpreter: Interpreter) {
+        for conversation in interpreter.sessions.all { interpreter.transcript.showPart(of: conversation) }
+        interpreter.output.diagnose(Array(redactor.redacted(failure.rendered).utf8))
+    }
+
+    /// The sessions that -o asks for, as statements.
+    func openingStatements() -> [Statement] {
+        let source = SourceText(name: "-o")
+        var parser = reader.parser(for: source)
+        for session in options.sessions { parser.feed(Array("open \(session.name) \(session.value)".utf8)) }
+        parser.finish()
+        return parser.completed
+    }
+
+    private enum Check {
+        case success([CheckedScript])
+        case failure(Failure.Status)
+    }
+
+    private func checkAll() -> Check {
+        var checked: [CheckedScript] = []
+        var isWrong = false
+        for (lines, source) in options.lines.isEmpty ? [] : [commandLines] {
+            isWrong = !add(lines, source, to: &checked) || isWrong
+        }
+        for path in options.files {
+            switch ScriptReader.load(path) {
+            case .failure(let failure):
+                say("muxsh: cannot read \(path): \(failure.message)\n")
+                return .failure(.usage)
+            case .success(let bytes):
+                let name = path == "-" ? "<stdin>" : path
+                let source = SourceText(name: name, directory: path == "-" ? "" : directory(of: path))
+                isWrong = !add(SourceText.lines(of: bytes), source, to: &checked) || isWrong
+            }
+        }
+        return isWrong ? .failure(.script) : .success(checked)
+    }
+
+    private var commandLines: ([[UInt8]], SourceText) {
+        (options.lines.flatMap { SourceText.lines(of: Array($0.utf8)) }, SourceText(name: "<command>"))
+    }
+
+    private func add(_ lines: [[UInt8]], _ source: SourceText, to checked: inout [CheckedScript]) -> Bool {
+        switch reader.check(lines, source) {
+        case .success(let script):
+            checked.append(script)
+            return true
+        case .failure(let errors):
+            say(errors.rendered)
+            return false
+        }
+    }
+
+    private func runAll(_ scripts: [CheckedScript]) -> Int32 {
+        var result: Int32 = 0
+        let output = StandardOutput(on: loop)
+        for (index, script) in scripts.enumerated() {
+            let interpreter = makeInterpreter(output: output)
+            let stays = options.staysAtPrompt && index == scripts.count - 1 && isatty(STDIN_FILENO) == 1
+            var status = run(openingStatements() + script.statements, in: interpreter)
+            if stays && interruption == nil {
+                output.flush()
+                return Prompt(self).run(continuing: interpreter, status: status ?? 0)
+            }
+            let hasExited = status != nil
+            status = status ?? endInput(of: interpreter)
+            let outputStatus = finish(interpreter)
+            let final = outputStatus ?? status ?? 0
+            if result == 0 || result == 77 { result = final }
+            if interruption != nil || outputStatus != nil { break }
+            // `exit` ends the whole run, not this script alone.
+            if hasExited, case .exited = interpreter.result { break }
+        }
+        return result
+    }
+
+    private func sinks(_ output: any Output) -> [Transcript.Sink] {
+        var sinks: [Transcript.Sink] = []
+        if !options.quiet { sinks.append(.display { output.write($0) }) }
+        if options.transcript != nil { sinks.append(.file { [transcriptFile] in writeAll($0, to: transcriptFile) }) }
+        return sinks
+    }
+
+    private func catchSignals() {
+        signals = try? Signals([SIGINT, SIGTERM, SIGHUP], on: loop) { [unowned self] number in
+            let status: Failure.Status =
+                switch number {
+                case SIGINT: .interrupted
+                case SIGTERM: .terminated
+                default: .hangup
+                }
+            interrupted(status)
+        }
+        if let limit = options.maxTime?.duration {
+            maxTimer = loop.schedule(at: start + limit) { [unowned self] in timeIsOver(limit) }
+        }
+    }
+
+    private func interrupted(_ status: Failure.Status) {
+        // The second one leaves at once, whatever is still under way.
+        if interruption != nil { exit(status.rawValue) }
+        interruption = status
+        let words: String =
+            switch status {
+            case .interrupted: "interrupted"
+            case .terminated: "terminated"
+            default: "hung up"
+            }
+        interpreter?.stop(Failure(status, words + waitingWords))
+    }
+
+    private func timeIsOver(_ limit: Duration) {
+        interruption = .expectation
+        let failure = Failure(.expectation, "the run took longer than \(shown(limit))" + waitingWords)
+        guard let interpreter else { return }
+        if interpreter.isRunning {
+            interpreter.stop(failure)
+        } else {
+            report(failure, in: interpreter)
+        }
+    }
+
+    private var waitingWords: String {
+        interpreter?.waiting.map { " while waiting for \($0.wanted)" } ?? ""
+    }
+
+    func say(_ text: String) {
+        writeAll(Array(text.utf8), to: STDERR_FILENO)
+    }
+}
