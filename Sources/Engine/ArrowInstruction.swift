@@ -55,6 +55,7 @@ struct SendInstruction: Instruction {
         let bytes = try strand.expand(text)
         let conversations = try strand.conversations(target, orFail: .connection)
         for conversation in conversations {
+            if interpreter.isTypedLine { conversation.consume(through: conversation.session.inbox.end) }
             try conversation.send(hasEnding ? bytes + conversation.lineEnding.bytes : bytes, line: range.line)
         }
         return SendWait.step(for: conversations, interpreter)

@@ -21,6 +21,8 @@ package final class Interpreter: ConversationObserver {
     package var onChange: ((Conversation) -> Void)?
 
     let registry: CommandRegistry
+    /// What runs is one line typed by hand: a send then first forgets what was already shown.
+    private(set) var isTypedLine = false
     private var ready: Deque<Strand> = []
     private var main: Strand?
     private var isHolding = false
@@ -74,7 +76,8 @@ package final class Interpreter: ConversationObserver {
         }
         let strand = Strand(program: compiler.program, interpreter: self)
         main = strand
-        transcript.hidesStatements = isTyped && statements.allSatisfy(\.isSingleLine)
+        isTypedLine = isTyped && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
+        transcript.hidesStatements = isTypedLine
         wake(strand)
     }
 

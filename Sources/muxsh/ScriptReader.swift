@@ -23,8 +23,8 @@ struct ScriptReader {
         Parser(source: source, commands: table, load: Self.load)
     }
 
-    /// A checker that knows what the options give.
-    func checker() -> Checker {
+    /// A checker that knows what the options give, and what is there already.
+    func checker(sessions: [String] = [], variables: [String] = []) -> Checker {
         var names: [String] = []
         var entry = environ
         while let text = entry.pointee {
@@ -32,7 +32,8 @@ struct ScriptReader {
             entry += 1
         }
         return Checker(
-            variables: options.definitions.map(\.name), sessions: options.sessions.map(\.name), environment: names)
+            variables: options.definitions.map(\.name) + variables, sessions: options.sessions.map(\.name) + sessions,
+            environment: names)
     }
 
     /// Parses and checks a whole script; the errors are all there are, in the order of the lines.

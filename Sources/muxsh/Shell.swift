@@ -16,7 +16,10 @@ final class Shell {
     private var signals: Signals?
     private var interpreter: Interpreter?
     private var maxTimer: Timer?
+    /// Why the run has to end before its script does: a signal, or the limit of its time.
     private(set) var interruption: Failure.Status?
+    /// Who takes a signal before the shell does; true if that was all.
+    var handleSignal: (Int32) -> Bool = { _ in false }
 
     init(_ options: Options) {
         self.options = options
@@ -39,10 +42,11 @@ final class Shell {
         case .failure(let status): return status.rawValue
         }
         if options.checksOnly { return 0 }
-        catchSignals()
-        if hasScript { return runAll(scripts) }
         let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
-        return isAtTerminal ? Prompt(self).run() : PipedScript(self).run()
+        let hasPrompt = isAtTerminal && (!hasScript || options.staysAtPrompt)
+        catchSignals(hasPrompt ? [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT] : [SIGINT, SIGTERM, SIGHUP])
+        if hasScript { return runAll(scripts, thenPrompts: hasPrompt) }
+        return hasPrompt ? Prompt(self).run() : PipedScript(self).run()
     }
 
     /// Puts everything away.
@@ -165,16 +169,16 @@ final class Shell {
         }
     }
 
-    private func runAll(_ scripts: [CheckedScript]) -> Int32 {
+    private func runAll(_ scripts: [CheckedScript], thenPrompts: Bool) -> Int32 {
         var result: Int32 = 0
-        let output = StandardOutput(on: loop)
+        let output = SwitchedOutput(on: loop)
         for (index, script) in scripts.enumerated() {
             let interpreter = makeInterpreter(output: output)
-            let stays = options.staysAtPrompt && index == scripts.count - 1 && isatty(STDIN_FILENO) == 1
+            let stays = thenPrompts && index == scripts.count - 1
             var status = run(openingStatements() + script.statements, in: interpreter)
             if stays && interruption == nil {
-                output.flush()
-                return Prompt(self).run(continuing: interpreter, status: status ?? 0)
+                let last = Prompt(self).run(continuing: interpreter, on: output)
+                return result != 0 ? result : status ?? last
             }
             let hasExited = status != nil
             status = status ?? endInput(of: interpreter)
@@ -195,13 +199,14 @@ final class Shell {
         return sinks
     }
 
-    private func catchSignals() {
-        signals = try? Signals([SIGINT, SIGTERM, SIGHUP], on: loop) { [unowned self] number in
+    private func catchSignals(_ numbers: [Int32]) {
+        signals = try? Signals(numbers, on: loop) { [unowned self] number in
+            if handleSignal(number) { return }
             let status: Failure.Status =
                 switch number {
-                case SIGINT: .interrupted
                 case SIGTERM: .terminated
-                default: .hangup
+                case SIGHUP: .hangup
+                default: .interrupted
                 }
             interrupted(status)
         }

@@ -1,0 +1,369 @@
+import CEditline
+import Glibc
+import Reactor
+
+/// Reads lines from a terminal with libedit's editing and keys, while the loop goes on serving everything else.
+///
+/// libedit is the engine, not the painter: its output goes to a sink, and `Screen` paints. libedit asks for each key
+/// by a callback (EL_GETCFN), also in the middle of a search or a key sequence; that callback turns the loop until a
+/// key is there. So there is one wait for the keyboard and everything else.
+///
+/// Invariant: `el_wgets` is on the stack exactly while `isReading`; nothing called from the loop may call it, or
+/// change the line other than by a key.
+package final class LineEditor: DescriptorWatcher {
+    /// How a line ended.
+    package enum Line: Equatable {
+        case text(String)
+        /// ^C: what was typed is dropped.
+        case interrupted
+        /// ^D on an empty line, or the terminal is gone, or `close` was called.
+        case ended
+    }
+
+    private let loop: EventLoop
+    private let screen: Screen
+    private let history: History
+    private let completer: Completer
+    private let turn: () -> Void
+    private let sink: UnsafeMutablePointer<FILE>
+    private let editor: OpaquePointer
+    private let libeditHistory: OpaquePointer
+    private let emptyPrompt: UnsafeMutablePointer<wchar_t>
+
+    private var reader = KeyReader()
+    private var escapeTimer: Timer?
+    private var prompt: [UInt32] = []
+    private var pasted: [UInt32] = []
+    private var isReading = false
+    private var isInterrupted = false
+    private var isClosed = false
+    private var lastListing: String?
+
+    /// Keys of our own, which cannot be typed (C1 control characters), for commands of our own.
+    private static let pasteKey: Int32 = 0x9D
+    private static let escapeHold = Duration.milliseconds(30)
+
+    /// - Parameters:
+    ///   - historyPath: where the history is kept, or nil for memory only.
+    ///   - turn: lets the loop go round once; called whenever a key is waited for.
+    ///   - usesColor: whether the prompt is coloured.
+    /// - Returns: nil when the terminal cannot be set up.
+    package init?(
+        on loop: EventLoop, historyPath: String?, completer: Completer, usesColor: Bool, turn: @escaping () -> Void
+    ) {
+        Self.chooseEncoding()
+        guard let sink = fopen("/dev/null", "w"),
+            let editor = el_init_fd("muxsh", c_standard_input(), sink, sink, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO),
+            let libeditHistory = history_winit()
+        else { return nil }
+        self.loop = loop
+        self.turn = turn
+        self.completer = completer
+        self.sink = sink
+        self.editor = editor
+        self.libeditHistory = libeditHistory
+        screen = Screen(OutputStream(STDOUT_FILENO, on: loop))
+        screen.promptColor = usesColor ? 1 : nil
+        history = History(path: historyPath)
+        emptyPrompt = .allocate(capacity: 1)
+        emptyPrompt.initialize(to: 0)
+        configure()
+        loop.watch(STDIN_FILENO, read: true, write: false, watcher: self)
+        write("\u{1B}[?2004h")
+    }
+
+    /// Gives the terminal back as it was.
+    package func end() {
+        loop.unwatch(STDIN_FILENO)
+        if let escapeTimer { loop.cancel(escapeTimer) }
+        write("\u{1B}[?2004l")
+        screen.stream.flush()
+        el_end(editor)
+        history_wend(libeditHistory)
+        fclose(sink)
+        emptyPrompt.deallocate()
+    }
+
+    /// Whether the terminal takes so little that no more should be shown.
+    package var isCongested: Bool { screen.stream.isCongested }
+    package var isDrained: Bool { screen.stream.isDrained }
+    package var isBroken: Bool { screen.stream.isBroken }
+
+    /// Shows text above the line being typed; it is painted before the next wait.
+    package func show(_ text: [UInt8]) {
+        screen.show(text)
+    }
+
+    /// Paints what has changed. To be called before each wait of the loop.
+    package func refresh() {
+        guard isReading else { return screen.stream.flush() }
+        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar,
+            let cursor = info.cursor
+        else { return }
+        let line = UnsafeBufferPointer(start: buffer, count: last - buffer).map { UInt32(bitPattern: $0) }
+        screen.refresh(prompt: prompt, line: line, cursor: cursor - buffer)
+    }
+
+    /// Reads a line behind `prompt`; the loop goes round meanwhile.
+    package func readLine(prompt: String) -> Line {
+        guard !isClosed else { return .ended }
+        self.prompt = prompt.unicodeScalars.map(\.value)
+        isInterrupted = false
+        isReading = true
+        var count: Int32 = 0
+        let text = el_wgets(editor, &count)
+        isReading = false
+        // Between lines the terminal stays raw: what is typed ahead is not echoed.
+        _ = c_el_prepare_terminal(editor, 1)
+        if isInterrupted {
+            isInterrupted = false
+            return .interrupted
+        }
+        guard let text, count > 0 else {
+            screen.finishLine()
+            return .ended
+        }
+        return .text(accepted(text, Int(count)))
+    }
+
+    /// Keeps a line for the next runs and the arrow keys.
+    package func addToHistory(_ line: String) {
+        guard history.add(line) else { return }
+        enter(line)
+    }
+
+    /// ^C: drops the line being typed.
+    package func interrupt() {
+        reader.removeAll()
+        guard isReading, !isInterrupted else { return }
+        refresh()
+        screen.finishLine(suffix: "^C")
+        isInterrupted = true
+    }
+
+    /// Ends the present line and all that follow.
+    package func close() {
+        isClosed = true
+    }
+
+    /// The terminal has another size (SIGWINCH).
+    package func resize() {
+        screen.resize()
+        el_resize(editor)
+    }
+
+    /// Stops the process as ^Z does, with the terminal as it was; returns when it goes on.
+    package func suspend() {
+        screen.finishLine()
+        write("\u{1B}[?2004l")
+        screen.stream.flush()
+        _ = c_el_prepare_terminal(editor, 0)
+        kill(getpid(), SIGSTOP)
+        resume()
+    }
+
+    /// The process goes on after it was stopped: the terminal is ours again (SIGCONT).
+    package func resume() {
+        // libedit believes the terminal is still raw: off, then on.
+        _ = c_el_prepare_terminal(editor, 0)
+        _ = c_el_prepare_terminal(editor, 1)
+        write("\u{1B}[?2004h")
+        screen.forget()
+        resize()
+    }
+
+    package func descriptorIsReadable() {
+        var bytes = [UInt8](repeating: 0, count: 65536)
+        let count = read(STDIN_FILENO, &bytes, bytes.count)
+        if count > 0 {
+            reader.feed(bytes.prefix(count))
+            holdEscape()
+        } else if count == 0 || (errno != EINTR && errno != EAGAIN) {
+            // The terminal is gone.
+            close()
+            loop.unwatch(STDIN_FILENO)
+        }
+    }
+
+    package func descriptorIsWritable() {}
+
+    private func configure() {
+        _ = c_el_set_client(editor, Unmanaged.passUnretained(self).toOpaque())
+        _ = c_el_set_signal(editor, 0)
+        c_history_setup()
+        wide("emacs") { _ = c_el_set_editor(editor, $0) }
+        _ = c_el_set_getc(editor) { editor, character in
+            LineEditor.of(editor)?.nextCharacter(character) ?? -1
+        }
+        _ = c_el_set_prompt(editor) { LineEditor.of($0)?.emptyPrompt }
+        // ^S would make every write to the terminal block.
+        wide("-ixon") { _ = c_el_set_tty(editor, $0) }
+        el_source(editor, nil)
+        addCommands()
+    }
+
+    private func c_history_setup() {
+        _ = c_history_set_size(libeditHistory, 10_000)
+        _ = c_history_set_unique(libeditHistory, 1)
+        _ = c_el_set_history(editor, libeditHistory)
+        for line in history.entries { enter(line) }
+    }
+
+    private func addCommands() {
+        add("muxsh-complete") { editor, _ in LineEditor.of(editor)?.complete() ?? UInt8(CC_ERROR) }
+        add("muxsh-paste") { editor, _ in LineEditor.of(editor)?.insertPaste() ?? UInt8(CC_ERROR) }
+        add("muxsh-clear") { editor, _ in
+            LineEditor.of(editor)?.screen.clear()
+            return UInt8(CC_REFRESH)
+        }
+        bind("\t", "muxsh-complete")
+        bind(String(UnicodeScalar(UInt8(Self.pasteKey))), "muxsh-paste")
+        bind("\u{0C}", "muxsh-clear")
+        bind("\u{1B}[H", "ed-move-to-beg")
+        bind("\u{1B}[F", "ed-move-to-end")
+        bind("\u{1B}[3~", "ed-delete-next-char")
+        bind("\u{07}", "ed-start-over")
+    }
+
+    private func add(_ name: String, _ command: @escaping @convention(c) (OpaquePointer?, wint_t) -> UInt8) {
+        wide(name) { wideName in _ = c_el_add_function(editor, wideName, wideName, command) }
+    }
+
+    private func bind(_ key: String, _ command: String) {
+        wide(key) { key in
+            wide(command) { command in
+                _ = c_el_bind(editor, key, command)
+                _ = c_el_bind_alternative(editor, key, command)
+            }
+        }
+    }
+
+    private static func of(_ editor: OpaquePointer?) -> LineEditor? {
+        guard let editor, let client = c_el_client(editor) else { return nil }
+        return Unmanaged<LineEditor>.fromOpaque(client).takeUnretainedValue()
+    }
+
+    /// libedit's read callback: 1 with a character, 0 for the end of input.
+    private func nextCharacter(_ character: UnsafeMutablePointer<wchar_t>?) -> Int32 {
+        while true {
+            if isClosed { return 0 }
+            // The line ends by a newline wherever libedit is; it is then dropped.
+            if isInterrupted {
+                character?.pointee = 0x0A
+                return 1
+            }
+            switch reader.next() {
+            case .character(let value):
+                character?.pointee = wchar_t(bitPattern: value)
+                return 1
+            case .paste(let scalars):
+                pasted = scalars
+                character?.pointee = Self.pasteKey
+                return 1
+            case nil:
+                refresh()
+                turn()
+            }
+        }
+    }
+
+    private func holdEscape() {
+        if let escapeTimer { loop.cancel(escapeTimer) }
+        escapeTimer = nil
+        guard reader.holdsEscape else { return }
+        escapeTimer = loop.schedule(after: Self.escapeHold) { [unowned self] in reader.flushEscape() }
+    }
+
+    private func accepted(_ text: UnsafePointer<wchar_t>, _ count: Int) -> String {
+        let scalars = UnsafeBufferPointer(start: text, count: count).map { UInt32(bitPattern: $0) }
+        let line = scalars.last == 0x0A ? Array(scalars.dropLast()) : scalars
+        screen.refresh(prompt: prompt, line: line, cursor: line.count)
+        screen.finishLine()
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: line.compactMap(Unicode.Scalar.init))
+        return String(view)
+    }
+
+    private func enter(_ line: String) {
+        wide(line) { _ = c_history_enter(libeditHistory, $0) }
+    }
+
+    private func insertPaste() -> UInt8 {
+        let text = pasted.map { wchar_t(bitPattern: $0) }.filter { $0 != 0 } + [0]
+        pasted = []
+        return el_winsertstr(editor, text) == 0 ? UInt8(CC_REFRESH) : UInt8(CC_ERROR)
+    }
+
+    private func complete() -> UInt8 {
+        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let cursor = info.cursor else {
+            return UInt8(CC_ERROR)
+        }
+        var view = String.UnicodeScalarView()
+        let scalars = UnsafeBufferPointer(start: buffer, count: cursor - buffer)
+        view.append(contentsOf: scalars.compactMap { Unicode.Scalar(UInt32(bitPattern: $0)) })
+        let line = String(view)
+        let completion = completer.complete(line)
+        let common = completion.commonPrefix
+        guard !completion.candidates.isEmpty else {
+            screen.bell()
+            return UInt8(CC_ERROR)
+        }
+        let insertion = String(common.dropFirst(completion.replaced))
+        let isOnly = completion.candidates.count == 1
+        if isOnly || !insertion.isEmpty {
+            lastListing = nil
+            let text = insertion + (isOnly ? completion.suffix : "")
+            wide(text) { _ = el_winsertstr(editor, $0) }
+            return UInt8(CC_REFRESH)
+        }
+        // The choices are listed at the second Tab, as other shells do.
+        if lastListing == line {
+            screen.show(Array(Self.columns(completion.candidates, width: screen.width).utf8))
+        } else {
+            screen.bell()
+        }
+        lastListing = line
+        return UInt8(CC_NORM)
+    }
+
+    /// The words in columns, read downward.
+    static func columns(_ words: [String], width: Int) -> String {
+        let cell = (words.map(\.count).max() ?? 0) + 2
+        let across = max(1, width / cell)
+        let rows = (words.count + across - 1) / across
+        var text = ""
+        for row in 0..<rows {
+            let line = stride(from: row, to: words.count, by: rows).map { index in
+                words[index] + String(repeating: " ", count: cell - words[index].count)
+            }.joined()
+            text += String(line.prefix(width)).trimmingTrailingBlanks + "\n"
+        }
+        return text
+    }
+
+    private func write(_ text: String) {
+        screen.stream.write(Array(text.utf8))
+    }
+
+    /// libedit drops what the locale cannot decode: text is UTF-8 whatever the environment says.
+    private static func chooseEncoding() {
+        setlocale(LC_CTYPE, "")
+        if String(cString: nl_langinfo(nl_item(CODESET))) != "UTF-8" { setlocale(LC_CTYPE, "C.UTF-8") }
+    }
+}
+
+extension String {
+    fileprivate var trimmingTrailingBlanks: String {
+        var text = self
+        while text.last == " " { text.removeLast() }
+        return text
+    }
+}
+
+/// Calls `body` with `text` as C's wide string.
+private func wide(_ text: String, _ body: (UnsafePointer<wchar_t>) -> Void) {
+    let scalars = text.unicodeScalars.map { wchar_t(bitPattern: $0.value) } + [0]
+    scalars.withUnsafeBufferPointer { buffer in
+        if let base = buffer.baseAddress { body(base) }
+    }
+}

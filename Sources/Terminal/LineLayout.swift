@@ -1,0 +1,83 @@
+import CEditline
+
+/// Where the characters of a prompt and a line stand on a screen of some width.
+///
+/// The rules are the terminal's own: a character goes to the next row when the row is full, a wide one also when only
+/// one column is left, and after a full row the cursor waits at its end until the next character comes.
+struct LineLayout: Equatable {
+    /// A place on the screen, from the first row and column of the prompt.
+    struct Place: Equatable {
+        var row = 0
+        var column = 0
+    }
+
+    /// Behind the last character.
+    private(set) var end = Place()
+    /// At the cursor.
+    private(set) var cursor = Place()
+    /// The first scalar of each row; the prompt and the line count as one text.
+    private(set) var rowStarts = [0]
+    /// Whether the last row is full, so that the terminal has not wrapped yet.
+    private(set) var endsFull = false
+
+    private let width: Int
+
+    /// - Parameters:
+    ///   - text: the prompt and the line.
+    ///   - cursor: the index of the scalar the cursor is on.
+    ///   - width: the columns of the screen.
+    init(_ text: [UInt32], cursor cursorIndex: Int, width: Int) {
+        self.width = max(2, width)
+        for (index, scalar) in text.enumerated() {
+            if index == cursorIndex { markCursor() }
+            place(scalar, index)
+        }
+        if cursorIndex >= text.count { markCursor() }
+        endsFull = end.column == self.width
+        if endsFull { end = Place(row: end.row + 1, column: 0) }
+    }
+
+    private mutating func markCursor() {
+        cursor = end.column == width ? Place(row: end.row + 1, column: 0) : end
+    }
+
+    private mutating func place(_ scalar: UInt32, _ index: Int) {
+        if scalar == 0x0A {
+            // A newline in a full row begins the next row all the same.
+            end = Place(row: end.row + 1, column: 0)
+            rowStarts.append(index + 1)
+            return
+        }
+        let columns = displayWidth(scalar)
+        if end.column + columns > width {
+            end = Place(row: end.row + 1, column: 0)
+            rowStarts.append(index)
+        }
+        end.column += columns
+    }
+}
+
+/// The columns that a scalar takes as `displayed` shows it.
+func displayWidth(_ scalar: UInt32) -> Int {
+    if scalar < 0x20 || scalar == 0x7F { return 2 }
+    if scalar < 0x7F { return 1 }
+    if isJoiner(scalar) { return 0 }
+    let width = Int(c_character_width(wchar_t(bitPattern: scalar)))
+    return width < 0 ? 1 : width
+}
+
+/// A scalar as it is shown: control characters as `^X`, what the terminal has no glyph for as `?`.
+func displayed(_ scalar: UInt32) -> String {
+    if scalar < 0x20 || scalar == 0x7F {
+        return "^" + String(Character(Unicode.Scalar(UInt8(scalar ^ 0x40))))
+    }
+    if scalar < 0x7F { return String(Character(Unicode.Scalar(UInt8(scalar)))) }
+    if isJoiner(scalar) { return "" }
+    guard let character = Unicode.Scalar(scalar), c_character_width(wchar_t(bitPattern: scalar)) >= 0 else { return "?" }
+    return String(Character(character))
+}
+
+/// Joiners and variation selectors: terminals disagree on their width, so they are kept but not shown.
+private func isJoiner(_ scalar: UInt32) -> Bool {
+    scalar == 0x200D || scalar == 0xFE0E || scalar == 0xFE0F
+}

@@ -1,0 +1,189 @@
+import Glibc
+import Reactor
+
+/// Paints the prompt with the line being typed, and text from elsewhere above it.
+///
+/// Nothing is painted at once: text and changes are collected, and `refresh`, called once before each wait, makes of
+/// them one write. So a flood of output is drawn in large pieces, and the prompt once behind each of them.
+final class Screen {
+    /// What stands on the screen, at which width, and where its cursor and its end are.
+    private struct Painted: Equatable {
+        let prompt: [UInt32]
+        let line: [UInt32]
+        let cursor: Int
+        let width: Int
+        /// The rows of the text that are shown, when not all of them fit.
+        var firstRow = 0
+    }
+
+    let stream: OutputStream
+    private(set) var width = 80
+    private(set) var height = 24
+    /// Colours the prompt (ECMA-48 SGR), or nil.
+    var promptColor: Int?
+
+    private var painted: Painted?
+    /// The rows on the screen from the top of what is painted to its cursor and to its last row.
+    private var cursorRow = 0
+    private var lastRow = 0
+    private var above: [UInt8] = []
+    private var needsPaint = true
+
+    init(_ stream: OutputStream) {
+        self.stream = stream
+        updateSize()
+    }
+
+    /// Adds text above the line; it ends with a newline or is completed by later text.
+    func show(_ text: [UInt8]) {
+        above += text
+        if painted == nil { writeAbove() }
+    }
+
+    /// Reads the terminal's size again. What is on the screen has been laid out anew by the terminal.
+    func resize() {
+        updateSize()
+        if let painted {
+            let layout = LineLayout(painted.prompt + painted.line, cursor: painted.prompt.count + painted.cursor, width: width)
+            cursorRow = min(layout.cursor.row, height - 1)
+            lastRow = min(layout.end.row, height - 1)
+        }
+        needsPaint = true
+    }
+
+    /// Paints what has changed: the text above, then prompt and line. One write.
+    func refresh(prompt: [UInt32], line: [UInt32], cursor: Int) {
+        var state = Painted(prompt: prompt, line: line, cursor: cursor, width: width)
+        state.firstRow = painted?.firstRow ?? 0
+        guard needsPaint || !above.isEmpty || state != painted else { return }
+        var output: [UInt8] = Array("\u{1B}[?25l".utf8)
+        if !above.isEmpty {
+            erase(&output)
+            output += above
+            above = []
+        }
+        paint(&state, &output)
+        output += "\u{1B}[?25h".utf8
+        painted = state
+        needsPaint = false
+        stream.write(output)
+        stream.flush()
+    }
+
+    /// The line is finished: the cursor goes below it, and what follows is written there.
+    func finishLine(suffix: String = "") {
+        guard painted != nil else { return }
+        var output: [UInt8] = []
+        moveDown(lastRow - cursorRow, &output)
+        if !suffix.isEmpty { output += suffix.utf8 }
+        output += "\r\n".utf8
+        stream.write(output)
+        forget()
+        writeAbove()
+        stream.flush()
+    }
+
+    /// Clears the screen; the line is painted anew at its top.
+    func clear() {
+        stream.write(Array("\u{1B}[H\u{1B}[2J".utf8))
+        forget()
+    }
+
+    /// Nothing of ours is on the screen any more.
+    func forget() {
+        painted = nil
+        cursorRow = 0
+        lastRow = 0
+        needsPaint = true
+    }
+
+    func bell() {
+        stream.write([0x07])
+    }
+
+    private func writeAbove() {
+        guard !above.isEmpty else { return }
+        stream.write(above)
+        above = []
+    }
+
+    private func updateSize() {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return }
+        width = Int(size.ws_col)
+        height = Int(size.ws_row)
+    }
+
+    /// Clears every row of what is painted, from the last one up. Not by ESC[J: some terminals would scroll the erased
+    /// rows into their history.
+    private func erase(_ output: inout [UInt8]) {
+        guard painted != nil else { return }
+        moveDown(lastRow - cursorRow, &output)
+        output += "\r\u{1B}[K".utf8
+        for _ in 0..<lastRow { output += "\u{1B}[A\u{1B}[K".utf8 }
+        cursorRow = 0
+        lastRow = 0
+    }
+
+    private func paint(_ state: inout Painted, _ output: inout [UInt8]) {
+        let text = state.prompt + state.line
+        let layout = LineLayout(text, cursor: state.prompt.count + state.cursor, width: width)
+        let rows = layout.end.row + 1
+        if rows <= height {
+            state.firstRow = 0
+        } else {
+            // Not all rows fit: a window of them around the cursor.
+            state.firstRow = state.firstRow.clamped(to: max(0, layout.cursor.row - height + 1)...layout.cursor.row)
+        }
+        let lastShown = min(layout.end.row, state.firstRow + height - 1)
+        let former = lastRow
+        if cursorRow > 0 { output += "\u{1B}[\(cursorRow)A".utf8 }
+        output += "\r".utf8
+        paintRows(state, text, layout, through: lastShown, &output)
+        lastRow = lastShown - state.firstRow
+        if former > lastRow {
+            for _ in lastRow..<former { output += "\r\n\u{1B}[K".utf8 }
+            output += "\u{1B}[\(former - lastRow)A".utf8
+        }
+        cursorRow = layout.cursor.row - state.firstRow
+        if lastRow > cursorRow { output += "\u{1B}[\(lastRow - cursorRow)A".utf8 }
+        output += "\r".utf8
+        if layout.cursor.column > 0 { output += "\u{1B}[\(layout.cursor.column)C".utf8 }
+    }
+
+    /// Writes the shown rows. Between rows the terminal wraps by itself, so that it can lay the line out again when its
+    /// width changes.
+    private func paintRows(
+        _ state: Painted, _ text: [UInt32], _ layout: LineLayout, through lastShown: Int, _ output: inout [UInt8]
+    ) {
+        for row in state.firstRow...lastShown {
+            // The row behind a full last one is empty.
+            guard row < layout.rowStarts.count else {
+                output += " \r\u{1B}[K".utf8
+                break
+            }
+            let start = layout.rowStarts[row]
+            let end = row + 1 < layout.rowStarts.count ? layout.rowStarts[row + 1] : text.count
+            paintScalars(text, start..<end, promptEnd: state.prompt.count, &output)
+            let endsInNewline = end > start && text[end - 1] == 0x0A
+            let isLast = row == lastShown
+            let columns = text[start..<end].reduce(0) { $0 + ($1 == 0x0A ? 0 : displayWidth($1)) }
+            if columns < width { output += "\u{1B}[K".utf8 }
+            if !isLast && endsInNewline { output += "\r\n".utf8 }
+        }
+    }
+
+    private func paintScalars(_ text: [UInt32], _ range: Range<Int>, promptEnd: Int, _ output: inout [UInt8]) {
+        let colored = promptColor.map { range.lowerBound < promptEnd ? $0 : nil } ?? nil
+        if let colored { output += "\u{1B}[\(colored)m".utf8 }
+        for index in range {
+            if index == promptEnd, colored != nil { output += "\u{1B}[0m".utf8 }
+            if text[index] != 0x0A { output += displayed(text[index]).utf8 }
+        }
+        if colored != nil, range.upperBound <= promptEnd { output += "\u{1B}[0m".utf8 }
+    }
+
+    private func moveDown(_ rows: Int, _ output: inout [UInt8]) {
+        if rows > 0 { output += "\u{1B}[\(rows)B".utf8 }
+    }
+}
