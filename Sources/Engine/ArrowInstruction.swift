@@ -39,7 +39,8 @@ extension Strand {
         } catch let error as Failure {
             throw error
         } catch {
-            throw Failure(.expectation, "bad regex: \((error as? RegexError)?.message ?? "\(error)")", range: source.range)
+            throw Failure(
+                .expectation, "bad regex: \((error as? RegexError)?.message ?? "\(error)")", range: source.range)
         }
     }
 }

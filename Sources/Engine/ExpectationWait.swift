@@ -15,7 +15,8 @@ final class ExpectationWait: Wait {
     ///   - wanted: what is waited for, as failures call it.
     ///   - limit: how long it may take; already scaled.
     init(
-        _ conversations: [Conversation], wanted: String, limit: Duration?, range: SourceRange, _ interpreter: Interpreter,
+        _ conversations: [Conversation], wanted: String, limit: Duration?, range: SourceRange,
+        _ interpreter: Interpreter,
         matcher: () -> any Matcher
     ) {
         self.wanted = wanted
@@ -43,7 +44,8 @@ final class ExpectationWait: Wait {
         let inbox = conversation.session.inbox
         let frontBefore = inbox.front
         let hasEnded = conversation.inputHasEnded
-        var progress = matcher.poll(conversation, strand, isWhole: hasEnded || isLate || inbox.isFull && inbox.limit == 0)
+        var progress = matcher.poll(
+            conversation, strand, isWhole: hasEnded || isLate || inbox.isFull && inbox.limit == 0)
         if case .pending = progress, inbox.isFull, !hasEnded {
             if matcher.makeRoom(conversation) { return false }
             progress = matcher.poll(conversation, strand, isWhole: true)

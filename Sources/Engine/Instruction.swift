@@ -94,7 +94,9 @@ struct Value<Result> {
         if let constant { return constant }
         let bytes = try strand.expand(word.template)
         guard let value = parse(bytes) else {
-            throw Failure(.expectation, problem(bytes) ?? "'\(Escapes.escaped(bytes))' is not what is needed here", range: word.range)
+            throw Failure(
+                .expectation, problem(bytes) ?? "'\(Escapes.escaped(bytes))' is not what is needed here",
+                range: word.range)
         }
         return value
     }

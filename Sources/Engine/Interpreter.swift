@@ -135,7 +135,9 @@ package final class Interpreter: ConversationObserver {
         if name.hasSuffix(".port"), let address = address(of: String(name.dropLast(5))) {
             return address.lastIndex(of: ":").map { Array(address[address.index(after: $0)...].utf8) }
         }
-        if name.hasSuffix(".address"), let address = address(of: String(name.dropLast(8))) { return Array(address.utf8) }
+        if name.hasSuffix(".address"), let address = address(of: String(name.dropLast(8))) {
+            return Array(address.utf8)
+        }
         return environment(name).map { Array($0.utf8) }
     }
 

@@ -14,7 +14,8 @@ package struct Manual {
         let commands = table.descriptions.map { command in
             "  " + command.name + String(repeating: " ", count: width - command.name.count + 2) + command.summary
         }
-        return (["Lines to and from a session:"] + Self.arrowLines.map { "  " + $0 } + ["", "Commands:"] + commands
+        return
+            (["Lines to and from a session:"] + Self.arrowLines.map { "  " + $0 } + ["", "Commands:"] + commands
             + ["", "'help COMMAND' tells more; muxsh(5) tells all."]).joined(separator: "\n")
     }
 
@@ -25,11 +26,14 @@ package struct Manual {
         let width = command.options.map(\.usage.count).max() ?? 0
         if !command.options.isEmpty { lines.append("") }
         for option in command.options {
-            lines.append("  " + option.usage + String(repeating: " ", count: width - option.usage.count + 2) + option.summary)
+            lines.append(
+                "  " + option.usage + String(repeating: " ", count: width - option.usage.count + 2) + option.summary)
         }
         lines += [""] + Self.wrapped(capitalized(command.summary) + ". " + command.text)
         lines += ["", "Examples:"]
-        lines += command.examples.flatMap { $0.split(separator: "\n", omittingEmptySubsequences: false).map { "  " + $0 } }
+        lines += command.examples.flatMap {
+            $0.split(separator: "\n", omittingEmptySubsequences: false).map { "  " + $0 }
+        }
         return lines.joined(separator: "\n")
     }
 
@@ -63,13 +67,16 @@ package struct Manual {
         if !command.options.isEmpty {
             lines.append(".Bl -tag -width Ds")
             for option in command.options {
-                lines.append(".It Fl Fl \(option.name.dropFirst(2))" + (option.parameter.map { " Ar \($0.name)" } ?? ""))
+                lines.append(
+                    ".It Fl Fl \(option.name.dropFirst(2))" + (option.parameter.map { " Ar \($0.name)" } ?? ""))
                 lines.append(sentence(capitalized(option.summary)) + ".")
             }
             lines.append(".El")
         }
         lines += [".Pp", command.examples.count > 1 ? "Examples:" : "Example:", ".Bd -literal -offset indent -compact"]
-        lines += command.examples.flatMap { $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }.map(escape)
+        lines += command.examples.flatMap {
+            $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        }.map(escape)
         lines.append(".Ed")
         return lines.joined(separator: "\n") + "\n"
     }

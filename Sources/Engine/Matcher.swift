@@ -93,9 +93,12 @@ final class LineMatcher: Matcher {
             guard isWhole, !inbox.isEmpty else { return .pending }
             let rest = Array(inbox.bytes.prefix(1024))
             if conversation.inputHasEnded, rest == text {
-                return .failed("no newline at the end", details: ["to expect it so, write: \(conversation.name)< \(Escapes.escaped(rest))\\"])
+                return .failed(
+                    "no newline at the end",
+                    details: ["to expect it so, write: \(conversation.name)< \(Escapes.escaped(rest))\\"])
             }
-            return conversation.inputHasEnded || !text.starts(with: rest) ? difference(conversation, rest, isPart: true) : .pending
+            return conversation.inputHasEnded || !text.starts(with: rest)
+                ? difference(conversation, rest, isPart: true) : .pending
         }
         let line = inbox.bytes.prefix(end - inbox.front)
         let length = line.last == UInt8(ascii: "\r") ? line.count - 1 : line.count
@@ -149,7 +152,9 @@ final class LinePatternMatcher: Matcher {
         conversation.consume(through: front)
         let inbox = conversation.session.inbox
         let feed = inbox.nextLineFeed()
-        guard let end = feed ?? (conversation.inputHasEnded && !inbox.isEmpty ? inbox.end : nil) else { return .pending }
+        guard let end = feed ?? (conversation.inputHasEnded && !inbox.isEmpty ? inbox.end : nil) else {
+            return .pending
+        }
         let line = conversation.line(through: end)
         let outcome = line.withUnsafeBytes {
             regex.search($0, from: 0, isWhole: true, beginsLine: conversation.frontBeginsLine)
@@ -165,7 +170,8 @@ final class LinePatternMatcher: Matcher {
                 "the line does not match",
                 details: [
                     "expected: \(conversation.name)<~ \(source)",
-                    "arrived:  \(conversation.name)< \(Escapes.escaped(Array(line.prefix(1024))))" + (feed == nil ? "\\" : ""),
+                    "arrived:  \(conversation.name)< \(Escapes.escaped(Array(line.prefix(1024))))"
+                        + (feed == nil ? "\\" : ""),
                 ])
         }
     }
@@ -334,7 +340,8 @@ final class LinesMatcher: Matcher {
 
     private static func withoutCarriageReturns(_ text: [UInt8]) -> [UInt8] {
         let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        return Array(lines.map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }.joined(separator: [UInt8(ascii: "\n")]))
+        return Array(
+            lines.map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 }.joined(separator: [UInt8(ascii: "\n")]))
     }
 }
 

@@ -25,7 +25,8 @@ package struct Settings {
 
     /// `limit` times the scale.
     func scaled(_ limit: Duration) -> Duration {
-        timeoutScale == 1 ? limit : .nanoseconds(Int64((Double(limit.nanoseconds) * timeoutScale).clamped(to: 0...3.2e16)))
+        timeoutScale == 1
+            ? limit : .nanoseconds(Int64((Double(limit.nanoseconds) * timeoutScale).clamped(to: 0...3.2e16)))
     }
 }
 

@@ -74,7 +74,8 @@ final class Strand {
         if let value = interpreter.variables[name] { return value }
         if let number = Literals.count(name) {
             if number < captures.count, let value = captures[number] { return value }
-            throw Failure(.expectation, "there is no capture ${\(name)}: the last match has no such group", range: range)
+            throw Failure(
+                .expectation, "there is no capture ${\(name)}: the last match has no such group", range: range)
         }
         if let value = interpreter.builtIn(name, range) { return value }
         throw Failure(.expectation, "variable '\(name)' is not set", range: range)
@@ -87,7 +88,9 @@ final class Strand {
             let name = try text(item.template)
             let matching = interpreter.sessions.matching(name)
             guard !matching.isEmpty else { throw missing(name, item.range, status) }
-            for conversation in matching where !found.contains(where: { $0 === conversation }) { found.append(conversation) }
+            for conversation in matching where !found.contains(where: { $0 === conversation }) {
+                found.append(conversation)
+            }
         }
         return found
     }

@@ -19,7 +19,9 @@ struct ArrowParser {
         while index < text.count {
             if isTargetByte(text[index]) {
                 index += 1
-            } else if text[index...].starts(with: "${".utf8), let close = text[index...].firstIndex(of: UInt8(ascii: "}")) {
+            } else if text[index...].starts(with: "${".utf8),
+                let close = text[index...].firstIndex(of: UInt8(ascii: "}"))
+            {
                 index = close + 1
             } else {
                 break

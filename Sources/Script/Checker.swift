@@ -19,7 +19,8 @@ package struct Checker {
     ///   - variables: set from outside (`-D`).
     ///   - sessions: open already (`-o`, or at the prompt).
     ///   - environment: the names of environment variables.
-    package init(variables: some Sequence<String>, sessions: some Sequence<String>, environment: some Sequence<String>) {
+    package init(variables: some Sequence<String>, sessions: some Sequence<String>, environment: some Sequence<String>)
+    {
         self.variables = Set(variables)
         self.sessions = Array(sessions)
         self.environment = Set(environment)
@@ -93,7 +94,8 @@ package struct Checker {
     private func check(_ target: Target, _ errors: inout [ScriptError]) {
         for item in target.items {
             check(item.template, &errors)
-            guard let name = item.template.literalText, !isGlob(name), !sessions.contains(where: { globMatches($0, name) }),
+            guard let name = item.template.literalText, !isGlob(name),
+                !sessions.contains(where: { globMatches($0, name) }),
                 !isSuspect(name)
             else { continue }
             var hint = "open it first: open \(name) localhost:8080"

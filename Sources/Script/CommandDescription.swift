@@ -14,7 +14,8 @@ package struct CommandDescription {
     package let examples: [String]
 
     package init(
-        name: String, summary: String, forms: [Form], options: [CommandOption] = [], hasBlock: Bool = false, text: String,
+        name: String, summary: String, forms: [Form], options: [CommandOption] = [], hasBlock: Bool = false,
+        text: String,
         examples: [String]
     ) {
         self.name = name
@@ -151,15 +152,18 @@ package struct Parameter {
             case .pattern: return bytes.isEmpty ? "an empty text is found everywhere; write what to look for" : nil
             case .newSession, .session:
                 return isSessionName(text)
-                    ? nil : "'\(text)' is not a session's name; a letter or '_' comes first, then letters, digits, '_ - .'"
+                    ? nil
+                    : "'\(text)' is not a session's name; a letter or '_' comes first, then letters, digits, '_ - .'"
             case .newVariable:
                 return isVariableName(text) && isSessionName(text)
-                    ? nil : "'\(text)' is not a variable's name; a letter or '_' comes first, then letters, digits, '_ - .'"
+                    ? nil
+                    : "'\(text)' is not a variable's name; a letter or '_' comes first, then letters, digits, '_ - .'"
             case .duration:
                 return Literals.duration(text) == nil ? "'\(text)' is not a duration; write 5s, 200ms or 1m" : nil
             case .size: return Literals.size(text) == nil ? "'\(text)' is not a size; write 4096, 16KiB or 4MiB" : nil
             case .count: return Literals.count(text) == nil ? "'\(text)' is not a whole number" : nil
-            case .hex: return Literals.hex(bytes) == nil ? "'\(text)' is not hexadecimal; write pairs such as \"0d 0a\"" : nil
+            case .hex:
+                return Literals.hex(bytes) == nil ? "'\(text)' is not hexadecimal; write pairs such as \"0d 0a\"" : nil
             case .choice(let choices):
                 return choices.contains(text) ? nil : "'\(text)' is none of \(choices.joined(separator: ", "))"
             case .checked(let check): return check(text)

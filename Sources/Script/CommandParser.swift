@@ -29,7 +29,8 @@ struct CommandParser {
         try bindWords()
         if description.hasBlock && ending == .plain {
             throw ScriptError(
-                call.range, "\(description.name) needs a block", hint: "end the line with '{' and close it with '}' on its own line")
+                call.range, "\(description.name) needs a block",
+                hint: "end the line with '{' and close it with '}' on its own line")
         }
         return (call, ending)
     }
@@ -78,7 +79,8 @@ struct CommandParser {
         var hint = known.isEmpty ? "\(description.name) has no options" : "options are \(known.joined(separator: ", "))"
         if let nearest = nearestSpelling(of: name, among: known) { hint = "did you mean '\(nearest)'?" }
         return ScriptError(
-            word.range, "\(description.name) has no option '\(name)'", hint: hint + " (quote a text that begins with --)")
+            word.range, "\(description.name) has no option '\(name)'",
+            hint: hint + " (quote a text that begins with --)")
     }
 
     /// Whether a pattern is wanted at this place in any form.
@@ -106,7 +108,8 @@ struct CommandParser {
     private func chooseForm() -> Form {
         let forms = description.forms
         for form in forms {
-            guard let place = form.keywordPlace, words.indices.contains(place), case .keyword(let keyword) = form.elements[place]
+            guard let place = form.keywordPlace, words.indices.contains(place),
+                case .keyword(let keyword) = form.elements[place]
             else { continue }
             if words[place].bareLiteral == keyword { return form }
         }

@@ -63,7 +63,8 @@ struct Lexer {
             case UInt8(ascii: "}") where depth > 0: depth -= 1
             case UInt8(ascii: "\""), UInt8(ascii: "'"):
                 throw ScriptError(
-                    range(index..<index + 1), "a quote inside a word", hint: "put the whole word in quotes, or a blank before")
+                    range(index..<index + 1), "a quote inside a word",
+                    hint: "put the whole word in quotes, or a blank before")
             default: break
             }
             index += 1

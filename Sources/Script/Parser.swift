@@ -66,7 +66,8 @@ package struct Parser {
     package mutating func finish() {
         if continuedFrom != nil { parseLine(isLast: true) }
         for block in openBlocks.reversed() {
-            errors.append(ScriptError(block.range, "this block is not closed", hint: "close it with '}' on a line of its own"))
+            errors.append(
+                ScriptError(block.range, "this block is not closed", hint: "close it with '}' on a line of its own"))
         }
         openBlocks = []
     }
@@ -157,7 +158,8 @@ package struct Parser {
             return ScriptError(range, "unknown command '\(name)'", hint: "did you mean '\(nearest)'?")
         }
         return ScriptError(
-            range, "unknown command '\(name)'", hint: "to send a line to a session, write 'NAME> text'; 'help' lists the commands")
+            range, "unknown command '\(name)'",
+            hint: "to send a line to a session, write 'NAME> text'; 'help' lists the commands")
     }
 
     private mutating func closeBlock(_ line: SourceRange, start: Int) throws {

@@ -37,11 +37,13 @@ package final class Regex {
     package init(_ pattern: [UInt8], flags: String = "") throws(RegexError) {
         if let offset = Self.nonASCIIInClass(pattern) {
             throw RegexError(
-                message: "a letter outside ASCII in [ ]; patterns match bytes, so write an alternative: (?:ä|ö)", offset: offset)
+                message: "a letter outside ASCII in [ ]; patterns match bytes, so write an alternative: (?:ä|ö)",
+                offset: offset)
         }
         code = try Self.compile(pattern, options: Self.options(flags))
         pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD)
-        guard let matchData = pcre2_match_data_create_from_pattern_8(code, nil), let context = pcre2_match_context_create_8(nil)
+        guard let matchData = pcre2_match_data_create_from_pattern_8(code, nil),
+            let context = pcre2_match_context_create_8(nil)
         else { throw RegexError(message: "out of memory", offset: 0) }
         self.matchData = matchData
         self.context = context

@@ -15,7 +15,8 @@ package struct Target {
         var parts: [Template] = [Template()]
         for segment in template.segments {
             switch segment {
-            case .variable(let name, let variableRange): parts[parts.count - 1].append(variable: name, range: variableRange)
+            case .variable(let name, let variableRange):
+                parts[parts.count - 1].append(variable: name, range: variableRange)
             case .literal(let bytes):
                 let pieces = bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
                 for (index, piece) in pieces.enumerated() {

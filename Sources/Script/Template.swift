@@ -108,7 +108,8 @@ extension Template {
         let start = offset + index
         guard let close = text[index...].firstIndex(of: UInt8(ascii: "}")) else {
             throw ScriptError(
-                line.at(start..<offset + text.count), "'${' without its '}'", hint: "write '\\${' for the two characters")
+                line.at(start..<offset + text.count), "'${' without its '}'",
+                hint: "write '\\${' for the two characters")
         }
         let range = line.at(start..<offset + close + 1)
         let name = String(decoding: text[(index + 2)..<close], as: UTF8.self)

@@ -95,7 +95,9 @@ final class History {
         var index = 0
         while index < line.count {
             let rest = line[index...]
-            if rest.first == UInt8(ascii: "\\"), rest.count >= 4, rest.dropFirst().prefix(3).allSatisfy({ (48...55).contains($0) }) {
+            if rest.first == UInt8(ascii: "\\"), rest.count >= 4,
+                rest.dropFirst().prefix(3).allSatisfy({ (48...55).contains($0) })
+            {
                 let value = rest.dropFirst().prefix(3).reduce(0) { $0 << 3 | Int($1 - 48) }
                 bytes.append(UInt8(truncatingIfNeeded: value))
                 index += 4

@@ -53,7 +53,8 @@ package final class LineEditor: DescriptorWatcher {
     ) {
         Self.chooseEncoding()
         guard let sink = fopen("/dev/null", "w"),
-            let editor = el_init_fd("muxsh", c_standard_input(), sink, sink, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO),
+            let editor = el_init_fd(
+                "muxsh", c_standard_input(), sink, sink, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO),
             let libeditHistory = history_winit()
         else { return nil }
         self.loop = loop

@@ -73,7 +73,9 @@ func displayed(_ scalar: UInt32) -> String {
     }
     if scalar < 0x7F { return String(Character(Unicode.Scalar(UInt8(scalar)))) }
     if isJoiner(scalar) { return "" }
-    guard let character = Unicode.Scalar(scalar), c_character_width(wchar_t(bitPattern: scalar)) >= 0 else { return "?" }
+    guard let character = Unicode.Scalar(scalar), c_character_width(wchar_t(bitPattern: scalar)) >= 0 else {
+        return "?"
+    }
     return String(Character(character))
 }
 

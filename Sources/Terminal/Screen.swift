@@ -44,7 +44,8 @@ final class Screen {
     func resize() {
         updateSize()
         if let painted {
-            let layout = LineLayout(painted.prompt + painted.line, cursor: painted.prompt.count + painted.cursor, width: width)
+            let layout = LineLayout(
+                painted.prompt + painted.line, cursor: painted.prompt.count + painted.cursor, width: width)
             cursorRow = min(layout.cursor.row, height - 1)
             lastRow = min(layout.end.row, height - 1)
         }

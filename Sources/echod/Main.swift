@@ -58,7 +58,8 @@ struct Echod: ParsableCommand {
         let limits = EchoService.Limits(maxConnections: maxConnections, idleTimeout: idleTimeout?.duration)
         do {
             let address = try Address(parsing: bind.hasPrefix("unix:") ? bind : "\(host):\(port)")
-            let service = EchoService(listener: try Listener(at: address, on: loop), mode: mode, limits: limits, on: loop)
+            let service = EchoService(
+                listener: try Listener(at: address, on: loop), mode: mode, limits: limits, on: loop)
             if verbose { service.log = { say("echod: " + $0(), to: STDERR_FILENO) } }
             return service
         } catch let error as ListenError {

@@ -18,10 +18,14 @@ struct Options: ParsableArguments, ParsableCommand {
     @Argument(help: ArgumentHelp("Run these scripts, in order; - is standard input.", valueName: "file"))
     var files: [String] = []
 
-    @Option(name: .customShort("c"), parsing: .unconditionalSingleValue, help: ArgumentHelp("Run LINE; repeat for more lines.", valueName: "line"))
+    @Option(
+        name: .customShort("c"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("Run LINE; repeat for more lines.", valueName: "line"))
     var lines: [String] = []
 
-    @Option(name: .customShort("o"), help: ArgumentHelp("Open a session before the script or the prompt.", valueName: "name=address"))
+    @Option(
+        name: .customShort("o"),
+        help: ArgumentHelp("Open a session before the script or the prompt.", valueName: "name=address"))
     var sessions: [Assignment] = []
 
     @Option(name: .customShort("D"), help: ArgumentHelp("Set a variable.", valueName: "name=value"))

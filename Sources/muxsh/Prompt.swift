@@ -42,7 +42,8 @@ final class Prompt {
 
     private func readLines(from keyboard: Keyboard, in interpreter: Interpreter) -> Int32 {
         var parser = shell.reader.parser(for: SourceText(name: "<prompt>"))
-        var checker = shell.reader.checker(sessions: interpreter.sessions.all.map(\.name), variables: interpreter.variables.names)
+        var checker = shell.reader.checker(
+            sessions: interpreter.sessions.all.map(\.name), variables: interpreter.variables.names)
         while shell.interruption == nil {
             switch keyboard.readLine(prompt: parser.isInsideStatement ? ".....> " : "muxsh> ") {
             case .ended: return 0
@@ -68,7 +69,8 @@ final class Prompt {
         var attempt = checker
         let errors = parser.errors + attempt.check(statements, parseErrors: parser.errors)
         guard errors.isEmpty else {
-            interpreter.output.diagnose(Array(interpreter.redactor.redacted(ScriptErrors(errors: errors).rendered).utf8))
+            interpreter.output.diagnose(
+                Array(interpreter.redactor.redacted(ScriptErrors(errors: errors).rendered).utf8))
             parser.reset()
             return nil
         }

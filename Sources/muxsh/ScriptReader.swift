@@ -79,7 +79,9 @@ extension [ScriptError] {
         enumerated().sorted { left, right in
             guard left.element.range.source === right.element.range.source else { return left.offset < right.offset }
             let (first, second) = (left.element.range, right.element.range)
-            return (first.line, first.columns.lowerBound, left.offset) < (second.line, second.columns.lowerBound, right.offset)
+            return (first.line, first.columns.lowerBound, left.offset) < (
+                second.line, second.columns.lowerBound, right.offset
+            )
         }.map(\.element)
     }
 }

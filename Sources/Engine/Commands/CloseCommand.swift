@@ -7,7 +7,9 @@ struct CloseCommand: Command {
         CommandDescription(
             name: "close", summary: "end sessions, or a service",
             forms: [Form(.parameter(.target))],
-            options: [CommandOption("--reset", "cut the connection: the peer sees a reset, and what waits is not sent")],
+            options: [
+                CommandOption("--reset", "cut the connection: the peer sees a reset, and what waits is not sent")
+            ],
             text: """
                 What was sent goes out first; what the peer still says is not waited for. The name is free afterwards. \
                 'T>|' ends only our side.

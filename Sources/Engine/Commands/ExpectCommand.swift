@@ -53,14 +53,17 @@ struct ExpectCommand: Command {
             return { strand throws(Failure) in
                 let count = try value.evaluate(in: strand)
                 return countsLines
-                    ? ("\(count) lines", { LinesMatcher(count: count) }) : ("\(count) bytes", { BytesMatcher(count: count) })
+                    ? ("\(count) lines", { LinesMatcher(count: count) })
+                    : ("\(count) bytes", { BytesMatcher(count: count) })
             }
         }
         if let word = call.word("HEX") {
             let value = Value(hex: word)
             return { strand throws(Failure) in
                 let bytes = try value.evaluate(in: strand)
-                guard !bytes.isEmpty else { throw Failure(.expectation, "an empty text is found everywhere", range: word.range) }
+                guard !bytes.isEmpty else {
+                    throw Failure(.expectation, "an empty text is found everywhere", range: word.range)
+                }
                 return ("\"\(Escapes.escaped(bytes))\"", { TextSearch(text: bytes) })
             }
         }
@@ -80,7 +83,9 @@ struct ExpectCommand: Command {
         }
         return { strand throws(Failure) in
             let text = try strand.expand(word.template)
-            guard !text.isEmpty else { throw Failure(.expectation, "an empty text is found everywhere", range: word.range) }
+            guard !text.isEmpty else {
+                throw Failure(.expectation, "an empty text is found everywhere", range: word.range)
+            }
             return ("\"\(Escapes.escaped(text))\"", { TextSearch(text: text) })
         }
     }

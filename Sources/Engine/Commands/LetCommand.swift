@@ -10,7 +10,8 @@ struct LetCommand: Command {
             name: "let", summary: "set a variable",
             forms: [
                 Form(
-                    .parameter(name), .parameter(Parameter("A", .text)), .parameter(Parameter("OP", .choice(operators))),
+                    .parameter(name), .parameter(Parameter("A", .text)),
+                    .parameter(Parameter("OP", .choice(operators))),
                     .parameter(Parameter("B", .text))),
                 Form(.parameter(name), .parameter(Parameter("VALUE", .text))),
             ],

@@ -22,7 +22,8 @@ struct OpenCommand: Command {
                 error; one whose peer has ended is free again.
                 """,
             examples: [
-                "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s", "open db unix:/run/db.sock",
+                "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
+                "open db unix:/run/db.sock",
             ])
     }
 
@@ -166,7 +167,8 @@ private final class OpenWait: Wait {
         if let bind {
             _ = Resolver.resolve(bind, on: interpreter.loop) { answer in local = (try? answer.get())?.first }
         }
-        let connector = Connector(addresses: addresses, localAddress: local, on: interpreter.loop) { [unowned self] result in
+        let connector = Connector(addresses: addresses, localAddress: local, on: interpreter.loop) {
+            [unowned self] result in
             self.connector = nil
             switch result {
             case .success(let connection): connected(connection)
@@ -186,7 +188,8 @@ private final class OpenWait: Wait {
         let took = shown(interpreter.loop.readClock() - began)
         interpreter.sessions.add(
             Conversation(
-                name: name, address: address.description, session: session, lineEnding: lineEnding ?? settings.lineEnding,
+                name: name, address: address.description, session: session,
+                lineEnding: lineEnding ?? settings.lineEnding,
                 color: interpreter.sessions.nextColor, transcript: interpreter.transcript, observer: interpreter,
                 on: interpreter.loop))
         interpreter.transcript.note("\(name): connected to \(connection.address.description) in \(took)")

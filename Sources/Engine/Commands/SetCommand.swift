@@ -29,7 +29,8 @@ struct SetCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let target: Target? = call.word("T") == nil ? nil : try call.target()
         guard let option = call.keywords.first else { throw ScriptError(call.range, "set needs an option") }
-        compiler.emit(SetInstruction(target: target, change: try change(option, call), option: option, range: call.range))
+        compiler.emit(
+            SetInstruction(target: target, change: try change(option, call), option: option, range: call.range))
     }
 
     private static func change(

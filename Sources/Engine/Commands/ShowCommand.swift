@@ -21,7 +21,9 @@ private struct ShowInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        if let item = target.items.first, let service = interpreter.sessions.service(named: try strand.text(item.template)) {
+        if let item = target.items.first,
+            let service = interpreter.sessions.service(named: try strand.text(item.template))
+        {
             show([("service", try strand.text(item.template)), ("address", service.address.description)], interpreter)
             return .next
         }
