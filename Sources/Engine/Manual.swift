@@ -62,14 +62,14 @@ package struct Manual {
     private func section(for command: CommandDescription) -> String {
         var lines = [".Ss \(command.name)", ".Bd -literal -compact"]
         lines += command.usages.map(escape)
-        lines += [".Ed", ".Pp", sentence(capitalized(command.summary)) + "."]
-        lines += Self.sentences(of: command.text).map(escape)
+        lines += [".Ed", ".Pp", escape(capitalized(command.summary)) + "."]
+        lines += Self.sentences(of: command.text).flatMap { Self.wrapped($0) }.map(escape)
         if !command.options.isEmpty {
             lines.append(".Bl -tag -width Ds")
             for option in command.options {
                 lines.append(
                     ".It Fl Fl \(option.name.dropFirst(2))" + (option.parameter.map { " Ar \($0.name)" } ?? ""))
-                lines.append(sentence(capitalized(option.summary)) + ".")
+                lines.append(escape(capitalized(option.summary)) + ".")
             }
             lines.append(".El")
         }
@@ -80,8 +80,6 @@ package struct Manual {
         lines.append(".Ed")
         return lines.joined(separator: "\n") + "\n"
     }
-
-    private func sentence(_ text: String) -> String { escape(text) }
 
     /// Text that roff shows as it stands: backslashes and a leading dot or quote are not for roff to read.
     private func escape(_ line: String) -> String {

@@ -64,6 +64,10 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(help: ArgumentHelp("Colours: auto, always or never.", valueName: "when"))
     var color = ColorChoice.auto
 
+    /// Prints the command section of muxsh(5), for scripts/manual.
+    @Flag(name: .customLong("manual-commands"), help: .hidden)
+    var printsManual = false
+
     func validate() throws {
         for session in sessions {
             if let problem = Parameter.Kind.newSession.problem(with: Array(session.name.utf8)) {

@@ -31,6 +31,10 @@ final class Shell {
 
     /// Runs what the options ask for; returns the exit status.
     func run() -> Int32 {
+        if options.printsManual {
+            writeAll(Array(Manual(registry.table).commandSection.utf8), to: STDOUT_FILENO)
+            return 0
+        }
         if transcriptFile < 0, let path = options.transcript {
             say("muxsh: cannot write \(path): \(lastErrorWords())\n")
             return Failure.Status.connection.rawValue
