@@ -50,6 +50,15 @@ let package = Package(
                 "Wire", "Reactor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .target(name: "TestSupport", dependencies: ["Reactor", "CPlatform"], path: "Tests/Support"),
+        .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport"]),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Reactor", "TestSupport"]),
+        .testTarget(name: "ScriptTests", dependencies: ["Script", "Engine", "TestSupport"]),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Script", "Wire", "Reactor", "TestSupport"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Engine", "TestSupport"]),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["muxsh", "echod", "Script", "TestSupport"], path: "Tests/EndToEnd",
+            exclude: ["Cases"]),
     ],
     swiftLanguageModes: [.v6]
 )

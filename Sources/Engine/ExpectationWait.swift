@@ -114,7 +114,7 @@ struct FailureReport {
         let last = lines.count - 1
         return [heading]
             + lines.enumerated().map { index, line in
-                let text = "  \(conversation.name)< \(Escapes.escaped(line))" + (isPart && index == last ? "\\" : "")
+                let text = "  " + arrow(line, isPart: isPart && index == last)
                 guard index == last else { return text }
                 let column = max(30, text.unicodeScalars.count + 3)
                 let padding = String(repeating: " ", count: column - text.unicodeScalars.count)
@@ -139,6 +139,10 @@ struct FailureReport {
         if line.count > 48 { text += "…" }
         if entry.bytes.last != UInt8(ascii: "\n") && line.count <= 48 { text += "\\" }
         return lines.count > 1 ? "\(text) (\(lines.count) lines)" : text
+    }
+
+    private func arrow(_ line: [UInt8], isPart: Bool) -> String {
+        "\(conversation.name)< " + Escapes.escaped(line, isPart: isPart)
     }
 
     private func splitLines(_ bytes: [UInt8]) -> [[UInt8]] {

@@ -32,15 +32,21 @@ package struct Failure: Error {
 
     /// The failure for a person: place and message, the source line, the details, the last exchanges.
     package var rendered: String {
-        guard let range else { return "muxsh: \(message)\n" }
+        guard let range else { return printable("muxsh: \(message)\n") }
         let number = String(range.line)
         let margin = String(repeating: " ", count: number.count + 2) + "| "
-        var line: [UInt8] = []
-        Escapes.appendPrintable(range.lineText, to: &line)
-        var text = "\(range.description): error: \(message)\n \(number) | \(String(decoding: line, as: UTF8.self))\n"
+        var text = "\(range.description): error: \(message)\n"
+        text += " \(number) | \(String(decoding: range.lineText, as: UTF8.self))\n"
         for detail in details { text += margin + detail + "\n" }
         if !lastExchanges.isEmpty { text += "  last: \(lastExchanges)\n" }
-        return text
+        return printable(text)
+    }
+
+    /// `text` without anything that could act on a terminal.
+    private func printable(_ text: String) -> String {
+        var bytes: [UInt8] = []
+        Escapes.appendPrintable(Array(text.utf8), to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 }
 

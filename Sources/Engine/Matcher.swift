@@ -95,7 +95,7 @@ final class LineMatcher: Matcher {
             if conversation.inputHasEnded, rest == text {
                 return .failed(
                     "no newline at the end",
-                    details: ["to expect it so, write: \(conversation.name)< \(Escapes.escaped(rest))\\"])
+                    details: ["to expect it so, write: \(conversation.name)< \(Escapes.escaped(rest, isPart: true))"])
             }
             return conversation.inputHasEnded || !text.starts(with: rest)
                 ? difference(conversation, rest, isPart: true) : .pending
@@ -125,8 +125,8 @@ final class LineMatcher: Matcher {
     }
 
     private func difference(_ conversation: Conversation, _ arrived: [UInt8], isPart: Bool) -> Progress {
-        let wanted = "\(conversation.name)< \(Escapes.escaped(text))" + (hasEnding ? "" : "\\")
-        let shown = "\(conversation.name)< \(Escapes.escaped(arrived))" + (isPart ? "\\" : "")
+        let wanted = "\(conversation.name)< \(Escapes.escaped(text, isPart: !hasEnding))"
+        let shown = "\(conversation.name)< \(Escapes.escaped(arrived, isPart: isPart))"
         let same = zip(wanted.unicodeScalars, shown.unicodeScalars).prefix { $0 == $1 }.count
         return .failed(
             "the line differs",
@@ -319,7 +319,7 @@ final class LinesMatcher: Matcher {
 
     func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
-        if found == 0 && searched == 0 {
+        if found == 0 {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
             conversation.consume(through: front)
         }

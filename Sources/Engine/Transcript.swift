@@ -124,16 +124,18 @@ package final class Transcript {
             line += arrow.utf8
             if text.isEmpty, !isPart, line.last == UInt8(ascii: " ") { line.removeLast() }
         } text: { line in
-            append(text, to: &line)
+            append(text, to: &line, endsLine: !isPart)
             if isPart { line.append(UInt8(ascii: "\\")) }
         }
     }
 
-    private func append(_ text: UnsafeRawBufferPointer, to line: inout [UInt8]) {
-        guard !redactor.isEmpty else { return Escapes.append(text, to: &line) }
+    private func append(_ text: UnsafeRawBufferPointer, to line: inout [UInt8], endsLine: Bool) {
+        guard !redactor.isEmpty else { return Escapes.append(text, to: &line, endsLine: endsLine) }
         for piece in redactor.pieces(of: text) {
             switch piece {
-            case .plain(let range): Escapes.append(UnsafeRawBufferPointer(rebasing: text[range]), to: &line)
+            case .plain(let range):
+                let isLast = endsLine && range.upperBound == text.count
+                Escapes.append(UnsafeRawBufferPointer(rebasing: text[range]), to: &line, endsLine: isLast)
             case .secret(let name): line += "${\(name)}".utf8
             }
         }

@@ -61,8 +61,8 @@ package enum Escapes {
     /// Writes `bytes` so that an arrow line with this text means them again, and nothing of them acts on a terminal.
     ///
     /// Control bytes, invalid UTF-8, `\`, `${`, invisible and direction-changing characters and a blank at the end
-    /// are escaped; everything else stands as it is.
-    package static func append(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+    /// are escaped; everything else stands as it is. Without `endsLine` something follows, so that a blank is safe.
+    package static func append(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8], endsLine: Bool = true) {
         var index = 0
         while index < bytes.count {
             // Plain runs are copied whole: nearly all text is one.
@@ -72,16 +72,17 @@ package enum Escapes {
             index = end
             if index < bytes.count { index += appendSpecial(bytes, at: index, to: &output) }
         }
-        if bytes.last == UInt8(ascii: " ") {
+        if endsLine, bytes.last == UInt8(ascii: " ") {
             output.removeLast()
             output.append(contentsOf: "\\x20".utf8)
         }
     }
 
-    /// `bytes` in the notation of arrow lines, as a string.
-    package static func escaped(_ bytes: [UInt8]) -> String {
+    /// `bytes` in the notation of arrow lines; a part of a line has a `\` at its end.
+    package static func escaped(_ bytes: [UInt8], isPart: Bool = false) -> String {
         var output: [UInt8] = []
-        bytes.withUnsafeBytes { append($0, to: &output) }
+        bytes.withUnsafeBytes { append($0, to: &output, endsLine: !isPart) }
+        if isPart { output.append(UInt8(ascii: "\\")) }
         return String(decoding: output, as: UTF8.self)
     }
 

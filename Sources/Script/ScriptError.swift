@@ -14,9 +14,11 @@ package struct ScriptError: Error {
 
     /// The error for a person: place and message, the line, a caret range, the hint. Ends with a newline.
     package var rendered: String {
-        var text = "\(range.description): error: \(message)\n" + excerpt(of: range)
-        if let hint { text += "  help: \(hint)\n" }
-        return text
+        let heading = visible(Array("\(range.description): error: \(message)".utf8)[...])
+        guard let hint else { return heading + "\n" + excerpt(of: range) }
+        let lines = hint.split(separator: "\n", omittingEmptySubsequences: false)
+        let help = lines.map { visible(Array($0.utf8)[...]) }.joined(separator: "\n")
+        return heading + "\n" + excerpt(of: range) + "  help: \(help)\n"
     }
 }
 

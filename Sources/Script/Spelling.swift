@@ -1,8 +1,9 @@
 /// The candidate that a misspelt `word` most likely means, or nil when none is near.
 ///
 /// Near is an edit distance (insert, delete, change, swap neighbours) of at most a third of the word's length, and
-/// at least 1.
+/// at least 1; a word of one letter is near to nothing.
 package func nearestSpelling(of word: String, among candidates: some Sequence<String>) -> String? {
+    guard word.count > 1 else { return nil }
     let limit = max(1, word.count / 3)
     var best: (distance: Int, candidate: String)?
     for candidate in candidates where abs(candidate.count - word.count) <= limit {

@@ -1,0 +1,47 @@
+import Foundation
+import Script
+import Testing
+
+@testable import Engine
+
+struct ManualTests {
+    private let manual = Manual(CommandRegistry.standard().table)
+
+    /// The root of the project.
+    private var root: URL {
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    }
+
+    @Test func theManPageSaysWhatTheCommandTableSays() throws {
+        let page = try String(contentsOf: root.appendingPathComponent("man/muxsh.5"), encoding: .utf8)
+        let begin = try #require(page.range(of: ".\\\" BEGIN COMMANDS (made from the command table: scripts/manual)\n"))
+        let end = try #require(page.range(of: ".\\\" END COMMANDS"))
+        #expect(String(page[begin.upperBound..<end.lowerBound]) == manual.commandSection, "run scripts/manual")
+    }
+
+    @Test func helpExplainsEveryCommand() throws {
+        for command in CommandRegistry.standard().table.descriptions {
+            #expect(manual.overview.contains("  \(command.name) "))
+            let help = try #require(manual.help(for: command.name))
+            for usage in command.usages { #expect(help.contains(usage)) }
+            for option in command.options { #expect(help.contains(option.summary)) }
+        }
+        #expect(manual.help(for: "nonsense") == nil)
+    }
+
+    @Test func everyExampleIsAScriptThatChecks() {
+        for command in CommandRegistry.standard().table.descriptions where command.name != "source" {
+            for example in command.examples {
+                var parser = Parser(source: SourceText(name: "example"), commands: CommandRegistry.standard().table) { _ in
+                    .success([])
+                }
+                for line in SourceText.lines(of: Array(example.utf8)) { parser.feed(line) }
+                parser.finish()
+                var checker = Checker(
+                    variables: ["n", "version"], sessions: ["a", "b", "echo", "replica1"], environment: ["PASSWORD"])
+                let errors = parser.errors + checker.check(parser.completed)
+                #expect(errors.isEmpty, "\(example): \(errors.map(\.message))")
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import Glibc
+import Reactor
+import Script
+import TestSupport
+import Wire
+
+@testable import Engine
+
+/// Keeps what the engine writes.
+final class MemoryOutput: Output {
+    var text: [UInt8] = []
+    var errors: [UInt8] = []
+    var isCongested = false
+
+    func write(_ text: [UInt8]) { self.text += text }
+    func diagnose(_ text: [UInt8]) { errors += text }
+    func flush() {}
+    var isDrained: Bool { true }
+    var isBroken: Bool { false }
+}
+
+/// An interpreter with a session named `a` to a socket pair, a clock moved by hand, and output in memory.
+final class Stage {
+    let hand = HandClock()
+    let loop: EventLoop
+    let pair = SocketPair()
+    let output = MemoryOutput()
+    let interpreter: Interpreter
+    private var checker = Checker(variables: [], sessions: ["a", "b"], environment: [])
+    private var parser: Parser
+
+    init(inboxLimit: Int = 1 << 20) {
+        loop = EventLoop(clock: hand.clock)
+        let registry = CommandRegistry.standard()
+        let output = self.output
+        let redactor = Redactor()
+        let transcript = Transcript(on: loop, start: hand.now, redactor: redactor, sinks: [.display { output.write($0) }])
+        interpreter = Interpreter(
+            on: loop, settings: Settings(), variables: Variables(), redactor: redactor, transcript: transcript,
+            output: output, registry: registry)
+        parser = Parser(source: SourceText(name: "t.mux"), commands: registry.table) { _ in .success([]) }
+        addSession("a", pair, inboxLimit: inboxLimit)
+    }
+
+    func addSession(_ name: String, _ pair: SocketPair, inboxLimit: Int = 1 << 20) {
+        let session = Session(
+            transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: inboxLimit, on: loop)
+        interpreter.sessions.add(
+            Conversation(
+                name: name, address: "test", session: session, lineEnding: .lf, color: 36,
+                transcript: interpreter.transcript, observer: interpreter, on: loop))
+    }
+
+    /// Parses, checks and starts lines.
+    func start(_ text: String) {
+        for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
+        let statements = parser.takeCompleted()
+        let errors = parser.errors + checker.check(statements)
+        precondition(errors.isEmpty, errors.map(\.message).joined(separator: "; "))
+        interpreter.start(statements)
+        settle()
+    }
+
+    /// Lets the loop go round until nothing moves any more without time passing or the peer doing something.
+    func settle() {
+        for _ in 0..<8 {
+            interpreter.runReady()
+            loop.turn(mayBlock: false)
+        }
+        interpreter.runReady()
+    }
+
+    func hear(_ bytes: [UInt8]) {
+        pair.say(bytes)
+        settle()
+    }
+
+    func hear(_ text: String) {
+        hear(Array(text.utf8))
+    }
+
+    /// Lets time pass.
+    func wait(_ duration: Duration) {
+        hand.advance(by: duration)
+        settle()
+    }
+
+    /// `passed`, `running`, `exited`, or the first line of the failure.
+    var state: String {
+        switch interpreter.result {
+        case nil: "running"
+        case .passed: "passed"
+        case .exited(let status): "exited \(status.map(String.init) ?? "")"
+        case .failed(let failure): failure.message
+        }
+    }
+
+    var shown: String { String(decoding: output.text, as: UTF8.self) }
+
+    /// The inbox of `a` that nobody has consumed.
+    var unread: String { String(decoding: interpreter.sessions["a"]?.session.inbox.bytes.map { $0 } ?? [], as: UTF8.self) }
+
+    func variable(_ name: String) -> String? {
+        interpreter.variables[name].map { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+extension Stage {
+    /// A parser for lines typed at a prompt.
+    var typedParser: Parser {
+        Parser(source: SourceText(name: "<prompt>"), commands: interpreter.registry.table) { _ in .success([]) }
+    }
+}

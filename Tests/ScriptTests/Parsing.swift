@@ -1,0 +1,29 @@
+import Engine
+
+@testable import Script
+
+/// Parses and checks `text` as muxsh would a file; files that it sources come from `files`.
+func parse(_ text: String, files: [String: String] = [:]) -> (statements: [Statement], errors: [ScriptError]) {
+    var parser = Parser(source: SourceText(name: "t.mux"), commands: CommandRegistry.standard().table) { path in
+        files[path].map { .success(Array($0.utf8)) } ?? .failure(Parser.LoadFailure(message: "no such file"))
+    }
+    for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
+    parser.finish()
+    var checker = Checker(variables: ["given"], sessions: ["a", "b"], environment: ["HOME"])
+    let errors = parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
+    return (parser.completed, errors)
+}
+
+/// The only arrow line of `text`, or nil.
+func parseArrow(_ text: String) -> ArrowLine? {
+    let (statements, errors) = parse(text)
+    guard errors.isEmpty, statements.count == 1, case .arrow(let arrow) = statements[0] else { return nil }
+    return arrow
+}
+
+/// The only command of `text`, or nil.
+func parseCommand(_ text: String) -> CommandCall? {
+    let (statements, errors) = parse(text)
+    guard errors.isEmpty, statements.count == 1, case .command(let call) = statements[0] else { return nil }
+    return call
+}

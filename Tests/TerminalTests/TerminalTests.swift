@@ -1,0 +1,141 @@
+import Engine
+import Glibc
+import Testing
+import TestSupport
+
+@testable import Terminal
+
+struct KeyReaderTests {
+    private func keys(_ text: String) -> [Key] {
+        keys(Array(text.utf8))
+    }
+
+    private func keys(_ bytes: [UInt8]) -> [Key] {
+        var reader = KeyReader()
+        reader.feed(bytes)
+        return reader.keys
+    }
+
+    private func characters(_ text: String) -> [Key] {
+        text.unicodeScalars.map { .character($0.value) }
+    }
+
+    @Test func decodesTextAndKeys() {
+        #expect(keys("aé你😀\u{01}") == characters("aé你😀\u{01}"))
+        #expect(keys("\u{1B}[A\u{1B}OB") == characters("\u{1B}[A\u{1B}[B"))
+        #expect(keys("\u{1B}[1~\u{1B}[8~\u{1B}[1;5C") == characters("\u{1B}[H\u{1B}[F\u{1B}f"))
+        #expect(keys("\u{1B}b") == characters("\u{1B}b"))
+    }
+
+    @Test func unknownSequencesAndInvalidBytesAreDropped() {
+        #expect(keys("\u{1B}[1;2Ax\u{1B}[15~y\u{1B}[<0;5;5M") == characters("xy"))
+        #expect(keys([0xFF, 0x61, 0xC2, 0x9D, 0xE2, 0x28, 0x62]) == characters("a(b"))
+    }
+
+    @Test func aPasteIsOneKey() {
+        #expect(
+            keys("x\u{1B}[200~a\r\nb\rc\nd\te\u{07}\u{1B}[201~y")
+                == characters("x") + [.paste(Array("a\nb\nc\nd\te".unicodeScalars.map(\.value)))] + characters("y"))
+    }
+
+    @Test func theSplitOfTheBytesMakesNoDifference() {
+        let bytes = Array("aé\u{1B}[A\u{1B}[200~p你\u{1B}[20x\r\n\u{1B}[201~\u{1B}[3~😀\u{1B}[1;2Az".utf8)
+        var generator = Generator(seed: 9)
+        for _ in 0..<200 {
+            var reader = KeyReader()
+            for piece in bytes.cut(using: &generator) { reader.feed(piece) }
+            #expect(reader.keys == keys(bytes))
+        }
+    }
+
+    @Test func aLoneEscapeIsHeldUntilItIsAskedFor() {
+        var reader = KeyReader()
+        reader.feed([0x1B])
+        #expect(reader.keys.isEmpty && reader.holdsEscape)
+        reader.flushEscape()
+        #expect(reader.keys == [.character(0x1B)] && !reader.holdsEscape)
+    }
+}
+
+struct LineLayoutTests {
+    private func layout(_ text: String, cursor: Int? = nil, width: Int = 10) -> LineLayout {
+        setlocale(LC_CTYPE, "C.UTF-8")
+        let scalars = text.unicodeScalars.map(\.value)
+        return LineLayout(scalars, cursor: cursor ?? scalars.count, width: width)
+    }
+
+    @Test func wrapsWhereTheTerminalDoes() {
+        #expect(layout("abc").end == .init(row: 0, column: 3))
+        #expect(layout("0123456789").end == .init(row: 1, column: 0) && layout("0123456789").endsFull)
+        #expect(layout("0123456789a").end == .init(row: 1, column: 1))
+        #expect(layout("0123456789a", cursor: 9).cursor == .init(row: 0, column: 9))
+        #expect(layout("0123456789a", cursor: 10).cursor == .init(row: 1, column: 0))
+        #expect(layout("0123456789a").rowStarts == [0, 10])
+    }
+
+    @Test func aWideCharacterDoesNotStraddleTheEdge() {
+        #expect(layout("012345678你").end == .init(row: 1, column: 2))
+        #expect(layout("01234567你").end == .init(row: 1, column: 0))
+        #expect(layout("你好").end == .init(row: 0, column: 4))
+    }
+
+    @Test func newlinesAndControlsTakeTheirRoom() {
+        #expect(layout("ab\ncd").end == .init(row: 1, column: 2))
+        #expect(layout("\u{01}").end == .init(row: 0, column: 2))
+        #expect(displayed(1) == "^A" && displayed(0x7F) == "^?" && displayed(0x61) == "a")
+        #expect(layout("e\u{301}").end == .init(row: 0, column: 1))
+    }
+}
+
+struct HistoryTests {
+    private func temporaryPath() -> String {
+        "/tmp/muxsh-history-\(getpid())-\(UInt32.random(in: 0...UInt32.max))/sub/history"
+    }
+
+    @Test(arguments: ["a b", "back\\slash", "tab\there", "é你", "line\nline", "${x}"])
+    func entriesSurviveTheFile(line: String) {
+        let encoded = History.encode(line)
+        #expect(encoded.last == 10 && encoded.dropLast().allSatisfy { $0 > 0x20 })
+        #expect(History.decode(Array(encoded.dropLast())) == line)
+    }
+
+    @Test func readsLibeditsOwnNotation() {
+        #expect(History.decode(Array("open\\040a\\^[x".utf8)) == "open a\u{1B}x")
+    }
+
+    @Test func isKeptAcrossRunsAndSharedByTwo() {
+        let path = temporaryPath()
+        let first = History(path: path)
+        let second = History(path: path)
+        #expect(first.add("one") && second.add("two") && first.add("three"))
+        #expect(History(path: path).entries == ["one", "two", "three"])
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+    }
+
+    @Test func blankLedAndRepeatedLinesAreNotKept() {
+        let history = History(path: nil)
+        #expect(history.add("x") && !history.add("x") && !history.add(" y") && !history.add(""))
+        #expect(history.entries == ["x"])
+    }
+}
+
+struct CompletionTests {
+    private let completer = Completer(table: CommandRegistry.standard().table) { ["alpha", "alto", "beta"] }
+
+    @Test(arguments: [
+        ("op", 2, ["open"]), ("al", 2, ["alpha>", "alto>"]), ("s", 1, ["send", "serve", "set", "show", "sleep", "source"]),
+        ("send b", 1, ["beta"]), ("send beta,al", 2, ["alpha", "alto"]), ("open --re", 4, ["--retry"]),
+        ("open x y --", 2, ["--bind", "--eol", "--retry", "--timeout"]), ("expect beta ", 0, ["bytes", "eof", "hex", "lines", "nothing", "reset"]),
+        ("help ar", 2, ["arrows"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
+    ])
+    func completes(line: String, replaced: Int, candidates: [String]) {
+        let completion = completer.complete(line)
+        #expect(completion.candidates == candidates && (candidates.isEmpty || completion.replaced == replaced))
+    }
+
+    @Test func knowsWhatCandidatesShare() {
+        #expect(completer.complete("al").commonPrefix == "al")
+        #expect(LineEditor.columns(["aa", "b", "c"], width: 8) == "aa  c\nb\n")
+    }
+}

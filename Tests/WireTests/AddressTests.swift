@@ -1,0 +1,37 @@
+import Testing
+
+@testable import Wire
+
+struct AddressTests {
+    @Test(arguments: [
+        ("localhost:8080", Address.tcp(host: "localhost", service: "8080")),
+        (":80", .tcp(host: "localhost", service: "80")),
+        ("[::1]:6379", .tcp(host: "::1", service: "6379")),
+        ("tcp://example.org:http", .tcp(host: "example.org", service: "http")),
+        ("unix:/run/x.sock", .unix(path: "/run/x.sock")),
+        ("unix:@name", .abstract(name: "name")),
+    ])
+    func readsAnAddress(text: String, address: Address) throws {
+        #expect(try Address(parsing: text) == address)
+    }
+
+    @Test(arguments: [
+        ("localhost", "'localhost' has no port; write host:port, such as localhost:8080"),
+        ("localhost:", "'localhost:' has no port; write host:port, such as localhost:8080"),
+        ("h:70000", "port 70000 is out of range; ports are 0 to 65535"),
+        ("::1:80", "'::1:80' holds an IPv6 address without brackets; write [::1]:8080"),
+        ("[::1:80", "'[::1:80' has a '[' without its ']'; write [::1]:8080"),
+        ("[::1]80", "'[::1]80' has no port; write host:port, such as localhost:8080"),
+        ("ftp://x:1", "unknown kind of address 'ftp://'; use host:port, tcp://host:port or unix:/path"),
+        ("unix:", "a unix: address needs a path; write unix:/run/server.sock or unix:@name"),
+        ("unix:/" + String(repeating: "x", count: 107), "a Unix socket path has at most 107 bytes, this one 108"),
+    ])
+    func saysWhatIsWrong(text: String, message: String) {
+        #expect { try Address(parsing: text) } throws: { ($0 as? AddressError)?.message == message }
+    }
+
+    @Test(arguments: ["localhost:8080", "[::1]:6379", "unix:/run/x.sock", "unix:@name"])
+    func isDescribedAsItIsRead(text: String) throws {
+        #expect(try Address(parsing: text).description == text)
+    }
+}
