@@ -47,10 +47,13 @@ struct Program {
 /// Turns statements into instructions.
 struct Compiler {
     private(set) var program = Program()
+    /// Secrets that are written in the script are hidden before its first line runs.
+    let redactor: Redactor
     private let registry: CommandRegistry
 
-    init(registry: CommandRegistry) {
+    init(registry: CommandRegistry, redactor: Redactor) {
         self.registry = registry
+        self.redactor = redactor
     }
 
     /// The index of the next instruction.

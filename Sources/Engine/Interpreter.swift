@@ -35,6 +35,8 @@ package final class Interpreter: ConversationObserver {
         case failed(Failure)
         /// `exit` or `quit`, with the status if one was given.
         case exited(Int32?)
+        /// Given up at the prompt.
+        case cancelled
     }
 
     /// Steps a strand may take before the loop looks at the descriptors again.
@@ -67,7 +69,7 @@ package final class Interpreter: ConversationObserver {
     /// Of what was just typed, the transcript on the screen does not show a second time what the line itself says.
     package func start(_ statements: [Statement], isTyped: Bool = false) {
         result = nil
-        var compiler = Compiler(registry: registry)
+        var compiler = Compiler(registry: registry, redactor: redactor)
         do {
             try compiler.compile(statements)
         } catch {
@@ -84,7 +86,13 @@ package final class Interpreter: ConversationObserver {
     /// Ends what runs with a failure: an interrupt, the time limit of the run.
     package func stop(_ failure: Failure) {
         guard let main else { return }
-        finish(main, .failed(failure))
+        finish(main, .failed(placed(failure, main)))
+    }
+
+    /// Gives up what runs, without a failure.
+    package func cancel() {
+        guard let main else { return }
+        finish(main, .cancelled)
     }
 
     /// Lets ready strands run, then waits once for the loop.

@@ -9,7 +9,7 @@ package enum Escapes {
     }
 
     /// Reads the escape that begins with the `\` at `index` and moves `index` behind it.
-    static func decode(_ text: [UInt8], at index: inout Int) throws(Failure) -> [UInt8] {
+    package static func decode(_ text: [UInt8], at index: inout Int) throws(Failure) -> [UInt8] {
         guard index + 1 < text.count else {
             throw Failure(length: 1, message: "a '\\' at the end escapes nothing; write '\\\\' for a backslash")
         }

@@ -27,7 +27,9 @@ package struct ScriptError: Error {
 ///      14 | expect replica /x/
 ///         |        ^^^^^^^
 package func excerpt(of range: SourceRange) -> String {
-    let line = range.lineText
+    var line = range.lineText
+    // What follows on such a line may be the secret itself.
+    if let secret = "--secret".utf8.first(in: line) { line = Array(line[..<secret]) + " …".utf8 }
     let number = String(range.line)
     let margin = String(repeating: " ", count: number.count + 2)
     let start = min(range.columns.lowerBound, line.count)
@@ -47,4 +49,11 @@ private func visible(_ bytes: ArraySlice<UInt8>) -> String {
         text.append(scalar != "\t" && actsOnTerminal(scalar) ? "?" : scalar)
     }
     return String(text)
+}
+
+extension String.UTF8View {
+    /// The index behind the first place where it stands in `bytes`.
+    fileprivate func first(in bytes: [UInt8]) -> Int? {
+        bytes.indices.first { bytes[$0...].starts(with: self) }.map { $0 + count }
+    }
 }

@@ -85,7 +85,7 @@ final class Prompt {
         switch signal {
         case SIGINT:
             if interpreter.isRunning {
-                interpreter.stop(Failure(.interrupted, "interrupted"))
+                interpreter.cancel()
             } else {
                 keyboard.editor?.interrupt()
             }

@@ -92,6 +92,9 @@ final class Shell {
         }
         switch interpreter.result {
         case .passed, nil: return nil
+        case .cancelled:
+            interpreter.transcript.note("interrupted")
+            return nil
         case .exited(let status): return status ?? 0
         case .failed(let failure):
             report(failure, in: interpreter)

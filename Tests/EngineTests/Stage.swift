@@ -91,6 +91,7 @@ final class Stage {
         case nil: "running"
         case .passed: "passed"
         case .exited(let status): "exited \(status.map(String.init) ?? "")"
+        case .cancelled: "cancelled"
         case .failed(let failure): failure.message
         }
     }

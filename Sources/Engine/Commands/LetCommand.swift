@@ -30,10 +30,12 @@ struct LetCommand: Command {
                     name: name, left: left, operation: Value(text: try call.required("OP")),
                     right: try call.required("B"), range: call.range))
         } else {
-            compiler.emit(
-                LetInstruction(
-                    name: name, value: Value(text: try call.required("VALUE")), isSecret: call.has(option: "--secret"),
-                    range: call.range))
+            let value = try call.required("VALUE")
+            let isSecret = call.has(option: "--secret")
+            if isSecret, let literal = value.literal, let name = call.word("NAME")?.template.literalText {
+                compiler.redactor.add(name: name, value: literal)
+            }
+            compiler.emit(LetInstruction(name: name, value: Value(text: value), isSecret: isSecret, range: call.range))
         }
     }
 }

@@ -1,0 +1,159 @@
+"""A program on a real pseudo-terminal, its screen kept by an emulator.
+
+Tests wait for what the screen shows, never for time: `until` reads until a condition holds and fails with the whole
+screen when it has not come true within a generous limit.
+"""
+
+import os
+import re
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+
+import pexpect
+import pyte
+
+LIMIT = 30
+
+
+class Terminal:
+    """muxsh (or another program) on a pseudo-terminal of some size."""
+
+    def __init__(self, arguments, columns=60, rows=15, home=None, **environment):
+        self.home = home or tempfile.mkdtemp(prefix="muxsh-interactive-")
+        self.owns_home = home is None
+        variables = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": self.home,
+            "XDG_STATE_HOME": self.home + "/state",
+            "TERM": "xterm-256color",
+            "LC_ALL": "C.UTF-8",
+        }
+        variables.update(environment)
+        self.screen = pyte.HistoryScreen(columns, rows, history=10000)
+        self.stream = pyte.ByteStream(self.screen)
+        self.received = b""
+        self.process = pexpect.spawn(
+            arguments[0], arguments[1:], dimensions=(rows, columns), env=variables, timeout=LIMIT, echo=True
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.close(force=True)
+        if self.owns_home:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def read(self, seconds):
+        """Takes what the program has written; false when it has ended."""
+        ready, _, _ = select.select([self.process.fd], [], [], seconds)
+        if not ready:
+            return True
+        try:
+            data = os.read(self.process.fd, 65536)
+        except OSError:
+            return False
+        self.received += data
+        self.stream.feed(data)
+        return bool(data)
+
+    def lines(self):
+        """The rows of the screen, without blanks at their ends and empty rows at the end."""
+        rows = [row.rstrip() for row in self.screen.display]
+        while rows and not rows[-1]:
+            rows.pop()
+        return rows
+
+    def all_lines(self):
+        """The rows that have scrolled away, then those of the screen."""
+        above = []
+        for row in self.screen.history.top:
+            above.append("".join(row[column].data for column in range(self.screen.columns)).rstrip())
+        return above + self.lines()
+
+    def until(self, condition, what):
+        """Reads until condition() holds."""
+        end = time.monotonic() + LIMIT
+        while not condition():
+            alive = self.read(max(0, end - time.monotonic()))
+            if condition():
+                return
+            if not alive or time.monotonic() > end:
+                shown = "\n".join("  |" + row for row in self.lines())
+                raise AssertionError(f"the screen never showed {what}:\n{shown}")
+
+    def until_line(self, pattern):
+        """Reads until a row of the screen matches, and returns the match."""
+        found = []
+
+        def look():
+            found[:] = [match for row in self.lines() if (match := re.search(pattern, row))]
+            return bool(found)
+
+        self.until(look, f"a line matching {pattern!r}")
+        return found[-1]
+
+    def until_last(self, text):
+        """Reads until the last row of the screen is the text and the cursor stands behind it."""
+        def look():
+            rows = self.lines()
+            return bool(rows) and rows[-1] == text.rstrip() and self.screen.cursor.x == len(text)
+
+        self.until(look, f"{text!r} as its last line")
+
+    def until_prompt(self, prompt="muxsh> "):
+        self.until_last(prompt)
+
+    def send(self, text):
+        self.process.send(text)
+
+    def line(self, text):
+        self.send(text + "\r")
+
+    def resize(self, columns, rows):
+        self.screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
+
+    def status(self):
+        """Waits for the end of the program and returns its exit status."""
+        while self.read(LIMIT):
+            pass
+        self.process.wait()
+        return self.process.exitstatus if self.process.signalstatus is None else -self.process.signalstatus
+
+
+class Server:
+    """A peer whose one connection the test drives by hand."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(LIMIT)
+        self.port = self.listener.getsockname()[1]
+        self.connection = None
+
+    def accept(self):
+        self.connection, _ = self.listener.accept()
+        self.connection.settimeout(LIMIT)
+
+    def say(self, data):
+        self.connection.sendall(data.encode() if isinstance(data, str) else data)
+
+    def hear(self, count):
+        data = b""
+        while len(data) < count:
+            more = self.connection.recv(count - len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.listener.close()
