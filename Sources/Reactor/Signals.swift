@@ -26,6 +26,7 @@ package final class Signals: DescriptorWatcher {
         signalPipe = writing.number
         signal(SIGPIPE, SIG_IGN)
         for number in signals { install(number) }
+        unblock(signals)
         loop.watch(reading.number, read: true, write: false, watcher: self)
     }
 
@@ -65,6 +66,14 @@ package final class Signals: DescriptorWatcher {
             return
         }
         former.append((number, old))
+    }
+
+    /// A process inherits which signals are blocked; some starters leave SIGTERM so.
+    private func unblock(_ signals: [Int32]) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in signals { sigaddset(&set, number) }
+        sigprocmask(SIG_UNBLOCK, &set, nil)
     }
 
     private func isIgnored(_ action: sigaction) -> Bool {

@@ -24,7 +24,9 @@ struct Case: CustomTestStringConvertible {
             if let title { sections.append((title, lines.map { $0 + "\n" }.joined())) }
             lines = []
         }
-        for line in try String(contentsOf: url, encoding: .utf8).split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+        for line in try String(contentsOf: url, encoding: .utf8).split(
+            separator: "\n", omittingEmptySubsequences: false
+        ).dropLast() {
             if line.hasPrefix("=== ") {
                 close()
                 title = String(line.dropFirst(4))
@@ -51,7 +53,9 @@ struct Case: CustomTestStringConvertible {
     static func load() throws -> [Case] {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Cases")
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
-        return try files.filter { $0.pathExtension == "case" }.map { try Case(contentsOf: $0) }.sorted { $0.name < $1.name }
+        return try files.filter { $0.pathExtension == "case" }.map { try Case(contentsOf: $0) }.sorted {
+            $0.name < $1.name
+        }
     }
 }
 
@@ -74,7 +78,10 @@ func normalized(_ text: String) -> String {
 
 /// Whether `text` is `expected`, in which `<*>` stands for anything within a line.
 func matches(_ text: String, _ expected: String) -> Bool {
-    let (lines, wanted) = (text.split(separator: "\n", omittingEmptySubsequences: false), expected.split(separator: "\n", omittingEmptySubsequences: false))
+    let (lines, wanted) = (
+        text.split(separator: "\n", omittingEmptySubsequences: false),
+        expected.split(separator: "\n", omittingEmptySubsequences: false)
+    )
     guard lines.count == wanted.count else { return false }
     return zip(lines, wanted).allSatisfy { line, wanted in
         let pieces = wanted.components(separatedBy: "<*>")

@@ -20,7 +20,8 @@ struct CasesTests {
         }
         for (name, text) in example.all("file") {
             let file = folder.url.appendingPathComponent(name)
-            try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
             try filled(text).write(to: file, atomically: true, encoding: .utf8)
         }
         let arguments = Self.words(filled(example["args"] ?? "script.mux"))

@@ -19,7 +19,7 @@ final class FakeServer: @unchecked Sendable {
 
     init(_ text: String) throws {
         steps = text.split(separator: "\n").map(String.init).filter { !$0.isEmpty }
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian

@@ -11,7 +11,9 @@ enum Program {
 
     /// Beside the test program, or where a plain build puts them.
     static func path(_ name: String) -> String {
-        let beside = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(name).path
+        let beside = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(
+            name
+        ).path
         if FileManager.default.isExecutableFile(atPath: beside) { return beside }
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
@@ -34,7 +36,8 @@ enum Program {
 
     /// Runs a program to its end in `folder`; it is killed after a minute, which shows as its status.
     static func run(
-        _ name: String, _ arguments: [String], in folder: Folder, stdin: String = "", environment: [String: String] = [:]
+        _ name: String, _ arguments: [String], in folder: Folder, stdin: String = "",
+        environment: [String: String] = [:]
     ) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : path(name))

@@ -46,8 +46,10 @@ struct ExpectationTests {
         ("a<|", "x", true, "a: more data instead of the end of the stream", "x"),
         ("a<|", "", true, "passed", ""),
         ("a<| reset", "", true, "a: the peer ended its side in order, without a reset", ""),
-        ("expect a /(a+)+$x/", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\n", false,
-            "a: the pattern was given up: match limit exceeded", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\n"),
+        (
+            "expect a /(a+)+$x/", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\n", false,
+            "a: the pattern was given up: match limit exceeded", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!\n"
+        ),
         ("expect a nothing for 1s", "x", false, "a: something arrived", "x"),
         ("expect a \"x\"\nexpect a nothing for 1s", "x\r\n", false, "running", ""),
         ("expect a nothing for 1s", "", true, "passed", ""),

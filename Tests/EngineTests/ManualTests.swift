@@ -9,7 +9,8 @@ struct ManualTests {
 
     /// The root of the project.
     private var root: URL {
-        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
     }
 
     @Test func theManPageSaysWhatTheCommandTableSays() throws {
@@ -32,7 +33,8 @@ struct ManualTests {
     @Test func everyExampleIsAScriptThatChecks() {
         for command in CommandRegistry.standard().table.descriptions where command.name != "source" {
             for example in command.examples {
-                var parser = Parser(source: SourceText(name: "example"), commands: CommandRegistry.standard().table) { _ in
+                var parser = Parser(source: SourceText(name: "example"), commands: CommandRegistry.standard().table) {
+                    _ in
                     .success([])
                 }
                 for line in SourceText.lines(of: Array(example.utf8)) { parser.feed(line) }

@@ -34,7 +34,8 @@ final class Stage {
         let registry = CommandRegistry.standard()
         let output = self.output
         let redactor = Redactor()
-        let transcript = Transcript(on: loop, start: hand.now, redactor: redactor, sinks: [.display { output.write($0) }])
+        let transcript = Transcript(
+            on: loop, start: hand.now, redactor: redactor, sinks: [.display { output.write($0) }])
         interpreter = Interpreter(
             on: loop, settings: Settings(), variables: Variables(), redactor: redactor, transcript: transcript,
             output: output, registry: registry)
@@ -44,7 +45,8 @@ final class Stage {
 
     func addSession(_ name: String, _ pair: SocketPair, inboxLimit: Int = 1 << 20) {
         let session = Session(
-            transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: inboxLimit, on: loop)
+            transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: inboxLimit,
+            on: loop)
         interpreter.sessions.add(
             Conversation(
                 name: name, address: "test", session: session, lineEnding: .lf, color: 36,
@@ -99,7 +101,9 @@ final class Stage {
     var shown: String { String(decoding: output.text, as: UTF8.self) }
 
     /// The inbox of `a` that nobody has consumed.
-    var unread: String { String(decoding: interpreter.sessions["a"]?.session.inbox.bytes.map { $0 } ?? [], as: UTF8.self) }
+    var unread: String {
+        String(decoding: interpreter.sessions["a"]?.session.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
+    }
 
     func variable(_ name: String) -> String? {
         interpreter.variables[name].map { String(decoding: $0, as: UTF8.self) }

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 
 from terminal import Server, Terminal
@@ -80,9 +79,9 @@ def test_output_appears_above_the_line_being_typed():
 
 def test_output_above_a_line_of_several_rows_and_wide_characters():
     server = Server()
-    with muxsh(columns=30) as terminal:
+    with muxsh(columns=50) as terminal:
         connected(terminal, server)
-        text = "a> " + "你好 wide " * 6 + "end"
+        text = "a> " + "你好 wide " * 12 + "end"
         terminal.send(text)
         terminal.until_line("end$")
         terminal.send("\x01")

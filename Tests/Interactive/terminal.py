@@ -8,11 +8,8 @@ import os
 import re
 import select
 import shutil
-import signal
 import socket
-import sys
 import tempfile
-import threading
 import time
 
 import pexpect
@@ -24,7 +21,7 @@ LIMIT = 30
 class Terminal:
     """muxsh (or another program) on a pseudo-terminal of some size."""
 
-    def __init__(self, arguments, columns=60, rows=15, home=None, **environment):
+    def __init__(self, arguments, columns=90, rows=20, home=None, **environment):
         self.home = home or tempfile.mkdtemp(prefix="muxsh-interactive-")
         self.owns_home = home is None
         variables = {
@@ -52,11 +49,11 @@ class Terminal:
 
     def read(self, seconds):
         """Takes what the program has written; false when it has ended."""
-        ready, _, _ = select.select([self.process.fd], [], [], seconds)
+        ready, _, _ = select.select([self.process.child_fd], [], [], seconds)
         if not ready:
             return True
         try:
-            data = os.read(self.process.fd, 65536)
+            data = os.read(self.process.child_fd, 65536)
         except OSError:
             return False
         self.received += data

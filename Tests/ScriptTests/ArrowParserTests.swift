@@ -8,7 +8,8 @@ struct ArrowParserTests {
         ("a> hello", "hello", true), ("a>", "", true), ("a> ", "", true), ("  a> x", "x", true),
         ("a>  two blanks", " two blanks", true), ("a> # no comment \"no quote", "# no comment \"no quote", true),
         ("a> user\\", "user", false), ("a> back\\\\", "back\\", true), ("a> back\\\\\\", "back\\", false),
-        ("a> tab\\tx\\x41\\u{20ac}", "tab\txA€", true), ("a> \\${given}", "${given}", true), ("a> cost $5", "cost $5", true),
+        ("a> tab\\tx\\x41\\u{20ac}", "tab\txA€", true), ("a> \\${given}", "${given}", true),
+        ("a> cost $5", "cost $5", true),
         ("print> x", "x", true),
     ])
     func readsASend(line: String, text: String, ending: Bool) throws {
@@ -60,7 +61,9 @@ struct ArrowParserTests {
 
     @Test func whatTheTranscriptWritesMeansTheSameWhenItIsRead() throws {
         var generator = Generator(seed: 5)
-        let awkward: [UInt8] = [0, 9, 10, 13, 27, 32, 34, 36, 39, 92, 123, 125, 127, 0x80, 0xC2, 0xE2, 0x82, 0xAC, 0xFF, 65, 97]
+        let awkward: [UInt8] = [
+            0, 9, 10, 13, 27, 32, 34, 36, 39, 92, 123, 125, 127, 0x80, 0xC2, 0xE2, 0x82, 0xAC, 0xFF, 65, 97,
+        ]
         for _ in 0..<3000 {
             let count = Int.random(in: 0...12, using: &generator)
             let bytes = (0..<count).map { _ in awkward[Int.random(in: 0..<awkward.count, using: &generator)] }

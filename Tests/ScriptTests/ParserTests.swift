@@ -5,7 +5,9 @@ import Testing
 struct ParserTests {
     @Test func sortsTheWordsOfACommand() throws {
         let call = try #require(parseCommand("open c localhost:80 --retry 10s --eol=crlf # and a comment"))
-        #expect(call.word("NAME")?.template.literalText == "c" && call.word("ADDRESS")?.template.literalText == "localhost:80")
+        #expect(
+            call.word("NAME")?.template.literalText == "c"
+                && call.word("ADDRESS")?.template.literalText == "localhost:80")
         #expect(call.value(ofOption: "--retry")?.template.literalText == "10s")
         #expect(call.value(ofOption: "--eol")?.template.literalText == "crlf" && !call.has(option: "--bind"))
         let short = try #require(parseCommand("open localhost:80"))

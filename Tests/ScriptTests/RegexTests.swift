@@ -3,7 +3,9 @@ import Testing
 @testable import Script
 
 struct RegexTests {
-    private func search(_ pattern: String, _ text: String, flags: String = "", isWhole: Bool = true, beginsLine: Bool = true)
+    private func search(
+        _ pattern: String, _ text: String, flags: String = "", isWhole: Bool = true, beginsLine: Bool = true
+    )
         throws -> Regex.Outcome
     {
         let regex = try Regex(Array(pattern.utf8), flags: flags)

@@ -21,7 +21,8 @@ extension Array {
         var pieces: [[Element]] = []
         var rest = self[...]
         while !rest.isEmpty {
-            let count = Int.random(in: 1...Swift.min(rest.count, Bool.random(using: &generator) ? 2 : 9), using: &generator)
+            let count = Int.random(
+                in: 1...Swift.min(rest.count, Bool.random(using: &generator) ? 2 : 9), using: &generator)
             pieces.append(Array(rest.prefix(count)))
             rest = rest.dropFirst(count)
         }

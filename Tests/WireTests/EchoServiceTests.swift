@@ -32,7 +32,9 @@ private final class Caller {
 struct EchoServiceTests {
     private let loop = EventLoop()
 
-    private func makeService(_ mode: EchoService.Mode = .upper, _ limits: EchoService.Limits = .init()) throws -> EchoService {
+    private func makeService(_ mode: EchoService.Mode = .upper, _ limits: EchoService.Limits = .init()) throws
+        -> EchoService
+    {
         EchoService(
             listener: try Listener(at: Address(parsing: "127.0.0.1:0"), on: loop), mode: mode, limits: limits, on: loop)
     }

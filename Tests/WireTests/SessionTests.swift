@@ -26,7 +26,8 @@ struct SessionTests {
 
     private func makeSession(_ pair: SocketPair, inboxLimit: Int = 1 << 20) -> Session {
         let session = Session(
-            transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: inboxLimit, on: loop)
+            transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: inboxLimit,
+            on: loop)
         session.delegate = owner
         return session
     }
@@ -50,7 +51,9 @@ struct SessionTests {
         let pair = SocketPair()
         let session = makeSession(pair)
         let text = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
-        for start in stride(from: 0, to: text.count, by: 100_000) { send(Array(text[start..<(start + 100_000)]), on: session) }
+        for start in stride(from: 0, to: text.count, by: 100_000) {
+            send(Array(text[start..<(start + 100_000)]), on: session)
+        }
         #expect(session.bytesWaiting > 0)
         session.endOutput()
         #expect(session.output == .ending)
@@ -148,7 +151,9 @@ struct SessionTests {
         var accepted: (any Transport)?
         listener.accept = { transport, _ in accepted = transport }
         var connection: Connection?
-        let connector = Connector(addresses: [listener.address], localAddress: nil, on: loop) { connection = try? $0.get() }
+        let connector = Connector(addresses: [listener.address], localAddress: nil, on: loop) {
+            connection = try? $0.get()
+        }
         connector.start()
         while accepted == nil || connection == nil { loop.turn() }
         let transport = try #require(connection).transport

@@ -1,0 +1,152 @@
+import Foundation
+
+/// A program that runs beside a test, spoken to through pipes.
+final class RunningProgram {
+    let process = Process()
+    private let input = Pipe()
+    private let output = Pipe()
+    private let errors = Pipe()
+    private var buffered: [UInt8] = []
+
+    /// Starts `command`, a shell command line in which `exec` has the last word, so that the process is the program.
+    init(shell command: String, environment: [String: String] = [:]) throws {
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", command]
+        var variables = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TERM": "dumb", "LC_ALL": "C.UTF-8"]
+        variables.merge(environment) { _, new in new }
+        process.environment = variables
+        process.standardInput = input
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+    }
+
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
+    func say(_ text: String) {
+        input.fileHandleForWriting.write(Data(text.utf8))
+    }
+
+    func endInput() {
+        try? input.fileHandleForWriting.close()
+    }
+
+    /// Nobody reads the program's output any more.
+    func stopReading() {
+        try? output.fileHandleForReading.close()
+    }
+
+    func signal(_ number: Int32) {
+        kill(process.processIdentifier, number)
+    }
+
+    /// The next line of its output, without the newline; nil at the end.
+    func line() -> String? {
+        let descriptor = output.fileHandleForReading.fileDescriptor
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            if let end = buffered.firstIndex(of: 10) {
+                defer { buffered.removeFirst(end + 1) }
+                return String(decoding: buffered[..<end], as: UTF8.self)
+            }
+            let count = read(descriptor, &chunk, chunk.count)
+            guard count > 0 else { return nil }
+            buffered += chunk.prefix(count)
+        }
+    }
+
+    /// The port in the first line of its output, as echod prints it.
+    func port() -> Int? {
+        line().flatMap { $0.split(separator: ":").last.flatMap { Int($0) } }
+    }
+
+    /// Its status, 128 and the signal's number if one ended it, and all of standard error.
+    func end() -> (status: Int32, err: String) {
+        let err = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        let isSignal = process.terminationReason == .uncaughtSignal
+        return (process.terminationStatus + (isSignal ? 128 : 0), err)
+    }
+
+    /// A field of /proc/PID/status, such as `Threads` or `VmRSS` (in kB).
+    func kernelCount(_ field: String) -> Int? {
+        let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+        let line = text?.split(separator: "\n").first { $0.hasPrefix(field + ":") }
+        return line.flatMap {
+            Int($0.dropFirst(field.count + 1).trimmingCharacters(in: .whitespaces).prefix { $0.isNumber })
+        }
+    }
+
+    /// The processor time it has used, in clock ticks (proc(5), hundredths of a second).
+    var ticks: Int {
+        let text = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)) ?? ""
+        let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+        return fields.count > 12 ? (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0) : 0
+    }
+}
+
+/// A plain blocking client.
+final class Client {
+    private let socket: Int32
+
+    init?(port: Int) {
+        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let number = socket
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if result != 0 { return nil }
+    }
+
+    deinit {
+        close(socket)
+    }
+
+    func say(_ text: String) {
+        _ = send(socket, text, text.utf8.count, Int32(MSG_NOSIGNAL))
+    }
+
+    /// Sends until the peer takes no more.
+    func flood() -> Int {
+        let chunk = [UInt8](repeating: 120, count: 65536)
+        var sent = 0
+        // Without waiting: EAGAIN many times over means that both kernel buffers are full.
+        var refusals = 0
+        while refusals < 200 {
+            let count = send(socket, chunk, chunk.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            if count > 0 { sent += count } else { refusals += 1 }
+            if count <= 0 { sched_yield() }
+        }
+        return sent
+    }
+
+    /// Exactly `count` bytes, fewer at the end of the stream.
+    func hear(_ count: Int) -> String {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: min(max(count, 1), 65536))
+        while bytes.count < count {
+            let received = recv(socket, &buffer, min(buffer.count, count - bytes.count), 0)
+            guard received > 0 else { break }
+            bytes += buffer.prefix(received)
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    func endOutput() {
+        shutdown(socket, Int32(SHUT_WR))
+    }
+
+    func cut() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        close(socket)
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Testing
+
+/// What shows only while muxsh runs: lines through a pipe one by one, signals, readers that go away.
+struct RunningTests {
+    private var muxsh: String { "exec '\(Program.path("muxsh"))'" }
+
+    @Test func aProgramCanDriveItThroughAPipe() throws {
+        let shell = try RunningProgram(shell: "\(muxsh) -q")
+        shell.say("serve e :0\nopen a :${e.port}\nprint ready\n")
+        #expect(shell.line() == "ready")
+        shell.say("a> one\nexpect a \"ONE\"\nprint got ${0}\n")
+        #expect(shell.line() == "got ONE")
+        shell.say("repeat 2 as i {\n")
+        shell.say("print ${i}\n}\n")
+        #expect(shell.line() == "1" && shell.line() == "2")
+        #expect(shell.kernelCount("Threads") == 1)
+        shell.endInput()
+        #expect(shell.end() == (0, ""))
+    }
+
+    @Test func itSleepsWhileItWaits() throws {
+        let shell = try RunningProgram(shell: "\(muxsh) -q")
+        // A peer that has ended, and a service that waits: nothing of it may keep the loop turning.
+        shell.say("serve e :0\nopen a :${e.port}\na>|\na<|\nopen b :${e.port}\nprint ready\n")
+        #expect(shell.line() == "ready")
+        let before = shell.ticks
+        shell.say("sleep 1s\nprint done\n")
+        #expect(shell.line() == "done")
+        // A busy loop would have used a hundred ticks.
+        #expect(shell.ticks - before <= 5)
+        shell.endInput()
+        #expect(shell.end().status == 0)
+    }
+
+    @Test(arguments: [(SIGINT, Int32(130), "interrupted"), (SIGTERM, 143, "terminated"), (SIGHUP, 129, "hung up")])
+    func aSignalEndsItWithItsStatus(signal: Int32, status: Int32, words: String) throws {
+        let shell = try RunningProgram(shell: "\(muxsh) -q -c 'serve e :0' -c 'print ${tmp}' -c 'sleep forever'")
+        let folder = try #require(shell.line())
+        #expect(FileManager.default.fileExists(atPath: folder))
+        shell.signal(signal)
+        let outcome = shell.end()
+        #expect(outcome.status == status)
+        #expect(
+            outcome.err
+                == "<command>:3:1: error: \(words) while waiting for the end of the program\n 3 | sleep forever\n")
+        #expect(!FileManager.default.fileExists(atPath: folder))
+    }
+
+    @Test func aReaderThatIsGoneEndsItQuietly() throws {
+        let shell = try RunningProgram(shell: "\(muxsh) -c 'repeat 1000000000 {' -c 'print x' -c '}'")
+        #expect(shell.line() == "x")
+        shell.stopReading()
+        #expect(shell.end() == (3, ""))
+    }
+
+    @Test func aSlowReaderLosesNothing() throws {
+        let shell = try RunningProgram(shell: "\(muxsh) -c 'repeat 300000 as i {' -c 'print line ${i}' -c '}'")
+        for number in 1...300_000 where shell.line() != "line \(number)" {
+            Issue.record("line \(number) is missing")
+            return
+        }
+        #expect(shell.line() == nil && shell.end() == (0, ""))
+    }
+
+    @Test func theTranscriptOfAConversationIsAScriptThatPasses() throws {
+        let folder = try Program.Folder()
+        let server = try RunningProgram(shell: "exec '\(Program.path("echod"))' --port 0")
+        let port = try #require(server.port())
+        let script = "open a localhost:\(port)\na> hello \\\\ ${file}\\t \na>\nsend a --raw \"x\\r\\ny\"\n"
+        try script.write(to: folder.url.appendingPathComponent("s.mux"), atomically: true, encoding: .utf8)
+        let first = try Program.run("muxsh", ["s.mux"], in: folder)
+        #expect(first.status == 0 && first.out.contains("a< HELLO"))
+        try first.out.write(to: folder.url.appendingPathComponent("again.mux"), atomically: true, encoding: .utf8)
+        let second = try Program.run("muxsh", ["again.mux"], in: folder)
+        #expect(second.status == 0 && second.err == "")
+        #expect(normalized(second.out) == normalized(first.out))
+        server.signal(SIGTERM)
+        _ = server.end()
+    }
+
+    @Test func theClientAndServerOfTheSelectTutorialWork() throws {
+        let python = "/usr/bin/python3"
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let tutorial = root.appendingPathComponent("scripts/benchmarks/tutorial_server.py").path
+        let server = try RunningProgram(shell: "exec \(python) '\(tutorial)'")
+        let port = try #require(server.port())
+        let folder = try Program.Folder()
+        let outcome = try Program.run(
+            "muxsh",
+            ["-q", "-c", "open a localhost:\(port)", "-c", "a> few bytes\\", "-c", "a< FEW BYTES\\", "-c", "print ok"],
+            in: folder)
+        #expect(outcome.out == "ok\n" && outcome.status == 0, "\(outcome.err)")
+        server.signal(SIGTERM)
+        // The other way round: the tutorial's client against muxsh's own service.
+        let shell = try RunningProgram(shell: "\(muxsh) -q")
+        shell.say("serve e :0\nprint ${e.port}\n")
+        let servicePort = try #require(shell.line().flatMap { Int($0) })
+        let client = try #require(Client(port: servicePort))
+        client.say("few bytes")
+        #expect(client.hear(9) == "FEW BYTES")
+        shell.endInput()
+        #expect(shell.end().status == 0)
+    }
+
+    @Test(arguments: examples)
+    func everyExampleRuns(path: String) throws {
+        let folder = try Program.Folder()
+        let outcome = try Program.run("muxsh", [path], in: folder)
+        #expect(outcome.status == 0 && outcome.err == "", "\(outcome.out)\(outcome.err)")
+    }
+
+    private static var examples: [String] {
+        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("scripts/examples")
+        let files = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
+        return files.filter { $0.pathExtension == "mux" }.map(\.path).sorted()
+    }
+}
