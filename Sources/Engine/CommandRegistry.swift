@@ -33,6 +33,24 @@ package struct CommandRegistry {
         ])
     }
 
+    /// The errors that only show when statements become instructions.
+    package func check(_ statements: [Statement]) -> [ScriptError] {
+        var errors: [ScriptError] = []
+        for statement in statements {
+            if case .command(let call) = statement, !call.block.isEmpty {
+                errors += check(call.block)
+                continue
+            }
+            var compiler = Compiler(registry: self, redactor: Redactor())
+            do {
+                try compiler.compile([statement])
+            } catch {
+                errors.append(error)
+            }
+        }
+        return errors
+    }
+
     func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         guard let type = types[call.description.name] else {
             throw ScriptError(call.range, "unknown command '\(call.description.name)'")
@@ -73,7 +91,7 @@ extension Element {
 }
 
 /// A word of a statement in the transcript, in quotes where it needs them.
-func quotedWord(_ text: String) -> String {
+package func quotedWord(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { byte in
         isPlainByte(byte) || "/:[]@%=+,~".utf8.contains(byte)
     }

@@ -22,6 +22,8 @@ package final class Conversation: SessionDelegate {
     package var timeout: Duration?
     /// Received bytes of a line that the transcript has not shown yet.
     var unshown: [UInt8] = []
+    /// The transcript has shown a part of the line that is still arriving.
+    var hasShownPart = false
     /// The colour of its name (ECMA-48 SGR).
     let color: Int
     /// The strand that waits for this session; a second one is an error.
@@ -34,6 +36,8 @@ package final class Conversation: SessionDelegate {
     package private(set) var linesSent = 0
     /// The last received byte before the inbox's front was a line's end, or there was none.
     private(set) var frontBeginsLine = true
+    /// The last consumed byte was a carriage return: whether a line begins here depends on what follows.
+    private(set) var frontFollowsReturn = false
     private(set) var log = ExchangeLog()
 
     private let transcript: Transcript
@@ -72,6 +76,7 @@ package final class Conversation: SessionDelegate {
         }
         hasSent = true
         hasArrivedSinceSend = false
+        if case .failed = session.output { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
     }
 
     /// Ends our side.
@@ -88,7 +93,8 @@ package final class Conversation: SessionDelegate {
         let inbox = session.inbox
         guard position > inbox.front else { return }
         let last = inbox.bytes[position - inbox.front - 1]
-        frontBeginsLine = last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r")
+        frontBeginsLine = last == UInt8(ascii: "\n")
+        frontFollowsReturn = last == UInt8(ascii: "\r")
         session.consume(through: position)
         if !unshown.isEmpty, position > inbox.end - unshown.count { transcript.showPart(of: self) }
     }

@@ -73,6 +73,8 @@ package final class EndOfInput {
 
     private func timeIsOver(_ session: Session) {
         let conversation = session.conversation
+        // While the reader of our output is behind, nothing is read: the silence is ours.
+        if interpreter.isHolding { return restartTimer(session) }
         switch session.step {
         case .flushing: finish(session, lost: "the peer does not read")
         case .awaitingAnswer:

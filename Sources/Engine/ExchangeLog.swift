@@ -19,7 +19,8 @@ struct ExchangeLog {
     private(set) var entries: Deque<Entry> = []
 
     private static let most = 24
-    private static let kept = 1024
+    private static let kept = 2048
+    private static let pause = Duration.milliseconds(10)
 
     mutating func sent(_ bytes: UnsafeRawBufferPointer, at time: Instant, line: Int?) {
         let part = Array(bytes.prefix(Self.kept))
@@ -27,8 +28,14 @@ struct ExchangeLog {
     }
 
     mutating func received(_ bytes: UnsafeRawBufferPointer, at time: Instant) {
-        let part = Array(bytes.suffix(Self.kept))
-        add(Entry(time: time, isSend: false, bytes: part, count: bytes.count, line: nil))
+        guard let last = entries.last, !last.isSend, time - last.time < Self.pause else {
+            let part = Array(bytes.suffix(Self.kept))
+            return add(Entry(time: time, isSend: false, bytes: part, count: bytes.count, line: nil))
+        }
+        // What comes in pieces, one right behind the other, was one thing to say.
+        entries.removeLast()
+        let part = Array((last.bytes + bytes.suffix(Self.kept)).suffix(Self.kept))
+        entries.append(Entry(time: last.time, isSend: false, bytes: part, count: last.count + bytes.count, line: nil))
     }
 
     /// The entries behind the last send, and that send.

@@ -45,11 +45,11 @@ final class ExpectationWait: Wait {
         let frontBefore = inbox.front
         let hasEnded = conversation.inputHasEnded
         var progress = matcher.poll(
-            conversation, strand, isWhole: hasEnded || isLate || inbox.isFull && inbox.limit == 0)
+            conversation, strand, isWhole: hasEnded || isLate)
         if case .pending = progress, inbox.isFull, !hasEnded {
-            if matcher.makeRoom(conversation) { return false }
+            if matcher.makeRoom(conversation), !isLate { return false }
             progress = matcher.poll(conversation, strand, isWhole: true)
-            if case .pending = progress {
+            if case .pending = progress, !isLate {
                 throw failure(
                     conversation, "the inbox is full (\(shown(bytes: inbox.limit))) and \(wanted) is not in it",
                     hint: "raise it with: set inbox SIZE")
@@ -73,7 +73,7 @@ final class ExpectationWait: Wait {
     private func failure(
         _ conversation: Conversation, _ words: String, details: [String] = [], hint: String? = nil
     ) -> Failure {
-        let report = FailureReport(conversation)
+        let report = FailureReport(conversation, interpreter.redactor)
         var failure = Failure(.expectation, "\(conversation.name): \(words)", details: details, range: range)
         // A differing line shows what arrived by itself.
         failure.details += details.isEmpty ? report.arrived : ["(\(report.state))"]
@@ -86,10 +86,13 @@ final class ExpectationWait: Wait {
 /// What a failure tells of a conversation: what arrived since the last send, the state, the last exchanges.
 struct FailureReport {
     private let conversation: Conversation
-    private static let mostLines = 10
+    private let redactor: Redactor
+    private static let mostLines = 12
+    private static let firstLines = 4
 
-    init(_ conversation: Conversation) {
+    init(_ conversation: Conversation, _ redactor: Redactor) {
         self.conversation = conversation
+        self.redactor = redactor
     }
 
     /// The state of the connection, in words.
@@ -97,29 +100,46 @@ struct FailureReport {
         conversation.inputHasEnded ? conversation.inputState : "still open, nothing more"
     }
 
-    /// The lines that arrived since the last send, with a heading.
+    /// The lines that arrived since the last send, with a heading; it says what earlier lines have consumed.
     var arrived: [String] {
         let (send, entries) = conversation.log.sinceLastSend
         let since = send.map { "since the last send" + ($0.line.map { " (line \($0))" } ?? "") } ?? "so far"
         let bytes = entries.flatMap(\.bytes)
         guard !bytes.isEmpty else { return ["nothing arrived \(since) (\(state))"] }
-        var lines = splitLines(bytes)
-        var heading = "arrived \(since):"
-        let isCut = entries.contains { $0.count > $0.bytes.count } || lines.count > Self.mostLines
-        if isCut {
-            lines = Array(lines.suffix(Self.mostLines))
-            heading = "arrived \(since), the end of it:"
-        }
         let isPart = bytes.last != UInt8(ascii: "\n")
-        let last = lines.count - 1
-        return [heading]
-            + lines.enumerated().map { index, line in
-                let text = "  " + arrow(line, isPart: isPart && index == last)
-                guard index == last else { return text }
-                let column = max(30, text.unicodeScalars.count + 3)
-                let padding = String(repeating: " ", count: column - text.unicodeScalars.count)
-                return text + padding + "(" + (isPart ? "no newline; " : "") + state + ")"
-            }
+        let lines = splitLines(bytes)
+        let consumed = consumedLines(of: bytes, lines.count)
+        var texts = lines.enumerated().map { index, line in
+            let text = "  " + arrow(line, isPart: isPart && index == lines.count - 1)
+            return index < consumed ? padded(text, "(consumed)") : text
+        }
+        let end = (isPart ? "no newline; " : "") + state
+        if consumed < lines.count {
+            texts[lines.count - 1] = padded(texts[lines.count - 1], "(\(end))")
+        }
+        let lost = entries.contains { $0.count > $0.bytes.count }
+        if texts.count > Self.mostLines {
+            let hidden = texts.count - Self.mostLines
+            texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: ["  … \(hidden) lines not shown"])
+        }
+        let heading = lost ? "arrived \(since), the end of it:" : "arrived \(since):"
+        return [heading] + texts + (consumed == lines.count ? ["nothing unread (\(end))"] : [])
+    }
+
+    /// How many of the lines lie before the front of the inbox as a whole.
+    private func consumedLines(of bytes: [UInt8], _ count: Int) -> Int {
+        let unread = conversation.session.inbox.bytes
+        let rest = bytes.suffix(unread.count)
+        // Only a line's ending is left: the line counts as consumed.
+        let isEnding =
+            rest.count <= 2 && !rest.isEmpty && rest.allSatisfy { $0 == 10 || $0 == 13 } && bytes.count > rest.count
+        guard !rest.isEmpty, !isEnding else { return count }
+        return bytes.dropLast(rest.count).count { $0 == UInt8(ascii: "\n") }
+    }
+
+    private func padded(_ text: String, _ remark: String) -> String {
+        let length = text.unicodeScalars.count
+        return text + String(repeating: " ", count: max(30, length + 3) - length) + remark
     }
 
     /// The last exchanges with their times since the first of them: `+0.000 a> x   +0.004 a< y`.
@@ -133,16 +153,30 @@ struct FailureReport {
     }
 
     private func brief(_ entry: ExchangeLog.Entry) -> String {
+        let isPart = entry.bytes.last != UInt8(ascii: "\n")
         let lines = splitLines(entry.bytes)
-        let line = (entry.isSend ? lines.first : lines.last) ?? []
-        var text = Escapes.escaped(Array(line.prefix(48)))
-        if line.count > 48 { text += "…" }
-        if entry.bytes.last != UInt8(ascii: "\n") && line.count <= 48 { text += "\\" }
-        return lines.count > 1 ? "\(text) (\(lines.count) lines)" : text
+        // Redacted before it is cut: a piece of a secret is not one any more.
+        let line = redacted((entry.isSend ? lines.first : lines.last) ?? [], isPart: isPart, isRest: !entry.isSend)
+        let text = line.count > 48 ? line.prefix(48) + "…" : line + (isPart ? "\\" : "")
+        return lines.count > 1 ? "\(text) (\(lines.count) lines)" : String(text)
     }
 
     private func arrow(_ line: [UInt8], isPart: Bool) -> String {
-        "\(conversation.name)< " + Escapes.escaped(line, isPart: isPart)
+        "\(conversation.name)< " + redacted(line, isPart: isPart, isRest: true) + (isPart ? "\\" : "")
+    }
+
+    /// A line in the script's notation, secrets hidden, and pieces of them where the line may be cut.
+    private func redacted(_ line: [UInt8], isPart: Bool, isRest: Bool) -> String {
+        guard !redactor.isEmpty else { return Escapes.escaped(line, endsLine: !isPart) }
+        return line.withUnsafeBytes { bytes in
+            redactor.pieces(of: bytes, isCutBefore: isRest, isCutBehind: isPart).map { piece in
+                switch piece {
+                case .plain(let range):
+                    Escapes.escaped(Array(bytes[range]), endsLine: !isPart && range.upperBound == bytes.count)
+                case .secret(let name): "${\(name)}"
+                }
+            }.joined()
+        }
     }
 
     private func splitLines(_ bytes: [UInt8]) -> [[UInt8]] {

@@ -36,10 +36,18 @@ package struct Failure: Error {
         let number = String(range.line)
         let margin = String(repeating: " ", count: number.count + 2) + "| "
         var text = "\(range.description): error: \(message)\n"
+        if pointsAtWord { return printable(text) + excerpt(of: range) }
         text += " \(number) | \(String(decoding: range.lineText, as: UTF8.self))\n"
         for detail in details { text += margin + detail + "\n" }
         if !lastExchanges.isEmpty { text += "  last: \(lastExchanges)\n" }
         return printable(text)
+    }
+
+    /// Whether the place is a part of its statement: then carets say more than the line alone.
+    private var pointsAtWord: Bool {
+        guard let range, details.isEmpty, lastExchanges.isEmpty else { return false }
+        let statement = range.lineText.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+        return range.columns.count < statement.count
     }
 
     /// `text` without anything that could act on a terminal.

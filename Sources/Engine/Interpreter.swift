@@ -25,7 +25,9 @@ package final class Interpreter: ConversationObserver {
     private(set) var isTypedLine = false
     private var ready: Deque<Strand> = []
     private var main: Strand?
-    private var isHolding = false
+    private var lastCaptures: [[UInt8]?] = []
+    /// Whether no session is read because the reader of our output is far behind.
+    private(set) var isHolding = false
     /// How the last statements ended: nil while they run.
     package private(set) var result: Result?
 
@@ -39,6 +41,8 @@ package final class Interpreter: ConversationObserver {
         case cancelled
     }
 
+    /// How much later a deadline is looked at again that passed while nothing was read.
+    private static let holdingDelay = Duration.milliseconds(200)
     /// Steps a strand may take before the loop looks at the descriptors again.
     private static let stepsInTurn = 1000
 
@@ -76,7 +80,7 @@ package final class Interpreter: ConversationObserver {
             result = .failed(Failure(.script, error.message, range: error.range))
             return
         }
-        let strand = Strand(program: compiler.program, interpreter: self)
+        let strand = Strand(program: compiler.program, captures: lastCaptures, interpreter: self)
         main = strand
         isTypedLine = isTyped && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
         transcript.hidesStatements = isTypedLine
@@ -201,6 +205,13 @@ package final class Interpreter: ConversationObserver {
 
     private func deadlinePassed(_ strand: Strand) {
         guard let wait = strand.wait else { return }
+        if isHolding {
+            // Nothing could arrive meanwhile: such time does not count.
+            strand.timer = loop.schedule(after: Self.holdingDelay) { [unowned self, unowned strand] in
+                deadlinePassed(strand)
+            }
+            return
+        }
         do {
             if try wait.poll(strand, isLate: true) {
                 endWait(strand)
@@ -226,6 +237,7 @@ package final class Interpreter: ConversationObserver {
         ready.removeAll { $0 === strand }
         strand.isReady = false
         guard strand === main else { return }
+        lastCaptures = strand.captures
         main = nil
         transcript.hidesStatements = false
         self.result = result

@@ -228,7 +228,9 @@ final class PatternSearch: Matcher {
         // front of the subject is the front of what is unread exactly when nothing was searched before.
         let context = max(inbox.front, start - regex.lookbehind)
         let subject = inbox.bytes(from: context)
-        let beginsLine = context > inbox.front || conversation.frontBeginsLine
+        let beginsLine =
+            context == inbox.front
+            ? conversation.frontBeginsLine || conversation.frontFollowsReturn : inbox.beginsLine(at: context)
         switch regex.search(subject, from: start - context, isWhole: isWhole, beginsLine: beginsLine) {
         case .match(let groups):
             let values = groups.map { $0.map { Array(subject[$0]) } }
@@ -239,7 +241,8 @@ final class PatternSearch: Matcher {
             searched = context + begin
             return .pending
         case .none:
-            searched = inbox.end
+            // Behind a carriage return a line feed may come: then no line begins between the two.
+            searched = inbox.bytes.last == UInt8(ascii: "\r") ? max(start, inbox.end - 1) : inbox.end
             return .pending
         case .limit(let why):
             return .failed("the pattern was given up: \(why)", details: ["pattern: \(source)"])

@@ -45,12 +45,15 @@ package final class StandardOutput: Output {
     }
 }
 
-/// Writes all of `bytes` to a descriptor that takes them at once, such as standard error or a file; an error ends it.
-package func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
+/// Writes all of `bytes` to a descriptor that takes them at once, such as standard error or a file; false and errno when
+/// an error ends it.
+@discardableResult
+package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
         let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard count > 0 || errno == EINTR else { return }
+        guard count > 0 || errno == EINTR else { return false }
         rest = rest.dropFirst(max(0, count))
     }
+    return true
 }

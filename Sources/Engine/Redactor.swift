@@ -1,3 +1,5 @@
+import Script
+
 /// Keeps the values of secrets out of everything that is shown or written: each is replaced by `${NAME}`.
 package final class Redactor {
     private var secrets: [(name: String, value: [UInt8])] = []
@@ -8,9 +10,11 @@ package final class Redactor {
 
     /// Hides `value` from now on. A value of several lines is hidden line by line, since lines are shown alone.
     package func add(name: String, value: [UInt8]) {
-        let lines = value.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
-        for line in lines where !secrets.contains(where: { $0.value.elementsEqual(line) }) {
-            secrets.append((name, Array(line)))
+        for line in value.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
+            // As it is, and as failures and scripts write it.
+            for form in [Array(line), Array(Escapes.escaped(Array(line)).utf8)] {
+                if !secrets.contains(where: { $0.value == form }) { secrets.append((name, form)) }
+            }
         }
         // The longest first: one secret may be part of another.
         secrets.sort { $0.value.count > $1.value.count }
@@ -22,11 +26,26 @@ package final class Redactor {
     }
 
     /// The runs of `bytes` that may be shown, and between them the names of the secrets that stood there.
-    package func pieces(of bytes: UnsafeRawBufferPointer) -> [Piece] {
+    ///
+    /// Where the bytes are cut out of more, a piece of a secret at the cut is hidden too.
+    package func pieces(
+        of bytes: UnsafeRawBufferPointer, isCutBefore: Bool = false, isCutBehind: Bool = false
+    ) -> [Piece] {
         var pieces: [Piece] = []
         var start = 0
         var index = 0
+        if isCutBefore, let (name, length) = fragment({ $0.suffix($1) }, { bytes.starts(with: $0) }) {
+            pieces.append(.secret(name))
+            start = length
+            index = length
+        }
         while index < bytes.count {
+            if isCutBehind, let (name, length) = fragment({ $0.prefix($1) }, { $0.elementsEqual(bytes[index...]) }),
+                index + length == bytes.count
+            {
+                if start < index { pieces.append(.plain(start..<index)) }
+                return pieces + [.secret(name)]
+            }
             if let secret = secrets.first(where: { isSecret($0.value, at: index, of: bytes) }) {
                 if start < index { pieces.append(.plain(start..<index)) }
                 pieces.append(.secret(secret.name))
@@ -40,6 +59,21 @@ package final class Redactor {
         return pieces
     }
 
+    /// The longest piece of a secret, of four bytes or more but not all of it, that is where `isThere` says.
+    private func fragment(
+        _ cut: (ArraySlice<UInt8>, Int) -> ArraySlice<UInt8>, _ isThere: (ArraySlice<UInt8>) -> Bool
+    ) -> (name: String, length: Int)? {
+        for secret in secrets where secret.value.count > Self.shortestFragment {
+            for length in (Self.shortestFragment..<secret.value.count).reversed()
+            where isThere(cut(secret.value[...], length)) {
+                return (secret.name, length)
+            }
+        }
+        return nil
+    }
+
+    private static let shortestFragment = 4
+
     package enum Piece {
         case plain(Range<Int>)
         case secret(String)
@@ -51,10 +85,10 @@ package final class Redactor {
     }
 
     /// `bytes` with the secrets replaced.
-    package func redacted(_ bytes: [UInt8]) -> [UInt8] {
+    package func redacted(_ bytes: [UInt8], isCutBefore: Bool = false, isCutBehind: Bool = false) -> [UInt8] {
         guard !isEmpty else { return bytes }
         return bytes.withUnsafeBytes { buffer in
-            pieces(of: buffer).flatMap { piece -> [UInt8] in
+            pieces(of: buffer, isCutBefore: isCutBefore, isCutBehind: isCutBehind).flatMap { piece -> [UInt8] in
                 switch piece {
                 case .plain(let range): Array(buffer[range])
                 case .secret(let name): Array("${\(name)}".utf8)

@@ -8,7 +8,7 @@ final class Strand {
     /// The names that loops and calls have given, innermost last.
     private var scopes: [Scope] = []
     /// `${0}`, `${1}`, … of the last match.
-    private var captures: [[UInt8]?] = []
+    private(set) var captures: [[UInt8]?]
     private unowned let interpreter: Interpreter
 
     /// What it waits for, and the timer that ends the wait.
@@ -26,8 +26,10 @@ final class Strand {
         let name: String?
     }
 
-    init(program: Program, interpreter: Interpreter) {
+    /// `captures` are those of what ran before, for lines that come one by one.
+    init(program: Program, captures: [[UInt8]?], interpreter: Interpreter) {
         self.program = program
+        self.captures = captures
         self.interpreter = interpreter
     }
 

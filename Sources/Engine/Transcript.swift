@@ -45,7 +45,7 @@ package final class Transcript {
 
     /// A statement that ran, such as an `open` with its options.
     func statement(_ text: String) {
-        emit(isStatement: true) { $0 += text.utf8 }
+        emit(isStatement: true) { $0 += redactor.redacted(text).utf8 }
     }
 
     /// A comment: something that happened and is not part of what runs.
@@ -53,7 +53,7 @@ package final class Transcript {
         guard !isSilent else { return }
         emit(isDim: true) { line in
             line += "# ".utf8
-            Escapes.appendPrintable(Array(text.utf8), to: &line)
+            Escapes.appendPrintable(Array(redactor.redacted(text).utf8), to: &line)
         }
     }
 
@@ -101,22 +101,33 @@ package final class Transcript {
     package func showPart(of conversation: Conversation) {
         guard !conversation.unshown.isEmpty else { return }
         let part = conversation.unshown
+        let isRest = conversation.hasShownPart
         conversation.unshown = []
-        part.withUnsafeBytes { emit(conversation, arrow: "< ", $0, isPart: true) }
+        conversation.hasShownPart = true
+        part.withUnsafeBytes { emit(conversation, arrow: "< ", $0, isPart: true, isRest: isRest) }
     }
 
     private func showLine(_ bytes: UnsafeRawBufferPointer, of conversation: Conversation) {
         if conversation.unshown.isEmpty {
-            emit(conversation, arrow: "< ", bytes.withoutCarriageReturn)
+            showWhole(bytes.withoutCarriageReturn, of: conversation)
             return
         }
         let line = conversation.unshown + bytes
         conversation.unshown.removeAll(keepingCapacity: true)
-        line.withUnsafeBytes { emit(conversation, arrow: "< ", $0.withoutCarriageReturn) }
+        line.withUnsafeBytes { showWhole($0.withoutCarriageReturn, of: conversation) }
+    }
+
+    private func showWhole(_ line: UnsafeRawBufferPointer, of conversation: Conversation) {
+        let isRest = conversation.hasShownPart
+        conversation.hasShownPart = false
+        // The ending of a line whose parts were shown is passed over when the transcript runs: it is no line.
+        if isRest && line.isEmpty { return }
+        emit(conversation, arrow: "< ", line, isRest: isRest)
     }
 
     private func emit(
-        _ conversation: Conversation, arrow: String, _ text: UnsafeRawBufferPointer, isPart: Bool = false
+        _ conversation: Conversation, arrow: String, _ text: UnsafeRawBufferPointer, isPart: Bool = false,
+        isRest: Bool = false
     ) {
         emit(isStatement: arrow.utf8.first == UInt8(ascii: ">"), color: conversation.color) { line in
             line += conversation.name.utf8
@@ -124,17 +135,17 @@ package final class Transcript {
             line += arrow.utf8
             if text.isEmpty, !isPart, line.last == UInt8(ascii: " ") { line.removeLast() }
         } text: { line in
-            append(text, to: &line, endsLine: !isPart)
+            append(text, to: &line, isPart: isPart, isRest: isRest)
             if isPart { line.append(UInt8(ascii: "\\")) }
         }
     }
 
-    private func append(_ text: UnsafeRawBufferPointer, to line: inout [UInt8], endsLine: Bool) {
-        guard !redactor.isEmpty else { return Escapes.append(text, to: &line, endsLine: endsLine) }
-        for piece in redactor.pieces(of: text) {
+    private func append(_ text: UnsafeRawBufferPointer, to line: inout [UInt8], isPart: Bool, isRest: Bool) {
+        guard !redactor.isEmpty else { return Escapes.append(text, to: &line, endsLine: !isPart) }
+        for piece in redactor.pieces(of: text, isCutBefore: isRest, isCutBehind: isPart) {
             switch piece {
             case .plain(let range):
-                let isLast = endsLine && range.upperBound == text.count
+                let isLast = !isPart && range.upperBound == text.count
                 Escapes.append(UnsafeRawBufferPointer(rebasing: text[range]), to: &line, endsLine: isLast)
             case .secret(let name): line += "${\(name)}".utf8
             }

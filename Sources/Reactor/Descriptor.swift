@@ -53,6 +53,17 @@ package struct Pipe: ~Copyable {
     }
 }
 
+/// Makes sure that 0, 1 and 2 are open, so that no descriptor of ours becomes the standard input or output of somebody.
+///
+/// One that was closed is taken by /dev/null, opened so that using it fails as it would have: standard input cannot be
+/// read, standard output not be written. To be called before anything is opened.
+package func occupyStandardDescriptors() {
+    for (descriptor, flags) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)]
+    where fcntl(descriptor, F_GETFD) < 0 {
+        _ = open("/dev/null", flags)
+    }
+}
+
 /// Raises the soft limit of open files to the hard one (setrlimit(2), RLIMIT_NOFILE); a refusal changes nothing.
 package func raiseDescriptorLimit() {
     var limit = rlimit()

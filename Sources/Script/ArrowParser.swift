@@ -51,7 +51,7 @@ struct ArrowParser {
             let start = try textStart(after: 2)
             let range = line.at(min(start, text.count)..<text.count)
             let template = try Template(parsing: Array(text[range.columns]), notation: .regex, at: line, offset: start)
-            return (.match(try PatternSource(template: template, flags: "", range: range)), start)
+            return (.match(try PatternSource(template: template, flags: "", range: range, offset: 0)), start)
         }
         let start = try textStart(after: 1)
         var body = Array(text[min(start, text.count)...])

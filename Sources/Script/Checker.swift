@@ -102,7 +102,7 @@ package struct Checker {
             if let nearest = nearestSpelling(of: name, among: sessions.filter { !isGlob($0) }) {
                 hint = "did you mean '\(nearest)'?"
             }
-            errors.append(ScriptError(item.range, "no session '\(name)' is ever opened", hint: hint))
+            errors.append(ScriptError(item.range, "there is no session '\(name)'", hint: hint))
         }
     }
 
@@ -113,6 +113,9 @@ package struct Checker {
                 continue
             }
             var hint = "set it first: let \(name) VALUE, or -D \(name)=VALUE"
+            if name.hasSuffix(".port") || name.hasSuffix(".address") {
+                hint = "open a session or service of that name first"
+            }
             if let nearest = nearestSpelling(of: name, among: variables) { hint = "did you mean '${\(nearest)}'?" }
             errors.append(ScriptError(range, "variable '\(name)' is set nowhere", hint: hint))
         }
@@ -135,9 +138,7 @@ package struct Checker {
 
     private func isSuspect(_ name: String) -> Bool {
         let name = Array(name.utf8)
-        return suspectLines.contains { line in
-            line.indices.contains { line[$0...].starts(with: name) }
-        }
+        return suspectLines.contains { line in line.split(whereSeparator: isBlank).contains { $0.elementsEqual(name) } }
     }
 }
 

@@ -28,12 +28,13 @@ package struct CommandDescription {
     }
 
     /// Each form as a person writes it: `expect T PATTERN [within D]`.
-    package var usages: [String] {
-        forms.map { form in
-            var words = [name] + form.elements.map(\.usage)
-            if hasBlock { words.append("{") }
-            return words.joined(separator: " ")
-        }
+    package var usages: [String] { forms.map(usage) }
+
+    /// A form as a person writes it.
+    func usage(of form: Form) -> String {
+        var words = [name] + form.elements.map(\.usage)
+        if hasBlock { words.append("{") }
+        return words.joined(separator: " ")
     }
 }
 

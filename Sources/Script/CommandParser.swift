@@ -13,6 +13,7 @@ struct CommandParser {
     private var call: CommandCall
     private var ending = Ending.plain
     private var optionsEnded = false
+    private var form = Form()
 
     /// `lexer` stands behind the command's name.
     init(description: CommandDescription, lexer: Lexer, range: SourceRange) {
@@ -97,7 +98,7 @@ struct CommandParser {
     }
 
     private mutating func bindWords() throws {
-        let form = chooseForm()
+        form = chooseForm()
         var rest = words[...]
         try bind(form.elements[...], &rest)
         if let extra = rest.first { throw unexpected(extra, in: form) }
@@ -114,7 +115,11 @@ struct CommandParser {
             if words[place].bareLiteral == keyword { return form }
         }
         let open = forms.filter { $0.keywordPlace == nil }
-        return open.first { $0.accepts(words.count) } ?? open.last ?? forms.last ?? Form()
+        // Of forms that do not fit, the one that comes nearest says best what is wrong.
+        return open.first { $0.accepts(words.count) }
+            ?? (open.isEmpty ? forms : open).reversed().min {
+                $0.distance(to: words.count) < $1.distance(to: words.count)
+            } ?? Form()
     }
 
     private mutating func bind(_ elements: ArraySlice<Element>, _ rest: inout ArraySlice<Word>) throws {
@@ -122,9 +127,7 @@ struct CommandParser {
             switch element {
             case .keyword(let keyword):
                 guard let word = rest.popFirst() else { throw missing("'\(keyword)'") }
-                guard word.bareLiteral == keyword else {
-                    throw ScriptError(word.range, "expected '\(keyword)' here", hint: usageHint)
-                }
+                guard word.bareLiteral == keyword else { throw misspelt(word) }
                 call.bind(keyword: keyword)
             case .parameter(let parameter):
                 guard let word = rest.popFirst() else { throw missing(parameter.name) }
@@ -140,8 +143,21 @@ struct CommandParser {
         }
     }
 
+    /// A word stands where only certain words can.
+    private func misspelt(_ word: Word) -> ScriptError {
+        let keywords = Set(description.forms.flatMap { $0.elements.compactMap(\.keyword) })
+        for word in words {
+            guard let text = word.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords), nearest != text
+            else {
+                continue
+            }
+            return ScriptError(word.range, "\(description.name) has no '\(text)'", hint: "did you mean '\(nearest)'?")
+        }
+        return ScriptError(word.range, "\(description.name) has no such form", hint: usageHint(all: true))
+    }
+
     private func missing(_ what: String) -> ScriptError {
-        ScriptError(lexer.position, "\(description.name) needs \(what) here", hint: usageHint)
+        ScriptError(lexer.position, "\(description.name) needs \(what) here", hint: usageHint(all: false))
     }
 
     private func unexpected(_ word: Word, in form: Form) -> ScriptError {
@@ -152,11 +168,22 @@ struct CommandParser {
             return ScriptError(
                 word.range, "\(description.name) takes one \(parameter.name)", hint: "put the whole text in quotes")
         }
-        return ScriptError(word.range, "\(description.name) takes no more words here", hint: usageHint)
+        let keywords = form.elements.flatMap { element in
+            if case .optional(let inner) = element { return inner.compactMap(\.keyword) }
+            return []
+        }
+        if let text = word.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords) {
+            return ScriptError(word.range, "unexpected '\(text)'", hint: "did you mean '\(nearest)'?")
+        }
+        return ScriptError(
+            word.range, "\(description.name) takes no more words here",
+            hint: usageHint(all: false) + " (quote a text with blanks)")
     }
 
-    private var usageHint: String {
-        "write " + description.usages.joined(separator: "\n    or: ")
+    /// How the chosen form is written, or every form.
+    private func usageHint(all: Bool) -> String {
+        let usages = all ? description.usages : [description.usage(of: form)]
+        return "write " + usages.joined(separator: "\n    or: ")
     }
 
     static func blockOnOneLine(_ range: SourceRange, _ name: String) -> ScriptError {
@@ -169,10 +196,16 @@ struct CommandParser {
 extension Form {
     /// The place of the first keyword that must stand there, or nil.
     fileprivate var keywordPlace: Int? {
-        elements.firstIndex { element in
-            if case .keyword = element { return true }
-            return false
+        elements.firstIndex { $0.keyword != nil }
+    }
+
+    /// How many words too many or too few `count` is.
+    fileprivate func distance(to count: Int) -> Int {
+        let required = elements.count { element in
+            if case .optional = element { return false }
+            return true
         }
+        return abs(required - count)
     }
 
     /// Whether a line with `count` words can be of this form.
@@ -192,5 +225,13 @@ extension Form {
             }
         }
         return count >= least && count <= most
+    }
+}
+
+extension Element {
+    /// The word that must stand here, or nil.
+    fileprivate var keyword: String? {
+        if case .keyword(let word) = self { return word }
+        return nil
     }
 }

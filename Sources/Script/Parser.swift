@@ -34,6 +34,9 @@ package struct Parser {
     /// The first line of a command that its last `\` continues.
     private var continuedFrom: Int?
 
+    /// How deep blocks may be nested: what walks them needs stack for each.
+    private static let deepest = 200
+
     /// A block whose `}` has not come.
     private struct OpenBlock {
         /// Nil when the command was wrong; its block is read all the same.
@@ -138,7 +141,12 @@ package struct Parser {
         }
         switch parsed.ending {
         case .plain: add(.command(try including(parsed.call)))
-        case .block: openBlocks.append(OpenBlock(call: parsed.call, range: word.range))
+        case .block:
+            let isTooDeep = openBlocks.count >= Self.deepest
+            openBlocks.append(OpenBlock(call: isTooDeep ? nil : parsed.call, range: word.range))
+            if openBlocks.count == Self.deepest + 1 {
+                throw ScriptError(word.range, "blocks are nested too deep; \(Self.deepest) is the limit")
+            }
         }
     }
 
@@ -154,6 +162,14 @@ package struct Parser {
     }
 
     private func unknownCommand(_ name: String, _ range: SourceRange, _ lexer: Lexer) -> ScriptError {
+        var next = lexer
+        if let arrow = try? next.next(allowsRegex: false)?.bareLiteral,
+            "<>".contains(arrow.prefix(1)) || name.hasSuffix(",")
+        {
+            return ScriptError(
+                range, "no command and no arrow line: '\(name)'",
+                hint: "an arrow line has no blank before its arrow and one behind it: a,b> text")
+        }
         if let nearest = commands.nearest(to: name) {
             return ScriptError(range, "unknown command '\(name)'", hint: "did you mean '\(nearest)'?")
         }

@@ -26,12 +26,13 @@ package final class Regex {
 
     /// The named groups with their numbers.
     package let groups: [(name: String, number: Int)]
-    /// How many bytes before a match the pattern can look at; at least one, for `^` and `\b`.
+    /// How many bytes before a match the pattern can look at: its look-behind, and what `^` and `\b` see besides.
     package let lookbehind: Int
 
     private let code: OpaquePointer
     private let matchData: OpaquePointer
     private let context: OpaquePointer
+    private let jitStack: OpaquePointer?
 
     /// Compiles `pattern` with `flags` of `i`, `m` and `s`.
     package init(_ pattern: [UInt8], flags: String = "") throws(RegexError) {
@@ -39,6 +40,10 @@ package final class Regex {
             throw RegexError(
                 message: "a letter outside ASCII in [ ]; patterns match bytes, so write an alternative: (?:ä|ö)",
                 offset: offset)
+        }
+        if let offset = Self.startAnchor(pattern) {
+            throw RegexError(
+                message: "\\G has no meaning in a stream; \\A is the front of what is unread", offset: offset)
         }
         code = try Self.compile(pattern, options: Self.options(flags))
         pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD)
@@ -49,15 +54,19 @@ package final class Regex {
         self.context = context
         // The time of a match is bounded: about a tenth of a second at the worst.
         pcre2_set_match_limit_8(context, 10_000_000)
+        // Compiled code has 32 KiB of stack of its own; ordinary patterns with alternatives need more.
+        jitStack = pcre2_jit_stack_create_8(32 * 1024, 8 * 1024 * 1024, nil)
+        pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(jitStack))
         pcre2_set_heap_limit_8(context, 65_536)
         groups = Self.namedGroups(of: code)
         var most: UInt32 = 0
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_MAXLOOKBEHIND), &most)
-        lookbehind = max(1, Int(most))
+        lookbehind = Int(most) + 2
     }
 
     deinit {
         pcre2_match_context_free_8(context)
+        if let jitStack { pcre2_jit_stack_free_8(jitStack) }
         pcre2_match_data_free_8(matchData)
         pcre2_code_free_8(code)
     }
@@ -134,6 +143,20 @@ package final class Regex {
         var buffer = [UInt8](repeating: 0, count: 256)
         let count = pcre2_get_error_message_8(code, &buffer, buffer.count)
         return count < 0 ? "error \(code)" : String(decoding: buffer.prefix(Int(count)), as: UTF8.self)
+    }
+
+    /// Where `\G` stands, which would match wherever a search goes on.
+    private static func startAnchor(_ pattern: [UInt8]) -> Int? {
+        var index = 0
+        while index + 1 < pattern.count {
+            guard pattern[index] == UInt8(ascii: "\\") else {
+                index += 1
+                continue
+            }
+            if pattern[index + 1] == UInt8(ascii: "G") { return index }
+            index += 2
+        }
+        return nil
     }
 
     /// The first byte above ASCII inside `[ ]`, where it would stand for a single byte of a character.

@@ -32,8 +32,11 @@ package func excerpt(of range: SourceRange) -> String {
     if let secret = "--secret".utf8.first(in: line) { line = Array(line[..<secret]) + " …".utf8 }
     let number = String(range.line)
     let margin = String(repeating: " ", count: number.count + 2)
-    let start = min(range.columns.lowerBound, line.count)
-    let end = min(max(range.columns.upperBound, start), line.count)
+    var start = min(range.columns.lowerBound, line.count)
+    var end = min(max(range.columns.upperBound, start), line.count)
+    // A range of bytes may begin or end inside a character.
+    while start > 0, start < line.count, line[start] & 0xC0 == 0x80 { start -= 1 }
+    while end < line.count, line[end] & 0xC0 == 0x80 { end += 1 }
     let before = visible(line[..<start])
     let marked = visible(line[start..<end])
     let carets = String(repeating: "^", count: max(1, marked.unicodeScalars.count))

@@ -21,6 +21,8 @@ package final class SourceText: @unchecked Sendable {
 
     /// Splits a whole file into lines.
     package static func lines(of bytes: [UInt8]) -> [[UInt8]] {
+        // A byte order mark is no part of the text.
+        let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
         var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
         if lines.last?.isEmpty == true { lines.removeLast() }
         return lines

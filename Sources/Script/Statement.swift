@@ -47,7 +47,8 @@ package struct PatternSource {
     /// The named groups, which become variables.
     package let groupNames: [String]
 
-    init(template: Template, flags: String, range: SourceRange) throws(ScriptError) {
+    /// `offset` is where in `range` the pattern begins.
+    init(template: Template, flags: String, range: SourceRange, offset: Int) throws(ScriptError) {
         self.template = template
         self.flags = flags
         self.range = range
@@ -60,8 +61,8 @@ package struct PatternSource {
             groupNames = regex.groups.map(\.name)
         } catch {
             throw ScriptError(
-                isConstant && error.offset <= range.columns.count
-                    ? range.shifted(by: min(error.offset, max(0, range.columns.count - 1)), count: 1) : range,
+                isConstant
+                    ? range.shifted(by: min(error.offset + offset, max(0, range.columns.count - 1)), count: 1) : range,
                 "bad regex: \(error.message)")
         }
     }
@@ -122,7 +123,8 @@ package struct CommandCall {
     mutating func bind(_ word: Word, to parameter: Parameter) throws(ScriptError) {
         parameters[parameter.name, default: []].append(word)
         if case .regex(let flags) = word.style {
-            patterns[parameter.name] = try PatternSource(template: word.template, flags: flags, range: word.range)
+            patterns[parameter.name] = try PatternSource(
+                template: word.template, flags: flags, range: word.range, offset: 1)
         } else if let problem = parameter.kind.problem(with: word) {
             throw ScriptError(word.range, problem)
         }

@@ -29,6 +29,7 @@ package final class LineEditor: DescriptorWatcher {
     private let editor: OpaquePointer
     private let libeditHistory: OpaquePointer
     private let emptyPrompt: UnsafeMutablePointer<wchar_t>
+    private var commandNames: [UnsafeMutablePointer<wchar_t>] = []
 
     private var reader = KeyReader()
     private var escapeTimer: Timer?
@@ -36,7 +37,8 @@ package final class LineEditor: DescriptorWatcher {
     private var pasted: [UInt32] = []
     private var isReading = false
     private var isInterrupted = false
-    private var isClosed = false
+    /// Whether no more lines can come: the terminal is gone, or `close` was called.
+    package private(set) var isClosed = false
     private var lastListing: String?
 
     /// Keys of our own, which cannot be typed (C1 control characters), for commands of our own.
@@ -83,6 +85,7 @@ package final class LineEditor: DescriptorWatcher {
         history_wend(libeditHistory)
         fclose(sink)
         emptyPrompt.deallocate()
+        for name in commandNames { name.deallocate() }
     }
 
     /// Whether the terminal takes so little that no more should be shown.
@@ -227,7 +230,12 @@ package final class LineEditor: DescriptorWatcher {
     }
 
     private func add(_ name: String, _ command: @escaping @convention(c) (OpaquePointer?, wint_t) -> UInt8) {
-        wide(name) { wideName in _ = c_el_add_function(editor, wideName, wideName, command) }
+        // libedit keeps the pointer, not the text.
+        let scalars = name.unicodeScalars.map { wchar_t(bitPattern: $0.value) } + [0]
+        let kept = UnsafeMutablePointer<wchar_t>.allocate(capacity: scalars.count)
+        kept.initialize(from: scalars, count: scalars.count)
+        commandNames.append(kept)
+        _ = c_el_add_function(editor, kept, kept, command)
     }
 
     private func bind(_ key: String, _ command: String) {

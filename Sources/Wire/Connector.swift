@@ -6,9 +6,11 @@ import SystemPackage
 package struct ConnectFailure: Error {
     package let attempts: [(address: SocketAddress, error: Errno)]
 
-    /// The reasons in words: `connection refused (127.0.0.1:9)`, one after the other.
-    package var message: String {
-        attempts.map { "\(words(for: $0.error)) (\($0.address.description))" }.joined(separator: ", ")
+    /// The reasons in words: `connection refused ([::1]:9), connection refused (127.0.0.1:9)`; an only address that is
+    /// `asked` itself is not said again.
+    package func message(for asked: String) -> String {
+        if attempts.count == 1, attempts[0].address.description == asked { return words(for: attempts[0].error) }
+        return attempts.map { "\(words(for: $0.error)) (\($0.address.description))" }.joined(separator: ", ")
     }
 }
 

@@ -90,7 +90,8 @@ private final class Client: DescriptorWatcher {
     private var transport: (any Transport)?
     private unowned let service: EchoService
     private var outbox = Outbox()
-    private var peerHasEnded = false
+    /// The service stops: what has arrived is answered, and then nothing more is read.
+    private var isFinishing = false
     private var idleTimer: Timer?
     private var lastActivity: Instant
 
@@ -104,24 +105,19 @@ private final class Client: DescriptorWatcher {
     }
 
     func descriptorIsReadable() {
-        _ = readOnce()
+        if isFinishing { finishAnswering() } else { _ = readOnce() }
     }
 
     func descriptorIsWritable() {
         lastActivity = service.loop.now
         guard flush() else { return }
-        if peerHasEnded { close(because: "done") } else { watch(write: false) }
+        if isFinishing { finishAnswering() } else { watch(write: false) }
     }
 
     /// Answers what has already arrived, then closes; a client that does not take its answer is waited for.
     func finish() {
-        while outbox.isEmpty && !peerHasEnded && readOnce() {}
-        guard transport != nil else { return }
-        peerHasEnded = true
-        if outbox.isEmpty {
-            _ = transport?.endOutput()
-            close(because: "done")
-        }
+        isFinishing = true
+        if outbox.isEmpty { finishAnswering() }
     }
 
     func close(because reason: String) {
@@ -130,6 +126,18 @@ private final class Client: DescriptorWatcher {
         service.loop.unwatch(transport.descriptor)
         self.transport = nil
         service.clientEnded(self, because: reason)
+    }
+
+    /// Reads and answers until nothing more is there or an answer is not taken; a close with unread data would be a reset
+    /// and could take answers with it. At most so much a turn that a flood cannot hold up the end.
+    private func finishAnswering() {
+        for _ in 0..<64 {
+            if readOnce() && outbox.isEmpty { continue }
+            guard transport != nil, outbox.isEmpty else { return }
+            _ = transport?.endOutput()
+            return close(because: "done")
+        }
+        watch(write: false)
     }
 
     /// Reads and answers once; false when there was nothing to read or the client is gone.

@@ -86,6 +86,12 @@ package final class Inbox {
         return position
     }
 
+    /// Whether the byte before `position`, which lies behind the front, ends a line.
+    package func beginsLine(at position: Int) -> Bool {
+        let before = bytes[position - front - 1]
+        return before == UInt8(ascii: "\n") || before == UInt8(ascii: "\r")
+    }
+
     private func reserve(_ room: Int) {
         guard storage.count - tail < room else { return }
         let live = count

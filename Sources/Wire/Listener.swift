@@ -68,7 +68,7 @@ package final class Listener: DescriptorWatcher {
         isClosed = true
         if let timer = retry { loop.cancel(timer) }
         loop.unwatch(socket.number)
-        if let path { unlink(path) }
+        if let path, Self.isSocket(path) { unlink(path) }
     }
 
     package func descriptorIsReadable() {
@@ -130,13 +130,19 @@ package final class Listener: DescriptorWatcher {
         if address.port != nil { Socket.setOption(socket.number, level: SOL_SOCKET, SO_REUSEADDR, 1) }
         if address.family == AF_INET6 { Socket.setOption(socket.number, level: Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
         var result = address.withPointer { bind(socket.number, $0, $1) }
-        if result != 0, errno == EADDRINUSE, let path, isStale(address) {
+        if result != 0, errno == EADDRINUSE, let path, isSocket(path), isStale(address) {
             unlink(path)
             result = address.withPointer { bind(socket.number, $0, $1) }
         }
         guard result == 0 else { throw Errno(rawValue: errno) }
         guard listen(socket.number, SOMAXCONN) == 0 else { throw Errno(rawValue: errno) }
         return socket
+    }
+
+    /// Whether `path` is a socket: nothing else is ever removed.
+    private static func isSocket(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
     /// Whether a socket file is left over from a listener that is gone: connecting to it is refused.

@@ -72,6 +72,7 @@ struct Echod: ParsableCommand {
 
     /// Wrong usage is status 1, as in muxsh; the option library would say 64.
     static func main() {
+        occupyStandardDescriptors()
         do {
             var command = try parseAsRoot()
             try command.run()

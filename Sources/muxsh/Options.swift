@@ -68,6 +68,11 @@ struct Options: ParsableArguments, ParsableCommand {
     @Flag(name: .customLong("manual-commands"), help: .hidden)
     var printsManual = false
 
+    /// What every limit is multiplied by.
+    var scale: Scale? {
+        timeoutScale ?? environmentValue("MUXSH_TIMEOUT_SCALE").flatMap { Scale(argument: $0) }
+    }
+
     func validate() throws {
         for session in sessions {
             if let problem = Parameter.Kind.newSession.problem(with: Array(session.name.utf8)) {
@@ -84,7 +89,16 @@ struct Options: ParsableArguments, ParsableCommand {
                 throw ValidationError("-D \(definition.name)=\(definition.value): \(problem)")
             }
         }
-        if checksOnly && files.isEmpty && lines.isEmpty { throw ValidationError("--check needs a FILE or -c") }
+        if let transcript, files.contains(transcript) {
+            throw ValidationError("--transcript would overwrite the script \(transcript)")
+        }
+        if let text = environmentValue("MUXSH_TIMEOUT_SCALE"), Scale(argument: text) == nil {
+            throw ValidationError("MUXSH_TIMEOUT_SCALE is '\(text)'; it takes a number above 0, such as 2.5")
+        }
+        if staysAtPrompt && isatty(STDIN_FILENO) == 0 { throw ValidationError("-i needs a terminal") }
+        if checksOnly && files.isEmpty && lines.isEmpty {
+            throw ValidationError("--check needs a FILE (- for standard input) or -c")
+        }
     }
 }
 

@@ -22,13 +22,21 @@ struct PipedScript {
         var parser = shell.reader.parser(for: source)
         var checker = shell.reader.checker()
         let input = StandardInput(on: shell.loop)
-        defer { input.end() }
+        shell.readsInput = true
+        defer {
+            input.end()
+            shell.readsInput = false
+        }
         if let status = shell.run(shell.openingStatements(), in: interpreter) { return status }
         var isFinished = false
         while shell.interruption == nil, !isFinished {
             if let line = input.nextLine() {
                 parser.feed(line)
             } else if input.isAtEnd {
+                if let problem = input.problem {
+                    interpreter.output.diagnose(Array("muxsh: cannot read standard input: \(problem)\n".utf8))
+                    return Failure.Status.connection.rawValue
+                }
                 parser.finish()
                 isFinished = true
             } else {
@@ -37,9 +45,10 @@ struct PipedScript {
                 continue
             }
             let statements = parser.takeCompleted()
-            let errors = parser.errors + checker.check(statements, parseErrors: parser.errors)
+            let errors = shell.reader.errors(in: statements, &checker, parseErrors: parser.errors)
             guard errors.isEmpty else {
-                interpreter.output.diagnose(Array(ScriptErrors(errors: errors).rendered.utf8))
+                let text = ScriptErrors(errors: errors).rendered
+                interpreter.output.diagnose(Array(interpreter.redactor.redacted(text).utf8))
                 return Failure.Status.script.rawValue
             }
             if !statements.isEmpty, let status = shell.run(statements, in: interpreter) { return status }

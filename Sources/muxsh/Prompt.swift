@@ -7,6 +7,8 @@ import Terminal
 /// The prompt: lines from the keyboard run one after the other in one world, while its sessions go on talking.
 final class Prompt {
     private let shell: Shell
+    /// The exit status, unless `exit` says another.
+    private var status: Int32 = 0
     private var pauseTimers: [String: Timer] = [:]
 
     /// What a server has begun to say and not ended, such as `login: `, is shown after so long.
@@ -21,23 +23,25 @@ final class Prompt {
         let output = SwitchedOutput(on: shell.loop)
         let interpreter = shell.makeInterpreter(output: output)
         interpreter.settings.dropsOldest = true
-        _ = shell.run(shell.openingStatements(), in: interpreter)
-        return run(continuing: interpreter, on: output)
+        let status = shell.run(shell.openingStatements(), in: interpreter)
+        return run(continuing: interpreter, on: output, status: status ?? 0)
     }
 
     /// Goes on with the sessions and variables of a script that has run.
-    func run(continuing interpreter: Interpreter, on output: SwitchedOutput) -> Int32 {
+    /// `status` is the exit status so far; `exit N` overrides it.
+    func run(continuing interpreter: Interpreter, on output: SwitchedOutput, status: Int32) -> Int32 {
         interpreter.settings.dropsOldest = true
         output.flush()
         let keyboard = Keyboard(shell, interpreter, output)
         shell.handleSignal = { [unowned self] in handle($0, keyboard, interpreter) }
         interpreter.onChange = { [unowned self] in showPartLater(of: $0, in: interpreter) }
-        let status = readLines(from: keyboard, in: interpreter)
+        self.status = status
+        let final = readLines(from: keyboard, in: interpreter)
         shell.handleSignal = { _ in false }
         keyboard.end()
         output.editor = nil
         let outputStatus = shell.finish(interpreter)
-        return shell.interruption?.rawValue ?? outputStatus ?? status
+        return shell.interruption?.rawValue ?? outputStatus ?? final
     }
 
     private func readLines(from keyboard: Keyboard, in interpreter: Interpreter) -> Int32 {
@@ -46,7 +50,12 @@ final class Prompt {
             sessions: interpreter.sessions.all.map(\.name), variables: interpreter.variables.names)
         while shell.interruption == nil {
             switch keyboard.readLine(prompt: parser.isInsideStatement ? ".....> " : "muxsh> ") {
-            case .ended: return 0
+            case .ended where parser.isInsideStatement && !keyboard.isClosed:
+                // The end of the input ends the block, not the prompt.
+                parser.finish()
+                show(parser.errors, in: interpreter)
+                parser.reset()
+            case .ended: return status
             case .interrupted: parser.reset()
             case .text(let text):
                 keyboard.remember(text, redactor: interpreter.redactor)
@@ -58,7 +67,7 @@ final class Prompt {
                 }
             }
         }
-        return 0
+        return status
     }
 
     /// Checks and runs what is whole; a status when the prompt is to be left.
@@ -67,18 +76,22 @@ final class Prompt {
     ) -> Int32? {
         let statements = parser.takeCompleted()
         var attempt = checker
-        let errors = parser.errors + attempt.check(statements, parseErrors: parser.errors)
+        let errors = shell.reader.errors(in: statements, &attempt, parseErrors: parser.errors)
         guard errors.isEmpty else {
-            interpreter.output.diagnose(
-                Array(interpreter.redactor.redacted(ScriptErrors(errors: errors).rendered).utf8))
+            show(errors, in: interpreter)
             parser.reset()
             return nil
         }
         guard !statements.isEmpty else { return nil }
         checker = attempt
         let status = shell.run(statements, in: interpreter, isTyped: isTyped)
-        if case .exited = interpreter.result { return status }
+        if case .exited(let given) = interpreter.result { return given ?? self.status }
         return interpreter.output.isBroken ? status : nil
+    }
+
+    private func show(_ errors: [ScriptError], in interpreter: Interpreter) {
+        let text = ScriptErrors(errors: errors).rendered
+        interpreter.output.diagnose(Array(interpreter.redactor.redacted(text).utf8))
     }
 
     private func handle(_ signal: Int32, _ keyboard: Keyboard, _ interpreter: Interpreter) -> Bool {
@@ -87,7 +100,7 @@ final class Prompt {
             if interpreter.isRunning {
                 interpreter.cancel()
             } else {
-                keyboard.editor?.interrupt()
+                keyboard.interrupt()
             }
             return true
         case SIGWINCH: keyboard.editor?.resize()
@@ -114,9 +127,12 @@ final class Keyboard {
     private let plain: StandardInput?
     private let shell: Shell
     private let interpreter: Interpreter
+    private let output: SwitchedOutput
+    private var isInterrupted = false
 
     init(_ shell: Shell, _ interpreter: Interpreter, _ output: SwitchedOutput) {
         self.shell = shell
+        self.output = output
         self.interpreter = interpreter
         let isDumb = ["", "dumb"].contains(environmentValue("TERM") ?? "")
         let completer = Completer(table: shell.registry.table) {
@@ -132,22 +148,33 @@ final class Keyboard {
         output.editor = editor
     }
 
+    /// ^C: drops the line being typed.
+    func interrupt() {
+        if let editor { editor.interrupt() } else { isInterrupted = true }
+    }
+
     func end() {
         editor?.end()
         plain?.end()
     }
 
+    /// Whether no more lines can come.
+    var isClosed: Bool { editor?.isClosed ?? plain?.isAtEnd ?? true }
+
     func readLine(prompt: String) -> LineEditor.Line {
         if let editor { return editor.readLine(prompt: prompt) }
         guard let plain else { return .ended }
-        interpreter.output.write(Array(prompt.utf8))
-        while shell.interruption == nil {
+        output.plainPrompt = prompt
+        defer { output.plainPrompt = nil }
+        while shell.interruption == nil, !isInterrupted {
             if let line = plain.nextLine() { return .text(String(decoding: line, as: UTF8.self)) }
             if plain.isAtEnd { break }
             interpreter.turn()
         }
-        interpreter.output.write([UInt8(ascii: "\n")])
-        return .ended
+        // What comes next begins on a line of its own.
+        output.write([])
+        defer { isInterrupted = false }
+        return isInterrupted ? .interrupted : .ended
     }
 
     /// Keeps a typed line, unless it tells a secret.

@@ -10,17 +10,17 @@ struct CheckedScript {
 
 /// Reads scripts: from files, from `-c`, from standard input.
 struct ScriptReader {
-    private let table: CommandTable
+    private let registry: CommandRegistry
     private let options: Options
 
-    init(table: CommandTable, options: Options) {
-        self.table = table
+    init(registry: CommandRegistry, options: Options) {
+        self.registry = registry
         self.options = options
     }
 
     /// A parser for lines that come one after the other.
     func parser(for source: SourceText) -> Parser {
-        Parser(source: source, commands: table, load: Self.load)
+        Parser(source: source, commands: registry.table, load: Self.load)
     }
 
     /// A checker that knows what the options give, and what is there already.
@@ -42,9 +42,14 @@ struct ScriptReader {
         for line in lines { parser.feed(line) }
         parser.finish()
         var checker = checker()
-        let errors = parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
+        let errors = self.errors(in: parser.completed, &checker, parseErrors: parser.errors)
         guard errors.isEmpty else { return .failure(ScriptErrors(errors: errors.inOrder)) }
         return .success(CheckedScript(statements: parser.completed, source: source))
+    }
+
+    /// All that is wrong with statements, with what was found when they were parsed.
+    func errors(in statements: [Statement], _ checker: inout Checker, parseErrors: [ScriptError]) -> [ScriptError] {
+        parseErrors + checker.check(statements, parseErrors: parseErrors) + registry.check(statements)
     }
 
     /// The bytes of a file; `-` is standard input.
@@ -70,7 +75,13 @@ struct ScriptReader {
 struct ScriptErrors: Error {
     let errors: [ScriptError]
 
-    var rendered: String { errors.map(\.rendered).joined() }
+    /// All of them for a person, but not more than can be read.
+    var rendered: String {
+        let rest = errors.count - Self.most
+        return errors.prefix(Self.most).map(\.rendered).joined() + (rest > 0 ? "muxsh: and \(rest) more errors\n" : "")
+    }
+
+    private static let most = 50
 }
 
 extension [ScriptError] {

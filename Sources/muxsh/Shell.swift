@@ -12,21 +12,23 @@ final class Shell {
     let start: Instant
     private let temporary = TemporaryDirectory()
     private let redactor = Redactor()
-    private let transcriptFile: Int32
+    private var transcriptFile: Int32 = -1
+    private var transcriptIsBroken = false
     private var signals: Signals?
     private var interpreter: Interpreter?
     private var maxTimer: Timer?
     /// Why the run has to end before its script does: a signal, or the limit of its time.
     private(set) var interruption: Failure.Status?
+    /// What the run is at when no statement waits: the end of its sessions, or standard input.
+    private var endsInput = false
+    var readsInput = false
     /// Who takes a signal before the shell does; true if that was all.
     var handleSignal: (Int32) -> Bool = { _ in false }
 
     init(_ options: Options) {
         self.options = options
-        reader = ScriptReader(table: registry.table, options: options)
+        reader = ScriptReader(registry: registry, options: options)
         start = loop.readClock()
-        transcriptFile =
-            options.transcript.map { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) } ?? STDERR_FILENO
     }
 
     /// Runs what the options ask for; returns the exit status.
@@ -35,10 +37,6 @@ final class Shell {
             writeAll(Array(Manual(registry.table).commandSection.utf8), to: STDOUT_FILENO)
             return 0
         }
-        if transcriptFile < 0, let path = options.transcript {
-            say("muxsh: cannot write \(path): \(lastErrorWords())\n")
-            return Failure.Status.connection.rawValue
-        }
         let hasScript = !options.files.isEmpty || !options.lines.isEmpty
         let scripts: [CheckedScript]
         switch checkAll() {
@@ -46,6 +44,7 @@ final class Shell {
         case .failure(let status): return status.rawValue
         }
         if options.checksOnly { return 0 }
+        if let path = options.transcript, !openTranscript(path) { return Failure.Status.connection.rawValue }
         let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
         let hasPrompt = isAtTerminal && (!hasScript || options.staysAtPrompt)
         catchSignals(hasPrompt ? [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT] : [SIGINT, SIGTERM, SIGHUP])
@@ -64,8 +63,7 @@ final class Shell {
         var settings = Settings()
         settings.timeout = options.timeout?.duration ?? settings.timeout
         settings.linger = options.linger?.duration ?? settings.linger
-        let scale = options.timeoutScale ?? environmentValue("MUXSH_TIMEOUT_SCALE").flatMap { Scale(argument: $0) }
-        settings.timeoutScale = scale?.factor ?? 1
+        settings.timeoutScale = options.scale?.factor ?? 1
         settings.isVerbose = options.verbose
         settings.autoColor = ColorChoice.auto.isColored(STDOUT_FILENO)
         let transcript = Transcript(on: loop, start: start, redactor: redactor, sinks: sinks(output))
@@ -102,8 +100,22 @@ final class Shell {
         }
     }
 
+    /// Opens the file of --transcript, for its owner only. Only after all scripts have been checked: what it held before
+    /// is gone then.
+    private func openTranscript(_ path: String) -> Bool {
+        transcriptFile = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard transcriptFile < 0 else {
+            fchmod(transcriptFile, 0o600)
+            return true
+        }
+        say("muxsh: cannot write \(path): \(lastErrorWords())\n")
+        return false
+    }
+
     /// Lets the sessions that are still open come to their end (muxsh(1), END OF INPUT).
     func endInput(of interpreter: Interpreter) -> Int32 {
+        endsInput = true
+        defer { endsInput = false }
         let ending = EndOfInput(interpreter)
         while !ending.isOver && interruption == nil && !interpreter.output.isBroken { interpreter.turn() }
         if let interruption { return interruption.rawValue }
@@ -117,8 +129,10 @@ final class Shell {
     func finish(_ interpreter: Interpreter) -> Int32? {
         interpreter.sessions.removeAll()
         interpreter.output.flush()
+        // Once interrupted, what nobody reads is given up; a second signal comes while it is being waited for.
         while !interpreter.output.isDrained && interruption == nil { loop.turn() }
-        return interpreter.output.isBroken ? Failure.Status.connection.rawValue : nil
+        if let interruption { return interruption.rawValue }
+        return interpreter.output.isBroken || transcriptIsBroken ? Failure.Status.connection.rawValue : nil
     }
 
     /// Shows a failure, secrets hidden.
@@ -127,12 +141,12 @@ final class Shell {
         interpreter.output.diagnose(Array(redactor.redacted(failure.rendered).utf8))
     }
 
-    /// The sessions that -o asks for, as statements.
+    /// The sessions that -o asks for, as statements. Their addresses were checked with the options.
     func openingStatements() -> [Statement] {
-        let source = SourceText(name: "-o")
-        var parser = reader.parser(for: source)
-        for session in options.sessions { parser.feed(Array("open \(session.name) \(session.value)".utf8)) }
-        parser.finish()
+        var parser = reader.parser(for: SourceText(name: "-o"))
+        for session in options.sessions {
+            parser.feed(Array("open \(session.name) \(quotedWord(session.value))".utf8))
+        }
         return parser.completed
     }
 
@@ -184,8 +198,8 @@ final class Shell {
             let stays = thenPrompts && index == scripts.count - 1
             var status = run(openingStatements() + script.statements, in: interpreter)
             if stays && interruption == nil {
-                let last = Prompt(self).run(continuing: interpreter, on: output)
-                return result != 0 ? result : status ?? last
+                return Prompt(self).run(
+                    continuing: interpreter, on: output, status: result != 0 ? result : status ?? 0)
             }
             let hasExited = status != nil
             status = status ?? endInput(of: interpreter)
@@ -202,8 +216,14 @@ final class Shell {
     private func sinks(_ output: any Output) -> [Transcript.Sink] {
         var sinks: [Transcript.Sink] = []
         if !options.quiet { sinks.append(.display { output.write($0) }) }
-        if options.transcript != nil { sinks.append(.file { [transcriptFile] in writeAll($0, to: transcriptFile) }) }
+        if options.transcript != nil { sinks.append(.file { [unowned self] in writeTranscript($0) }) }
         return sinks
+    }
+
+    private func writeTranscript(_ line: [UInt8]) {
+        guard !transcriptIsBroken, !writeAll(line, to: transcriptFile) else { return }
+        transcriptIsBroken = true
+        say("muxsh: cannot write \(options.transcript ?? ""): \(lastErrorWords())\n")
     }
 
     private func catchSignals(_ numbers: [Int32]) {
@@ -224,7 +244,10 @@ final class Shell {
 
     private func interrupted(_ status: Failure.Status) {
         // The second one leaves at once, whatever is still under way.
-        if interruption != nil { exit(status.rawValue) }
+        if interruption != nil {
+            end()
+            exit(status.rawValue)
+        }
         interruption = status
         let words: String =
             switch status {
@@ -247,7 +270,12 @@ final class Shell {
     }
 
     private var waitingWords: String {
-        interpreter?.waiting.map { " while waiting for \($0.wanted)" } ?? ""
+        if let wanted = interpreter?.waiting?.wanted { return " while waiting for \(wanted)" }
+        guard !endsInput else {
+            let names = interpreter?.sessions.all.map(\.name).joined(separator: ", ") ?? ""
+            return " while waiting for the end of \(names)"
+        }
+        return readsInput ? " while waiting for standard input" : ""
     }
 
     func say(_ text: String) {

@@ -9,6 +9,8 @@ final class StandardInput: DescriptorWatcher {
     private var buffer: [UInt8] = []
     private var head = 0
     private(set) var isAtEnd = false
+    /// Why it could not be read to its end, in words.
+    private(set) var problem: String?
     private var isWatching = false
 
     private static let most = 1 << 20
@@ -41,6 +43,7 @@ final class StandardInput: DescriptorWatcher {
             buffer += chunk.prefix(count)
         } else if count == 0 || (errno != EINTR && errno != EAGAIN) {
             isAtEnd = true
+            if count < 0 { problem = lastErrorWords() }
         }
         updateInterest()
     }

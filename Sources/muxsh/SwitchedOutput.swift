@@ -8,6 +8,12 @@ final class SwitchedOutput: Output {
     /// Takes everything from when it is set.
     var editor: LineEditor?
 
+    /// The prompt of a plain terminal while a line is awaited.
+    var plainPrompt: String? {
+        didSet { isOnPromptLine = false }
+    }
+    private var isOnPromptLine = false
+
     init(on loop: EventLoop) {
         standard = StandardOutput(on: loop)
     }
@@ -17,14 +23,29 @@ final class SwitchedOutput: Output {
     var isBroken: Bool { editor?.isBroken ?? standard.isBroken }
 
     func write(_ text: [UInt8]) {
-        if let editor { editor.show(text) } else { standard.write(text) }
+        if let editor { return editor.show(text) }
+        leavePromptLine()
+        standard.write(text)
     }
 
     func diagnose(_ text: [UInt8]) {
-        if let editor { editor.show(text) } else { standard.diagnose(text) }
+        if let editor { return editor.show(text) }
+        leavePromptLine()
+        standard.diagnose(text)
     }
 
     func flush() {
-        if let editor { editor.refresh() } else { standard.flush() }
+        if let editor { return editor.refresh() }
+        if let plainPrompt, !isOnPromptLine {
+            standard.write(Array(plainPrompt.utf8))
+            isOnPromptLine = true
+        }
+        standard.flush()
+    }
+
+    /// On a terminal that cannot position its cursor, output takes a line of its own and the prompt comes again.
+    private func leavePromptLine() {
+        if isOnPromptLine { standard.write([UInt8(ascii: "\n")]) }
+        isOnPromptLine = false
     }
 }

@@ -8,6 +8,7 @@ import Script
 ///     rest            read to the end of the stream
 ///     send TEXT       send, with the escapes of arrow lines
 ///     bytes N         send N bytes of the letter x
+///     flood           send as much as is taken, until the other side has gone
 ///     delay MS        let time pass: the peer's slowness is what is tested
 ///     end             end its side, and go on
 ///     reset           cut the connection
@@ -60,6 +61,9 @@ final class FakeServer: @unchecked Sendable {
         case "rest", "hold": while recv(client, &byte, 1, 0) == 1 {}
         case "send": say(Self.unescaped(argument), client)
         case "bytes": say([UInt8](repeating: UInt8(ascii: "x"), count: Int(argument) ?? 0), client)
+        case "flood":
+            let chunk = [UInt8](repeating: UInt8(ascii: "x"), count: 65536)
+            while send(client, chunk, chunk.count, Int32(MSG_NOSIGNAL)) > 0 {}
         case "delay": Thread.sleep(forTimeInterval: (Double(argument) ?? 0) / 1000)
         case "end": shutdown(client, Int32(SHUT_WR))
         case "reset":

@@ -18,6 +18,8 @@ final class RunningProgram {
         process.standardInput = input
         process.standardOutput = output
         process.standardError = errors
+        // A program that has ended must not end the tests with it.
+        Glibc.signal(SIGPIPE, SIG_IGN)
         try process.run()
     }
 
@@ -26,7 +28,7 @@ final class RunningProgram {
     }
 
     func say(_ text: String) {
-        input.fileHandleForWriting.write(Data(text.utf8))
+        _ = write(input.fileHandleForWriting.fileDescriptor, text, text.utf8.count)
     }
 
     func endInput() {
@@ -90,6 +92,7 @@ final class RunningProgram {
 /// A plain blocking client.
 final class Client {
     private let socket: Int32
+    private var isCut = false
 
     init?(port: Int) {
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -107,7 +110,7 @@ final class Client {
     }
 
     deinit {
-        close(socket)
+        if !isCut { close(socket) }
     }
 
     func say(_ text: String) {
@@ -145,6 +148,7 @@ final class Client {
     }
 
     func cut() {
+        isCut = true
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         close(socket)

@@ -43,7 +43,7 @@ struct RunningTests {
         #expect(outcome.status == status)
         #expect(
             outcome.err
-                == "<command>:3:1: error: \(words) while waiting for the end of the program\n 3 | sleep forever\n")
+                == "<command>:3:1: error: \(words) while waiting for the end of the sleep\n 3 | sleep forever\n")
         #expect(!FileManager.default.fileExists(atPath: folder))
     }
 

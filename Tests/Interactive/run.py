@@ -156,7 +156,7 @@ def test_errors_are_shown_and_the_prompt_goes_on():
         terminal.until_line(r"help: did you mean 'print'\?")
         terminal.until_prompt()
         terminal.line("nobody> x")
-        terminal.until_line("error: no session 'nobody' is ever opened")
+        terminal.until_line("error: there is no session 'nobody'")
         terminal.until_prompt()
         terminal.line("print on")
         terminal.until_line("^on$")
@@ -278,6 +278,51 @@ def test_the_terminal_is_given_back():
             terminal.until_line("[^-]icanon")
             terminal.until_line("[^-]echo ")
             assert terminal.received.rstrip().count(b"\x1b[?2004l") >= 1
+
+
+def test_control_l_clears_the_screen():
+    with muxsh() as terminal:
+        terminal.line("print x")
+        terminal.until_line("^x$")
+        terminal.send("half a line\x0c")
+        terminal.until(lambda: terminal.lines() == ["muxsh> half a line"], "the line alone")
+
+
+def test_the_end_of_input_in_a_block_ends_the_block():
+    with muxsh() as terminal:
+        terminal.line("repeat 2 {")
+        terminal.until_prompt(".....> ")
+        terminal.send("\x04")
+        terminal.until_line("error: this block is not closed")
+        terminal.until_prompt()
+        terminal.line("print on")
+        terminal.until_line("^on$")
+
+
+def test_captures_go_on_from_line_to_line():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        server.say("version 7\n")
+        terminal.until_line("^a< version 7$")
+        terminal.line("expect a /version (.)/")
+        terminal.until_prompt()
+        terminal.line("print it is ${1}")
+        terminal.until_line("^it is 7$")
+
+
+def test_a_plain_terminal_gives_output_its_own_lines():
+    server = Server()
+    with muxsh(TERM="dumb") as terminal:
+        terminal.line(f"open a 127.0.0.1:{server.port}")
+        server.accept()
+        terminal.until_line("# a: connected")
+        terminal.until_prompt()
+        server.say("news\n")
+        terminal.until_line("^a< news$")
+        terminal.until_prompt()
+        terminal.send("\x03")
+        terminal.until(lambda: terminal.lines()[-2:] == ["muxsh> ^C", "muxsh>"], "a new prompt")
 
 
 def test_a_plain_terminal_gets_no_escapes():

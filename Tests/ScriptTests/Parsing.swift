@@ -10,7 +10,8 @@ func parse(_ text: String, files: [String: String] = [:]) -> (statements: [State
     for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
     parser.finish()
     var checker = Checker(variables: ["given"], sessions: ["a", "b"], environment: ["HOME"])
-    let errors = parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
+    var errors = parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
+    errors += CommandRegistry.standard().check(parser.completed)
     return (parser.completed, errors)
 }
 

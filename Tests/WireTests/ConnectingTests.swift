@@ -63,7 +63,7 @@ struct ConnectingTests {
             return
         }
         #expect(
-            failure.message
+            failure.message(for: "somewhere")
                 == "connection refused (\(refusing[0].description)), connection refused (\(refusing[1].description))")
     }
 

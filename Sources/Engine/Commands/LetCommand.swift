@@ -25,10 +25,14 @@ struct LetCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let name = Value(text: try call.required("NAME"))
         if let left = call.word("A") {
+            for operand in [left, try call.required("B")] {
+                guard let literal = operand.literal, Literals.integer(literal) == nil else { continue }
+                throw ScriptError(operand.range, "'\(Escapes.escaped(literal))' is not a whole number")
+            }
             compiler.emit(
                 CalculateInstruction(
                     name: name, left: left, operation: Value(text: try call.required("OP")),
-                    right: try call.required("B"), range: call.range))
+                    right: try call.required("B"), isSecret: call.has(option: "--secret"), range: call.range))
         } else {
             let value = try call.required("VALUE")
             let isSecret = call.has(option: "--secret")
@@ -60,13 +64,16 @@ private struct CalculateInstruction: Instruction {
     let left: Word
     let operation: Value<[UInt8]>
     let right: Word
+    let isSecret: Bool
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let name = String(decoding: try name.evaluate(in: strand), as: UTF8.self)
         let symbol = String(decoding: try operation.evaluate(in: strand), as: UTF8.self)
         let result = try calculate(try number(left, strand), symbol, try number(right, strand))
-        interpreter.variables[name] = Array(String(result).utf8)
+        let value = Array(String(result).utf8)
+        if isSecret { interpreter.redactor.add(name: name, value: value) }
+        interpreter.variables[name] = value
         return .next
     }
 

@@ -14,7 +14,9 @@ struct OpenCommand: Command {
                 CommandOption("--retry", .duration, "keep trying for D while the server is starting"),
                 CommandOption("--timeout", .duration, "give up after D (default: the timeout setting)"),
                 CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
-                CommandOption("--bind", Parameter("ADDRESS", .checked(addressProblem)), "the address of our side"),
+                CommandOption(
+                    "--bind", Parameter("ADDRESS", .checked(addressProblem)),
+                    "the address and port of our side; port 0 is any"),
             ],
             text: """
                 ADDRESS is host:port, :port (localhost), [::1]:port, unix:/path or unix:@abstract; a port is a number or \
@@ -32,6 +34,7 @@ struct OpenCommand: Command {
             OpenInstruction(
                 name: call.word("NAME").map { Value(text: $0) }, address: Value(address: try call.required("ADDRESS")),
                 retry: call.value(ofOption: "--retry").map { Value(duration: $0) },
+                retryWord: call.value(ofOption: "--retry"),
                 timeout: call.value(ofOption: "--timeout").map { Value(duration: $0) },
                 lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
                 bind: call.value(ofOption: "--bind").map { Value(address: $0) },
@@ -69,6 +72,7 @@ private struct OpenInstruction: Instruction {
     let name: Value<[UInt8]>?
     let address: Value<Address>
     let retry: Value<Duration>?
+    let retryWord: Word?
     let timeout: Value<Duration>?
     let lineEnding: Value<LineEnding>?
     let bind: Value<Address>?
@@ -89,7 +93,8 @@ private struct OpenInstruction: Instruction {
             OpenWait(
                 name: name, address: try address.evaluate(in: strand), retries: retry != nil,
                 limit: interpreter.settings.scaled(limit), bind: try bind?.evaluate(in: strand),
-                lineEnding: try lineEnding?.evaluate(in: strand), interpreter))
+                lineEnding: try lineEnding?.evaluate(in: strand),
+                retry: try retryWord.map { word throws(Failure) in try strand.text(word.template) }, interpreter))
     }
 }
 
@@ -104,6 +109,8 @@ private final class OpenWait: Wait {
     private let retries: Bool
     private let bind: Address?
     private let lineEnding: LineEnding?
+    /// The time of --retry as it was written.
+    private let retry: String?
     private unowned let interpreter: Interpreter
     private unowned var strand: Strand?
     private var began: Instant
@@ -119,8 +126,9 @@ private final class OpenWait: Wait {
 
     init(
         name: String, address: Address, retries: Bool, limit: Duration, bind: Address?, lineEnding: LineEnding?,
-        _ interpreter: Interpreter
+        retry: String?, _ interpreter: Interpreter
     ) {
+        self.retry = retry
         self.name = name
         self.address = address
         self.retries = retries
@@ -172,7 +180,7 @@ private final class OpenWait: Wait {
             self.connector = nil
             switch result {
             case .success(let connection): connected(connection)
-            case .failure(let failure): failed(failure.message)
+            case .failure(let failure): failed(failure.message(for: address.description))
             }
         }
         self.connector = connector
@@ -225,7 +233,9 @@ private final class OpenWait: Wait {
 
     private var statement: String {
         var words = ["open", name, quotedWord(address.description)]
-        if let lineEnding { words += ["--eol", lineEnding.rawValue] }
+        let lineEnding = lineEnding ?? interpreter.settings.lineEnding
+        if lineEnding != .lf { words += ["--eol", lineEnding.rawValue] }
+        if retries, let retry { words += ["--retry", retry] }
         if let bind { words += ["--bind", quotedWord(bind.description)] }
         return words.joined(separator: " ")
     }

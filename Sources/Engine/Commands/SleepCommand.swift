@@ -31,7 +31,7 @@ private struct SleepInstruction: Instruction {
 private final class SleepWait: Wait {
     let conversations: [Conversation] = []
     let limit: Duration?
-    var wanted: String { limit == nil ? "the end of the program" : "the end of the sleep" }
+    var wanted: String { "the end of the sleep" }
 
     init(limit: Duration?) {
         self.limit = limit
