@@ -26,7 +26,9 @@ package final class OutputStream: DescriptorWatcher {
         var status = stat()
         let kind = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
         writesNeverWait = kind == S_IFREG
-        let isTerminalOrPipe = kind == S_IFIFO || kind == S_IFCHR
+        // Opening anew must not give a right to write that was not there.
+        let isWritable = c_get_flags(descriptor) & O_ACCMODE != O_RDONLY
+        let isTerminalOrPipe = isWritable && (kind == S_IFIFO || kind == S_IFCHR)
         let number =
             isTerminalOrPipe ? open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : -1
         reopened = number >= 0 ? Descriptor(owning: number) : nil

@@ -83,6 +83,24 @@ struct EchodTests {
         #expect(echod.end().status == 0)
     }
 
+    @Test func whatAClientSentWithoutReadingIsAnsweredAtTheEnd() throws {
+        let (echod, port) = try start("--mode echo")
+        let client = try #require(Client(port: port))
+        let sent = client.flood()
+        echod.signal(SIGTERM)
+        #expect(client.hear(sent + 1).utf8.count == sent)
+        #expect(echod.end().status == 0)
+    }
+
+    @Test func onlyASocketsFileIsEverRemoved() throws {
+        let folder = try Program.Folder()
+        let file = folder.url.appendingPathComponent("precious")
+        try "keep me".write(to: file, atomically: true, encoding: .utf8)
+        let outcome = try Program.run("echod", ["--bind", "unix:" + file.path], in: folder)
+        #expect(outcome.status == 3 && outcome.err.hasSuffix(": address already in use\n"))
+        #expect(try String(contentsOf: file, encoding: .utf8) == "keep me")
+    }
+
     @Test func hasItsModes() throws {
         let (echo, port) = try start("--mode echo")
         let client = try #require(Client(port: port))

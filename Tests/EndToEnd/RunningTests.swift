@@ -54,6 +54,41 @@ struct RunningTests {
         #expect(shell.end() == (3, ""))
     }
 
+    /// While nobody reads its output, a run that has to end does so with its own status.
+    @Test(arguments: [(SIGTERM, "", Int32(143)), (SIGINT, "", 130), (0, "--max-time 500ms", 4)])
+    func aReaderThatNeverReadsDoesNotHideAnEnd(signal: Int32, option: String, status: Int32) throws {
+        let shell = try RunningProgram(
+            shell: "\(muxsh) \(option) -c 'repeat 15000 {' -c 'print 0123456789012345678901234567890123456789' -c '}'")
+        // The first line shows that it runs; its output then fills the pipe.
+        #expect(shell.line() != nil)
+        if signal != 0 { shell.signal(signal) }
+        #expect(shell.end().status == status)
+    }
+
+    @Test func silenceIsNotCountedWhileNothingIsRead() throws {
+        let server = try FakeServer("line\nbytes 20000000\n")
+        defer { server.end() }
+        let shell = try RunningProgram(
+            shell:
+                "\(muxsh) --linger 200ms -c 'open a localhost:\(server.port)' -c 'send a x' 2>&1 | (sleep 1; exec wc -c)"
+        )
+        let count = try #require(shell.line().flatMap { Int($0) })
+        #expect(count > 20_000_000)
+    }
+
+    @Test func standardDescriptorsThatAreClosedAreErrors() throws {
+        let folder = try Program.Folder()
+        let muxsh = Program.path("muxsh")
+        let noOutput = try Program.run("/bin/sh", ["-c", "'\(muxsh)' -c 'print hi' >&-"], in: folder)
+        #expect(noOutput.status == 3)
+        let noInput = try Program.run("/bin/sh", ["-c", "'\(muxsh)' <&-"], in: folder)
+        #expect(noInput.status == 3 && noInput.err == "muxsh: cannot read standard input: bad file descriptor\n")
+        let directory = try Program.run("/bin/sh", ["-c", "'\(muxsh)' </"], in: folder)
+        #expect(directory.status == 3 && directory.err == "muxsh: cannot read standard input: is a directory\n")
+        let full = try Program.run("/bin/sh", ["-c", "'\(muxsh)' --help >/dev/full"], in: folder)
+        #expect(full.status == 3)
+    }
+
     @Test func aSlowReaderLosesNothing() throws {
         let shell = try RunningProgram(shell: "\(muxsh) -c 'repeat 300000 as i {' -c 'print line ${i}' -c '}'")
         for number in 1...300_000 where shell.line() != "line \(number)" {

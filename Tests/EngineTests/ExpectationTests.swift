@@ -53,6 +53,14 @@ struct ExpectationTests {
         ("expect a nothing for 1s", "x", false, "a: something arrived", "x"),
         ("expect a \"x\"\nexpect a nothing for 1s", "x\r\n", false, "running", ""),
         ("expect a nothing for 1s", "", true, "passed", ""),
+        ("expect a bytes 2\nexpect a lines 1\nlet w ${0}", "ab\nab\r\n\n", false, "passed", "\n"),
+        ("expect a /^$/", "abbb\r\nbab", false, "running", "abbb\r\nbab"),
+        ("expect a /^\\W/", "a\r\n-\n", false, "passed", "\n"),
+        ("expect a /(?<=\\ba)b/", "xab\n", false, "running", "xab\n"),
+        ("expect a /(?<=^a)b/", "xab\n", false, "running", "xab\n"),
+        ("expect a /\\bfoo/", "xfoo foo\n", false, "passed", "\n"),
+        ("expect a \"foo\\r\"\na< bar", "foo\r\nbar\r\n", false, "passed", ""),
+        ("expect a /^$/\na<\na< body", "head\r\n\r\nbody\r\n", false, "passed", ""),
         ("drain a\na< y", "x\n", false, "running", ""),
     ]
 

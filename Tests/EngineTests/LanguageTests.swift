@@ -157,6 +157,23 @@ struct TranscriptTests {
         #expect(stage.shown.hasPrefix("a< xxx") && stage.shown.contains("\\\n"))
     }
 
+    @Test func theEndingOfALineThatWasShownInPartsIsNoLine() {
+        let stage = Stage()
+        stage.hear("login: ")
+        stage.start("expect a \"login: \"\na> joe")
+        stage.hear("\r\n\r\nok\n")
+        #expect(stage.shown == "a< login: \\\na> joe\na<\na< ok\n")
+    }
+
+    @Test func aSecretInPiecesIsHiddenToo() {
+        let stage = Stage()
+        stage.start("let --secret p TOPSECRETVALUE")
+        stage.hear("x TOPSEC")
+        stage.start("a> go")
+        stage.hear("RETVALUE y\n")
+        #expect(stage.shown == "a< x ${p}\\\na> go\na< ${p} y\n")
+    }
+
     @Test func timestampsAndColoursAreForDisplays() {
         let stage = Stage()
         stage.interpreter.transcript.showsTimestamps = true
