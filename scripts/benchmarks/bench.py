@@ -1,0 +1,147 @@
+"""Measures muxsh and echod against what people use today, in one run. Usage: bench.py MUXSH ECHOD FOLDER
+
+Each comparison takes turns with its peer and keeps the best of its rounds, so that what else the machine does hits
+both. The ratios are what counts; the targets stand beside them.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+MUXSH, ECHOD, FOLDER = sys.argv[1:4]
+HERE = os.path.dirname(os.path.abspath(__file__))
+PYTHON = "/usr/bin/python3"
+rows = []
+
+
+def start(arguments):
+    """A server that prints its address first; returns it with its port."""
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    return process, int(process.stdout.readline().rsplit(":", 1)[1])
+
+
+def stop(process):
+    process.kill()
+    process.wait()
+
+
+def seconds(arguments, **options):
+    begin = time.perf_counter()
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, **options)
+    return time.perf_counter() - begin
+
+
+def best(contenders, rounds):
+    """The least time of each contender over some rounds in turn."""
+    times = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, measure in contenders.items():
+            times[name].append(measure())
+    return {name: min(values) for name, values in times.items()}
+
+
+def report(what, ratio, target, detail):
+    rows.append((what, ratio, target, detail))
+    print(f"{what:<46} {ratio:6.2f}   target {target:<8} {detail}", flush=True)
+
+
+def script(text):
+    file = tempfile.NamedTemporaryFile("w", suffix=".mux", dir=FOLDER, delete=False)
+    file.write(text)
+    file.close()
+    return file.name
+
+
+def bench_echo():
+    for clients, trips in ((50, 100_000), (500, 100_000), (4000, 100_000)):
+        servers = {
+            "C": start([FOLDER + "/echo_select"]),
+            "echod": start([ECHOD, "--port", "0"]),
+        }
+        if clients <= 500:
+            servers["Python tutorial"] = start([PYTHON, HERE + "/tutorial_server.py"])
+
+        def rate(port):
+            count = trips if clients <= 500 else trips
+            return -float(subprocess.check_output([FOLDER + "/load", str(port), str(clients), str(count)]))
+
+        found = best({name: (lambda port=port: rate(port)) for name, (_, port) in servers.items()}, 5)
+        for process, _ in servers.values():
+            stop(process)
+        rates = {name: -value for name, value in found.items()}
+        detail = ", ".join(f"{name} {value:,.0f}/s" for name, value in rates.items())
+        report(f"echo, {clients} clients: echod / C select loop", rates["echod"] / rates["C"], ">= 0.9", detail)
+
+
+def bench_round_trips():
+    server, port = start([FOLDER + "/echo_select"])
+    text = f"open a 127.0.0.1:{port}\nrepeat 20000 {{\n    a> hello\n    a< HELLO\n}}\n"
+    name = script(text)
+    found = best(
+        {
+            "C": lambda: seconds([FOLDER + "/roundtrips", str(port), "20000"]),
+            "muxsh": lambda: seconds([MUXSH, "-q", name]),
+            "muxsh with transcript": lambda: seconds([MUXSH, name]),
+        },
+        7,
+    )
+    pexpect = seconds([PYTHON, HERE + "/pexpect_roundtrips.py", str(port), "2000"]) * 10
+    stop(server)
+    detail = f"C {found['C']:.3f} s, muxsh {found['muxsh']:.3f} s, with transcript {found['muxsh with transcript']:.3f} s"
+    report("20,000 round trips: muxsh / C loop", found["muxsh"] / found["C"], "<= 1.15", detail)
+    report("20,000 round trips: muxsh / pexpect", found["muxsh"] / pexpect, "< 1", f"pexpect {pexpect:.1f} s (2,000 x 10)")
+
+
+def bench_start_up():
+    empty = script("exit 0\n")
+    expect = FOLDER + "/empty.exp"
+    with open(expect, "w") as file:
+        file.write("exit 0\n")
+
+    def many(arguments, count=100):
+        def measure():
+            begin = time.perf_counter()
+            for _ in range(count):
+                subprocess.run(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return (time.perf_counter() - begin) / count * 1000
+
+        return measure
+
+    found = best({"expect": many(["expect", expect]), "nc": many(["nc", "-h"]), "muxsh": many([MUXSH, empty])}, 5)
+    detail = ", ".join(f"{name} {value:.2f} ms" for name, value in found.items())
+    report("start-up: muxsh / expect", found["muxsh"] / found["expect"], "<= 1.5", detail)
+
+
+def bench_stream():
+    server, port = start([FOLDER + "/stream", "256"])
+    text = script(f'open a 127.0.0.1:{port}\nexpect a "NEEDLE" within 1m\n')
+    regex = script(f"open a 127.0.0.1:{port}\nexpect a /^NEEDLE (\\d+)$/ within 1m\n")
+    found = best(
+        {
+            "nc | grep": lambda: seconds(["/bin/sh", "-c", f"nc 127.0.0.1 {port} </dev/null | grep NEEDLE"]),
+            "text": lambda: seconds([MUXSH, "-q", text]),
+            "regex": lambda: seconds([MUXSH, "-q", regex]),
+        },
+        5,
+    )
+    stop(server)
+    # The largest child so far that used this much is muxsh: the other programs are small.
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
+    report("256 MiB stream, text: muxsh / nc | grep", found["text"] / found["nc | grep"], "<= 2", detail)
+    report("256 MiB stream, regex: muxsh / nc | grep", found["regex"] / found["nc | grep"], "<= 2", "")
+    report("256 MiB stream: memory of muxsh in MiB", memory, "<= 64", "(the most of any program in this run)")
+
+
+def main():
+    bench_stream()
+    bench_start_up()
+    bench_round_trips()
+    bench_echo()
+
+
+if __name__ == "__main__":
+    main()
