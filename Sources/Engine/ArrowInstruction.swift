@@ -135,7 +135,7 @@ final class SendWait: Wait {
         self.limit = limit
     }
 
-    func poll(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         for conversation in conversations {
             if case .failed = conversation.session.output {
                 throw Failure(.connection, "\(conversation.name): cannot send: \(conversation.outputState)")

@@ -29,26 +29,26 @@ final class ExpectationWait: Wait {
 
     var conversations: [Conversation] { open.map(\.conversation) }
 
-    func poll(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         var remaining: [(conversation: Conversation, matcher: any Matcher)] = []
         for (conversation, matcher) in open {
-            if try !poll(conversation, matcher, strand, isLate) { remaining.append((conversation, matcher)) }
+            if try !check(conversation, matcher, strand, isLate) { remaining.append((conversation, matcher)) }
         }
         open = remaining
         return remaining.isEmpty
     }
 
-    private func poll(
+    private func check(
         _ conversation: Conversation, _ matcher: any Matcher, _ strand: Strand, _ isLate: Bool
     ) throws(Failure) -> Bool {
         let inbox = conversation.session.inbox
         let frontBefore = inbox.front
         let hasEnded = conversation.inputHasEnded
-        var progress = matcher.poll(
+        var progress = matcher.check(
             conversation, strand, isWhole: hasEnded || isLate)
         if case .pending = progress, inbox.isFull, !hasEnded {
             if matcher.makeRoom(conversation), !isLate { return false }
-            progress = matcher.poll(conversation, strand, isWhole: true)
+            progress = matcher.check(conversation, strand, isWhole: true)
             if case .pending = progress, !isLate {
                 throw failure(
                     conversation, "the inbox is full (\(shown(bytes: inbox.limit))) and \(wanted) is not in it",

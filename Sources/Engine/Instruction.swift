@@ -21,7 +21,7 @@ enum Step {
     case exit(Int32?)
 }
 
-/// Something a strand waits for. It is polled when a session it names has changed, and ended at its deadline.
+/// Something a strand waits for. It is checked when a session it names has changed, and ended at its deadline.
 protocol Wait: AnyObject {
     /// The sessions whose changes matter.
     var conversations: [Conversation] { get }
@@ -30,7 +30,7 @@ protocol Wait: AnyObject {
     /// What is waited for, in the script's notation.
     var wanted: String { get }
     /// Whether it is over; throws when it can no longer succeed. `isLate` at the deadline, for the last time.
-    func poll(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool
     /// The strand goes away before it is over.
     func cancel()
 }

@@ -168,7 +168,7 @@ package final class Interpreter: ConversationObserver {
     private func resume(_ strand: Strand) {
         do {
             if let wait = strand.wait {
-                guard try wait.poll(strand, isLate: false) else { return }
+                guard try wait.check(strand, isLate: false) else { return }
                 endWait(strand)
                 strand.position += 1
             }
@@ -187,7 +187,7 @@ package final class Interpreter: ConversationObserver {
             case .jump(let position): strand.position = position
             case .exit(let status): return finish(strand, .exited(status))
             case .wait(let wait):
-                guard try wait.poll(strand, isLate: false) else { return try begin(wait, strand) }
+                guard try wait.check(strand, isLate: false) else { return try begin(wait, strand) }
                 strand.position += 1
             }
             if output.isCongested { break }
@@ -213,7 +213,7 @@ package final class Interpreter: ConversationObserver {
             return
         }
         do {
-            if try wait.poll(strand, isLate: true) {
+            if try wait.check(strand, isLate: true) {
                 endWait(strand)
                 strand.position += 1
                 wake(strand)

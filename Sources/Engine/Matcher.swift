@@ -15,7 +15,7 @@ enum Progress {
 /// Looks for one thing at the front of one session's inbox, going on where it stopped.
 protocol Matcher: AnyObject {
     /// `isWhole`: nothing more will come, or nothing more is waited for, so that what is there counts as it is.
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress
     /// Gives up what can be, because the inbox is full; false when nothing can.
     func makeRoom(_ conversation: Conversation) -> Bool
     /// Whether the end of the stream is no failure by itself.
@@ -48,13 +48,6 @@ extension Conversation {
         return .at(inbox.bytes[1] == UInt8(ascii: "\n") ? inbox.front + 2 : inbox.front)
     }
 
-    /// The first line feed at or after `position`, which is the front or just behind a line's ending.
-    fileprivate func lineFeed(from position: Int) -> Int? {
-        let inbox = session.inbox
-        if position > inbox.front { consume(through: position) }
-        return inbox.nextLineFeed()
-    }
-
     /// The bytes of a range of the inbox.
     fileprivate func bytes(_ range: Range<Int>) -> [UInt8] {
         Array(session.inbox.bytes(from: range.lowerBound).prefix(range.count))
@@ -78,16 +71,16 @@ final class LineMatcher: Matcher {
         self.hasEnding = hasEnding
     }
 
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         let wantsEnding = text.first == UInt8(ascii: "\n") || text.first == UInt8(ascii: "\r")
         if !wantsEnding || hasEnding {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
             conversation.consume(through: front)
         }
-        return hasEnding ? pollLine(conversation, isWhole: isWhole) : pollBytes(conversation, isWhole: isWhole)
+        return hasEnding ? checkLine(conversation, isWhole: isWhole) : checkBytes(conversation, isWhole: isWhole)
     }
 
-    private func pollLine(_ conversation: Conversation, isWhole: Bool) -> Progress {
+    private func checkLine(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         guard let end = inbox.nextLineFeed() else {
             guard isWhole, !inbox.isEmpty else { return .pending }
@@ -109,7 +102,7 @@ final class LineMatcher: Matcher {
         return .matched
     }
 
-    private func pollBytes(_ conversation: Conversation, isWhole: Bool) -> Progress {
+    private func checkBytes(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         let arrived = Array(inbox.bytes.prefix(text.count))
         if arrived == text {
@@ -147,7 +140,7 @@ final class LinePatternMatcher: Matcher {
         self.source = source
     }
 
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
         conversation.consume(through: front)
         let inbox = conversation.session.inbox
@@ -187,7 +180,7 @@ final class TextSearch: Matcher {
         self.text = text
     }
 
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         let start = max(searched, inbox.front)
         let unseen = inbox.bytes(from: start)
@@ -221,7 +214,7 @@ final class PatternSearch: Matcher {
         self.source = source
     }
 
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         let start = max(searched, inbox.front)
         // Behind the front, the pattern sees a little of what it has searched: for ^, \b and look-behind. So the
@@ -269,7 +262,7 @@ final class EndMatcher: Matcher {
 
     var acceptsEnd: Bool { true }
 
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         if isStrict {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
@@ -300,7 +293,7 @@ final class BytesMatcher: Matcher {
         self.count = count
     }
 
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         guard inbox.count >= count else { return .pending }
         strand.capture([conversation.bytes(inbox.front..<(inbox.front + count))])
@@ -320,7 +313,7 @@ final class LinesMatcher: Matcher {
         self.count = count
     }
 
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         if found == 0 {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
@@ -353,7 +346,7 @@ final class NothingMatcher: Matcher {
     var acceptsEnd: Bool { true }
     var succeedsLate: Bool { true }
 
-    func poll(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
         guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
         conversation.consume(through: front)
         if !conversation.session.inbox.isEmpty { return .failed("something arrived") }

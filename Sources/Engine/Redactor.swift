@@ -20,11 +20,6 @@ package final class Redactor {
         secrets.sort { $0.value.count > $1.value.count }
     }
 
-    /// Hides secrets given by a former redactor too.
-    package func add(_ other: Redactor) {
-        for secret in other.secrets { add(name: secret.name, value: secret.value) }
-    }
-
     /// The runs of `bytes` that may be shown, and between them the names of the secrets that stood there.
     ///
     /// Where the bytes are cut out of more, a piece of a secret at the cut is hidden too.

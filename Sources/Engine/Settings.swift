@@ -12,8 +12,6 @@ package struct Settings {
     package var lineEnding = LineEnding.lf
     /// The most an inbox holds, in bytes.
     package var inboxLimit = 16 << 20
-    /// No transcript on standard output.
-    package var isQuiet = false
     /// Commands, skipped data and timing in the transcript too.
     package var isVerbose = false
     /// Whether `set color auto` means colours: standard output is a terminal that has them.

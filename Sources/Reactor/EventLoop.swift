@@ -95,13 +95,17 @@ package final class EventLoop {
         let wordCount = max(readInterest.wordCount, writeInterest.wordCount)
         readReady.copy(readInterest, wordCount: wordCount)
         writeReady.copy(writeInterest, wordCount: wordCount)
-        let count = readReady.withDescriptorSet { read in
-            writeReady.withDescriptorSet { write in
-                guard let limit else { return select(descriptorLimit, read, write, nil, nil) }
-                // Rounded up: waking a fraction early would only turn the loop once more for nothing.
-                let microseconds = (limit.nanoseconds.clamped(to: 0...Self.longestWait) + 999) / 1000
-                var time = timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
-                return select(descriptorLimit, read, write, nil, &time)
+        var time = timeval()
+        if let limit {
+            // Rounded up: waking a fraction early would only turn the loop once more for nothing.
+            let microseconds = (limit.nanoseconds.clamped(to: 0...Self.longestWait) + 999) / 1000
+            time = timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
+        }
+        let count = withUnsafeMutablePointer(to: &time) { time in
+            readReady.withDescriptorSet { read in
+                writeReady.withDescriptorSet { write in
+                    select(descriptorLimit, read, write, nil, limit == nil ? nil : time)
+                }
             }
         }
         if count < 0 && errno == EBADF { forgetClosedDescriptors() }

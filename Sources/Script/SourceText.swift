@@ -58,13 +58,7 @@ package struct SourceRange: Sendable {
         "\(source.name):\(line):\(characterColumn)"
     }
 
-    /// From the beginning of this range to the end of `other`, if both are on one line.
-    package func joined(to other: SourceRange) -> SourceRange {
-        guard other.line == line, other.columns.upperBound >= columns.lowerBound else { return self }
-        return SourceRange(source: source, line: line, columns: columns.lowerBound..<other.columns.upperBound)
-    }
-
-    /// The columns cut to those of the line `offset` bytes further right.
+    /// `count` columns that begin `offset` bytes further right.
     package func shifted(by offset: Int, count: Int) -> SourceRange {
         SourceRange(
             source: source, line: line, columns: columns.lowerBound + offset..<columns.lowerBound + offset + count)

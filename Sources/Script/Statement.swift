@@ -105,11 +105,6 @@ package struct CommandCall {
         parameters.values.flatMap { $0 } + options.values.compactMap { $0 }
     }
 
-    /// The parameters that were given, with their words.
-    package var boundParameters: [(name: String, words: [Word])] {
-        parameters.map { ($0.key, $0.value) }
-    }
-
     /// Whether an option was given.
     package func has(option: String) -> Bool {
         options.keys.contains(option)

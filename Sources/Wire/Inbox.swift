@@ -52,13 +52,6 @@ package final class Inbox {
         return count
     }
 
-    /// Adds `bytes` behind the last one.
-    package func append(_ bytes: UnsafeRawBufferPointer) {
-        reserve(bytes.count)
-        UnsafeMutableRawBufferPointer(rebasing: storage[tail...]).copyMemory(from: bytes)
-        tail += bytes.count
-    }
-
     /// Consumes through `position`, which lies between the front and the end.
     package func consume(through position: Int) {
         let count = position - front

@@ -28,8 +28,4 @@ struct Outbox {
             head = 0
         }
     }
-
-    mutating func removeAll() {
-        remove(count)
-    }
 }

@@ -46,7 +46,7 @@ enum Program {
         var variables = ["PATH": "/usr/bin:/bin", "HOME": folder.url.path, "TERM": "dumb", "LC_ALL": "C.UTF-8"]
         variables.merge(environment) { _, new in new }
         process.environment = variables
-        let files = try ["in", "out", "err"].map { folder.url.appendingPathComponent(".test-\($0)") }
+        let files = ["in", "out", "err"].map { folder.url.appendingPathComponent(".test-\($0)") }
         try Data(stdin.utf8).write(to: files[0])
         for file in files[1...] { try Data().write(to: file) }
         process.standardInput = try FileHandle(forReadingFrom: files[0])

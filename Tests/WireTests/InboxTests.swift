@@ -3,6 +3,16 @@ import TestSupport
 
 @testable import Wire
 
+extension Inbox {
+    /// Receives `bytes` as a read would.
+    fileprivate func append(_ bytes: UnsafeRawBufferPointer) {
+        _ = receive(most: bytes.count) { buffer in
+            buffer.copyMemory(from: bytes)
+            return bytes.count
+        }
+    }
+}
+
 struct InboxTests {
     @Test func behavesLikeAnArrayUnderRandomUse() {
         var generator = Generator(seed: 3)

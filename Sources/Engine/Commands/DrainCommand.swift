@@ -44,7 +44,7 @@ private final class DrainWait: Wait {
         self.limit = limit
     }
 
-    func poll(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         drain()
         return isLate
     }

@@ -139,7 +139,7 @@ private final class OpenWait: Wait {
         began = interpreter.loop.readClock()
     }
 
-    func poll(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         if self.strand == nil {
             self.strand = strand
             interpreter.transcript.statement(statement)

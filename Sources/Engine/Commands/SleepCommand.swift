@@ -37,5 +37,5 @@ private final class SleepWait: Wait {
         self.limit = limit
     }
 
-    func poll(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool { isLate }
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool { isLate }
 }
