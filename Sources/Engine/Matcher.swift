@@ -270,19 +270,23 @@ final class EndMatcher: Matcher {
             guard inbox.isEmpty else {
                 return .failed("more data instead of the \(wantsReset ? "reset" : "end of the stream")")
             }
-        } else {
-            conversation.consume(through: inbox.end)
         }
         switch conversation.session.input {
         case .open: return .pending
-        case .ended where !wantsReset, .reset where wantsReset: return .matched
+        case .ended where !wantsReset, .reset where wantsReset:
+            conversation.consume(through: inbox.end)
+            return .matched
         case .ended: return .failed("the peer ended its side in order, without a reset")
         case .reset: return .failed("reset by the peer, not ended in order")
         case .failed, .closed: return .failed(conversation.inputState)
         }
     }
 
-    func makeRoom(_ conversation: Conversation) -> Bool { !isStrict }
+    func makeRoom(_ conversation: Conversation) -> Bool {
+        guard !isStrict else { return false }
+        conversation.consume(through: conversation.session.inbox.end)
+        return true
+    }
 }
 
 /// The next N bytes.

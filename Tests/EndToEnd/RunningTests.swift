@@ -19,6 +19,24 @@ struct RunningTests {
         #expect(shell.end() == (0, ""))
     }
 
+    @Test func retryWaitsForAServerThatIsStarting() throws {
+        let folder = try Program.Folder()
+        let path = folder.url.appendingPathComponent("s").path
+        let shell = try RunningProgram(shell: "\(muxsh)")
+        shell.say("open a unix:\(path) --retry 30s\na> x\na< X\nprint ok\n")
+        // The statement is shown before the first attempt, which must have failed: the server comes only now.
+        #expect(shell.line() == "open a unix:\(path) --retry 30s")
+        let echod = try RunningProgram(shell: "exec '\(Program.path("echod"))' --bind 'unix:\(path)'")
+        #expect(echod.line() == "echod: listening on unix:\(path)")
+        #expect(shell.line()?.hasPrefix("# a: connected to unix:\(path) in ") == true)
+        #expect(shell.line() == "a> x" && shell.line() == "a< X" && shell.line() == "ok")
+        echod.signal(SIGTERM)
+        #expect(echod.end().status == 0)
+        shell.endInput()
+        #expect(shell.end().status == 0)
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
     @Test func itSleepsWhileItWaits() throws {
         let shell = try RunningProgram(shell: "\(muxsh) -q")
         // A peer that has ended, and a service that waits: nothing of it may keep the loop turning.

@@ -42,6 +42,8 @@ struct ExpectationTests {
         ("expect a \"1\"\nexpect a lines 1", "1\r\n2\r\n3", false, "passed", "3"),
         ("expect a hex \"0d 0a\"", "x\r\ny", false, "passed", "y"),
         ("expect a eof", "whatever", true, "passed", ""),
+        ("expect a eof", "whatever", false, "running", "whatever"),
+        ("expect a reset", "whatever", true, "a: the peer ended its side in order, without a reset", "whatever"),
         ("expect a \"x\"\na<|", "x\r\n", true, "passed", ""),
         ("a<|", "x", true, "a: more data instead of the end of the stream", "x"),
         ("a<|", "", true, "passed", ""),
