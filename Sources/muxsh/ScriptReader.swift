@@ -36,8 +36,49 @@ struct ScriptReader {
             environment: names)
     }
 
+    /// Reads, parses and checks every script of the command line: what -c says, then the files.
+    func readAll() throws(Refusal) -> [CheckedScript] {
+        var checked: [CheckedScript] = []
+        var errors = ""
+        for (lines, source) in try sources() {
+            switch check(lines, source) {
+            case .success(let script): checked.append(script)
+            case .failure(let found): errors += found.rendered
+            }
+        }
+        guard errors.isEmpty else { throw Refusal(status: .script, words: errors) }
+        return checked
+    }
+
+    /// Why nothing is run.
+    struct Refusal: Error {
+        let status: Failure.Status
+        /// What to show, with its newline.
+        let words: String
+    }
+
+    private func sources() throws(Refusal) -> [(lines: [[UInt8]], source: SourceText)] {
+        var sources: [(lines: [[UInt8]], source: SourceText)] = []
+        if !options.lines.isEmpty {
+            let lines = options.lines.flatMap { SourceText.lines(of: Array($0.utf8)) }
+            sources.append((lines, SourceText(name: "<command>")))
+        }
+        for path in options.files {
+            switch Self.load(path) {
+            case .failure(let failure):
+                throw Refusal(status: .usage, words: "muxsh: cannot read \(path): \(failure.message)\n")
+            case .success(let bytes):
+                let isInput = path == "-"
+                let source = SourceText(
+                    name: isInput ? "<stdin>" : path, directory: isInput ? "" : directory(of: path))
+                sources.append((SourceText.lines(of: bytes), source))
+            }
+        }
+        return sources
+    }
+
     /// Parses and checks a whole script; the errors are all there are, in the order of the lines.
-    func check(_ lines: [[UInt8]], _ source: SourceText) -> Result<CheckedScript, ScriptErrors> {
+    private func check(_ lines: [[UInt8]], _ source: SourceText) -> Result<CheckedScript, ScriptErrors> {
         var parser = parser(for: source)
         for line in lines { parser.feed(line) }
         parser.finish()

@@ -12,8 +12,7 @@ final class Shell {
     let start: Instant
     private let temporary = TemporaryDirectory()
     private let redactor = Redactor()
-    private var transcriptFile: Int32 = -1
-    private var transcriptIsBroken = false
+    private var transcriptFile: TranscriptFile?
     private var signals: Signals?
     private var interpreter: Interpreter?
     private var maxTimer: Timer?
@@ -37,14 +36,21 @@ final class Shell {
             writeAll(Array(Manual(registry.table).commandSection.utf8), to: STDOUT_FILENO)
             return 0
         }
-        let hasScript = !options.files.isEmpty || !options.lines.isEmpty
         let scripts: [CheckedScript]
-        switch checkAll() {
-        case .success(let checked): scripts = checked
-        case .failure(let status): return status.rawValue
+        do {
+            scripts = try reader.readAll()
+        } catch {
+            say(error.words)
+            return error.status.rawValue
         }
         if options.checksOnly { return 0 }
-        if let path = options.transcript, !openTranscript(path) { return Failure.Status.connection.rawValue }
+        // Only now: a script that is wrong costs nobody an old transcript.
+        transcriptFile = options.transcript.map(TranscriptFile.init)
+        if let problem = transcriptProblem {
+            say(problem)
+            return Failure.Status.connection.rawValue
+        }
+        let hasScript = !scripts.isEmpty
         let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
         let hasPrompt = isAtTerminal && (!hasScript || options.staysAtPrompt)
         catchSignals(hasPrompt ? [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT] : [SIGINT, SIGTERM, SIGHUP])
@@ -100,18 +106,6 @@ final class Shell {
         }
     }
 
-    /// Opens the file of --transcript, for its owner only. Only after all scripts have been checked: what it held before
-    /// is gone then.
-    private func openTranscript(_ path: String) -> Bool {
-        transcriptFile = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard transcriptFile < 0 else {
-            fchmod(transcriptFile, 0o600)
-            return true
-        }
-        say("muxsh: cannot write \(path): \(lastErrorWords())\n")
-        return false
-    }
-
     /// Lets the sessions that are still open come to their end (muxsh(1), END OF INPUT).
     func endInput(of interpreter: Interpreter) -> Int32 {
         endsInput = true
@@ -132,7 +126,9 @@ final class Shell {
         // Once interrupted, what nobody reads is given up; a second signal comes while it is being waited for.
         while !interpreter.output.isDrained && interruption == nil { loop.turn() }
         if let interruption { return interruption.rawValue }
-        return interpreter.output.isBroken || transcriptIsBroken ? Failure.Status.connection.rawValue : nil
+        if let problem = transcriptProblem { say(problem) }
+        let isIncomplete = interpreter.output.isBroken || transcriptProblem != nil
+        return isIncomplete ? Failure.Status.connection.rawValue : nil
     }
 
     /// Shows a failure, secrets hidden.
@@ -148,46 +144,6 @@ final class Shell {
             parser.feed(Array("open \(session.name) \(quotedWord(session.value))".utf8))
         }
         return parser.completed
-    }
-
-    private enum Check {
-        case success([CheckedScript])
-        case failure(Failure.Status)
-    }
-
-    private func checkAll() -> Check {
-        var checked: [CheckedScript] = []
-        var isWrong = false
-        for (lines, source) in options.lines.isEmpty ? [] : [commandLines] {
-            isWrong = !add(lines, source, to: &checked) || isWrong
-        }
-        for path in options.files {
-            switch ScriptReader.load(path) {
-            case .failure(let failure):
-                say("muxsh: cannot read \(path): \(failure.message)\n")
-                return .failure(.usage)
-            case .success(let bytes):
-                let name = path == "-" ? "<stdin>" : path
-                let source = SourceText(name: name, directory: path == "-" ? "" : directory(of: path))
-                isWrong = !add(SourceText.lines(of: bytes), source, to: &checked) || isWrong
-            }
-        }
-        return isWrong ? .failure(.script) : .success(checked)
-    }
-
-    private var commandLines: ([[UInt8]], SourceText) {
-        (options.lines.flatMap { SourceText.lines(of: Array($0.utf8)) }, SourceText(name: "<command>"))
-    }
-
-    private func add(_ lines: [[UInt8]], _ source: SourceText, to checked: inout [CheckedScript]) -> Bool {
-        switch reader.check(lines, source) {
-        case .success(let script):
-            checked.append(script)
-            return true
-        case .failure(let errors):
-            say(errors.rendered)
-            return false
-        }
     }
 
     private func runAll(_ scripts: [CheckedScript], thenPrompts: Bool) -> Int32 {
@@ -216,14 +172,13 @@ final class Shell {
     private func sinks(_ output: any Output) -> [Transcript.Sink] {
         var sinks: [Transcript.Sink] = []
         if !options.quiet { sinks.append(.display { output.write($0) }) }
-        if options.transcript != nil { sinks.append(.file { [unowned self] in writeTranscript($0) }) }
+        if let transcriptFile { sinks.append(.file { transcriptFile.write($0) }) }
         return sinks
     }
 
-    private func writeTranscript(_ line: [UInt8]) {
-        guard !transcriptIsBroken, !writeAll(line, to: transcriptFile) else { return }
-        transcriptIsBroken = true
-        say("muxsh: cannot write \(options.transcript ?? ""): \(lastErrorWords())\n")
+    /// What is wrong with the file of --transcript, as a line, or nil.
+    private var transcriptProblem: String? {
+        transcriptFile?.problem.map { "muxsh: cannot write \(options.transcript ?? ""): \($0)\n" }
     }
 
     private func catchSignals(_ numbers: [Int32]) {
@@ -278,7 +233,7 @@ final class Shell {
         return readsInput ? " while waiting for standard input" : ""
     }
 
-    func say(_ text: String) {
+    private func say(_ text: String) {
         writeAll(Array(text.utf8), to: STDERR_FILENO)
     }
 }

@@ -58,7 +58,9 @@ final class FakeServer: @unchecked Sendable {
         switch words[0] {
         case "line": while recv(client, &byte, 1, 0) == 1, byte != 10 {}
         case "read": for _ in 0..<(Int(argument) ?? 0) { recv(client, &byte, 1, 0) }
-        case "rest", "hold": while recv(client, &byte, 1, 0) == 1 {}
+        case "rest", "hold":
+            var chunk = [UInt8](repeating: 0, count: 65536)
+            while recv(client, &chunk, chunk.count, 0) > 0 {}
         case "send": say(Self.unescaped(argument), client)
         case "bytes": say([UInt8](repeating: UInt8(ascii: "x"), count: Int(argument) ?? 0), client)
         case "flood":

@@ -127,7 +127,9 @@ struct RunningTests {
         try first.out.write(to: folder.url.appendingPathComponent("again.mux"), atomically: true, encoding: .utf8)
         let second = try Program.run("muxsh", ["again.mux"], in: folder)
         #expect(second.status == 0 && second.err == "")
-        #expect(normalized(second.out) == normalized(first.out))
+        // What is sent is the same; how far the answers lag behind is not.
+        func sent(_ text: String) -> [Substring] { text.split(separator: "\n").filter { $0.hasPrefix("a>") } }
+        #expect(sent(second.out) == sent(first.out) && !sent(first.out).isEmpty)
         server.signal(SIGTERM)
         _ = server.end()
     }
