@@ -9,14 +9,14 @@ import Script
 struct Main {
     static func main() {
         occupyStandardDescriptors()
-        let options: Options
+        let invocation: Invocation
         do {
-            options = try Options.parse()
+            invocation = try Invocation.read(Array(CommandLine.arguments.dropFirst()))
         } catch {
             leave(with: error)
         }
         raiseDescriptorLimit()
-        let shell = Shell(options)
+        let shell = Shell(invocation)
         let status = shell.run()
         shell.end()
         exit(status)

@@ -68,9 +68,17 @@ struct Options: ParsableArguments, ParsableCommand {
     @Flag(name: .customLong("manual-commands"), help: .hidden)
     var printsManual = false
 
-    /// What every limit is multiplied by.
-    var scale: Scale? {
-        timeoutScale ?? environmentValue("MUXSH_TIMEOUT_SCALE").flatMap { Scale(argument: $0) }
+    /// The environment's --timeout-scale.
+    static let scaleVariable = "MUXSH_TIMEOUT_SCALE"
+
+    /// The options as plain values.
+    var invocation: Invocation {
+        let scale = timeoutScale ?? environmentValue(Self.scaleVariable).flatMap { Scale(argument: $0) }
+        return Invocation(
+            files: files, lines: lines, sessions: sessions, definitions: definitions, staysAtPrompt: staysAtPrompt,
+            checksOnly: checksOnly, isQuiet: quiet, isVerbose: verbose, showsTimestamps: timestamps,
+            timeout: timeout?.duration, timeoutScale: scale?.factor ?? 1, maxTime: maxTime?.duration,
+            linger: linger?.duration, transcript: transcript, color: color, printsManual: printsManual)
     }
 
     func validate() throws {
@@ -92,8 +100,8 @@ struct Options: ParsableArguments, ParsableCommand {
         if let transcript, files.contains(transcript) {
             throw ValidationError("--transcript would overwrite the script \(transcript)")
         }
-        if let text = environmentValue("MUXSH_TIMEOUT_SCALE"), Scale(argument: text) == nil {
-            throw ValidationError("MUXSH_TIMEOUT_SCALE is '\(text)'; it takes a number above 0, such as 2.5")
+        if let text = environmentValue(Self.scaleVariable), Scale(argument: text) == nil {
+            throw ValidationError("\(Self.scaleVariable) is '\(text)'; it takes a number above 0, such as 2.5")
         }
         if staysAtPrompt && isatty(STDIN_FILENO) == 0 { throw ValidationError("-i needs a terminal") }
         if checksOnly && files.isEmpty && lines.isEmpty {

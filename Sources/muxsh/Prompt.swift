@@ -143,7 +143,7 @@ final class Keyboard {
             ? nil
             : LineEditor(
                 on: shell.loop, historyPath: Self.historyPath, completer: completer,
-                usesColor: shell.options.color.isColored(STDOUT_FILENO), turn: { interpreter.turn() })
+                usesColor: shell.invocation.color.isColored(STDOUT_FILENO), turn: { interpreter.turn() })
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
     }

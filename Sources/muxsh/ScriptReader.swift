@@ -11,11 +11,11 @@ struct CheckedScript {
 /// Reads scripts: from files, from `-c`, from standard input.
 struct ScriptReader {
     private let registry: CommandRegistry
-    private let options: Options
+    private let invocation: Invocation
 
-    init(registry: CommandRegistry, options: Options) {
+    init(registry: CommandRegistry, invocation: Invocation) {
         self.registry = registry
-        self.options = options
+        self.invocation = invocation
     }
 
     /// A parser for lines that come one after the other.
@@ -32,7 +32,8 @@ struct ScriptReader {
             entry += 1
         }
         return Checker(
-            variables: options.definitions.map(\.name) + variables, sessions: options.sessions.map(\.name) + sessions,
+            variables: invocation.definitions.map(\.name) + variables,
+            sessions: invocation.sessions.map(\.name) + sessions,
             environment: names)
     }
 
@@ -59,11 +60,11 @@ struct ScriptReader {
 
     private func sources() throws(Refusal) -> [(lines: [[UInt8]], source: SourceText)] {
         var sources: [(lines: [[UInt8]], source: SourceText)] = []
-        if !options.lines.isEmpty {
-            let lines = options.lines.flatMap { SourceText.lines(of: Array($0.utf8)) }
+        if !invocation.lines.isEmpty {
+            let lines = invocation.lines.flatMap { SourceText.lines(of: Array($0.utf8)) }
             sources.append((lines, SourceText(name: "<command>")))
         }
-        for path in options.files {
+        for path in invocation.files {
             switch Self.load(path) {
             case .failure(let failure):
                 throw Refusal(status: .usage, words: "muxsh: cannot read \(path): \(failure.message)\n")

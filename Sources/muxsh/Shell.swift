@@ -5,7 +5,7 @@ import Script
 
 /// One run of the program: the loop, the output, the signals, and the scripts one after the other.
 final class Shell {
-    let options: Options
+    let invocation: Invocation
     let loop = EventLoop()
     let registry = CommandRegistry.standard()
     let reader: ScriptReader
@@ -24,15 +24,15 @@ final class Shell {
     /// Who takes a signal before the shell does; true if that was all.
     var handleSignal: (Int32) -> Bool = { _ in false }
 
-    init(_ options: Options) {
-        self.options = options
-        reader = ScriptReader(registry: registry, options: options)
+    init(_ invocation: Invocation) {
+        self.invocation = invocation
+        reader = ScriptReader(registry: registry, invocation: invocation)
         start = loop.readClock()
     }
 
     /// Runs what the options ask for; returns the exit status.
     func run() -> Int32 {
-        if options.printsManual {
+        if invocation.printsManual {
             writeAll(Array(Manual(registry.table).commandSection.utf8), to: STDOUT_FILENO)
             return 0
         }
@@ -43,16 +43,16 @@ final class Shell {
             say(error.words)
             return error.status.rawValue
         }
-        if options.checksOnly { return 0 }
+        if invocation.checksOnly { return 0 }
         // Only now: a script that is wrong costs nobody an old transcript.
-        transcriptFile = options.transcript.map(TranscriptFile.init)
+        transcriptFile = invocation.transcript.map(TranscriptFile.init)
         if let problem = transcriptProblem {
             say(problem)
             return Failure.Status.connection.rawValue
         }
         let hasScript = !scripts.isEmpty
         let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
-        let hasPrompt = isAtTerminal && (!hasScript || options.staysAtPrompt)
+        let hasPrompt = isAtTerminal && (!hasScript || invocation.staysAtPrompt)
         catchSignals(hasPrompt ? [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT] : [SIGINT, SIGTERM, SIGHUP])
         if hasScript { return runAll(scripts, thenPrompts: hasPrompt) }
         return hasPrompt ? Prompt(self).run() : PipedScript(self).run()
@@ -67,15 +67,15 @@ final class Shell {
     /// A new world for a script: its own sessions and variables.
     func makeInterpreter(output: any Output) -> Interpreter {
         var settings = Settings()
-        settings.timeout = options.timeout?.duration ?? settings.timeout
-        settings.linger = options.linger?.duration ?? settings.linger
-        settings.timeoutScale = options.scale?.factor ?? 1
-        settings.isVerbose = options.verbose
+        settings.timeout = invocation.timeout ?? settings.timeout
+        settings.linger = invocation.linger ?? settings.linger
+        settings.timeoutScale = invocation.timeoutScale
+        settings.isVerbose = invocation.isVerbose
         settings.autoColor = ColorChoice.auto.isColored(STDOUT_FILENO)
         let transcript = Transcript(on: loop, start: start, redactor: redactor, sinks: sinks(output))
-        transcript.usesColor = options.color.isColored(STDOUT_FILENO)
-        transcript.showsTimestamps = options.timestamps
-        let definitions = options.definitions.map { ($0.name, Array($0.value.utf8)) }
+        transcript.usesColor = invocation.color.isColored(STDOUT_FILENO)
+        transcript.showsTimestamps = invocation.showsTimestamps
+        let definitions = invocation.definitions.map { ($0.name, Array($0.value.utf8)) }
         let interpreter = Interpreter(
             on: loop, settings: settings, variables: Variables(Dictionary(definitions) { _, last in last }),
             redactor: redactor, transcript: transcript, output: output, registry: registry)
@@ -137,10 +137,10 @@ final class Shell {
         interpreter.output.diagnose(Array(redactor.redacted(failure.rendered).utf8))
     }
 
-    /// The sessions that -o asks for, as statements. Their addresses were checked with the options.
+    /// The sessions that -o asks for, as statements. Their addresses were checked with the invocation.
     func openingStatements() -> [Statement] {
         var parser = reader.parser(for: SourceText(name: "-o"))
-        for session in options.sessions {
+        for session in invocation.sessions {
             parser.feed(Array("open \(session.name) \(quotedWord(session.value))".utf8))
         }
         return parser.completed
@@ -171,14 +171,14 @@ final class Shell {
 
     private func sinks(_ output: any Output) -> [Transcript.Sink] {
         var sinks: [Transcript.Sink] = []
-        if !options.quiet { sinks.append(.display { output.write($0) }) }
+        if !invocation.isQuiet { sinks.append(.display { output.write($0) }) }
         if let transcriptFile { sinks.append(.file { transcriptFile.write($0) }) }
         return sinks
     }
 
     /// What is wrong with the file of --transcript, as a line, or nil.
     private var transcriptProblem: String? {
-        transcriptFile?.problem.map { "muxsh: cannot write \(options.transcript ?? ""): \($0)\n" }
+        transcriptFile?.problem.map { "muxsh: cannot write \(invocation.transcript ?? ""): \($0)\n" }
     }
 
     private func catchSignals(_ numbers: [Int32]) {
@@ -192,7 +192,7 @@ final class Shell {
                 }
             interrupted(status)
         }
-        if let limit = options.maxTime?.duration {
+        if let limit = invocation.maxTime {
             maxTimer = loop.schedule(at: start + limit) { [unowned self] in timeIsOver(limit) }
         }
     }

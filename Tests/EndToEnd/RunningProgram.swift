@@ -94,8 +94,10 @@ final class Client {
     private let socket: Int32
     private var isCut = false
 
-    init?(port: Int) {
-        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    /// Connects; with `waits` false the connection may still be under way.
+    init?(port: Int, waits: Bool = true) {
+        let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | (waits ? 0 : SOCK_NONBLOCK.rawValue)
+        socket = Glibc.socket(AF_INET, Int32(type), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
@@ -106,7 +108,7 @@ final class Client {
                 connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        if result != 0 { return nil }
+        if result != 0 && (waits || errno != EINPROGRESS) { return nil }
     }
 
     deinit {

@@ -37,6 +37,29 @@ struct RunningTests {
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
+    @Test func aServerThatDoesNotAcceptIsATimeOut() throws {
+        // A queue of one that is full: the kernel answers nobody any more.
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer { close(listener) }
+        listen(listener, 0)
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(listener, $0, &length) }
+        }
+        let port = Int(UInt16(bigEndian: address.sin_port))
+        let waiting = (0..<2).compactMap { _ in Client(port: port, waits: false) }
+        #expect(waiting.count == 2)
+        let folder = try Program.Folder()
+        let outcome = try Program.run(
+            "muxsh", ["-q", "-c", "open a 127.0.0.1:\(port) --timeout 300ms"], in: folder)
+        #expect(outcome.status == 3)
+        #expect(
+            normalized(outcome.err)
+                == "<command>:1:1: error: a: cannot connect to 127.0.0.1:<PORT>: timed out after 300.0 ms\n"
+                + " 1 | open a 127.0.0.1:<PORT> --timeout 300ms\n")
+    }
+
     @Test func itSleepsWhileItWaits() throws {
         let shell = try RunningProgram(shell: "\(muxsh) -q")
         // A peer that has ended, and a service that waits: nothing of it may keep the loop turning.

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import TestSupport
 
@@ -70,6 +71,15 @@ struct LanguageTests {
         stage.interpreter.start(parser.takeCompleted(), isTyped: true)
         stage.settle()
         #expect(stage.unread == "" && !stage.shown.contains("a> y"))
+    }
+
+    @Test func atThePromptAFullInboxDropsItsOldestWithOneNote() {
+        let stage = Stage(inboxLimit: 8)
+        stage.interpreter.sessions["a"]?.session.overflow = .dropOldest
+        stage.hear("0123456789\n")
+        stage.hear("abcdefghij\n")
+        let note = "# a: the inbox is full; the oldest unread data is dropped from here on\n"
+        #expect(stage.unread == "defghij\n" && stage.shown.components(separatedBy: note).count == 2)
     }
 
     @Test func stoppingEndsAWait() {
