@@ -127,7 +127,7 @@ struct CommandParser {
             switch element {
             case .keyword(let keyword):
                 guard let word = rest.popFirst() else { throw missing("'\(keyword)'") }
-                guard word.bareLiteral == keyword else { throw misspelt(word) }
+                guard word.bareLiteral == keyword else { throw misspelt(word, wanted: keyword) }
                 call.bind(keyword: keyword)
             case .parameter(let parameter):
                 guard let word = rest.popFirst() else { throw missing(parameter.name) }
@@ -144,7 +144,10 @@ struct CommandParser {
     }
 
     /// A word stands where only certain words can.
-    private func misspelt(_ word: Word) -> ScriptError {
+    private func misspelt(_ word: Word, wanted: String) -> ScriptError {
+        if !call.keywords.isEmpty {
+            return ScriptError(word.range, "expected '\(wanted)' here", hint: usageHint(all: false))
+        }
         let keywords = Set(description.forms.flatMap { $0.elements.compactMap(\.keyword) })
         for word in words {
             guard let text = word.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords), nearest != text

@@ -72,6 +72,8 @@ package struct Parser {
             errors.append(
                 ScriptError(block.range, "this block is not closed", hint: "close it with '}' on a line of its own"))
         }
+        // What is in them never runs, and is checked all the same.
+        completed += openBlocks.flatMap(\.statements)
         openBlocks = []
     }
 
@@ -156,7 +158,7 @@ package struct Parser {
         var lexer = lexer
         var last: Word?
         while let word = try? lexer.next(allowsRegex: false) { last = word }
-        if last?.bareLiteral == "{" || text.last == UInt8(ascii: "{") {
+        if last?.bareLiteral == "{" || text.suffix(2).elementsEqual(" {".utf8) {
             openBlocks.append(OpenBlock(call: nil, range: range))
         }
     }

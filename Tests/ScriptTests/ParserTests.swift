@@ -68,7 +68,7 @@ struct ParserTests {
         ("expect a lines", "expect needs N here", "write expect T lines N [within D]", 15),
         ("expect a hex xyz", "'xyz' is not hexadecimal; write pairs such as \"0d 0a\"", "", 14),
         ("expect a \"\"", "an empty text is found everywhere", "", 10),
-        ("expect a nothing 5s", "expect has no such form", "write expect", 18),
+        ("expect a nothing 5s", "expected 'for' here", "write expect T nothing for D", 18),
         ("set inbox 5XB", "'5XB' is not a size; write 4096, 16KiB or 4MiB", "", 11),
         ("set eol dos", "'dos' is none of lf, crlf, cr, nul, none", "", 9),
         ("exit 256", "an exit status is 0 to 255", "", 6),
