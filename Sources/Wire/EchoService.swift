@@ -92,6 +92,10 @@ private final class Client: DescriptorWatcher {
     private var outbox = Outbox()
     /// The service stops: what has arrived is answered, and then nothing more is read.
     private var isFinishing = false
+    /// It was not taking its answers when the service stopped.
+    private var wasHeldUp = false
+
+    private static let silence = Duration.milliseconds(200)
     private var idleTimer: Timer?
     private var lastActivity: Instant
 
@@ -117,6 +121,7 @@ private final class Client: DescriptorWatcher {
     /// Answers what has already arrived, then closes; a client that does not take its answer is waited for.
     func finish() {
         isFinishing = true
+        wasHeldUp = !outbox.isEmpty
         if outbox.isEmpty { finishAnswering() }
     }
 
@@ -134,10 +139,21 @@ private final class Client: DescriptorWatcher {
         for _ in 0..<64 {
             if readOnce() && outbox.isEmpty { continue }
             guard transport != nil, outbox.isEmpty else { return }
-            _ = transport?.endOutput()
-            return close(because: "done")
+            return wasHeldUp ? awaitSilence() : end()
         }
         watch(write: false)
+    }
+
+    /// What a client had sent that we were not reading from is still on its way: it is over when nothing more comes.
+    private func awaitSilence() {
+        watch(write: false)
+        if let timer = idleTimer { service.loop.cancel(timer) }
+        idleTimer = service.loop.schedule(after: Self.silence) { [unowned self] in end() }
+    }
+
+    private func end() {
+        _ = transport?.endOutput()
+        close(because: "done")
     }
 
     /// Reads and answers once; false when there was nothing to read or the client is gone.
