@@ -30,19 +30,34 @@ struct ManualTests {
         #expect(manual.help(for: "nonsense") == nil)
     }
 
+    @Test func theScriptsOfTheReadmeCheck() throws {
+        let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
+        let scripts = readme.components(separatedBy: "```\n").filter { $0.hasPrefix("open ") }
+        #expect(scripts.count >= 3)
+        for script in scripts {
+            let errors = check(script, variables: [], sessions: [], environment: [])
+            #expect(errors.isEmpty, "\(script): \(errors)")
+        }
+    }
+
+    private func check(
+        _ text: String, variables: [String], sessions: [String], environment: [String]
+    ) -> [String] {
+        let registry = CommandRegistry.standard()
+        var parser = Parser(source: SourceText(name: "example"), commands: registry.table) { _ in .success([]) }
+        for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
+        parser.finish()
+        var checker = Checker(variables: variables, sessions: sessions, environment: environment)
+        return (parser.errors + checker.check(parser.completed) + registry.check(parser.completed)).map(\.message)
+    }
+
     @Test func everyExampleIsAScriptThatChecks() {
         for command in CommandRegistry.standard().table.descriptions where command.name != "source" {
             for example in command.examples {
-                var parser = Parser(source: SourceText(name: "example"), commands: CommandRegistry.standard().table) {
-                    _ in
-                    .success([])
-                }
-                for line in SourceText.lines(of: Array(example.utf8)) { parser.feed(line) }
-                parser.finish()
-                var checker = Checker(
-                    variables: ["n", "version"], sessions: ["a", "b", "echo", "replica1"], environment: ["PASSWORD"])
-                let errors = parser.errors + checker.check(parser.completed)
-                #expect(errors.isEmpty, "\(example): \(errors.map(\.message))")
+                let errors = check(
+                    example, variables: ["n", "version"], sessions: ["a", "b", "echo", "replica1"],
+                    environment: ["PASSWORD"])
+                #expect(errors.isEmpty, "\(example): \(errors)")
             }
         }
     }
