@@ -36,6 +36,10 @@ package final class EndOfInput {
         for session in open { advance(session) }
     }
 
+    deinit {
+        interpreter.onChange = nil
+    }
+
     package var isOver: Bool { open.isEmpty }
 
     private func changed(_ conversation: Conversation) {

@@ -38,6 +38,7 @@ final class Prompt {
         self.status = status
         let final = readLines(from: keyboard, in: interpreter)
         shell.handleSignal = { _ in false }
+        interpreter.onChange = nil
         keyboard.end()
         output.editor = nil
         let outputStatus = shell.finish(interpreter)
