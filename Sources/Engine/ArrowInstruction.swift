@@ -11,21 +11,21 @@ enum ArrowInstruction {
         case .line(let text, let ending):
             return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
                 let bytes = try strand.expand(text)
-                return ("the line \"\(Escapes.escaped(bytes))\"", { LineMatcher(text: bytes, hasEnding: ending) })
+                return ({ "the line \"\(Escapes.escaped(bytes))\"" }, { LineMatcher(text: bytes, hasEnding: ending) })
             }
         case .match(let source):
             let shown = String(decoding: arrow.range.lineText[arrow.textRange.columns], as: UTF8.self)
             return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
                 let regex = try strand.regex(source)
-                return ("a line matching \(shown)", { LinePatternMatcher(regex: regex, source: shown) })
+                return ({ "a line matching \(shown)" }, { LinePatternMatcher(regex: regex, source: shown) })
             }
         case .endOfStream:
             return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
-                ("the end of the stream", { EndMatcher(wantsReset: false, isStrict: true) })
+                ({ "the end of the stream" }, { EndMatcher(wantsReset: false, isStrict: true) })
             }
         case .reset:
             return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
-                ("a reset", { EndMatcher(wantsReset: true, isStrict: true) })
+                ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: true) })
             }
         }
     }
@@ -76,8 +76,8 @@ struct EndOutputInstruction: Instruction {
 
 /// Waits until something is received by each session of a target.
 struct ExpectInstruction: Instruction {
-    /// What is wanted in words, and a new matcher for each session.
-    typealias Expectation = (wanted: String, matcher: () -> any Matcher)
+    /// What is wanted, put in words only when somebody asks, and a new matcher for each session.
+    typealias Expectation = (wanted: () -> String, matcher: () -> any Matcher)
 
     let target: Target
     let range: SourceRange

@@ -40,6 +40,7 @@ package final class Conversation: SessionDelegate {
     private(set) var frontFollowsReturn = false
     private(set) var log = ExchangeLog()
 
+    private var hasNotedDrop = false
     private let transcript: Transcript
     private let loop: EventLoop
     private weak var observer: (any ConversationObserver)?
@@ -132,8 +133,6 @@ package final class Conversation: SessionDelegate {
         hasNotedDrop = true
         transcript.note("\(name): the inbox is full; the oldest unread data is dropped from here on")
     }
-
-    private var hasNotedDrop = false
 
     /// The state of our direction in words.
     package var outputState: String {

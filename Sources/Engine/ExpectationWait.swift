@@ -4,8 +4,9 @@ import Wire
 
 /// Waits until a matcher is met for each of several sessions.
 final class ExpectationWait: Wait {
-    let wanted: String
+    var wanted: String { describe() }
     let limit: Duration?
+    private let describe: () -> String
     private var open: [(conversation: Conversation, matcher: any Matcher)]
     private let range: SourceRange
     private let interpreter: Interpreter
@@ -15,11 +16,11 @@ final class ExpectationWait: Wait {
     ///   - wanted: what is waited for, as failures call it.
     ///   - limit: how long it may take; already scaled.
     init(
-        _ conversations: [Conversation], wanted: String, limit: Duration?, range: SourceRange,
+        _ conversations: [Conversation], wanted: @escaping () -> String, limit: Duration?, range: SourceRange,
         _ interpreter: Interpreter,
         matcher: () -> any Matcher
     ) {
-        self.wanted = wanted
+        describe = wanted
         self.limit = limit
         self.range = range
         self.interpreter = interpreter

@@ -42,19 +42,21 @@ struct ExpectCommand: Command {
         _ call: CommandCall
     ) throws(ScriptError) -> (Strand) throws(Failure) -> ExpectInstruction.Expectation {
         let keywords = call.keywords
-        if keywords.contains("nothing") { return { _ in ("nothing to arrive", { NothingMatcher() }) } }
+        if keywords.contains("nothing") { return { _ in ({ "nothing to arrive" }, { NothingMatcher() }) } }
         if keywords.contains("eof") {
-            return { _ in ("the end of the stream", { EndMatcher(wantsReset: false, isStrict: false) }) }
+            return { _ in ({ "the end of the stream" }, { EndMatcher(wantsReset: false, isStrict: false) }) }
         }
-        if keywords.contains("reset") { return { _ in ("a reset", { EndMatcher(wantsReset: true, isStrict: false) }) } }
+        if keywords.contains("reset") {
+            return { _ in ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: false) }) }
+        }
         if let word = call.word("N") {
             let value = Value(count: word)
             let countsLines = keywords.contains("lines")
             return { strand throws(Failure) in
                 let count = try value.evaluate(in: strand)
                 return countsLines
-                    ? ("\(count) lines", { LinesMatcher(count: count) })
-                    : ("\(count) bytes", { BytesMatcher(count: count) })
+                    ? ({ "\(count) lines" }, { LinesMatcher(count: count) })
+                    : ({ "\(count) bytes" }, { BytesMatcher(count: count) })
             }
         }
         if let word = call.word("HEX") {
@@ -64,7 +66,7 @@ struct ExpectCommand: Command {
                 guard !bytes.isEmpty else {
                     throw Failure(.expectation, "an empty text is found everywhere", range: word.range)
                 }
-                return ("\"\(Escapes.escaped(bytes))\"", { TextSearch(text: bytes) })
+                return ({ "\"\(Escapes.escaped(bytes))\"" }, { TextSearch(text: bytes) })
             }
         }
         return try patternExpectation(call)
@@ -78,7 +80,7 @@ struct ExpectCommand: Command {
             let shown = String(decoding: word.range.lineText[word.range.columns], as: UTF8.self)
             return { strand throws(Failure) in
                 let regex = try strand.regex(source)
-                return (shown, { PatternSearch(regex: regex, source: shown) })
+                return ({ shown }, { PatternSearch(regex: regex, source: shown) })
             }
         }
         return { strand throws(Failure) in
@@ -86,7 +88,7 @@ struct ExpectCommand: Command {
             guard !text.isEmpty else {
                 throw Failure(.expectation, "an empty text is found everywhere", range: word.range)
             }
-            return ("\"\(Escapes.escaped(text))\"", { TextSearch(text: text) })
+            return ({ "\"\(Escapes.escaped(text))\"" }, { TextSearch(text: text) })
         }
     }
 }
