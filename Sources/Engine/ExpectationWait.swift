@@ -168,16 +168,11 @@ struct FailureReport {
 
     /// A line in the script's notation, secrets hidden, and pieces of them where the line may be cut.
     private func redacted(_ line: [UInt8], isPart: Bool, isRest: Bool) -> String {
-        guard !redactor.isEmpty else { return Escapes.escaped(line, endsLine: !isPart) }
-        return line.withUnsafeBytes { bytes in
-            redactor.pieces(of: bytes, isCutBefore: isRest, isCutBehind: isPart).map { piece in
-                switch piece {
-                case .plain(let range):
-                    Escapes.escaped(Array(bytes[range]), endsLine: !isPart && range.upperBound == bytes.count)
-                case .secret(let name): "${\(name)}"
-                }
-            }.joined()
+        var output: [UInt8] = []
+        line.withUnsafeBytes {
+            redactor.appendEscaped($0, to: &output, isCutBefore: isRest, isCutBehind: isPart)
         }
+        return String(decoding: output, as: UTF8.self)
     }
 
     private func splitLines(_ bytes: [UInt8]) -> [[UInt8]] {

@@ -23,9 +23,7 @@ package final class Redactor {
     /// The runs of `bytes` that may be shown, and between them the names of the secrets that stood there.
     ///
     /// Where the bytes are cut out of more, a piece of a secret at the cut is hidden too.
-    package func pieces(
-        of bytes: UnsafeRawBufferPointer, isCutBefore: Bool = false, isCutBehind: Bool = false
-    ) -> [Piece] {
+    private func pieces(of bytes: UnsafeRawBufferPointer, isCutBefore: Bool, isCutBehind: Bool) -> [Piece] {
         var pieces: [Piece] = []
         var start = 0
         var index = 0
@@ -35,8 +33,8 @@ package final class Redactor {
             index = length
         }
         while index < bytes.count {
-            if isCutBehind, let (name, length) = fragment({ $0.prefix($1) }, { $0.elementsEqual(bytes[index...]) }),
-                index + length == bytes.count
+            if isCutBehind, bytes.count - index < longest,
+                let (name, _) = fragment({ $0.prefix($1) }, { $0.elementsEqual(bytes[index...]) })
             {
                 if start < index { pieces.append(.plain(start..<index)) }
                 return pieces + [.secret(name)]
@@ -69,9 +67,29 @@ package final class Redactor {
 
     private static let shortestFragment = 4
 
-    package enum Piece {
+    /// The longest secret; they are sorted by length.
+    private var longest: Int { secrets.first?.value.count ?? 0 }
+
+    private enum Piece {
         case plain(Range<Int>)
         case secret(String)
+    }
+
+    /// Writes received or sent bytes in the notation of arrow lines, with the secrets replaced.
+    ///
+    /// `isCutBefore` and `isCutBehind` say that the bytes are a part of a line: a piece of a secret there is hidden too.
+    func appendEscaped(
+        _ bytes: UnsafeRawBufferPointer, to output: inout [UInt8], isCutBefore: Bool, isCutBehind: Bool
+    ) {
+        guard !isEmpty else { return Escapes.append(bytes, to: &output, endsLine: !isCutBehind) }
+        for piece in pieces(of: bytes, isCutBefore: isCutBefore, isCutBehind: isCutBehind) {
+            switch piece {
+            case .plain(let range):
+                let endsLine = !isCutBehind && range.upperBound == bytes.count
+                Escapes.append(UnsafeRawBufferPointer(rebasing: bytes[range]), to: &output, endsLine: endsLine)
+            case .secret(let name): output += "${\(name)}".utf8
+            }
+        }
     }
 
     /// `text` with the secrets replaced.
@@ -80,10 +98,10 @@ package final class Redactor {
     }
 
     /// `bytes` with the secrets replaced.
-    package func redacted(_ bytes: [UInt8], isCutBefore: Bool = false, isCutBehind: Bool = false) -> [UInt8] {
+    package func redacted(_ bytes: [UInt8]) -> [UInt8] {
         guard !isEmpty else { return bytes }
         return bytes.withUnsafeBytes { buffer in
-            pieces(of: buffer, isCutBefore: isCutBefore, isCutBehind: isCutBehind).flatMap { piece -> [UInt8] in
+            pieces(of: buffer, isCutBefore: false, isCutBehind: false).flatMap { piece -> [UInt8] in
                 switch piece {
                 case .plain(let range): Array(buffer[range])
                 case .secret(let name): Array("${\(name)}".utf8)

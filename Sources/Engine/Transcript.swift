@@ -135,20 +135,8 @@ package final class Transcript {
             line += arrow.utf8
             if text.isEmpty, !isPart, line.last == UInt8(ascii: " ") { line.removeLast() }
         } text: { line in
-            append(text, to: &line, isPart: isPart, isRest: isRest)
+            redactor.appendEscaped(text, to: &line, isCutBefore: isRest, isCutBehind: isPart)
             if isPart { line.append(UInt8(ascii: "\\")) }
-        }
-    }
-
-    private func append(_ text: UnsafeRawBufferPointer, to line: inout [UInt8], isPart: Bool, isRest: Bool) {
-        guard !redactor.isEmpty else { return Escapes.append(text, to: &line, endsLine: !isPart) }
-        for piece in redactor.pieces(of: text, isCutBefore: isRest, isCutBehind: isPart) {
-            switch piece {
-            case .plain(let range):
-                let isLast = !isPart && range.upperBound == text.count
-                Escapes.append(UnsafeRawBufferPointer(rebasing: text[range]), to: &line, endsLine: isLast)
-            case .secret(let name): line += "${\(name)}".utf8
-            }
         }
     }
 

@@ -105,7 +105,7 @@ struct CommandParser {
     }
 
     /// The form whose first keyword stands in its place; otherwise the first keyword-less form that takes as many
-    /// words as there are, or the last one.
+    /// words as there are, or the one that comes nearest.
     private func chooseForm() -> Form {
         let forms = description.forms
         for form in forms {

@@ -79,9 +79,9 @@ package enum Escapes {
     }
 
     /// `bytes` in the notation of arrow lines; a part of a line has a `\` at its end.
-    package static func escaped(_ bytes: [UInt8], isPart: Bool = false, endsLine: Bool = true) -> String {
+    package static func escaped(_ bytes: [UInt8], isPart: Bool = false) -> String {
         var output: [UInt8] = []
-        bytes.withUnsafeBytes { append($0, to: &output, endsLine: endsLine && !isPart) }
+        bytes.withUnsafeBytes { append($0, to: &output, endsLine: !isPart) }
         if isPart { output.append(UInt8(ascii: "\\")) }
         return String(decoding: output, as: UTF8.self)
     }
