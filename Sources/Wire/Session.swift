@@ -70,10 +70,9 @@ package final class Session: DescriptorWatcher {
     private var watchesRead = false
     private var watchesWrite = false
 
-    /// How much one turn reads: little at first, since most sessions say little, and more when a read was filled.
-    private var readSize = 16 * 1024
-    /// The most that one turn reads from one session, so that no peer starves the others.
-    private static let mostRead = 256 * 1024
+    /// The most that one turn reads from one session, so that no peer starves the others. Room that a read does not
+    /// fill is never touched, and so costs no memory.
+    private static let readSize = 256 * 1024
 
     /// Takes a connected transport and begins to read from it.
     package init(transport: any Transport, peer: String, inboxLimit: Int, on loop: EventLoop) {
@@ -148,7 +147,7 @@ package final class Session: DescriptorWatcher {
 
     package func descriptorIsReadable() {
         guard let transport, input == .open else { return }
-        let room = overflow == .dropOldest ? readSize : min(readSize, inbox.limit - inbox.count)
+        let room = overflow == .dropOldest ? Self.readSize : min(Self.readSize, inbox.limit - inbox.count)
         guard room > 0 else { return updateInterest() }
         var outcome = ReadOutcome.wouldBlock
         let start = inbox.end
@@ -160,7 +159,6 @@ package final class Session: DescriptorWatcher {
         switch outcome {
         case .bytes:
             bytesReceived += count
-            if count == readSize { readSize = min(readSize * 4, Self.mostRead) }
             makeRoomIfNeeded()
             delegate?.session(self, received: inbox.bytes(from: max(start, inbox.front)))
             if inbox.isFull { updateInterest() }
