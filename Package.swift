@@ -12,6 +12,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     ],
     targets: [
         .systemLibrary(name: "CPlatform"),
@@ -33,9 +34,10 @@ let package = Package(
         .target(
             name: "Engine",
             dependencies: [
-                "Script", "Wire", "Reactor",
+                "Script", "Wire", "Reactor", "CPlatform",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
         .target(name: "Terminal", dependencies: ["Reactor", "Script", "CEditline"]),
         .executableTarget(

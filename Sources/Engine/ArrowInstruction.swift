@@ -3,7 +3,7 @@ import Script
 
 /// Arrow lines as instructions.
 enum ArrowInstruction {
-    static func make(_ arrow: ArrowLine) throws(ScriptError) -> any Instruction {
+    static func make(_ arrow: ArrowLine) -> any Instruction {
         switch arrow.action {
         case .send(let text, let ending):
             return SendInstruction(target: arrow.target, text: text, hasEnding: ending, range: arrow.range)
@@ -27,6 +27,16 @@ enum ArrowInstruction {
             return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
                 ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: true) })
             }
+        }
+    }
+}
+
+extension ArrowLine {
+    /// Whether it takes what was received.
+    var reads: Bool {
+        switch action {
+        case .send, .endOutput: false
+        case .line, .match, .endOfStream, .reset: true
         }
     }
 }
@@ -56,8 +66,12 @@ struct SendInstruction: Instruction {
         let bytes = try strand.expand(text)
         let conversations = try strand.conversations(target, orFail: .connection)
         for conversation in conversations {
-            if interpreter.isTypedLine { conversation.consume(through: conversation.session.inbox.end) }
-            try conversation.send(hasEnding ? bytes + conversation.lineEnding.bytes : bytes, line: range.line)
+            if interpreter.isTypedLine { conversation.drain() }
+            if hasEnding {
+                try conversation.send(line: bytes, at: range.line)
+            } else {
+                try conversation.send(bytes, line: range.line)
+            }
         }
         return SendWait.step(for: conversations, interpreter)
     }
@@ -76,20 +90,17 @@ struct EndOutputInstruction: Instruction {
 
 /// Waits until something is received by each session of a target.
 struct ExpectInstruction: Instruction {
-    /// What is wanted, put in words only when somebody asks, and a new matcher for each session.
-    typealias Expectation = (wanted: () -> String, matcher: () -> any Matcher)
-
     let target: Target
     let range: SourceRange
     /// A limit in place of the default one.
     var limit: Value<Duration>?
     /// The limit is part of what is expected, so it is not scaled.
     var limitIsExact = false
-    let expectation: (Strand) throws(Failure) -> Expectation
+    let expectation: Expectation.Factory
 
     init(
         target: Target, range: SourceRange, limit: Value<Duration>? = nil, limitIsExact: Bool = false,
-        expectation: @escaping (Strand) throws(Failure) -> Expectation
+        expectation: @escaping Expectation.Factory
     ) {
         self.target = target
         self.range = range
@@ -114,7 +125,7 @@ struct ExpectInstruction: Instruction {
 /// Backpressure: a strand that has sent much waits until the kernel has taken most of it.
 final class SendWait: Wait {
     let wanted = "room to send"
-    let limit: Duration?
+    var limit: Duration?
     private(set) var conversations: [Conversation]
     private let most: Int
 

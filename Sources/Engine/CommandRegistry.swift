@@ -25,30 +25,22 @@ package struct CommandRegistry {
     /// All commands, in the order of the manual.
     package static func standard() -> CommandRegistry {
         CommandRegistry([
-            OpenCommand.self, ServeCommand.self, CloseCommand.self,
-            SendCommand.self, DrainCommand.self, ExpectCommand.self,
-            LetCommand.self, SetCommand.self, RepeatCommand.self, SourceCommand.self, SleepCommand.self,
-            PrintCommand.self, ExitCommand.self,
+            OpenCommand.self, ListenCommand.self, AcceptCommand.self, ServeCommand.self, CloseCommand.self,
+            SendCommand.self, DrainCommand.self,
+            ExpectCommand.self, SelectCommand.self, CompareCommand.self, OnCommand.self, OffCommand.self,
+            LetCommand.self, SetCommand.self, IfCommand.self, WhileCommand.self, RepeatCommand.self, ForCommand.self,
+            BreakCommand.self, ContinueCommand.self, DefineCommand.self, SourceCommand.self, TryCommand.self,
+            RetryCommand.self, ParallelCommand.self, BarrierCommand.self, TestCommand.self, SkipCommand.self,
+            FailCommand.self, TimeCommand.self, SleepCommand.self, PrintCommand.self, ExitCommand.self,
             ListCommand.self, ShowCommand.self, HelpCommand.self, QuitCommand.self,
         ])
     }
 
     /// The errors that only show when statements become instructions.
     package func check(_ statements: [Statement]) -> [ScriptError] {
-        var errors: [ScriptError] = []
-        for statement in statements {
-            if case .command(let call) = statement, !call.block.isEmpty {
-                errors += check(call.block)
-                continue
-            }
-            var compiler = Compiler(registry: self, redactor: Redactor())
-            do {
-                try compiler.compile([statement])
-            } catch {
-                errors.append(error)
-            }
-        }
-        return errors
+        var compiler = Compiler(registry: self, redactor: Redactor(), definitions: Definitions())
+        compiler.compile(statements)
+        return compiler.errors
     }
 
     func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {

@@ -10,7 +10,11 @@ protocol ConversationObserver: AnyObject {
 
 /// A session under its name in a script: the wire's session with what the language and the transcript know of it.
 package final class Conversation: SessionDelegate {
-    package let name: String
+    package private(set) var name: String
+    /// The name it had first: `accept` gives another one, and both are good.
+    private(set) var formerName: String?
+    /// The listener that accepted it, or nil.
+    let listener: String?
     /// The address as it was written.
     package let address: String
     package let session: Session
@@ -26,8 +30,14 @@ package final class Conversation: SessionDelegate {
     var hasShownPart = false
     /// The colour of its name (ECMA-48 SGR).
     let color: Int
-    /// The strand that waits for this session; a second one is an error.
-    weak var waiter: Strand?
+    /// The strand that reads from this session; a second one is an error.
+    private(set) weak var reader: Strand?
+    /// Strands that wait for room to send.
+    private(set) var senders: [Strand] = []
+    /// The triggers that look at its lines, in the order they were set.
+    var triggers: [Trigger] = []
+    /// The strand of a trigger that answers a line of this session, one at a time.
+    var responder: Strand?
     /// Whether anything was sent, and whether anything has arrived since.
     private(set) var hasSent = false
     private(set) var hasArrivedSinceSend = false
@@ -46,10 +56,11 @@ package final class Conversation: SessionDelegate {
     private weak var observer: (any ConversationObserver)?
 
     init(
-        name: String, address: String, session: Session, lineEnding: LineEnding, color: Int, transcript: Transcript,
-        observer: any ConversationObserver, on loop: EventLoop
+        name: String, address: String, session: Session, lineEnding: LineEnding, listener: String? = nil, color: Int,
+        transcript: Transcript, observer: any ConversationObserver, on loop: EventLoop
     ) {
         self.name = name
+        self.listener = listener
         self.address = address
         self.session = session
         self.lineEnding = lineEnding
@@ -64,20 +75,65 @@ package final class Conversation: SessionDelegate {
     /// Whether the peer has ended its side, in whatever way.
     package var inputHasEnded: Bool { session.input != .open }
 
-    /// Sends `bytes` and shows them; `line` is the script's, for failures.
-    func send(_ bytes: [UInt8], line: Int?) throws(Failure) {
-        guard session.output == .open else {
-            throw Failure(.connection, "\(name): cannot send: \(outputState)")
+    /// How its bytes become lines.
+    package var framing: Framing { session.inbox.framing }
+    /// Whether `text` is the name it has or had.
+    func isNamed(_ text: String) -> Bool { name == text || formerName == text }
+
+    func rename(_ name: String) {
+        formerName = formerName ?? self.name
+        self.name = name
+    }
+
+    /// `strand` wants to be told of changes, until `forget`.
+    func tell(_ strand: Strand, isReader: Bool) {
+        if isReader { reader = strand } else { senders.append(strand) }
+    }
+
+    func forget(_ strand: Strand) {
+        if reader === strand { reader = nil }
+        senders.removeAll { $0 === strand }
+    }
+
+    /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script's, for failures.
+    func send(line text: [UInt8], at line: Int?) throws(Failure) {
+        guard framing.prefixLength != nil else { return try send(text + lineEnding.bytes, line: line) }
+        guard text.count <= framing.longest else {
+            throw Failure(
+                .connection,
+                "\(name): cannot send: \(text.count) bytes do not fit into a frame of \(framing.rawValue), at most \(framing.longest)"
+            )
         }
+        try send(framing.prefix(for: text.count) + text, line: line, shown: text)
+    }
+
+    /// Sends `bytes` and shows them, or the text that they frame; `line` is the script's, for failures.
+    func send(_ bytes: [UInt8], line: Int?, shown text: [UInt8]? = nil) throws(Failure) {
+        try requireOpenOutput()
         bytes.withUnsafeBytes { buffer in
-            transcript.sent(buffer, by: self)
+            if let text {
+                text.withUnsafeBytes { transcript.message($0, arrow: "> ", by: self) }
+                linesSent += 1
+            } else {
+                transcript.sent(buffer, by: self)
+                for byte in buffer where byte == UInt8(ascii: "\n") { linesSent += 1 }
+            }
             log.sent(buffer, at: loop.readClock(), line: line)
-            for byte in buffer where byte == UInt8(ascii: "\n") { linesSent += 1 }
-            session.send(buffer)
         }
+        try transmit(bytes)
+    }
+
+    /// Sends bytes that the transcript tells of in another way.
+    func transmit(_ bytes: [UInt8]) throws(Failure) {
+        try requireOpenOutput()
+        bytes.withUnsafeBytes { session.send($0) }
         hasSent = true
         hasArrivedSinceSend = false
         if case .failed = session.output { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
+    }
+
+    private func requireOpenOutput() throws(Failure) {
+        guard session.output == .open else { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
     }
 
     /// Ends our side.
@@ -94,17 +150,32 @@ package final class Conversation: SessionDelegate {
         let inbox = session.inbox
         guard position > inbox.front else { return }
         let last = inbox.bytes[position - inbox.front - 1]
-        frontBeginsLine = last == UInt8(ascii: "\n")
-        frontFollowsReturn = last == UInt8(ascii: "\r")
         session.consume(through: position)
+        if framing == .line {
+            frontBeginsLine = last == UInt8(ascii: "\n")
+            frontFollowsReturn = last == UInt8(ascii: "\r")
+        }
         if !unshown.isEmpty, position > inbox.end - unshown.count { transcript.showPart(of: self) }
+    }
+
+    /// Everything unread is forgotten.
+    func drain() {
+        consume(through: session.inbox.end)
     }
 
     package func session(_ session: Session, received bytes: UnsafeRawBufferPointer) {
         hasArrivedSinceSend = true
-        log.received(bytes, at: loop.now)
-        for byte in bytes where byte == UInt8(ascii: "\n") { linesReceived += 1 }
-        transcript.received(bytes, by: self)
+        log.received(bytes, at: loop.now, isMessage: framing != .line)
+        if framing == .line {
+            for byte in bytes where byte == UInt8(ascii: "\n") { linesReceived += 1 }
+            transcript.received(bytes, by: self)
+        } else {
+            linesReceived += 1
+            transcript.message(bytes, arrow: "< ", by: self)
+        }
+    }
+
+    package func sessionInboxGrew(_ session: Session) {
         observer?.conversationChanged(self)
     }
 
@@ -115,7 +186,12 @@ package final class Conversation: SessionDelegate {
         case .failed(let error):
             transcript.showPart(of: self)
             transcript.note("\(name): \(words(for: error))")
+        case .oversized: transcript.note("\(name): \(inputState)")
         case .open, .reset, .closed: transcript.ended(self, arrow: "<| reset")
+        }
+        let unfinished = session.inbox.undecoded
+        if unfinished > 0, session.input == .ended {
+            transcript.note("\(name): the stream ended inside a frame, after \(shown(bytes: unfinished)) of it")
         }
         observer?.conversationChanged(self)
     }
@@ -129,6 +205,11 @@ package final class Conversation: SessionDelegate {
     }
 
     package func session(_ session: Session, dropped count: Int) {
+        noteDrop()
+    }
+
+    /// Says once that unread data is lost.
+    func noteDrop() {
         guard !hasNotedDrop else { return }
         hasNotedDrop = true
         transcript.note("\(name): the inbox is full; the oldest unread data is dropped from here on")
@@ -151,6 +232,8 @@ package final class Conversation: SessionDelegate {
         case .ended: "closed by the peer"
         case .reset: "reset by the peer"
         case .failed(let error): words(for: error)
+        case .oversized(let count):
+            "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: session.inbox.limit)))"
         case .closed: "closed by us"
         }
     }

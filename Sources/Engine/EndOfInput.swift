@@ -51,7 +51,7 @@ package final class EndOfInput {
     private func advance(_ session: Session) {
         let conversation = session.conversation
         // Nobody reads the inbox any more: what is in it was shown, and must not stop what comes.
-        conversation.consume(through: conversation.session.inbox.end)
+        conversation.drain()
         if session.step == .flushing {
             if case .failed = conversation.session.output, conversation.session.bytesWaiting > 0 {
                 return finish(session, lost: conversation.outputState)

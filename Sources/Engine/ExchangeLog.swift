@@ -27,8 +27,9 @@ struct ExchangeLog {
         add(Entry(time: time, isSend: true, bytes: part, count: bytes.count, line: line))
     }
 
-    mutating func received(_ bytes: UnsafeRawBufferPointer, at time: Instant) {
-        guard let last = entries.last, !last.isSend, time - last.time < Self.pause else {
+    /// Messages are kept one by one.
+    mutating func received(_ bytes: UnsafeRawBufferPointer, at time: Instant, isMessage: Bool = false) {
+        guard let last = entries.last, !last.isSend, !isMessage, time - last.time < Self.pause else {
             let part = Array(bytes.suffix(Self.kept))
             return add(Entry(time: time, isSend: false, bytes: part, count: bytes.count, line: nil))
         }

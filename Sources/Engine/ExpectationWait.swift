@@ -5,7 +5,8 @@ import Wire
 /// Waits until a matcher is met for each of several sessions.
 final class ExpectationWait: Wait {
     var wanted: String { describe() }
-    let limit: Duration?
+    var limit: Duration?
+    let isReading = true
     private let describe: () -> String
     private var open: [(conversation: Conversation, matcher: any Matcher)]
     private let range: SourceRange
@@ -29,6 +30,7 @@ final class ExpectationWait: Wait {
     }
 
     var conversations: [Conversation] { open.map(\.conversation) }
+    var succeedsLate: Bool { open.contains { $0.matcher.succeedsLate } }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         var remaining: [(conversation: Conversation, matcher: any Matcher)] = []
@@ -45,11 +47,10 @@ final class ExpectationWait: Wait {
         let inbox = conversation.session.inbox
         let frontBefore = inbox.front
         let hasEnded = conversation.inputHasEnded
-        var progress = matcher.check(
-            conversation, strand, isWhole: hasEnded || isLate)
+        var progress = matcher.check(conversation, isWhole: hasEnded || isLate)
         if case .pending = progress, inbox.isFull, !hasEnded {
             if matcher.makeRoom(conversation), !isLate { return false }
-            progress = matcher.check(conversation, strand, isWhole: true)
+            progress = matcher.check(conversation, isWhole: true)
             if case .pending = progress, !isLate {
                 throw failure(
                     conversation, "the inbox is full (\(shown(bytes: inbox.limit))) and \(wanted) is not in it",
@@ -57,7 +58,8 @@ final class ExpectationWait: Wait {
             }
         }
         switch progress {
-        case .matched:
+        case .matched(let match):
+            match.take(from: conversation, by: strand)
             interpreter.matched(conversation, skippedFrom: frontBefore, since: began)
             return true
         case .failed(let words, let details):

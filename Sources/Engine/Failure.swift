@@ -8,6 +8,8 @@ package struct Failure: Error {
         case script = 2
         case connection = 3
         case expectation = 4
+        /// `skip`: no failure, but nothing that follows is run.
+        case skipped = 77
         case hangup = 129
         case interrupted = 130
         case terminated = 143
@@ -20,6 +22,8 @@ package struct Failure: Error {
     package var details: [String] = []
     /// The last exchanges with their times, in one line; empty when there were none.
     package var lastExchanges = ""
+    /// How the place was reached, innermost first: calls, files, strands, the test; set by the interpreter.
+    package internal(set) var trace: [String]?
     /// The place in the script; set by the interpreter when the failing instruction did not.
     package var range: SourceRange?
 
@@ -36,11 +40,17 @@ package struct Failure: Error {
         let number = String(range.line)
         let margin = String(repeating: " ", count: number.count + 2) + "| "
         var text = "\(range.description): error: \(message)\n"
-        if pointsAtWord { return printable(text) + excerpt(of: range) }
+        let traced = (trace ?? []).map { "  \($0)\n" }.joined()
+        if pointsAtWord { return printable(text) + excerpt(of: range) + printable(traced) }
         text += " \(number) | \(String(decoding: range.lineText, as: UTF8.self))\n"
         for detail in details { text += margin + detail + "\n" }
         if !lastExchanges.isEmpty { text += "  last: \(lastExchanges)\n" }
-        return printable(text)
+        return printable(text + traced)
+    }
+
+    /// Its message as `${error}` and reports have it: one line.
+    package var firstLine: String {
+        String(message.split(separator: "\n", omittingEmptySubsequences: false).first ?? "")
     }
 
     /// Whether the place is a part of its statement: then carets say more than the line alone.

@@ -15,8 +15,10 @@ enum Step {
     case next
     /// Go on with the instruction at this index.
     case jump(Int)
-    /// Go on with the next instruction once this is over.
+    /// Go on once this is over.
     case wait(any Wait)
+    /// Run a defined command, then go on with the next instruction.
+    case call(Call)
     /// End the run with this status, or with the script's own when nil.
     case exit(Int32?)
 }
@@ -25,47 +27,144 @@ enum Step {
 protocol Wait: AnyObject {
     /// The sessions whose changes matter.
     var conversations: [Conversation] { get }
+    /// Whether it reads from them: no two strands may at the same time.
+    var isReading: Bool { get }
     /// How long it may take, or nil for ever.
-    var limit: Duration? { get }
+    var limit: Duration? { get set }
+    /// Whether the end of the time is what is waited for, and no failure.
+    var succeedsLate: Bool { get }
     /// What is waited for, in the script's notation.
     var wanted: String { get }
     /// Whether it is over; throws when it can no longer succeed. `isLate` at the deadline, for the last time.
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool
+    /// The instruction to go on with, or nil for the next one; asked when it is over.
+    var destination: Int? { get }
     /// The strand goes away before it is over.
     func cancel()
 }
 
 extension Wait {
+    var conversations: [Conversation] { [] }
+    var isReading: Bool { false }
+    var succeedsLate: Bool { false }
+    var destination: Int? { nil }
     func cancel() {}
 }
 
-/// A compiled piece of a script: a flat list of instructions.
-struct Program {
-    var instructions: [any Instruction] = []
+/// A compiled piece of a script that one strand or call runs from its first to its last instruction.
+final class Program {
+    fileprivate(set) var instructions: [any Instruction] = []
 }
 
-/// Turns statements into instructions.
+/// Turns statements into instructions, and finds what is wrong with where they stand.
 struct Compiler {
     private(set) var program = Program()
+    private(set) var errors: [ScriptError] = []
+    /// The sessions that expectations may read, as globs.
+    private(set) var readers: Set<String> = []
+    /// Where the statements stand that are being compiled.
+    private(set) var place = Place()
+    /// How many scopes the instructions so far have entered and not left.
+    var depth = 0
     /// Secrets that are written in the script are hidden before its first line runs.
     let redactor: Redactor
+    let definitions: Definitions
     private let registry: CommandRegistry
 
-    init(registry: CommandRegistry, redactor: Redactor) {
+    /// What surrounds a statement.
+    struct Place {
+        var isInTest = false
+        /// Inside a block that runs beside the script.
+        var isInStrand = false
+        var isInDefinition = false
+        /// The innermost loop that `break` and `continue` mean.
+        var loop: Loop?
+    }
+
+    /// A loop whose end is not known yet: its `break` and `continue` instructions are filled in when it is.
+    final class Loop {
+        /// The scopes outside and inside of it.
+        let outerDepth: Int
+        let innerDepth: Int
+        fileprivate(set) var breaks: [(index: Int, range: SourceRange)] = []
+        fileprivate(set) var continues: [(index: Int, range: SourceRange)] = []
+
+        init(outerDepth: Int, innerDepth: Int) {
+            self.outerDepth = outerDepth
+            self.innerDepth = innerDepth
+        }
+    }
+
+    init(registry: CommandRegistry, redactor: Redactor, definitions: Definitions) {
         self.registry = registry
         self.redactor = redactor
+        self.definitions = definitions
     }
 
     /// The index of the next instruction.
     var position: Int { program.instructions.count }
 
-    mutating func compile(_ statements: [Statement]) throws(ScriptError) {
+    mutating func compile(_ statements: [Statement]) {
         for statement in statements {
-            switch statement {
-            case .arrow(let arrow): emit(try ArrowInstruction.make(arrow))
-            case .command(let call): try registry.compile(call, into: &self)
+            do throws(ScriptError) {
+                switch statement {
+                case .arrow(let arrow):
+                    if arrow.reads { read(arrow.target) }
+                    emit(ArrowInstruction.make(arrow))
+                case .command(let call): try registry.compile(call, into: &self)
+                case .invocation(let invocation): emit(CallInstruction(invocation))
+                }
+            } catch {
+                errors.append(error)
             }
         }
+    }
+
+    /// A program of its own, for what runs beside this one or is called.
+    mutating func subprogram(_ statements: [Statement], change: (inout Place) -> Void) -> Program {
+        var compiler = Compiler(registry: registry, redactor: redactor, definitions: definitions)
+        compiler.place = place
+        compiler.place.loop = nil
+        change(&compiler.place)
+        compiler.compile(statements)
+        errors += compiler.errors
+        readers.formUnion(compiler.readers)
+        return compiler.program
+    }
+
+    /// Compiles statements inside a test.
+    mutating func compileTest(_ statements: [Statement]) {
+        let outer = place
+        place.isInTest = true
+        place.loop = nil
+        compile(statements)
+        place = outer
+    }
+
+    /// Compiles the body of a loop, which runs `scopes` deeper than the loop stands; then `end` tells where
+    /// `continue` goes on, and emits what ends the loop.
+    mutating func compileLoop(_ statements: [Statement], scopes: Int, end: (inout Compiler) -> Int) {
+        let outer = place.loop
+        let loop = Loop(outerDepth: depth, innerDepth: depth + scopes)
+        place.loop = loop
+        depth += scopes
+        compile(statements)
+        depth -= scopes
+        place.loop = outer
+        let next = end(&self)
+        for (index, range) in loop.continues {
+            replace(at: index, with: LeaveInstruction(depth: loop.innerDepth, destination: next, range: range))
+        }
+        for (index, range) in loop.breaks {
+            replace(at: index, with: LeaveInstruction(depth: loop.outerDepth, destination: position, range: range))
+        }
+    }
+
+    /// Emits a `break` or `continue` of the innermost loop.
+    mutating func emitLeave(_ range: SourceRange, isBreak: Bool) {
+        guard let loop = place.loop else { return }
+        if isBreak { loop.breaks.append((position, range)) } else { loop.continues.append((position, range)) }
+        emit(LeaveInstruction(depth: 0, destination: 0, range: range))
     }
 
     mutating func emit(_ instruction: any Instruction) {
@@ -76,53 +175,39 @@ struct Compiler {
     mutating func replace(at index: Int, with instruction: any Instruction) {
         program.instructions[index] = instruction
     }
-}
 
-/// A value that a word stands for: known at once when the word is constant, otherwise worked out when it runs.
-struct Value<Result> {
-    private let constant: Result?
-    private let word: Word
-    private let parse: ([UInt8]) -> Result?
-    private let problem: ([UInt8]) -> String?
-
-    /// `parse` reads the bytes; for those it refuses, `kind` has the words why.
-    init(_ word: Word, _ kind: Parameter.Kind, _ parse: @escaping ([UInt8]) -> Result?) {
-        self.word = word
-        self.parse = parse
-        problem = { kind.problem(with: $0) }
-        constant = word.literal.flatMap(parse)
-    }
-
-    func evaluate(in strand: Strand) throws(Failure) -> Result {
-        if let constant { return constant }
-        let bytes = try strand.expand(word.template)
-        guard let value = parse(bytes) else {
-            throw Failure(
-                .expectation, problem(bytes) ?? "'\(Escapes.escaped(bytes))' is not what is needed here",
-                range: word.range)
-        }
-        return value
+    /// Tells that an expectation may read sessions of this target.
+    mutating func read(_ target: Target) {
+        readers.formUnion(target.items.map(\.template.glob))
     }
 }
 
-extension Value where Result == Duration {
-    init(duration word: Word) {
-        self.init(word, .duration) { Literals.duration(String(decoding: $0, as: UTF8.self)) }
+/// Goes on elsewhere, out of some scopes.
+struct LeaveInstruction: Instruction {
+    let depth: Int
+    let destination: Int
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
+        strand.leave(to: depth)
+        return .jump(destination)
     }
 }
 
-extension Value where Result == Int {
-    init(count word: Word) {
-        self.init(word, .count) { Literals.count(String(decoding: $0, as: UTF8.self)) }
-    }
+/// Goes on elsewhere.
+struct JumpInstruction: Instruction {
+    let destination: Int
+    let range: SourceRange
 
-    init(size word: Word) {
-        self.init(word, .size) { Literals.size(String(decoding: $0, as: UTF8.self)) }
-    }
+    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step { .jump(destination) }
 }
 
-extension Value where Result == [UInt8] {
-    init(text word: Word) {
-        self.init(word, .text) { $0 }
+/// Leaves the innermost scope.
+struct EndScopeInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
+        strand.leaveScope()
+        return .next
     }
 }

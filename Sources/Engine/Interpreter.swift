@@ -14,6 +14,8 @@ package final class Interpreter: ConversationObserver {
     package let redactor: Redactor
     package let variables: Variables
     package let output: any Output
+    package let results: TestResults
+    package let latencies = Latencies()
     package var settings: Settings
     /// The built-in names that the composition knows: `file`, `dir`, `tmp`, `env.NAME`.
     package var environment: (String) -> String? = { _ in nil }
@@ -21,6 +23,9 @@ package final class Interpreter: ConversationObserver {
     package var onChange: ((Conversation) -> Void)?
 
     let registry: CommandRegistry
+    package let definitions = Definitions()
+    let barriers = Barriers()
+    private(set) lazy var triggers = Triggers(self)
     /// What runs is one line typed by hand: a send then first forgets what was already shown.
     private(set) var isTypedLine = false
     private var ready: Deque<Strand> = []
@@ -28,7 +33,7 @@ package final class Interpreter: ConversationObserver {
     private var lastCaptures: [[UInt8]?] = []
     /// Whether no session is read because the reader of our output is far behind.
     private(set) var isHolding = false
-    /// How the last statements ended: nil while they run.
+    /// How the last statements ended, or how a trigger ended the script beside them: nil while they run.
     package private(set) var result: Result?
 
     /// How statements ended.
@@ -37,7 +42,7 @@ package final class Interpreter: ConversationObserver {
         case failed(Failure)
         /// `exit` or `quit`, with the status if one was given.
         case exited(Int32?)
-        /// Given up at the prompt.
+        /// Given up at the prompt, or because another strand has failed.
         case cancelled
     }
 
@@ -48,7 +53,7 @@ package final class Interpreter: ConversationObserver {
 
     package init(
         on loop: EventLoop, settings: Settings, variables: Variables, redactor: Redactor, transcript: Transcript,
-        output: any Output, registry: CommandRegistry
+        output: any Output, registry: CommandRegistry, results: TestResults = TestResults()
     ) {
         self.loop = loop
         self.settings = settings
@@ -57,38 +62,52 @@ package final class Interpreter: ConversationObserver {
         self.transcript = transcript
         self.output = output
         self.registry = registry
+        self.results = results
     }
 
     /// Whether statements are running.
     package var isRunning: Bool { main != nil }
 
-    /// What the running statements wait for, and where.
-    package var waiting: (wanted: String, range: SourceRange)? {
-        guard let main, let wait = main.wait, let instruction = main.instruction else { return nil }
-        return (wait.wanted, instruction.range)
-    }
+    /// What the running statements wait for.
+    package var waiting: String? { main?.wait?.wanted }
 
     /// Begins to run checked statements; `turn()` until `isRunning` is false, then look at `result`.
     ///
-    /// Of what was just typed, the transcript on the screen does not show a second time what the line itself says.
-    package func start(_ statements: [Statement], isTyped: Bool = false) {
+    /// - Parameters:
+    ///   - isTyped: of what was just typed, the transcript on the screen does not show a second time what the line says.
+    ///   - isWhole: no statements will follow, so that what none of these reads need not be kept.
+    package func start(_ statements: [Statement], isTyped: Bool = false, isWhole: Bool = false) {
         result = nil
-        var compiler = Compiler(registry: registry, redactor: redactor)
-        do {
-            try compiler.compile(statements)
-        } catch {
+        var compiler = Compiler(registry: registry, redactor: redactor, definitions: definitions)
+        compiler.compile(statements)
+        if let error = compiler.errors.first {
             result = .failed(Failure(.script, error.message, range: error.range))
             return
         }
+        triggers.readers = isWhole ? compiler.readers : nil
         let strand = Strand(program: compiler.program, captures: lastCaptures, interpreter: self)
         main = strand
+        strand.whenEnded = { [unowned self, unowned strand] result in
+            lastCaptures = strand.captures
+            main = nil
+            transcript.hidesStatements = false
+            self.result = result
+            if case .passed = result { return }
+            triggers.cancelAll()
+        }
         isTypedLine = isTyped && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
         transcript.hidesStatements = isTypedLine
         wake(strand)
     }
 
+    /// Starts a strand beside the one that runs.
+    func start(_ strand: Strand) {
+        wake(strand)
+    }
+
     /// Ends what runs with a failure: an interrupt, the time limit of the run.
     package func stop(_ failure: Failure) {
+        triggers.cancelAll()
         guard let main else { return }
         finish(main, .failed(placed(failure, main)))
     }
@@ -97,6 +116,23 @@ package final class Interpreter: ConversationObserver {
     package func cancel() {
         guard let main else { return }
         finish(main, .cancelled)
+    }
+
+    /// A strand beside the script ends all of it.
+    func end(_ result: Result) {
+        if let main { return finish(main, result) }
+        triggers.cancelAll()
+        self.result = result
+    }
+
+    /// Hands over how a trigger ended the script while no statements ran, once.
+    package func takeStrayResult() -> Result? {
+        guard main == nil, let result else { return nil }
+        defer { self.result = nil }
+        switch result {
+        case .passed, .cancelled: return nil
+        case .failed, .exited: return result
+        }
     }
 
     /// Lets ready strands run, then waits once for the loop.
@@ -117,20 +153,38 @@ package final class Interpreter: ConversationObserver {
         for _ in 0..<ready.count {
             guard let strand = ready.popFirst() else { return }
             strand.isReady = false
-            resume(strand)
+            if !strand.isFinished { resume(strand) }
         }
     }
 
     func conversationChanged(_ conversation: Conversation) {
-        if let strand = conversation.waiter { wake(strand) }
+        triggers.look(at: conversation)
+        if let strand = conversation.reader { wake(strand) }
+        for strand in conversation.senders { wake(strand) }
         onChange?(conversation)
     }
 
     /// Makes a waiting strand look again at what it waits for.
     func wake(_ strand: Strand) {
-        guard !strand.isReady else { return }
+        guard !strand.isReady, !strand.isFinished else { return }
         strand.isReady = true
         ready.append(strand)
+    }
+
+    /// Ends a strand before its time.
+    func cancel(_ strand: Strand) {
+        finish(strand, .cancelled)
+    }
+
+    /// A session, listener or service was opened by `strand`.
+    func opened(_ name: String, _ peer: AnyObject, by strand: Strand) {
+        for guardian in strand.guardians { guardian.opened(name, peer) }
+    }
+
+    /// Shows a failure on standard error, secrets hidden, behind all that was said before it.
+    package func report(_ failure: Failure) {
+        for conversation in sessions.all { transcript.showPart(of: conversation) }
+        output.diagnose(Array(redactor.redacted(failure.rendered).utf8))
     }
 
     /// The limit of a wait here that names none.
@@ -165,40 +219,62 @@ package final class Interpreter: ConversationObserver {
         sessions[name]?.session.peer ?? sessions.service(named: name)?.address.description
     }
 
+    // MARK: Strands
+
     private func resume(_ strand: Strand) {
-        do {
+        do throws(Failure) {
             if let wait = strand.wait {
                 guard try wait.check(strand, isLate: false) else { return }
                 endWait(strand)
-                strand.position += 1
+                strand.position = wait.destination ?? strand.position + 1
             }
             try run(strand)
         } catch {
-            finish(strand, .failed(placed(error, strand)))
+            fail(strand, error)
         }
     }
 
     private func run(_ strand: Strand) throws(Failure) {
         for _ in 0..<Self.stepsInTurn {
-            guard let instruction = strand.instruction else { return finish(strand, .passed) }
+            guard let instruction = strand.instruction else {
+                if strand.returnFromCall() { continue }
+                return finish(strand, .passed)
+            }
             if settings.isVerbose { showCommand(instruction) }
             switch try instruction.execute(in: strand, self) {
             case .next: strand.position += 1
             case .jump(let position): strand.position = position
-            case .exit(let status): return finish(strand, .exited(status))
+            case .call(let call): try strand.enter(call)
+            case .exit(let status): return end(.exited(status))
             case .wait(let wait):
-                guard try wait.check(strand, isLate: false) else { return try begin(wait, strand) }
-                strand.position += 1
+                try refuseSecondReader(wait, strand)
+                guard try wait.check(strand, isLate: false) else { return begin(wait, strand) }
+                strand.position = wait.destination ?? strand.position + 1
             }
             if output.isCongested { break }
         }
         wake(strand)
     }
 
-    private func begin(_ wait: any Wait, _ strand: Strand) throws(Failure) {
+    private func refuseSecondReader(_ wait: any Wait, _ strand: Strand) throws(Failure) {
+        guard wait.isReading else { return }
+        for conversation in wait.conversations {
+            guard let other = conversation.reader, other !== strand else { continue }
+            throw Failure(
+                .expectation,
+                "\(conversation.name): two strands wait for it at once: \(strand.description) and \(other.description)")
+        }
+    }
+
+    private func begin(_ wait: any Wait, _ strand: Strand) {
         strand.wait = wait
         strand.waitsFor = wait.conversations
-        for conversation in strand.waitsFor { conversation.waiter = strand }
+        for conversation in strand.waitsFor { conversation.tell(strand, isReader: wait.isReading) }
+        strand.isCut = false
+        if let cutoff = strand.cutoff, loop.readClock() + (wait.limit ?? .seconds(31_536_000)) > cutoff {
+            strand.isCut = true
+            wait.limit = max(.zero, cutoff - loop.readClock())
+        }
         guard let limit = wait.limit else { return }
         strand.timer = loop.schedule(after: limit) { [unowned self, unowned strand] in deadlinePassed(strand) }
     }
@@ -212,19 +288,41 @@ package final class Interpreter: ConversationObserver {
             }
             return
         }
-        do {
+        do throws(Failure) {
+            if strand.isCut && wait.succeedsLate {
+                throw Failure(.expectation, "the time of 'retry' was over while waiting for \(wait.wanted)")
+            }
             if try wait.check(strand, isLate: true) {
                 endWait(strand)
-                strand.position += 1
+                strand.position = wait.destination ?? strand.position + 1
                 wake(strand)
             }
         } catch {
-            finish(strand, .failed(placed(error, strand)))
+            fail(strand, error)
+        }
+    }
+
+    /// Gives a wait that makes progress more time, at its deadline.
+    func extend(_ strand: Strand, by time: Duration) {
+        guard strand.wait != nil, !strand.isCut else { return }
+        strand.timer = loop.schedule(after: time) { [unowned self, unowned strand] in deadlinePassed(strand) }
+    }
+
+    /// Gives a failure to the block that takes it, or ends the strand with it.
+    private func fail(_ strand: Strand, _ failure: Failure) {
+        let failure = placed(failure, strand)
+        strand.wait?.cancel()
+        endWait(strand)
+        do throws(Failure) {
+            try strand.recover(from: failure)
+            wake(strand)
+        } catch {
+            finish(strand, .failed(error))
         }
     }
 
     private func endWait(_ strand: Strand) {
-        for conversation in strand.waitsFor { conversation.waiter = nil }
+        for conversation in strand.waitsFor { conversation.forget(strand) }
         strand.waitsFor = []
         if let timer = strand.timer { loop.cancel(timer) }
         strand.timer = nil
@@ -232,21 +330,17 @@ package final class Interpreter: ConversationObserver {
     }
 
     private func finish(_ strand: Strand, _ result: Result) {
+        guard !strand.isFinished else { return }
+        strand.isFinished = true
         strand.wait?.cancel()
         endWait(strand)
-        ready.removeAll { $0 === strand }
-        strand.isReady = false
-        guard strand === main else { return }
-        lastCaptures = strand.captures
-        main = nil
-        transcript.hidesStatements = false
-        self.result = result
+        strand.whenEnded(result)
     }
 
     private func placed(_ failure: Failure, _ strand: Strand) -> Failure {
-        guard failure.range == nil else { return failure }
         var failure = failure
-        failure.range = strand.instruction?.range
+        failure.range = failure.range ?? strand.instruction?.range
+        if failure.trace == nil, let range = failure.range { failure.trace = strand.trace(from: range) }
         return failure
     }
 
@@ -265,9 +359,12 @@ package final class Interpreter: ConversationObserver {
 }
 
 extension Statement {
-    /// Whether the line says all that it does, unlike a block or an included file.
+    /// Whether the line says all that it does, unlike a block, an included file or a defined command.
     fileprivate var isSingleLine: Bool {
-        if case .command(let call) = self { return call.block.isEmpty }
-        return true
+        switch self {
+        case .arrow: true
+        case .command(let call): call.block.isEmpty
+        case .invocation: false
+        }
     }
 }

@@ -3,9 +3,32 @@ import Reactor
 import Script
 import Wire
 
+/// What a matcher has found; nothing is consumed until it is taken.
+struct Match {
+    /// Where in the stream it begins: of several matches in one session the first counts.
+    let start: Int
+    /// The position through which it consumes.
+    let end: Int
+    /// It takes a whole message, which may be empty.
+    var takesMessage = false
+    /// The captures it sets, or nil for none.
+    var captures: [[UInt8]?]?
+    var groups: [(name: String, number: Int)] = []
+
+    /// Consumes it, and sets the captures.
+    func take(from conversation: Conversation, by strand: Strand) {
+        if takesMessage, end == conversation.session.inbox.front {
+            conversation.session.inbox.consumeMessage()
+        } else {
+            conversation.consume(through: end)
+        }
+        if let captures { strand.capture(captures, groups: groups) }
+    }
+}
+
 /// How far a matcher has come.
 enum Progress {
-    case matched
+    case matched(Match)
     /// More data could decide it.
     case pending
     /// It cannot be met any more; the words say how, with what was wanted and what arrived below.
@@ -15,7 +38,7 @@ enum Progress {
 /// Looks for one thing at the front of one session's inbox, going on where it stopped.
 protocol Matcher: AnyObject {
     /// `isWhole`: nothing more will come, or nothing more is waited for, so that what is there counts as it is.
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress
     /// Gives up what can be, because the inbox is full; false when nothing can.
     func makeRoom(_ conversation: Conversation) -> Bool
     /// Whether the end of the stream is no failure by itself.
@@ -41,7 +64,7 @@ extension Conversation {
     /// The line words pass over a line's ending when that is all that is left of the line.
     fileprivate func lineFront(isWhole: Bool) -> LineFront {
         let inbox = session.inbox
-        guard !frontBeginsLine, let first = inbox.bytes.first else { return .at(inbox.front) }
+        guard framing == .line, !frontBeginsLine, let first = inbox.bytes.first else { return .at(inbox.front) }
         if first == UInt8(ascii: "\n") { return .at(inbox.front + 1) }
         guard first == UInt8(ascii: "\r") else { return .at(inbox.front) }
         if inbox.count == 1 { return isWhole ? .at(inbox.front) : .unknown }
@@ -49,14 +72,14 @@ extension Conversation {
     }
 
     /// The bytes of a range of the inbox.
-    fileprivate func bytes(_ range: Range<Int>) -> [UInt8] {
-        Array(session.inbox.bytes(from: range.lowerBound).prefix(range.count))
+    func bytes(_ range: Range<Int>) -> [UInt8] {
+        Array(session.inbox.bytes(in: range))
     }
 
-    /// The line that ends with the line feed at `end`, without its ending.
+    /// The first line, whose text ends at `end`, without its ending.
     fileprivate func line(through end: Int) -> [UInt8] {
         var line = bytes(session.inbox.front..<end)
-        if line.last == UInt8(ascii: "\r") { line.removeLast() }
+        if framing == .line, line.last == UInt8(ascii: "\r") { line.removeLast() }
         return line
     }
 }
@@ -71,7 +94,7 @@ final class LineMatcher: Matcher {
         self.hasEnding = hasEnding
     }
 
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let wantsEnding = text.first == UInt8(ascii: "\n") || text.first == UInt8(ascii: "\r")
         if !wantsEnding || hasEnding {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
@@ -82,7 +105,7 @@ final class LineMatcher: Matcher {
 
     private func checkLine(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
-        guard let end = inbox.nextLineFeed() else {
+        guard let end = inbox.nextLineEnd() else {
             guard isWhole, !inbox.isEmpty else { return .pending }
             let rest = Array(inbox.bytes.prefix(1024))
             if conversation.inputHasEnded, rest == text {
@@ -93,28 +116,25 @@ final class LineMatcher: Matcher {
             return conversation.inputHasEnded || !text.starts(with: rest)
                 ? difference(conversation, rest, isPart: true) : .pending
         }
-        let line = inbox.bytes.prefix(end - inbox.front)
-        let length = line.last == UInt8(ascii: "\r") ? line.count - 1 : line.count
+        let line = inbox.bytes.prefix(end.text - inbox.front)
+        let hasReturn = conversation.framing == .line && line.last == UInt8(ascii: "\r")
+        let length = hasReturn ? line.count - 1 : line.count
         guard line.prefix(length).elementsEqual(text) else {
             return difference(conversation, Array(line.prefix(length)), isPart: false)
         }
-        conversation.consume(through: end + 1)
-        return .matched
+        return .matched(Match(start: inbox.front, end: end.next, takesMessage: end.text == end.next))
     }
 
     private func checkBytes(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         let arrived = Array(inbox.bytes.prefix(text.count))
-        if arrived == text {
-            conversation.consume(through: inbox.front + text.count)
-            return .matched
-        }
+        if arrived == text { return .matched(Match(start: inbox.front, end: inbox.front + text.count)) }
         if text.starts(with: arrived) { return .pending }
         // The words show the whole line, so that any split of the stream gives the same failure.
-        guard let end = inbox.nextLineFeed() else {
+        guard let end = inbox.nextLineEnd() else {
             return isWhole ? difference(conversation, Array(inbox.bytes.prefix(1024)), isPart: true) : .pending
         }
-        return difference(conversation, conversation.line(through: end), isPart: false)
+        return difference(conversation, conversation.line(through: end.text), isPart: false)
     }
 
     private func difference(_ conversation: Conversation, _ arrived: [UInt8], isPart: Bool) -> Progress {
@@ -140,23 +160,25 @@ final class LinePatternMatcher: Matcher {
         self.source = source
     }
 
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
         conversation.consume(through: front)
         let inbox = conversation.session.inbox
-        let feed = inbox.nextLineFeed()
-        guard let end = feed ?? (conversation.inputHasEnded && !inbox.isEmpty ? inbox.end : nil) else {
+        let end = inbox.nextLineEnd()
+        guard let textEnd = end?.text ?? (conversation.inputHasEnded && !inbox.isEmpty ? inbox.end : nil) else {
             return .pending
         }
-        let line = conversation.line(through: end)
+        let line = conversation.line(through: textEnd)
         let outcome = line.withUnsafeBytes {
             regex.search($0, from: 0, isWhole: true, beginsLine: conversation.frontBeginsLine)
         }
         switch outcome {
         case .match(let groups):
-            strand.capture(groups.map { $0.map { Array(line[$0]) } }, groups: regex.groups)
-            conversation.consume(through: feed.map { $0 + 1 } ?? end)
-            return .matched
+            return .matched(
+                Match(
+                    start: inbox.front, end: end?.next ?? textEnd,
+                    takesMessage: end.map { $0.text == $0.next } ?? false,
+                    captures: groups.map { $0.map { Array(line[$0]) } }, groups: regex.groups))
         case .limit(let why): return .failed("the pattern was given up: \(why)", details: ["pattern: \(source)"])
         case .none, .partial:
             return .failed(
@@ -164,7 +186,7 @@ final class LinePatternMatcher: Matcher {
                 details: [
                     "expected: \(conversation.name)<~ \(source)",
                     "arrived:  \(conversation.name)< \(Escapes.escaped(Array(line.prefix(1024))))"
-                        + (feed == nil ? "\\" : ""),
+                        + (end == nil ? "\\" : ""),
                 ])
         }
     }
@@ -180,19 +202,24 @@ final class TextSearch: Matcher {
         self.text = text
     }
 
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
+        if conversation.searchesMessages {
+            return conversation.searchMessages(&searched) { message in
+                find(in: message).map { [$0..<($0 + text.count)] }
+            } ?? .pending
+        }
         let start = max(searched, inbox.front)
-        let unseen = inbox.bytes(from: start)
-        guard let base = unseen.baseAddress, unseen.count >= text.count,
-            let found = text.withUnsafeBytes({ c_memmem(base, unseen.count, $0.baseAddress, $0.count) })
-        else {
+        guard let found = find(in: inbox.bytes(from: start)) else {
             searched = max(start, inbox.end - text.count + 1)
             return .pending
         }
-        strand.capture([text])
-        conversation.consume(through: start + (found - base) + text.count)
-        return .matched
+        return .matched(Match(start: start + found, end: start + found + text.count, captures: [text]))
+    }
+
+    private func find(in bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let base = bytes.baseAddress, bytes.count >= text.count else { return nil }
+        return text.withUnsafeBytes { c_memmem(base, bytes.count, $0.baseAddress, $0.count) }.map { $0 - base }
     }
 
     func makeRoom(_ conversation: Conversation) -> Bool {
@@ -214,8 +241,9 @@ final class PatternSearch: Matcher {
         self.source = source
     }
 
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
+        if conversation.searchesMessages { return searchMessages(of: conversation) }
         let start = max(searched, inbox.front)
         // Behind the front, the pattern sees a little of what it has searched: for ^, \b and look-behind. So the
         // front of the subject is the front of what is unread exactly when nothing was searched before.
@@ -227,9 +255,11 @@ final class PatternSearch: Matcher {
         switch regex.search(subject, from: start - context, isWhole: isWhole, beginsLine: beginsLine) {
         case .match(let groups):
             let values = groups.map { $0.map { Array(subject[$0]) } }
-            strand.capture(values, groups: regex.groups)
-            conversation.consume(through: context + (groups[0]?.upperBound ?? 0))
-            return .matched
+            let whole = groups[0] ?? 0..<0
+            return .matched(
+                Match(
+                    start: context + whole.lowerBound, end: context + whole.upperBound, captures: values,
+                    groups: regex.groups))
         case .partial(let begin):
             searched = context + begin
             return .pending
@@ -240,6 +270,20 @@ final class PatternSearch: Matcher {
         case .limit(let why):
             return .failed("the pattern was given up: \(why)", details: ["pattern: \(source)"])
         }
+    }
+
+    private func searchMessages(of conversation: Conversation) -> Progress {
+        var limit: String?
+        let progress = conversation.searchMessages(&searched, groups: regex.groups) { message in
+            switch regex.search(message, from: 0, isWhole: true, beginsLine: true) {
+            case .match(let groups): return groups
+            case .limit(let why): limit = why
+            case .none, .partial: break
+            }
+            return nil
+        }
+        if let limit { return .failed("the pattern was given up: \(limit)", details: ["pattern: \(source)"]) }
+        return progress ?? .pending
     }
 
     func makeRoom(_ conversation: Conversation) -> Bool {
@@ -262,7 +306,7 @@ final class EndMatcher: Matcher {
 
     var acceptsEnd: Bool { true }
 
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         if isStrict {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
@@ -274,11 +318,10 @@ final class EndMatcher: Matcher {
         switch conversation.session.input {
         case .open: return .pending
         case .ended where !wantsReset, .reset where wantsReset:
-            conversation.consume(through: inbox.end)
-            return .matched
+            return .matched(Match(start: inbox.end, end: inbox.end))
         case .ended: return .failed("the peer ended its side in order, without a reset")
         case .reset: return .failed("reset by the peer, not ended in order")
-        case .failed, .closed: return .failed(conversation.inputState)
+        case .failed, .oversized, .closed: return .failed(conversation.inputState)
         }
     }
 
@@ -297,12 +340,11 @@ final class BytesMatcher: Matcher {
         self.count = count
     }
 
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         guard inbox.count >= count else { return .pending }
-        strand.capture([conversation.bytes(inbox.front..<(inbox.front + count))])
-        conversation.consume(through: inbox.front + count)
-        return .matched
+        let end = inbox.front + count
+        return .matched(Match(start: inbox.front, end: end, captures: [conversation.bytes(inbox.front..<end)]))
     }
 }
 
@@ -310,32 +352,45 @@ final class BytesMatcher: Matcher {
 final class LinesMatcher: Matcher {
     private let count: Int
     private var found = 0
-    /// Lines have been found through this position.
+    /// Lines have been found through this position, with the front where it was.
     private var searched = 0
+    private var front = 0
 
     init(count: Int) {
         self.count = count
     }
 
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
         if found == 0 {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
             conversation.consume(through: front)
         }
-        var position = max(searched, inbox.front)
+        if let ends = inbox.messageEnds { return check(messages: Array(ends.prefix(count)), conversation) }
+        if front != inbox.front {
+            front = inbox.front
+            found = 0
+            searched = front
+        }
         while found < count {
-            let unseen = inbox.bytes(from: position)
-            guard let feed = unseen.firstIndex(of: UInt8(ascii: "\n")) else { break }
-            position += feed + 1
+            guard let feed = inbox.bytes(from: searched).firstIndex(of: UInt8(ascii: "\n")) else { break }
+            searched += feed + 1
             found += 1
         }
-        searched = found == count ? position : max(position, inbox.front)
         guard found == count else { return .pending }
-        let text = count == 0 ? [] : conversation.bytes(inbox.front..<(position - 1))
-        strand.capture([Self.withoutCarriageReturns(text)])
-        conversation.consume(through: position)
-        return .matched
+        let text = count == 0 ? [] : conversation.bytes(front..<(searched - 1))
+        return .matched(Match(start: front, end: searched, captures: [Self.withoutCarriageReturns(text)]))
+    }
+
+    private func check(messages ends: [Int], _ conversation: Conversation) -> Progress {
+        guard ends.count == count else { return .pending }
+        let front = conversation.session.inbox.front
+        let lines = zip([front] + ends, ends).map { conversation.bytes($0..<$1) }
+        let end = ends.last ?? front
+        return .matched(
+            Match(
+                start: front, end: end, takesMessage: end == front && count == 1,
+                captures: [Array(lines.joined(separator: [UInt8(ascii: "\n")]))]))
     }
 
     private static func withoutCarriageReturns(_ text: [UInt8]) -> [UInt8] {
@@ -350,11 +405,80 @@ final class NothingMatcher: Matcher {
     var acceptsEnd: Bool { true }
     var succeedsLate: Bool { true }
 
-    func check(_ conversation: Conversation, _ strand: Strand, isWhole: Bool) -> Progress {
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
         conversation.consume(through: front)
-        if !conversation.session.inbox.isEmpty { return .failed("something arrived") }
+        let inbox = conversation.session.inbox
+        if !inbox.isEmpty || inbox.messageEnds?.isEmpty == false { return .failed("something arrived") }
         // A stream that has ended brings nothing more.
-        return conversation.inputHasEnded || isWhole ? .matched : .pending
+        let isOver = conversation.inputHasEnded || isWhole
+        return isOver ? .matched(Match(start: inbox.front, end: inbox.front)) : .pending
+    }
+}
+
+/// Something is not found until the deadline; what arrives stays unread.
+final class NotMatcher: Matcher {
+    private let unwanted: any Matcher
+    private let description: String
+
+    init(_ unwanted: any Matcher, description: String) {
+        self.unwanted = unwanted
+        self.description = description
+    }
+
+    var acceptsEnd: Bool { true }
+    var succeedsLate: Bool { true }
+
+    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
+        switch unwanted.check(conversation, isWhole: isWhole) {
+        case .matched: return .failed("\(description) arrived")
+        case .failed(let words, let details): return .failed(words, details: details)
+        case .pending where isWhole:
+            let front = conversation.session.inbox.front
+            return .matched(Match(start: front, end: front))
+        case .pending: return .pending
+        }
+    }
+
+    func makeRoom(_ conversation: Conversation) -> Bool { unwanted.makeRoom(conversation) }
+}
+
+extension Conversation {
+    /// Whether each message is searched alone: what is looked for lies in one of them.
+    fileprivate var searchesMessages: Bool { framing.prefixLength != nil }
+
+    /// Searches the messages that end behind `searched`; `find` gives the ranges of a match and its groups.
+    fileprivate func searchMessages(
+        _ searched: inout Int, groups: [(name: String, number: Int)] = [],
+        find: (UnsafeRawBufferPointer) -> [Range<Int>?]?
+    ) -> Progress? {
+        let inbox = session.inbox
+        guard let ends = inbox.messageEnds, let last = ends.last else { return nil }
+        var index = ends.firstIndex(behind: searched)
+        while index < ends.endIndex {
+            let start = index == ends.startIndex ? inbox.front : ends[index - 1]
+            let message = inbox.bytes(in: start..<ends[index])
+            if let ranges = find(message), let whole = ranges.first ?? nil {
+                return .matched(
+                    Match(
+                        start: start + whole.lowerBound, end: start + whole.upperBound,
+                        captures: ranges.map { $0.map { Array(message[$0]) } }, groups: groups))
+            }
+            index += 1
+        }
+        searched = last
+        return nil
+    }
+}
+
+extension RandomAccessCollection where Element == Int, Index == Int {
+    /// The index of the first element greater than `value`, in ascending elements.
+    fileprivate func firstIndex(behind value: Int) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if self[middle] > value { high = middle } else { low = middle + 1 }
+        }
+        return low
     }
 }

@@ -2,10 +2,24 @@ import OrderedCollections
 import Script
 import Wire
 
+/// Something that listens: it has an address and is no session.
+package protocol Service: AnyObject {
+    /// Where it listens.
+    var address: SocketAddress { get }
+    /// What `list` calls it.
+    var kind: String { get }
+    /// Stops.
+    func close()
+}
+
+extension EchoService: Service {
+    package var kind: String { "service" }
+}
+
 /// The sessions and services of a script, by name, in the order of opening.
 package final class SessionTable {
     private var conversations: OrderedDictionary<String, Conversation> = [:]
-    private var services: OrderedDictionary<String, EchoService> = [:]
+    private var services: OrderedDictionary<String, any Service> = [:]
     private var numbered = 0
     private var opened = 0
 
@@ -14,11 +28,11 @@ package final class SessionTable {
     /// All open sessions, in the order of opening.
     package var all: [Conversation] { Array(conversations.values) }
     /// All services, in the order of starting.
-    package var allServices: [(name: String, service: EchoService)] { services.map { ($0.key, $0.value) } }
+    package var allServices: [(name: String, service: any Service)] { services.map { ($0.key, $0.value) } }
 
     package subscript(name: String) -> Conversation? { conversations[name] }
 
-    func service(named name: String) -> EchoService? { services[name] }
+    func service(named name: String) -> (any Service)? { services[name] }
 
     /// The next name of the series s1, s2, … that is free.
     func nextNumberedName() -> String {
@@ -40,8 +54,27 @@ package final class SessionTable {
         opened += 1
     }
 
-    func add(_ service: EchoService, named name: String) {
+    func add(_ service: any Service, named name: String) {
         services[name] = service
+    }
+
+    /// Gives a session another name.
+    func rename(_ conversation: Conversation, to name: String) {
+        remove(name)
+        conversation.rename(name)
+        // The order of opening stays.
+        conversations = OrderedDictionary(
+            uniqueKeysWithValues: conversations.map { ($1 === conversation ? name : $0, $1) })
+    }
+
+    /// Closes a session, listener or service, if it is still the one that was opened under the name.
+    func close(_ name: String, _ peer: AnyObject) {
+        if let conversation = peer as? Conversation, conversations[conversation.name] === conversation {
+            remove(conversation.name)
+        } else if let service = services[name], service === peer {
+            removeService(name)
+            for conversation in all where conversation.listener == name { remove(conversation.name) }
+        }
     }
 
     /// Closes the session and forgets it.
@@ -67,7 +100,10 @@ package final class SessionTable {
 
     /// The sessions that `text`, a name or a glob, means now.
     func matching(_ text: String) -> [Conversation] {
-        guard isGlob(text) else { return conversations[text].map { [$0] } ?? [] }
+        guard isGlob(text) else {
+            if let conversation = conversations[text] { return [conversation] }
+            return conversations.values.first { $0.isNamed(text) }.map { [$0] } ?? []
+        }
         return conversations.values.filter { globMatches(text, $0.name) }
     }
 }

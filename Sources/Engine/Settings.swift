@@ -1,4 +1,5 @@
 import Reactor
+import Wire
 
 /// What options and `set` govern.
 package struct Settings {
@@ -10,6 +11,8 @@ package struct Settings {
     package var linger = Duration.seconds(1)
     /// The line ending of new sessions.
     package var lineEnding = LineEnding.lf
+    /// How the bytes of new sessions become lines.
+    package var framing = Framing.line
     /// The most an inbox holds, in bytes.
     package var inboxLimit = 16 << 20
     /// Commands, skipped data and timing in the transcript too.

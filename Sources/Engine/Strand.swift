@@ -1,36 +1,103 @@
 import Reactor
 import Script
 
-/// A position in a program, with what belongs to this one way through it: loops, captures, the present wait.
+/// One way through a script: a position in a program, with the calls, scopes and captures that belong to it, and what it
+/// waits for at present. The script is one; branches, triggers and parallel rounds are others beside it.
 final class Strand {
-    let program: Program
+    /// What failures call it: `branch writer`; nil for the script itself.
+    let title: String?
+    /// The line that started it.
+    let startedAt: SourceRange?
+    let parent: Strand?
+    private(set) var program: Program
     var position = 0
-    /// The names that loops and calls have given, innermost last.
+    /// The blocks of the present call that it is in, innermost last.
     private var scopes: [Scope] = []
-    /// `${0}`, `${1}`, … of the last match.
+    /// `${0}`, `${1}`, … of the last match in the present call.
     private(set) var captures: [[UInt8]?]
+    /// The calls that wait for the present one to return, innermost last.
+    private var callers: [Frame] = []
+    /// The parameters and loop names of the place that started it, copied.
+    private var inherited: [String: [UInt8]]
+    /// Named groups that a strand beside the script has matched.
+    private var groups: [String: [UInt8]]
+    /// Waits end no later than this: the time of a `retry` is over.
+    private(set) var cutoff: Instant?
     private unowned let interpreter: Interpreter
 
     /// What it waits for, and the timer that ends the wait.
     var wait: (any Wait)?
     var timer: Timer?
-    /// The sessions whose `waiter` it is.
+    /// The wait ends early, because of `cutoff`.
+    var isCut = false
+    /// The sessions whose changes it is told of.
     var waitsFor: [Conversation] = []
     /// Whether it is in the interpreter's queue.
     var isReady = false
+    var isFinished = false
+    /// Told how it ended.
+    var whenEnded: (Interpreter.Result) -> Void = { _ in }
 
-    /// One run of a loop.
-    struct Scope {
-        var remaining: Int
-        var index = 1
-        let name: String?
+    /// A call that waits for another to return.
+    private struct Frame {
+        let program: Program
+        let position: Int
+        let scopes: [Scope]
+        let captures: [[UInt8]?]
+        /// The call that it waits for.
+        let call: Call
     }
 
-    /// `captures` are those of what ran before, for lines that come one by one.
+    /// A block with something of its own: names, rounds, or somebody who takes its failures.
+    struct Scope {
+        var names: [(name: String, value: [UInt8])] = []
+        var rounds: Rounds?
+        var guardian: (any Guardian)?
+    }
+
+    /// How deep calls may be nested.
+    private static let deepest = 1000
+
+    /// The script itself. `captures` are those of what ran before, for lines that come one by one.
     init(program: Program, captures: [[UInt8]?], interpreter: Interpreter) {
         self.program = program
         self.captures = captures
         self.interpreter = interpreter
+        title = nil
+        startedAt = nil
+        parent = nil
+        inherited = [:]
+        groups = [:]
+    }
+
+    /// A strand beside `parent`, which waits for it, or beside the script. It starts with a copy of what could be seen
+    /// where it was started, and with `names` besides.
+    init(
+        program: Program, title: String, startedAt: SourceRange, surroundings: Surroundings, parent: Strand? = nil,
+        names: [(String, [UInt8])] = [], interpreter: Interpreter
+    ) {
+        self.program = program
+        self.title = title
+        self.startedAt = startedAt
+        self.parent = parent
+        self.interpreter = interpreter
+        captures = surroundings.captures
+        inherited = surroundings.names
+        groups = surroundings.groups
+        cutoff = parent?.cutoff
+        for (name, value) in names { inherited[name] = value }
+    }
+
+    /// What a strand sees of the place where it is started.
+    struct Surroundings {
+        fileprivate let names: [String: [UInt8]]
+        fileprivate let groups: [String: [UInt8]]
+        var captures: [[UInt8]?]
+    }
+
+    /// A copy of what can be seen here besides the script's variables.
+    var surroundings: Surroundings {
+        Surroundings(names: visibleNames, groups: groups, captures: captures)
     }
 
     /// The instruction it is at, or nil at the end.
@@ -38,25 +105,130 @@ final class Strand {
         position < program.instructions.count ? program.instructions[position] : nil
     }
 
-    func enter(_ scope: Scope) {
-        scopes.append(scope)
+    // MARK: Calls and scopes
+
+    /// Goes into a defined command.
+    func enter(_ call: Call) throws(Failure) {
+        guard callers.count < Self.deepest else {
+            throw Failure(.expectation, "calls are nested too deep; \(Self.deepest) is the limit")
+        }
+        callers.append(
+            Frame(program: program, position: position, scopes: scopes, captures: captures, call: call))
+        program = call.definition.program
+        position = 0
+        scopes = [Scope(names: zip(call.definition.parameters, call.arguments).map { ($0, $1) })]
+        captures = []
     }
 
-    /// Begins the next round of the innermost loop; false, and the loop is left, when it was the last one.
-    func nextRound() -> Bool {
-        guard var scope = scopes.popLast(), scope.remaining > 1 else { return false }
-        scope.remaining -= 1
-        scope.index += 1
-        scopes.append(scope)
+    /// Goes back behind the call, at the end of a defined command; false when there is none.
+    func returnFromCall() -> Bool {
+        guard !callers.isEmpty else { return false }
+        leave(to: 0)
+        restoreCaller()
+        position += 1
         return true
     }
 
-    /// Sets the captures and named groups of a match.
-    func capture(_ values: [[UInt8]?], groups: [(name: String, number: Int)] = []) {
-        captures = values
-        for group in groups where group.number < values.count {
-            if let value = values[group.number] { interpreter.variables[group.name] = value }
+    private func restoreCaller() {
+        guard let frame = callers.popLast() else { return }
+        program = frame.program
+        position = frame.position
+        scopes = frame.scopes
+        captures = frame.captures
+    }
+
+    func enter(_ scope: Scope) {
+        scopes.append(scope)
+        if let deadline = scope.guardian?.deadline { cutoff = min(cutoff ?? deadline, deadline) }
+    }
+
+    /// Leaves the innermost scope.
+    func leaveScope() {
+        guard let scope = scopes.popLast() else { return }
+        if scope.guardian?.deadline != nil { cutoff = remainingCutoff }
+    }
+
+    /// Leaves scopes until `depth` of them are left in the present call.
+    func leave(to depth: Int) {
+        // The scope of the parameters is below those that the compiler counts.
+        let base = callers.isEmpty ? 0 : 1
+        while scopes.count > depth + base { leaveScope() }
+    }
+
+    /// The innermost scope's guardian, of which an instruction knows the type.
+    func guardian<G: Guardian>(_ type: G.Type) -> G? { scopes.last?.guardian as? G }
+
+    /// Begins the next round of the innermost loop; false, and the loop is left, when there is none.
+    func nextRound() -> Bool {
+        let last = scopes.count - 1
+        guard last >= 0, scopes[last].rounds?.advance() == true else {
+            leaveScope()
+            return false
         }
+        return true
+    }
+
+    /// All that guards the present place, innermost first, also in the calls and strands around it.
+    var guardians: [any Guardian] {
+        let own = (scopes.reversed() + callers.reversed().flatMap { $0.scopes.reversed() }).compactMap(\.guardian)
+        return own + (parent?.guardians ?? [])
+    }
+
+    private var remainingCutoff: Instant? {
+        guardians.compactMap(\.deadline).min()
+    }
+
+    /// Lets the innermost guardian that wants it take a failure, and goes on where it says; throws the failure on when
+    /// nobody does. Scopes and calls in between are left.
+    func recover(from failure: Failure) throws(Failure) {
+        var failure = failure
+        while true {
+            while let scope = scopes.last {
+                leaveScope()
+                guard let guardian = scope.guardian else { continue }
+                do throws(Failure) {
+                    return try guardian.recover(from: failure, in: self, interpreter)
+                } catch {
+                    failure = error
+                }
+            }
+            guard !callers.isEmpty else { throw failure }
+            restoreCaller()
+        }
+    }
+
+    // MARK: Variables
+
+    /// Sets the captures and named groups of a match.
+    func capture(_ values: [[UInt8]?], groups names: [(name: String, number: Int)] = []) {
+        captures = values
+        for group in names where group.number < values.count {
+            guard let value = values[group.number] else { continue }
+            if setLocal(group.name, value) { continue }
+            if title == nil { interpreter.variables[group.name] = value } else { groups[group.name] = value }
+        }
+    }
+
+    /// Sets the nearest parameter or loop name, or else a variable of the script.
+    func set(_ name: String, to value: [UInt8]) {
+        if setLocal(name, value) { return }
+        groups[name] = nil
+        interpreter.variables[name] = value
+    }
+
+    private func setLocal(_ name: String, _ value: [UInt8]) -> Bool {
+        for index in scopes.indices.reversed() {
+            if scopes[index].rounds?.name == name {
+                scopes[index].rounds?.override(value)
+                return true
+            }
+            guard let place = scopes[index].names.firstIndex(where: { $0.name == name }) else { continue }
+            scopes[index].names[place].value = value
+            return true
+        }
+        guard callers.isEmpty, inherited[name] != nil else { return false }
+        inherited[name] = value
+        return true
     }
 
     /// The bytes that `template` stands for.
@@ -70,18 +242,45 @@ final class Strand {
         String(decoding: try expand(template), as: UTF8.self)
     }
 
-    /// The value of a variable.
+    /// The value of a variable; a failure when it has none.
     func value(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8] {
-        for scope in scopes.reversed() where scope.name == name { return Array(String(scope.index).utf8) }
-        if let value = interpreter.variables[name] { return value }
-        if let number = Literals.count(name) {
-            if number < captures.count, let value = captures[number] { return value }
+        if let value = optionalValue(of: name, range) { return value }
+        if Literals.count(name) != nil {
             throw Failure(
                 .expectation, "there is no capture ${\(name)}: the last match has no such group", range: range)
         }
-        if let value = interpreter.builtIn(name, range) { return value }
         throw Failure(.expectation, "variable '\(name)' is not set", range: range)
     }
+
+    /// The value of a variable, or nil when it has none.
+    func optionalValue(of name: String, _ range: SourceRange) -> [UInt8]? {
+        if let value = local(name) { return value }
+        if let value = interpreter.variables[name] { return value }
+        if let number = Literals.count(name) { return number < captures.count ? captures[number] : nil }
+        return interpreter.builtIn(name, range)
+    }
+
+    private func local(_ name: String) -> [UInt8]? {
+        for scope in scopes.reversed() {
+            if let rounds = scope.rounds, rounds.name == name { return rounds.value }
+            for entry in scope.names where entry.name == name { return entry.value }
+        }
+        if title == nil { return nil }
+        if callers.isEmpty, let value = inherited[name] { return value }
+        return groups[name]
+    }
+
+    /// The parameters and loop names of the present place.
+    private var visibleNames: [String: [UInt8]] {
+        var names = callers.isEmpty ? inherited : [:]
+        for scope in scopes {
+            if let rounds = scope.rounds, let name = rounds.name { names[name] = rounds.value }
+            for (name, value) in scope.names { names[name] = value }
+        }
+        return names
+    }
+
+    // MARK: Sessions
 
     /// The sessions that `target` means now; a name or glob that means none is a failure of `status`.
     func conversations(_ target: Target, orFail status: Failure.Status) throws(Failure) -> [Conversation] {
@@ -94,6 +293,9 @@ final class Strand {
                 found.append(conversation)
             }
         }
+        if cutoff != nil {
+            for guardian in guardians { guardian.talked(to: found) }
+        }
         return found
     }
 
@@ -103,5 +305,95 @@ final class Strand {
         }
         return Failure(
             status, isGlob(name) ? "no open session matches '\(name)'" : "no session '\(name)' is open", range: range)
+    }
+
+    // MARK: For failures
+
+    /// The strand in a few words, with its place.
+    var description: String {
+        guard let title, let startedAt else { return "the script" }
+        return "\(title) (\(startedAt.description))"
+    }
+
+    /// How the present place was reached: calls, files that were read, strands; innermost first.
+    func trace(from range: SourceRange) -> [String] {
+        var lines: [String] = []
+        for frame in callers.reversed() {
+            lines.append("in \(frame.call.definition.name), called at \(frame.call.range.description)")
+        }
+        var source = (callers.first?.call.range ?? range).source
+        while let place = source.includedAt {
+            lines.append("in \(source.name), read at \(place.description)")
+            source = place.source
+        }
+        guard let title, let startedAt else { return lines }
+        lines.append("in \(title), started at \(startedAt.description)")
+        return lines + (parent?.trace(from: startedAt) ?? [])
+    }
+}
+
+/// Somebody who takes the failures of a block: `try`, `retry`, `test`.
+protocol Guardian: AnyObject {
+    /// Waits inside end no later than this.
+    var deadline: Instant? { get }
+    /// Takes a failure and lets the strand go on at a position, with scopes entered as it wants them; or throws it on.
+    func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure)
+    /// A session, listener or service was opened inside.
+    func opened(_ name: String, _ peer: AnyObject)
+    /// Sessions were sent to or read from inside.
+    func talked(to conversations: [Conversation])
+}
+
+extension Guardian {
+    var deadline: Instant? { nil }
+    func opened(_ name: String, _ peer: AnyObject) {}
+    func talked(to conversations: [Conversation]) {}
+}
+
+/// The rounds of a loop: numbers that are counted, or values one after the other.
+struct Rounds {
+    /// What a loop goes through.
+    enum Item {
+        case value([UInt8])
+        case numbers(ClosedRange<Int>)
+    }
+
+    /// The loop's name, or nil.
+    let name: String?
+    private let items: [Item]
+    private var index = 0
+    private var number: Int?
+    private var overriding: [UInt8]?
+
+    init(name: String?, items: [Item]) {
+        self.name = name
+        self.items = items
+    }
+
+    /// Goes to the next round; false when there is none.
+    mutating func advance() -> Bool {
+        overriding = nil
+        if let current = number, case .numbers(let range) = items[index - 1], current < range.upperBound {
+            number = current + 1
+            return true
+        }
+        number = nil
+        guard index < items.count else { return false }
+        if case .numbers(let range) = items[index] { number = range.lowerBound }
+        index += 1
+        return true
+    }
+
+    /// The value of this round.
+    var value: [UInt8] {
+        if let overriding { return overriding }
+        if let number { return Array(String(number).utf8) }
+        guard index > 0, case .value(let value) = items[index - 1] else { return [] }
+        return value
+    }
+
+    /// Gives the name another value until the next round.
+    mutating func override(_ value: [UInt8]) {
+        overriding = value
     }
 }

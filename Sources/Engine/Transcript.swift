@@ -90,6 +90,12 @@ package final class Transcript {
         if conversation.unshown.count > Self.longestPart { showPart(of: conversation) }
     }
 
+    /// A whole message that was sent or has arrived: one line, whatever is in it.
+    func message(_ bytes: UnsafeRawBufferPointer, arrow: String, by conversation: Conversation) {
+        guard !isSilent else { return }
+        emit(conversation, arrow: arrow, bytes)
+    }
+
     /// Our side was ended, or the peer's, or the connection reset: `T>|`, `T<|`, `T<| reset`.
     func ended(_ conversation: Conversation, arrow: String) {
         guard !isSilent else { return }

@@ -1,14 +1,27 @@
 /// Finds what is wrong with parsed statements before anything runs: variables set nowhere, sessions opened nowhere,
-/// built-in names that are assigned.
+/// commands defined nowhere, built-in names that are assigned.
 ///
 /// Names are collected over the whole script first, so the order of lines does not matter. For a script that comes
 /// line by line the checker is kept, and knows what was set so far.
 package struct Checker {
     private var variables: Set<String>
     private var sessions: [String] = []
+    private var definitions: [String: Definition] = [:]
+    private let commands: [String]
     private let environment: Set<String>
+    /// The lines of the script that begin with no command of the language.
+    private var invocations: [Invocation] = []
     /// Lines that did not parse: a name that stands in one of them may well be given there.
     private var suspectLines: [[UInt8]] = []
+
+    /// What a `define` says.
+    private struct Definition {
+        let parameters: [String]
+        let range: SourceRange
+    }
+
+    /// The names that only a block has: parameters, loop names, `session` and `error`.
+    private typealias Names = Set<String>
 
     /// Names that are always set.
     private static let builtIn: Set<String> = ["tmp", "file", "line", "dir"]
@@ -19,8 +32,11 @@ package struct Checker {
     ///   - variables: set from outside (`-D`).
     ///   - sessions: open already (`-o`, or at the prompt).
     ///   - environment: the names of environment variables.
-    package init(variables: some Sequence<String>, sessions: some Sequence<String>, environment: some Sequence<String>)
-    {
+    package init(
+        commands: CommandTable, variables: some Sequence<String>, sessions: some Sequence<String>,
+        environment: some Sequence<String>
+    ) {
+        self.commands = commands.descriptions.map(\.name)
         self.variables = Set(variables)
         self.sessions = Array(sessions)
         self.environment = Set(environment)
@@ -29,23 +45,34 @@ package struct Checker {
     /// The errors in `statements`; `parseErrors` are the ones already found in the same text.
     package mutating func check(_ statements: [Statement], parseErrors: [ScriptError] = []) -> [ScriptError] {
         suspectLines = parseErrors.map(\.range.lineText)
-        for statement in statements { collect(statement) }
         var errors: [ScriptError] = []
-        for statement in statements { check(statement, &errors) }
+        var defined: [String: Definition] = [:]
+        for statement in statements { collect(statement, &defined, &errors) }
+        definitions.merge(defined) { _, new in new }
+        suspectLines += invocations.filter { definitions[$0.name] == nil }.map(\.range.lineText)
+        invocations = []
+        for statement in statements { check(statement, [], &errors) }
         return errors
     }
 
-    private mutating func collect(_ statement: Statement) {
+    private mutating func collect(
+        _ statement: Statement, _ defined: inout [String: Definition], _ errors: inout [ScriptError]
+    ) {
         switch statement {
         case .arrow(let arrow):
             if case .match(let pattern) = arrow.action { variables.formUnion(pattern.groupNames) }
+        case .invocation(let invocation): invocations.append(invocation)
         case .command(let call):
             for parameter in call.description.allParameters {
                 for word in call.words(parameter.name) { collect(word, parameter.kind) }
                 if let pattern = call.regex(parameter.name) { variables.formUnion(pattern.groupNames) }
             }
+            if let pattern = call.condition?.pattern { variables.formUnion(pattern.groupNames) }
+            if let name = call.condition?.definedName { variables.insert(name) }
             if call.givesNumberedSession { sessions += ["s?", "s??", "s???"] }
-            for statement in call.block { collect(statement) }
+            define(call, &defined, &errors)
+            for alternative in call.alternatives { collect(.command(alternative), &defined, &errors) }
+            for statement in call.block + (call.otherwise ?? []) { collect(statement, &defined, &errors) }
         }
     }
 
@@ -53,47 +80,96 @@ package struct Checker {
         switch kind {
         case .newVariable: word.template.literalText.map { _ = variables.insert($0) }
         // A name with variables in it could become any name of that shape.
-        case .newSession: sessions.append(word.template.segments.map(\.globText).joined())
+        case .newSession: sessions.append(word.template.glob)
+        case .newListener: sessions += [word.template.glob, word.template.glob + ".*"]
         default: break
         }
     }
 
-    private func check(_ statement: Statement, _ errors: inout [ScriptError]) {
+    private func define(_ call: CommandCall, _ defined: inout [String: Definition], _ errors: inout [ScriptError]) {
+        guard let word = call.newCommand else { return }
+        guard let name = word.template.literalText else {
+            errors.append(ScriptError(word.range, "the name of a command is written as it is, without variables"))
+            return
+        }
+        if commands.contains(name) || name == "else" || name == "branch" {
+            errors.append(ScriptError(word.range, "'\(name)' is a command of the language; choose another name"))
+        } else if let former = defined[name] {
+            errors.append(ScriptError(word.range, "'\(name)' is defined already, in line \(former.range.line)"))
+        }
+        defined[name] = Definition(parameters: call.localNames, range: word.range)
+    }
+
+    private func check(_ statement: Statement, _ names: Names, _ errors: inout [ScriptError]) {
         switch statement {
         case .arrow(let arrow):
-            check(arrow.target, &errors)
+            check(arrow.target, names, &errors)
             switch arrow.action {
-            case .send(let template, _), .line(let template, _): check(template, &errors)
-            case .match(let pattern): check(pattern.template, &errors)
+            case .send(let template, _), .line(let template, _): check(template, names, &errors)
+            case .match(let pattern): check(pattern.template, names, &errors)
             case .endOutput, .endOfStream, .reset: break
             }
-        case .command(let call):
-            for word in call.allWords { check(word.template, &errors) }
-            for parameter in call.description.allParameters {
-                for word in call.words(parameter.name) { check(word, parameter.kind, &errors) }
-            }
-            for statement in call.block { check(statement, &errors) }
+        case .invocation(let invocation): check(invocation, names, &errors)
+        case .command(let call): check(call, names, &errors)
         }
     }
 
-    private func check(_ word: Word, _ kind: Parameter.Kind, _ errors: inout [ScriptError]) {
+    private func check(_ call: CommandCall, _ names: Names, _ errors: inout [ScriptError]) {
+        for word in call.allWords { check(word.template, names, &errors) }
+        for word in call.condition?.words ?? [] { check(word.template, names, &errors) }
+        if let pattern = call.condition?.pattern { check(pattern.template, names, &errors) }
+        for parameter in call.description.allParameters {
+            for word in call.words(parameter.name) { check(word, parameter.kind, names, &errors) }
+        }
+        // A definition sees its parameters and the script's variables, nothing of the places that call it.
+        let inside = (call.newCommand == nil ? names : []).union(call.localNames).union(call.description.blockNames)
+        for statement in call.block { check(statement, inside, &errors) }
+        for alternative in call.alternatives { check(alternative, names, &errors) }
+        let inElse = call.description.alternative == .otherwise ? names.union(["error"]) : names
+        for statement in call.otherwise ?? [] { check(statement, inElse, &errors) }
+    }
+
+    private func check(_ invocation: Invocation, _ names: Names, _ errors: inout [ScriptError]) {
+        for word in invocation.arguments { check(word.template, names, &errors) }
+        guard let definition = definitions[invocation.name] else {
+            if isSuspect(invocation.name, besides: invocation.range.lineText) { return }
+            errors.append(
+                ScriptError(
+                    unknownCommand: invocation.name, invocation.nameRange,
+                    known: commands + definitions.keys.sorted()))
+            return
+        }
+        guard invocation.arguments.count != definition.parameters.count else { return }
+        let usage = ([invocation.name] + definition.parameters.map { $0.uppercased() }).joined(separator: " ")
+        errors.append(
+            ScriptError(
+                invocation.range,
+                "\(invocation.name) takes \(counted(definition.parameters.count)), not \(invocation.arguments.count)",
+                hint: "write \(usage)"))
+    }
+
+    private func counted(_ count: Int) -> String {
+        count == 0 ? "no words" : count == 1 ? "one word" : "\(count) words"
+    }
+
+    private func check(_ word: Word, _ kind: Parameter.Kind, _ names: Names, _ errors: inout [ScriptError]) {
         switch kind {
         case .target, .session:
             do {
-                check(try Target(word.template, range: word.range), &errors)
+                check(try Target(word.template, range: word.range), names, &errors)
             } catch {
                 errors.append(error)
             }
-        case .newVariable:
+        case .newVariable, .localVariable:
             guard let name = word.template.literalText, isBuiltIn(name) || Self.reserved.contains(name) else { return }
             errors.append(ScriptError(word.range, "'\(name)' is a built-in name and cannot be assigned"))
         default: break
         }
     }
 
-    private func check(_ target: Target, _ errors: inout [ScriptError]) {
+    private func check(_ target: Target, _ names: Names, _ errors: inout [ScriptError]) {
         for item in target.items {
-            check(item.template, &errors)
+            check(item.template, names, &errors)
             guard let name = item.template.literalText, !isGlob(name),
                 !sessions.contains(where: { globMatches($0, name) }),
                 !isSuspect(name)
@@ -106,23 +182,32 @@ package struct Checker {
         }
     }
 
-    private func check(_ template: Template, _ errors: inout [ScriptError]) {
-        for (name, range) in template.variables where !isKnown(variable: name) && !isSuspect(name) {
-            if name.hasPrefix("env.") {
-                errors.append(ScriptError(range, "the environment has no variable '\(name.dropFirst(4))'"))
-                continue
-            }
-            var hint = "set it first: let \(name) VALUE, or -D \(name)=VALUE"
-            if name.hasSuffix(".port") || name.hasSuffix(".address") {
-                hint = "open a session or service of that name first"
-            }
-            if let nearest = nearestSpelling(of: name, among: variables) { hint = "did you mean '${\(nearest)}'?" }
-            errors.append(ScriptError(range, "variable '\(name)' is set nowhere", hint: hint))
+    private func check(_ template: Template, _ names: Names, _ errors: inout [ScriptError]) {
+        for (name, range) in template.variables
+        where !names.contains(name) && !isKnown(variable: name) && !isSuspect(name) {
+            errors.append(unset(name, names, range))
         }
     }
 
+    private func unset(_ name: String, _ names: Names, _ range: SourceRange) -> ScriptError {
+        if name.hasPrefix("env.") {
+            return ScriptError(range, "the environment has no variable '\(name.dropFirst(4))'")
+        }
+        var hint = "set it first: let \(name) VALUE, or -D \(name)=VALUE"
+        if name.hasSuffix(".port") || name.hasSuffix(".address") {
+            hint = "open a session or service of that name first"
+        }
+        if name == "session" { hint = "it is set inside 'on' and the branches of 'select'" }
+        if name == "error" { hint = "it is set inside the 'else' of 'try'" }
+        if let nearest = nearestSpelling(of: name, among: variables.union(names)) {
+            hint = "did you mean '${\(nearest)}'?"
+        }
+        return ScriptError(range, "variable '\(name)' is set nowhere", hint: hint)
+    }
+
     private func isKnown(variable name: String) -> Bool {
-        if variables.contains(name) || isBuiltIn(name) {
+        if variables.contains(name) { return true }
+        if isBuiltIn(name) {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
         for suffix in [".port", ".address"] where name.hasSuffix(suffix) {
@@ -136,10 +221,17 @@ package struct Checker {
         Self.builtIn.contains(name) || name.hasPrefix("env.") || name.utf8.allSatisfy { (48...57).contains($0) }
     }
 
-    private func isSuspect(_ name: String) -> Bool {
+    private func isSuspect(_ name: String, besides own: [UInt8]? = nil) -> Bool {
         let name = Array(name.utf8)
-        return suspectLines.contains { line in line.split(whereSeparator: isBlank).contains { $0.elementsEqual(name) } }
+        return suspectLines.contains { line in
+            line != own && line.split(whereSeparator: isBlank).contains { $0.elementsEqual(name) }
+        }
     }
+}
+
+extension Template {
+    /// As a glob: a variable could be anything.
+    package var glob: String { segments.map(\.globText).joined() }
 }
 
 extension Template.Segment {
@@ -163,7 +255,7 @@ extension CommandDescription {
 extension Element {
     fileprivate var parameters: [Parameter] {
         switch self {
-        case .keyword: []
+        case .keyword, .condition: []
         case .parameter(let parameter), .repeating(let parameter): [parameter]
         case .optional(let inner): inner.flatMap(\.parameters)
         }
@@ -171,6 +263,27 @@ extension Element {
 }
 
 extension CommandCall {
+    /// The words of its parameters of a kind.
+    private func words(where isWanted: (Parameter.Kind) -> Bool) -> [Word] {
+        description.allParameters.filter { isWanted($0.kind) }.flatMap { words($0.name) }
+    }
+
+    /// The name it makes a command of, or nil.
+    fileprivate var newCommand: Word? {
+        words {
+            if case .newCommand = $0 { return true }
+            return false
+        }.first
+    }
+
+    /// The names that have a value inside its block.
+    fileprivate var localNames: [String] {
+        words {
+            if case .localVariable = $0 { return true }
+            return false
+        }.compactMap(\.template.literalText)
+    }
+
     /// Whether it names a session by itself: a name could be given, and was not.
     fileprivate var givesNumberedSession: Bool {
         description.allParameters.contains { parameter in

@@ -6,44 +6,83 @@ package struct CommandDescription {
     /// The ways to write it, the more particular ones first.
     package let forms: [Form]
     package let options: [CommandOption]
-    /// Whether a block follows.
-    package let hasBlock: Bool
+    /// What may follow its block.
+    package let alternative: Alternative
+    /// The built-in names that are set inside its block.
+    package let blockNames: [String]
     /// More about it, in sentences.
     package let text: String
     /// Lines that show it, each a script of its own context.
     package let examples: [String]
 
     package init(
-        name: String, summary: String, forms: [Form], options: [CommandOption] = [], hasBlock: Bool = false,
-        text: String,
-        examples: [String]
+        name: String, summary: String, forms: [Form], options: [CommandOption] = [],
+        alternative: Alternative = .none, blockNames: [String] = [], text: String = "", examples: [String] = []
     ) {
         self.name = name
         self.summary = summary
         self.forms = forms
         self.options = options
-        self.hasBlock = hasBlock
+        self.alternative = alternative
+        self.blockNames = blockNames
         self.text = text
         self.examples = examples
+    }
+
+    /// What may follow the block of a command.
+    package enum Alternative {
+        case none
+        /// `} else {`
+        case otherwise
+        /// `} else {` and `} else if COND {`
+        case conditions
     }
 
     /// Each form as a person writes it: `expect T PATTERN [within D]`.
     package var usages: [String] { forms.map(usage) }
 
-    /// A form as a person writes it.
+    /// A form as a person writes it. A row has no name of its own.
     func usage(of form: Form) -> String {
-        var words = [name] + form.elements.map(\.usage)
-        if hasBlock { words.append("{") }
+        var words = (name.isEmpty ? [] : [name]) + form.elements.map(\.usage)
+        if form.content.isBlock { words.append("{") }
         return words.joined(separator: " ")
     }
 }
 
-/// One way to write a command: its words in order.
+/// One way to write a command: its words in order, and what stands between its braces.
 package struct Form {
     package let elements: [Element]
+    package let content: Content
 
-    package init(_ elements: Element...) {
+    /// What a block holds.
+    package enum Content {
+        /// There is no block.
+        case none
+        case statements
+        /// Lines of one kind, each with a block of its own: the branches of `select` and `parallel`.
+        indirect case rows(CommandDescription)
+
+        /// Whether a `{` is needed.
+        package var isBlock: Bool {
+            if case .none = self { return false }
+            return true
+        }
+
+        /// What its lines are, when they are no statements.
+        package var rows: CommandDescription? {
+            if case .rows(let description) = self { return description }
+            return nil
+        }
+    }
+
+    package init(elements: [Element], content: Content = .none) {
         self.elements = elements
+        self.content = content
+    }
+
+    package init(_ elements: Element..., content: Content = .none) {
+        self.elements = elements
+        self.content = content
     }
 }
 
@@ -56,6 +95,8 @@ package indirect enum Element {
     case optional([Element])
     /// One or more words.
     case repeating(Parameter)
+    /// A question: `A == B`, `defined NAME`, `not …`.
+    case condition
 
     /// As the usage line shows it.
     package var usage: String {
@@ -64,6 +105,7 @@ package indirect enum Element {
         case .parameter(let parameter): parameter.name
         case .optional(let elements): "[" + elements.map(\.usage).joined(separator: " ") + "]"
         case .repeating(let parameter): parameter.name + "…"
+        case .condition: "COND"
         }
     }
 }
@@ -110,12 +152,18 @@ package struct Parameter {
     package enum Kind {
         /// A name that the command gives to a session.
         case newSession
+        /// A name that the command gives to a listener; its connections are NAME.1, NAME.2 and so on.
+        case newListener
         /// The name of one session.
         case session
         /// Names, lists and globs of sessions.
         case target
         /// A name that the command gives a value.
         case newVariable
+        /// A name that has a value inside the command's block.
+        case localVariable
+        /// A name that the command makes a command of.
+        case newCommand
         /// Any text.
         case text
         /// Text to search for, or /regex/.
@@ -151,11 +199,15 @@ package struct Parameter {
             case .text, .script, .command: return nil
             case .target: return nil
             case .pattern: return bytes.isEmpty ? "an empty text is found everywhere; write what to look for" : nil
-            case .newSession, .session:
+            case .newSession, .newListener, .session:
                 return isSessionName(text)
                     ? nil
                     : "'\(text)' is not a session's name; a letter or '_' comes first, then letters, digits, '_ - .'"
-            case .newVariable:
+            case .newCommand:
+                return isSessionName(text)
+                    ? nil
+                    : "'\(text)' is not a command's name; a letter or '_' comes first, then letters, digits, '_ - .'"
+            case .newVariable, .localVariable:
                 return isVariableName(text) && isSessionName(text)
                     ? nil
                     : "'\(text)' is not a variable's name; a letter or '_' comes first, then letters, digits, '_ - .'"

@@ -24,21 +24,25 @@ struct CommandParser {
 
     /// The call, and whether a block is open after it.
     ///
-    /// Throws `ScriptError`, or `Lexer.NeedsNextLine` when the line goes on.
+    /// Throws `ScriptError`, or `Lexer.NeedsMoreLines` when the line goes on.
     mutating func parse() throws -> (CommandCall, Ending) {
         try readWords()
         try bindWords()
-        if description.hasBlock && ending == .plain {
+        call.content = form.content
+        if form.content.isBlock && ending == .plain {
             throw ScriptError(
-                call.range, "\(description.name) needs a block",
+                call.range, "\(commandName) needs a block",
                 hint: "end the line with '{' and close it with '}' on its own line")
         }
         return (call, ending)
     }
 
+    /// What errors call the command; a branch has no name of its own.
+    private var commandName: String { description.name.isEmpty ? "a branch" : description.name }
+
     private mutating func readWords() throws {
         while let word = try lexer.next(allowsRegex: mayBePattern(at: words.count)) {
-            if case .block = ending { throw Self.blockOnOneLine(word.range, description.name) }
+            if case .block = ending { throw blockOnOneLine(word.range) }
             if word.bareLiteral == "{" {
                 ending = .block
             } else if !optionsEnded, let text = word.bareLiteral, text.hasPrefix("--") {
@@ -47,8 +51,8 @@ struct CommandParser {
                 words.append(word)
             }
         }
-        if case .block = ending, !description.hasBlock {
-            throw ScriptError(lexer.position, "\(description.name) takes no block", hint: "remove the '{'")
+        if case .block = ending, !description.forms.contains(where: \.content.isBlock) {
+            throw ScriptError(lexer.position, "\(commandName) takes no block", hint: "remove the '{'")
         }
     }
 
@@ -77,22 +81,24 @@ struct CommandParser {
 
     private func unknownOption(_ name: String, _ word: Word) -> ScriptError {
         let known = description.options.map(\.name)
-        var hint = known.isEmpty ? "\(description.name) has no options" : "options are \(known.joined(separator: ", "))"
+        var hint = known.isEmpty ? "\(commandName) has no options" : "options are \(known.joined(separator: ", "))"
         if let nearest = nearestSpelling(of: name, among: known) { hint = "did you mean '\(nearest)'?" }
         return ScriptError(
-            word.range, "\(description.name) has no option '\(name)'",
+            word.range, "\(commandName) has no option '\(name)'",
             hint: hint + " (quote a text that begins with --)")
     }
 
-    /// Whether a pattern is wanted at this place in any form.
+    /// Whether a pattern is wanted at this place in any form, or behind the last word.
     private func mayBePattern(at index: Int) -> Bool {
-        description.forms.contains { form in
-            let flat = form.elements.flatMap { element in
-                if case .optional(let inner) = element { return inner }
-                return [element]
+        let previous = words.last?.bareLiteral
+        return description.forms.contains { form in
+            let flat = form.elements.flatMap(\.flattened)
+            if case .condition? = flat.first { return previous == "=~" }
+            for (place, element) in flat.enumerated() {
+                guard case .parameter(let parameter) = element, case .pattern = parameter.kind else { continue }
+                if place == index { return true }
+                if place > 0, let keyword = flat[place - 1].keyword, keyword == previous { return true }
             }
-            guard flat.indices.contains(index), case .parameter(let parameter) = flat[index] else { return false }
-            if case .pattern = parameter.kind { return true }
             return false
         }
     }
@@ -139,6 +145,9 @@ struct CommandParser {
                 guard let word = rest.first else { continue }
                 if case .keyword(let keyword)? = inner.first, word.bareLiteral != keyword { continue }
                 try bind(inner[...], &rest)
+            case .condition:
+                call.bind(try Condition(rest, end: lexer.position))
+                rest = []
             }
         }
     }
@@ -154,13 +163,13 @@ struct CommandParser {
             else {
                 continue
             }
-            return ScriptError(word.range, "\(description.name) has no '\(text)'", hint: "did you mean '\(nearest)'?")
+            return ScriptError(word.range, "\(commandName) has no '\(text)'", hint: "did you mean '\(nearest)'?")
         }
-        return ScriptError(word.range, "\(description.name) has no such form", hint: usageHint(all: true))
+        return ScriptError(word.range, "\(commandName) has no such form", hint: usageHint(all: true))
     }
 
     private func missing(_ what: String) -> ScriptError {
-        ScriptError(lexer.position, "\(description.name) needs \(what) here", hint: usageHint(all: false))
+        ScriptError(lexer.position, "\(commandName) needs \(what) here", hint: usageHint(all: false))
     }
 
     private func unexpected(_ word: Word, in form: Form) -> ScriptError {
@@ -169,7 +178,7 @@ struct CommandParser {
             return false
         }), case .text = parameter.kind {
             return ScriptError(
-                word.range, "\(description.name) takes one \(parameter.name)", hint: "put the whole text in quotes")
+                word.range, "\(commandName) takes one \(parameter.name)", hint: "put the whole text in quotes")
         }
         let keywords = form.elements.flatMap { element in
             if case .optional(let inner) = element { return inner.compactMap(\.keyword) }
@@ -179,7 +188,7 @@ struct CommandParser {
             return ScriptError(word.range, "unexpected '\(text)'", hint: "did you mean '\(nearest)'?")
         }
         return ScriptError(
-            word.range, "\(description.name) takes no more words here",
+            word.range, "\(commandName) takes no more words here",
             hint: usageHint(all: false) + " (quote a text with blanks)")
     }
 
@@ -189,10 +198,12 @@ struct CommandParser {
         return "write " + usages.joined(separator: "\n    or: ")
     }
 
-    static func blockOnOneLine(_ range: SourceRange, _ name: String) -> ScriptError {
+    private func blockOnOneLine(_ range: SourceRange) -> ScriptError {
         ScriptError(
             range, "a block is written on lines of its own",
-            hint: "write it like this:\n    \(name) … {\n        …\n    }")
+            hint:
+                "write it like this:\n    \(description.name.isEmpty ? "T PATTERN" : description.name) … {\n        …\n    }"
+        )
     }
 }
 
@@ -213,28 +224,33 @@ extension Form {
 
     /// Whether a line with `count` words can be of this form.
     fileprivate func accepts(_ count: Int) -> Bool {
-        var least = 0
-        var most = 0
-        for element in elements {
-            switch element {
-            case .keyword, .parameter:
-                least += 1
-                most += 1
-            case .repeating:
-                least += 1
-                most = .max
-            case .optional(let inner):
-                if most != .max { most += inner.count }
-            }
-        }
+        let (least, most) = elements.map(\.wordCount).reduce((0, 0)) { ($0.0 + $1.least, min(many, $0.1 + $1.most)) }
         return count >= least && count <= most
     }
 }
+
+/// More words than a line has.
+private let many = 1 << 20
 
 extension Element {
     /// The word that must stand here, or nil.
     fileprivate var keyword: String? {
         if case .keyword(let word) = self { return word }
         return nil
+    }
+
+    /// Itself, or the elements that may be left out.
+    fileprivate var flattened: [Element] {
+        if case .optional(let inner) = self { return inner }
+        return [self]
+    }
+
+    /// How many words it may be.
+    fileprivate var wordCount: (least: Int, most: Int) {
+        switch self {
+        case .keyword, .parameter: (1, 1)
+        case .repeating, .condition: (1, many)
+        case .optional(let inner): (0, inner.map(\.wordCount.most).reduce(0) { min(many, $0 + $1) })
+        }
     }
 }

@@ -3,10 +3,14 @@
 ///     line     = { blank } { word blank { blank } } [ comment ]
 ///     word     = bare | '"' { character | escape } '"' | "'" { character } "'" | '/' { character } '/' { flag }
 ///     comment  = '#' where a word could begin, to the end of the line
+///     heredoc  = "<<" mark | "<<'" mark "'", the last word; its text is the lines up to one that is the mark
 ///     '\' as the last character of a line: the next line goes on with this one
 struct Lexer {
-    /// The line ends in `\`, and the line that continues it has not been read.
-    struct NeedsNextLine: Error {}
+    /// The command goes on, and its next line has not been read.
+    struct NeedsMoreLines: Error {
+        /// The line that ends a heredoc, or nil when any line goes on with the command.
+        let mark: [UInt8]?
+    }
 
     private let source: SourceText
     private let lastLine: Int
@@ -35,6 +39,7 @@ struct Lexer {
         case UInt8(ascii: "\""): return try quoted(by: UInt8(ascii: "\""))
         case UInt8(ascii: "'"): return try quoted(by: UInt8(ascii: "'"))
         case UInt8(ascii: "/") where allowsRegex: return try regex()
+        case UInt8(ascii: "<") where text[index...].starts(with: "<<".utf8): return try heredoc()
         default: return try bare()
         }
     }
@@ -45,7 +50,7 @@ struct Lexer {
             while index < text.count, isBlank(text[index]) { index += 1 }
             if index == text.count || text[index] == UInt8(ascii: "#") { return false }
             guard text[index] == UInt8(ascii: "\\"), index + 1 == text.count else { return true }
-            guard line < lastLine else { throw NeedsNextLine() }
+            guard line < lastLine else { throw NeedsMoreLines(mark: nil) }
             line += 1
             text = source.lines[line - 1]
             index = 0
@@ -123,6 +128,41 @@ struct Lexer {
         }
         let template = try Template(parsing: inside, notation: .regex, at: position, offset: start + 1)
         return Word(style: .regex(flags: flags), template: template, range: range(start..<index))
+    }
+
+    private mutating func heredoc() throws -> Word {
+        let start = index
+        var mark = Array(text[(start + 2)...].prefix { !isBlank($0) })
+        index += 2 + mark.count
+        let range = range(start..<index)
+        let quote = UInt8(ascii: "'")
+        let isQuoted = mark.count > 2 && mark.first == quote && mark.last == quote
+        if isQuoted { mark = Array(mark.dropFirst().dropLast()) }
+        guard !mark.isEmpty, mark.allSatisfy(isNameByte) else {
+            throw ScriptError(range, "a heredoc is written <<END", hint: "its text is the lines up to one that is END")
+        }
+        guard text[index...].first(where: { !isBlank($0) }) ?? UInt8(ascii: "#") == UInt8(ascii: "#") else {
+            throw ScriptError(range, "a heredoc is the last word of its line", hint: "put the other words before it")
+        }
+        let template = try heredocText(until: mark, isQuoted: isQuoted)
+        return Word(style: .heredoc, template: template, range: range)
+    }
+
+    /// Reads the lines up to `mark` and goes on behind it.
+    private mutating func heredocText(until mark: [UInt8], isQuoted: Bool) throws -> Template {
+        guard let end = source.lines[line..<lastLine].firstIndex(of: mark) else { throw NeedsMoreLines(mark: mark) }
+        var template = Template()
+        for number in line..<end {
+            let bytes = source.lines[number]
+            let position = SourceRange(source: source, line: number + 1, columns: 0..<bytes.count)
+            template.append(
+                isQuoted ? Template(bytes) : try Template(parsing: bytes, notation: .escapes, at: position, offset: 0))
+            template.append([UInt8(ascii: "\n")])
+        }
+        line = end + 1
+        text = mark
+        index = mark.count
+        return template
     }
 
     private func requireBlank(after what: String) throws(ScriptError) {

@@ -53,6 +53,75 @@ package enum Literals {
         return high == nil ? bytes : nil
     }
 
+    /// Bytes in base64, with any blanks and line ends between (RFC 4648, section 4); padding may be left out.
+    package static func base64(_ text: [UInt8]) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var bits = 0
+        var count = 0
+        var digits = text.filter { !isBlank($0) && $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }[...]
+        var padding = 0
+        while padding < 2, digits.last == UInt8(ascii: "=") {
+            digits.removeLast()
+            padding += 1
+        }
+        guard digits.count % 4 != 1, padding == 0 || (digits.count + padding) % 4 == 0 else { return nil }
+        for digit in digits {
+            guard let value = base64Value(digit) else { return nil }
+            bits = bits << 6 | value
+            count += 6
+            if count >= 8 {
+                count -= 8
+                bytes.append(UInt8(truncatingIfNeeded: bits >> count))
+                bits &= (1 << count) - 1
+            }
+        }
+        return bytes
+    }
+
+    private static func base64Value(_ digit: UInt8) -> Int? {
+        switch digit {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): Int(digit - UInt8(ascii: "A"))
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): Int(digit - UInt8(ascii: "a")) + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(digit - UInt8(ascii: "0")) + 52
+        case UInt8(ascii: "+"): 62
+        case UInt8(ascii: "/"): 63
+        default: nil
+        }
+    }
+
+    /// A decimal number of any length, with an optional sign and fraction, for comparisons.
+    package struct Decimal: Comparable {
+        private let isNegative: Bool
+        /// Digits without leading zeros, and those behind the point without trailing ones.
+        private let whole: Substring
+        private let fraction: Substring
+
+        /// Nil for anything but `-12`, `3.25` and the like.
+        package init?(_ bytes: [UInt8]) {
+            let text = String(decoding: bytes, as: UTF8.self)
+            let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]
+            let parts = digits.split(separator: ".", omittingEmptySubsequences: false)
+            guard (1...2).contains(parts.count),
+                parts.allSatisfy({ !$0.isEmpty && $0.utf8.allSatisfy { (48...57).contains($0) } })
+            else { return nil }
+            whole = parts[0].drop { $0 == "0" }
+            var fraction = parts.count == 2 ? parts[1] : ""
+            while fraction.last == "0" { fraction.removeLast() }
+            self.fraction = fraction
+            isNegative = text.hasPrefix("-") && !(whole.isEmpty && fraction.isEmpty)
+        }
+
+        package static func < (left: Decimal, right: Decimal) -> Bool {
+            guard left.isNegative == right.isNegative else { return left.isNegative }
+            return left.isNegative ? right.isSmallerInSize(than: left) : left.isSmallerInSize(than: right)
+        }
+
+        private func isSmallerInSize(than other: Decimal) -> Bool {
+            (whole.utf8.count, String(whole), String(fraction))
+                < (other.whole.utf8.count, String(other.whole), String(other.fraction))
+        }
+    }
+
     private static func decimal(_ text: Substring) -> Double? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard (1...2).contains(parts.count), parts.allSatisfy({ count(String($0)) != nil }) else { return nil }

@@ -1,9 +1,12 @@
 /// Reads a script line by line into statements, and goes on after an error to find them all.
 ///
-///     script    = { statement }
-///     statement = blank-line | arrow-line | command | block
-///     command   = name { word | option }
-///     block     = name { word | option } "{" newline { statement } "}" newline
+///     script     = { statement }
+///     statement  = blank-line | arrow-line | command | block | invocation
+///     command    = name { word | option } newline
+///     block      = name { word | option } "{" newline { statement | row } "}" { "else if" condition body } [ "else" body ] newline
+///     row        = { word } body                (the branches of select and parallel)
+///     body       = "{" newline { statement } "}"
+///     invocation = defined-name { word } newline
 ///
 /// Lines come by `feed`, so that a script from a pipe or a prompt can run statement by statement: a statement is
 /// `completed` as soon as its last line has been read.
@@ -31,8 +34,10 @@ package struct Parser {
     /// The files being read, outermost first: none of them may be included again.
     private let including: [String]
     private var openBlocks: [OpenBlock] = []
-    /// The first line of a command that its last `\` continues.
+    /// The first line of a command that goes on over further lines.
     private var continuedFrom: Int?
+    /// The line that ends the heredoc being read.
+    private var heredocMark: [UInt8]?
 
     /// How deep blocks may be nested: what walks them needs stack for each.
     private static let deepest = 200
@@ -40,9 +45,32 @@ package struct Parser {
     /// A block whose `}` has not come.
     private struct OpenBlock {
         /// Nil when the command was wrong; its block is read all the same.
-        let call: CommandCall?
+        var call: CommandCall?
         let range: SourceRange
+        let content: Form.Content
+        var part = Part.first
         var statements: [Statement] = []
+
+        /// Which block of the command is being read.
+        enum Part {
+            case first
+            /// Behind `else if`; nil when its condition was wrong.
+            case alternative(CommandCall?)
+            /// Behind `else`.
+            case otherwise
+        }
+
+        /// Gives the statements read so far to the part they belong to.
+        mutating func closePart() {
+            switch part {
+            case .first: call?.block = statements
+            case .alternative(var alternative):
+                alternative?.block = statements
+                if let alternative { call?.alternatives.append(alternative) } else { call = nil }
+            case .otherwise: call?.otherwise = statements
+            }
+            statements = []
+        }
     }
 
     package init(source: SourceText, commands: CommandTable, load: @escaping Loader) {
@@ -73,7 +101,10 @@ package struct Parser {
                 ScriptError(block.range, "this block is not closed", hint: "close it with '}' on a line of its own"))
         }
         // What is in them never runs, and is checked all the same.
-        completed += openBlocks.flatMap(\.statements)
+        for var block in openBlocks {
+            block.closePart()
+            if let call = block.call { completed.append(.command(call)) }
+        }
         openBlocks = []
     }
 
@@ -87,27 +118,37 @@ package struct Parser {
     package mutating func reset() {
         openBlocks = []
         continuedFrom = nil
+        heredocMark = nil
         errors = []
         completed = []
     }
 
     private mutating func parseLine(isLast: Bool) {
+        // The lines of a heredoc are looked at once, when its mark has come.
+        if let heredocMark, !isLast, source.lines.last != heredocMark { return }
         let number = continuedFrom ?? source.lines.count
         let line = SourceRange(source: source, line: number, columns: 0..<0)
+        continuedFrom = nil
+        heredocMark = nil
         do {
             try parseStatement(line)
-            continuedFrom = nil
         } catch let error as ScriptError {
             errors.append(error)
-            continuedFrom = nil
-        } catch {
-            // Lexer.NeedsNextLine: the line goes on.
+        } catch let need as Lexer.NeedsMoreLines where !isLast {
             continuedFrom = number
-            if isLast {
-                errors.append(ScriptError(line.at(0..<0), "the line ends in '\\', but no line follows it"))
-                continuedFrom = nil
-            }
+            heredocMark = need.mark
+        } catch {
+            errors.append(endOfScript(error, line))
         }
+    }
+
+    /// The error for a command whose further lines do not come.
+    private func endOfScript(_ error: any Error, _ line: SourceRange) -> ScriptError {
+        guard let mark = (error as? Lexer.NeedsMoreLines)?.mark else {
+            return ScriptError(line, "the line ends in '\\', but no line follows it")
+        }
+        let name = String(decoding: mark, as: UTF8.self)
+        return ScriptError(line, "this heredoc has no end", hint: "end its text with a line that is exactly \(name)")
     }
 
     private mutating func parseStatement(_ line: SourceRange) throws {
@@ -115,11 +156,37 @@ package struct Parser {
         let start = text.firstIndex { !isBlank($0) } ?? text.count
         guard start < text.count, text[start] != UInt8(ascii: "#") else { return }
         if text[start] == UInt8(ascii: "}") { return try closeBlock(line, start: start) }
-        if let arrow = ArrowParser(line: line, start: start) {
+        if let rows = openRows {
+            try parseRow(rows, line, start: start)
+        } else if let arrow = ArrowParser(line: line, start: start) {
             add(.arrow(try arrow.parse()))
         } else {
             try parseCommand(line, start: start)
         }
+    }
+
+    /// What the lines of the innermost block are, when they are no statements.
+    private var openRows: CommandDescription? {
+        guard let block = openBlocks.last, case .first = block.part else { return nil }
+        return block.content.rows
+    }
+
+    private mutating func parseRow(_ row: CommandDescription, _ line: SourceRange, start: Int) throws {
+        var lexer = Lexer(source: source, line: line.line, index: start, lastLine: source.lines.count)
+        if !row.name.isEmpty {
+            guard let word = try lexer.next(allowsRegex: false), word.bareLiteral == row.name else {
+                openBlockIfAny(after: lexer, range: line.at(start..<line.lineText.count))
+                throw ScriptError(
+                    line.at(start..<line.lineText.count), "only '\(row.name)' blocks stand here",
+                    hint: "write:\n    \(row.name) {\n        …\n    }")
+            }
+        } else if ArrowParser(line: line, start: start) != nil {
+            openBlockIfAny(after: lexer, range: line.at(start..<line.lineText.count))
+            throw ScriptError(
+                line.at(start..<line.lineText.count), "a branch is no arrow line",
+                hint: "write \(row.usages.joined(separator: "\n    or: "))")
+        }
+        try parseCall(row, lexer, line.at(start..<line.lineText.count))
     }
 
     private mutating func parseCommand(_ line: SourceRange, start: Int) throws {
@@ -128,70 +195,151 @@ package struct Parser {
         guard let name = word.bareLiteral else {
             throw ScriptError(word.range, "a line begins with a command or a session's arrow")
         }
-        guard let description = commands[name] else {
-            openBlockIfAny(after: lexer, range: word.range)
-            throw unknownCommand(name, word.range, lexer)
-        }
         let range = line.at(start..<line.lineText.count)
+        guard let description = commands[name] else { return try parseInvocation(word, name, lexer, range) }
+        try parseCall(description, lexer, range)
+    }
+
+    /// Reads the rest of a command; a wrong one still opens its block.
+    private mutating func parseCall(_ description: CommandDescription, _ lexer: Lexer, _ range: SourceRange) throws {
         var parser = CommandParser(description: description, lexer: lexer, range: range)
+        let place = description.name.isEmpty ? range : range.shifted(by: 0, count: description.name.utf8.count)
         let parsed: (call: CommandCall, ending: CommandParser.Ending)
         do {
             parsed = try parser.parse()
         } catch let error as ScriptError {
-            openBlockIfAny(after: lexer, range: word.range)
+            openBlockIfAny(after: lexer, range: place, content: description.forms.first?.content ?? .statements)
             throw error
         }
         switch parsed.ending {
         case .plain: add(.command(try including(parsed.call)))
         case .block:
             let isTooDeep = openBlocks.count >= Self.deepest
-            openBlocks.append(OpenBlock(call: isTooDeep ? nil : parsed.call, range: word.range))
+            openBlocks.append(
+                OpenBlock(call: isTooDeep ? nil : parsed.call, range: place, content: parsed.call.content))
             if openBlocks.count == Self.deepest + 1 {
-                throw ScriptError(word.range, "blocks are nested too deep; \(Self.deepest) is the limit")
+                throw ScriptError(place, "blocks are nested too deep; \(Self.deepest) is the limit")
             }
         }
     }
 
+    /// A line whose first word is no command of the language: a defined one, which only the whole script tells.
+    private mutating func parseInvocation(
+        _ word: Word, _ name: String, _ lexer: Lexer, _ range: SourceRange
+    ) throws {
+        var lexer = lexer
+        var arguments: [Word] = []
+        let rest = lexer
+        do {
+            while let argument = try lexer.next(allowsRegex: false) { arguments.append(argument) }
+        } catch let error as ScriptError {
+            openBlockIfAny(after: rest, range: word.range)
+            throw error
+        }
+        if arguments.last?.bareLiteral == "{" {
+            openBlocks.append(OpenBlock(call: nil, range: word.range, content: .statements))
+            throw unknownCommand(name, word.range)
+        }
+        if let arrow = arguments.first?.bareLiteral, "<>".contains(arrow.prefix(1)) || name.hasSuffix(",") {
+            throw ScriptError(
+                word.range, "no command and no arrow line: '\(name)'",
+                hint: "an arrow line has no blank before its arrow and one behind it: a,b> text")
+        }
+        if let option = arguments.first(where: { $0.bareLiteral?.hasPrefix("--") == true }), option.bareLiteral != "--"
+        {
+            throw ScriptError(
+                option.range, "a defined command has no options", hint: "quote a text that begins with --")
+        }
+        arguments.removeAll { $0.bareLiteral == "--" }
+        add(.invocation(Invocation(name: name, nameRange: word.range, arguments: arguments, range: range)))
+    }
+
     /// A wrong command that ends in `{` still opens a block, so that its `}` is no second error.
-    private mutating func openBlockIfAny(after lexer: Lexer, range: SourceRange) {
+    private mutating func openBlockIfAny(
+        after lexer: Lexer, range: SourceRange, content: Form.Content = .statements
+    ) {
         let text = source.lines[source.lines.count - 1]
         var lexer = lexer
         var last: Word?
         while let word = try? lexer.next(allowsRegex: false) { last = word }
         if last?.bareLiteral == "{" || text.suffix(2).elementsEqual(" {".utf8) {
-            openBlocks.append(OpenBlock(call: nil, range: range))
+            openBlocks.append(OpenBlock(call: nil, range: range, content: content))
         }
     }
 
-    private func unknownCommand(_ name: String, _ range: SourceRange, _ lexer: Lexer) -> ScriptError {
-        var next = lexer
-        if let arrow = try? next.next(allowsRegex: false)?.bareLiteral,
-            "<>".contains(arrow.prefix(1)) || name.hasSuffix(",")
-        {
-            return ScriptError(
-                range, "no command and no arrow line: '\(name)'",
-                hint: "an arrow line has no blank before its arrow and one behind it: a,b> text")
-        }
-        if let nearest = commands.nearest(to: name) {
-            return ScriptError(range, "unknown command '\(name)'", hint: "did you mean '\(nearest)'?")
-        }
-        return ScriptError(
-            range, "unknown command '\(name)'",
-            hint: "to send a line to a session, write 'NAME> text'; 'help' lists the commands")
+    private func unknownCommand(_ name: String, _ range: SourceRange) -> ScriptError {
+        ScriptError(unknownCommand: name, range, known: commands.descriptions.map(\.name))
     }
 
     private mutating func closeBlock(_ line: SourceRange, start: Int) throws {
         var lexer = Lexer(source: source, line: line.line, index: start + 1, lastLine: source.lines.count)
-        guard let block = openBlocks.popLast() else {
+        try requireWhole(lexer)
+        guard var block = openBlocks.popLast() else {
             throw ScriptError(line.at(start..<start + 1), "'}' closes no block")
         }
-        if var call = block.call {
-            call.block = block.statements
-            add(.command(call))
+        block.closePart()
+        guard let word = try? lexer.next(allowsRegex: false) else { return close(block) }
+        guard word.bareLiteral == "else" else {
+            close(block)
+            throw ScriptError(word.range, "'}' stands alone on its line, or before 'else'")
         }
-        if let word = try lexer.next(allowsRegex: false) {
-            throw ScriptError(word.range, "'}' stands alone on its line")
+        try openElse(of: block, word, lexer, line.at(word.range.columns.lowerBound..<line.lineText.count))
+    }
+
+    /// Throws when the line goes on over lines that have not been read: then it is read again as a whole.
+    private func requireWhole(_ lexer: Lexer) throws {
+        var lexer = lexer
+        do {
+            while try lexer.next(allowsRegex: false) != nil {}
+        } catch let need as Lexer.NeedsMoreLines {
+            throw need
+        } catch {
+            // Wrong words are reported when they are read for what they mean.
         }
+    }
+
+    private mutating func close(_ block: OpenBlock) {
+        if let call = block.call { add(.command(call)) }
+    }
+
+    /// Reads what stands behind `} else`: a `{`, or another condition.
+    private mutating func openElse(
+        of block: OpenBlock, _ word: Word, _ lexer: Lexer, _ range: SourceRange
+    ) throws {
+        var block = block
+        let alternative = block.call?.description.alternative ?? .conditions
+        if case .otherwise = block.part {
+            block.call = nil
+            openBlocks.append(block)
+            throw ScriptError(word.range, "there is an 'else' already")
+        }
+        guard alternative != .none else {
+            block.call = nil
+            openBlocks.append(block)
+            throw ScriptError(word.range, "only 'if' and 'try' have an 'else'")
+        }
+        var rest = lexer
+        let next = try rest.next(allowsRegex: false)
+        if next?.bareLiteral == "if", alternative == .conditions {
+            try openElseIf(of: block, rest, range)
+            return
+        }
+        block.part = .otherwise
+        openBlocks.append(block)
+        guard next?.bareLiteral == "{", try rest.next(allowsRegex: false) == nil else {
+            throw ScriptError(
+                range, "'else' is followed by '{'" + (alternative == .conditions ? " or 'if'" : ""),
+                hint: "write } else {")
+        }
+    }
+
+    private mutating func openElseIf(of block: OpenBlock, _ lexer: Lexer, _ range: SourceRange) throws {
+        var block = block
+        guard let description = block.call?.description ?? commands["if"] else { return }
+        var parser = CommandParser(description: description, lexer: lexer, range: range)
+        block.part = .alternative(nil)
+        defer { openBlocks.append(block) }
+        block.part = .alternative(try parser.parse().0)
     }
 
     private mutating func add(_ statement: Statement) {
@@ -214,8 +362,8 @@ package struct Parser {
             throw ScriptError(word.range, "cannot read '\(text)': \(failure.message)")
         case .success(let bytes):
             var parser = Parser(
-                source: SourceText(name: path, directory: directory(of: path)), commands: commands, load: load,
-                including: including + [path])
+                source: SourceText(name: path, directory: directory(of: path), includedAt: call.range),
+                commands: commands, load: load, including: including + [path])
             for line in SourceText.lines(of: bytes) { parser.feed(line) }
             parser.finish()
             errors += parser.errors
@@ -223,6 +371,17 @@ package struct Parser {
             call.block = parser.completed
             return call
         }
+    }
+}
+
+extension ScriptError {
+    /// A line begins with a word that is no command.
+    init(unknownCommand name: String, _ range: SourceRange, known: [String]) {
+        let nearest = nearestSpelling(of: name, among: known)
+        self.init(
+            range, "unknown command '\(name)'",
+            hint: nearest.map { "did you mean '\($0)'?" }
+                ?? "to send a line to a session, write 'NAME> text'; 'help' lists the commands")
     }
 }
 

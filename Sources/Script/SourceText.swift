@@ -6,12 +6,15 @@ package final class SourceText: @unchecked Sendable {
     package let name: String
     /// The directory that a relative `source` inside it begins at; empty for the working directory.
     package let directory: String
+    /// The `source` that reads it, or nil.
+    package let includedAt: SourceRange?
     /// The lines without their endings; line 1 is at index 0.
     package private(set) var lines: [[UInt8]] = []
 
-    package init(name: String, directory: String = "") {
+    package init(name: String, directory: String = "", includedAt: SourceRange? = nil) {
         self.name = name
         self.directory = directory
+        self.includedAt = includedAt
     }
 
     /// Adds a line; a carriage return at its end belongs to the ending.

@@ -2,14 +2,25 @@
 package enum Statement {
     case arrow(ArrowLine)
     case command(CommandCall)
+    case invocation(Invocation)
 
     /// Where it stands.
     package var range: SourceRange {
         switch self {
         case .arrow(let arrow): arrow.range
         case .command(let call): call.range
+        case .invocation(let invocation): invocation.range
         }
     }
+}
+
+/// `NAME ARG…`: runs the block that a `define` gave the name.
+package struct Invocation {
+    package let name: String
+    package let nameRange: SourceRange
+    package let arguments: [Word]
+    /// The whole line but its indentation.
+    package let range: SourceRange
 }
 
 /// `T> text`, `T< text`, `T<~ regex`, `T>|` or `T<|`.
@@ -76,6 +87,14 @@ package struct CommandCall {
     package fileprivate(set) var keywords: Set<String> = []
     /// The statements of its block, or of the file it includes.
     package internal(set) var block: [Statement] = []
+    /// The `else if` parts: calls of the same command, each with its own condition and block.
+    package internal(set) var alternatives: [CommandCall] = []
+    /// The statements of its `else` part, or nil.
+    package internal(set) var otherwise: [Statement]?
+    /// What the command asks, when it takes a condition.
+    package private(set) var condition: Condition?
+    /// What the form that was written holds between its braces.
+    package internal(set) var content = Form.Content.none
     private var parameters: [String: [Word]] = [:]
     private var options: [String: Word?] = [:]
     private var patterns: [String: PatternSource] = [:]
@@ -123,6 +142,10 @@ package struct CommandCall {
         } else if let problem = parameter.kind.problem(with: word) {
             throw ScriptError(word.range, problem)
         }
+    }
+
+    mutating func bind(_ condition: Condition) {
+        self.condition = condition
     }
 
     mutating func bind(keyword: String) {

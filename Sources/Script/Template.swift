@@ -49,6 +49,22 @@ package struct Template {
         return bytes
     }
 
+    /// What stands before and behind the first `separator`; nil when there is none outside of the variables.
+    package func divided(at separator: String) -> (Template, Template)? {
+        for (index, segment) in segments.enumerated() {
+            guard case .literal(let bytes) = segment,
+                let place = bytes.indices.first(where: { bytes[$0...].starts(with: separator.utf8) })
+            else { continue }
+            var before = Template()
+            before.segments = Array(segments[..<index])
+            if place > 0 { before.append(bytes[..<place]) }
+            var behind = Template(Array(bytes[(place + separator.utf8.count)...]))
+            behind.segments += segments[(index + 1)...]
+            return (before, behind)
+        }
+        return nil
+    }
+
     mutating func append(_ bytes: some Sequence<UInt8>) {
         if case .literal(var literal)? = segments.last {
             segments.removeLast()
@@ -56,6 +72,15 @@ package struct Template {
             segments.append(.literal(literal))
         } else {
             segments.append(.literal(Array(bytes)))
+        }
+    }
+
+    mutating func append(_ other: Template) {
+        for segment in other.segments {
+            switch segment {
+            case .literal(let bytes): append(bytes)
+            case .variable(let name, let range): append(variable: name, range: range)
+            }
         }
     }
 

@@ -3,6 +3,8 @@ package struct Word {
     package enum Style {
         case bare, doubleQuoted, singleQuoted
         case regex(flags: String)
+        /// The lines up to a mark: `<<END`.
+        case heredoc
     }
 
     package let style: Style
@@ -13,6 +15,18 @@ package struct Word {
         self.style = style
         self.template = template
         self.range = range
+    }
+
+    /// Whether it was written as a regex.
+    package var isRegex: Bool {
+        if case .regex = style { return true }
+        return false
+    }
+
+    /// Whether it was written as a heredoc.
+    package var isHeredoc: Bool {
+        if case .heredoc = style { return true }
+        return false
     }
 
     /// The bytes, when they are known before the run.

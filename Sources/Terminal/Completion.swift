@@ -22,11 +22,15 @@ package struct Completion: Equatable {
 package struct Completer {
     private let table: CommandTable
     private let sessions: () -> [String]
+    private let definitions: () -> [String]
 
-    /// `sessions` gives the names that are open now.
-    package init(table: CommandTable, sessions: @escaping () -> [String]) {
+    /// `sessions` gives the names that are open now, `definitions` the commands that were defined.
+    package init(
+        table: CommandTable, sessions: @escaping () -> [String], definitions: @escaping () -> [String] = { [] }
+    ) {
         self.table = table
         self.sessions = sessions
+        self.definitions = definitions
     }
 
     /// What can stand at the end of `line`, which is the text before the cursor.
@@ -45,7 +49,7 @@ package struct Completer {
 
     /// The first word: a command, or a session and its arrow.
     private func completeFirst(_ word: String) -> Completion {
-        let commands = table.descriptions.map(\.name).filter { $0.hasPrefix(word) }
+        let commands = (table.descriptions.map(\.name) + definitions()).filter { $0.hasPrefix(word) }
         let names = sessions().filter { $0.hasPrefix(word) }.map { $0 + ">" }
         return Completion(replaced: word.count, candidates: (commands + names).sorted(), suffix: " ")
     }
@@ -65,6 +69,7 @@ package struct Completer {
     private func candidates(for element: Element) -> [String] {
         switch element {
         case .keyword(let keyword): return [keyword]
+        case .condition: return ["defined", "not", "open"]
         case .optional(let inner): return inner.first.map { candidates(for: $0) } ?? []
         case .parameter(let parameter), .repeating(let parameter):
             switch parameter.kind {

@@ -4,8 +4,11 @@ import SystemPackage
 
 /// What a session tells its owner, from the loop.
 package protocol SessionDelegate: AnyObject {
-    /// `bytes` have arrived and are in the inbox; the buffer is valid during the call only.
+    /// `bytes` have arrived: a piece of a stream of lines, or one whole message. The buffer is valid during the call
+    /// only, and the inbox must not be changed in it.
     func session(_ session: Session, received bytes: UnsafeRawBufferPointer)
+    /// All that one read brought is in the inbox.
+    func sessionInboxGrew(_ session: Session)
     /// No more will arrive; `session.input` says why.
     func sessionInputEnded(_ session: Session)
     /// The kernel has taken bytes that waited in the outbox.
@@ -29,6 +32,8 @@ package final class Session: DescriptorWatcher {
         /// The connection was reset.
         case reset
         case failed(Errno)
+        /// A frame announced more bytes than the inbox holds: what follows cannot be read.
+        case oversized(Int)
         /// We have closed the session.
         case closed
     }
@@ -128,6 +133,24 @@ package final class Session: DescriptorWatcher {
         updateInterest()
     }
 
+    /// Reads what is unread, and what comes, with another framing.
+    package func setFraming(_ framing: Framing) {
+        do {
+            try inbox.reframe(framing) { _ in }
+        } catch {
+            endInput(.oversized(error.length))
+        }
+    }
+
+    /// Lets withheld lines pass, as `Inbox.sift`, and reads on if that has made room.
+    package func sift(
+        judge: (UnsafeRawBufferPointer) -> Inbox.Verdict, mayMatter: (UnsafeRawBufferPointer) -> Bool
+    ) {
+        inbox.sift(judge: judge, mayMatter: mayMatter)
+        if input != .open { inbox.releaseRest() }
+        if !watchesRead { updateInterest() }
+    }
+
     /// Applies a new limit of the inbox.
     package func setInboxLimit(_ limit: Int) {
         inbox.limit = limit
@@ -147,10 +170,9 @@ package final class Session: DescriptorWatcher {
 
     package func descriptorIsReadable() {
         guard let transport, input == .open else { return }
-        let room = overflow == .dropOldest ? Self.readSize : min(Self.readSize, inbox.limit - inbox.count)
+        let room = overflow == .dropOldest ? Self.readSize : min(Self.readSize, inbox.limit - inbox.held)
         guard room > 0 else { return updateInterest() }
         var outcome = ReadOutcome.wouldBlock
-        let start = inbox.end
         let count = inbox.receive(most: room) { buffer in
             outcome = transport.read(into: buffer)
             if case .bytes(let count) = outcome { return count }
@@ -159,9 +181,7 @@ package final class Session: DescriptorWatcher {
         switch outcome {
         case .bytes:
             bytesReceived += count
-            makeRoomIfNeeded()
-            delegate?.session(self, received: inbox.bytes(from: max(start, inbox.front)))
-            if inbox.isFull { updateInterest() }
+            takeIn()
         case .wouldBlock: break
         case .endOfStream: endInput(outputWasReset ? .reset : .ended)
         case .failed(let error): endInput(error.rawValue == ECONNRESET ? .reset : .failed(error))
@@ -182,6 +202,17 @@ package final class Session: DescriptorWatcher {
         }
     }
 
+    private func takeIn() {
+        do {
+            try inbox.decode { delegate?.session(self, received: $0) }
+            makeRoomIfNeeded()
+            delegate?.sessionInboxGrew(self)
+            if inbox.isFull { updateInterest() }
+        } catch {
+            endInput(.oversized(error.length))
+        }
+    }
+
     /// A write that met a reset has taken the error away: the end of stream that follows is that reset.
     private var outputWasReset: Bool {
         guard case .failed(let error) = output else { return false }
@@ -189,20 +220,29 @@ package final class Session: DescriptorWatcher {
     }
 
     private func makeRoomIfNeeded() {
-        guard overflow == .dropOldest, inbox.count > inbox.limit else { return }
-        let excess = inbox.count - inbox.limit
+        guard overflow == .dropOldest, inbox.held > inbox.limit, !inbox.isEmpty else { return }
+        let excess = min(inbox.count, inbox.held - inbox.limit)
         inbox.consume(through: inbox.front + excess)
         delegate?.session(self, dropped: excess)
     }
 
     private func endInput(_ state: Input) {
         input = state
+        inbox.releaseRest()
+        if case .oversized = state { return endAll() }
         if state != .ended, output == .open || output == .ending { output = .failed(Errno(rawValue: ECONNRESET)) }
         if output != .open && output != .ending {
             releaseTransport()
         } else {
             updateInterest()
         }
+        delegate?.sessionInputEnded(self)
+    }
+
+    /// Nothing that follows can be understood: the connection is given up.
+    private func endAll() {
+        if output == .open || output == .ending { output = .closed }
+        releaseTransport()
         delegate?.sessionInputEnded(self)
     }
 

@@ -18,6 +18,9 @@ struct Invocation {
     var linger: Duration?
     var transcript: String?
     var color = ColorChoice.auto
+    var reports: [ReportRequest] = []
+    /// The tests to run, by name; nil for all.
+    var filter: String?
     var printsManual = false
 
     /// Reads the command line.

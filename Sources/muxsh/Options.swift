@@ -61,6 +61,15 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(help: ArgumentHelp("Write the transcript there as well.", valueName: "file"))
     var transcript: String?
 
+    @Option(
+        name: .customLong("report"),
+        help: ArgumentHelp(
+            "Report the tests in FORMAT, tap, on standard output or in FILE.", valueName: "format[=file]"))
+    var reports: [ReportRequest] = []
+
+    @Option(help: ArgumentHelp("Run only the tests whose name matches.", valueName: "regex"))
+    var filter: String?
+
     @Option(help: ArgumentHelp("Colours: auto, always or never.", valueName: "when"))
     var color = ColorChoice.auto
 
@@ -78,7 +87,8 @@ struct Options: ParsableArguments, ParsableCommand {
             files: files, lines: lines, sessions: sessions, definitions: definitions, staysAtPrompt: staysAtPrompt,
             checksOnly: checksOnly, isQuiet: quiet, isVerbose: verbose, showsTimestamps: timestamps,
             timeout: timeout?.duration, timeoutScale: scale?.factor ?? 1, maxTime: maxTime?.duration,
-            linger: linger?.duration, transcript: transcript, color: color, printsManual: printsManual)
+            linger: linger?.duration, transcript: transcript, color: color, reports: reports, filter: filter,
+            printsManual: printsManual)
     }
 
     func validate() throws {
@@ -100,6 +110,7 @@ struct Options: ParsableArguments, ParsableCommand {
         if let transcript, files.contains(transcript) {
             throw ValidationError("--transcript would overwrite the script \(transcript)")
         }
+        try validateReports()
         if let text = environmentValue(Self.scaleVariable), Scale(argument: text) == nil {
             throw ValidationError("\(Self.scaleVariable) is '\(text)'; it takes a number above 0, such as 2.5")
         }
@@ -108,6 +119,41 @@ struct Options: ParsableArguments, ParsableCommand {
             throw ValidationError("--check needs a FILE (- for standard input) or -c")
         }
     }
+}
+
+extension Options {
+    private func validateReports() throws {
+        if reports.count(where: { $0.path == nil }) > 1 {
+            throw ValidationError("only one --report can go to standard output; write --report tap=FILE")
+        }
+        for case let path? in reports.map(\.path) where files.contains(path) {
+            throw ValidationError("--report would overwrite the script \(path)")
+        }
+        if let filter {
+            do throws(RegexError) {
+                _ = try Regex(Array(filter.utf8))
+            } catch {
+                throw ValidationError("--filter \(filter): bad regex: \(error.message)")
+            }
+        }
+        if staysAtPrompt && reports.contains(where: { $0.path == nil }) {
+            throw ValidationError("-i and a --report on standard output do not go together; write --report tap=FILE")
+        }
+    }
+}
+
+/// `FORMAT` or `FORMAT=FILE`.
+struct ReportRequest: ExpressibleByArgument {
+    /// Nil for standard output.
+    let path: String?
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.first == "tap", parts.count == 1 || !parts[1].isEmpty else { return nil }
+        path = parts.count == 2 ? String(parts[1]) : nil
+    }
+
+    static var allValueStrings: [String] { ["tap"] }
 }
 
 /// `NAME=TEXT`.

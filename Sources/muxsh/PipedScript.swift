@@ -12,9 +12,12 @@ struct PipedScript {
 
     /// Runs to the end of the input; returns the exit status.
     func run() -> Int32 {
-        let interpreter = shell.makeInterpreter(output: StandardOutput(on: shell.loop))
-        let status = runLines(in: interpreter) ?? shell.endInput(of: interpreter)
-        return shell.finish(interpreter) ?? status
+        let interpreter = shell.makeInterpreter(output: shell.makeOutput())
+        let early = runLines(in: interpreter)
+        let status = early ?? shell.endInput(of: interpreter)
+        interpreter.printLatencies()
+        let final = shell.finish(interpreter) ?? status
+        return shell.concludeTests(final, of: "<stdin>")
     }
 
     private func runLines(in interpreter: Interpreter) -> Int32? {
@@ -41,6 +44,7 @@ struct PipedScript {
                 isFinished = true
             } else {
                 interpreter.turn()
+                if let status = shell.strayStatus(of: interpreter) { return status }
                 if interpreter.output.isBroken { return Failure.Status.connection.rawValue }
                 continue
             }

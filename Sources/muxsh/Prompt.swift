@@ -20,7 +20,7 @@ final class Prompt {
 
     /// Runs until the end of input; returns the exit status.
     func run() -> Int32 {
-        let output = SwitchedOutput(on: shell.loop)
+        let output = SwitchedOutput(shell.makeOutput())
         let interpreter = shell.makeInterpreter(output: output)
         interpreter.settings.dropsOldest = true
         let status = shell.run(shell.openingStatements(), in: interpreter)
@@ -86,6 +86,7 @@ final class Prompt {
         guard !statements.isEmpty else { return nil }
         checker = attempt
         let status = shell.run(statements, in: interpreter, isTyped: isTyped)
+        interpreter.printLatencies()
         if case .exited(let given) = interpreter.result { return given ?? self.status }
         return interpreter.output.isBroken ? status : nil
     }
@@ -136,15 +137,16 @@ final class Keyboard {
         self.output = output
         self.interpreter = interpreter
         let isDumb = ["", "dumb"].contains(environmentValue("TERM") ?? "")
-        let completer = Completer(table: shell.registry.table) {
-            interpreter.sessions.all.map(\.name) + interpreter.sessions.allServices.map(\.name)
-        }
+        let completer = Completer(
+            table: shell.registry.table,
+            sessions: { interpreter.sessions.all.map(\.name) + interpreter.sessions.allServices.map(\.name) },
+            definitions: { interpreter.definitions.names })
         editor =
             isDumb
             ? nil
             : LineEditor(
                 on: shell.loop, historyPath: Self.historyPath, completer: completer,
-                usesColor: shell.invocation.color.isColored(STDOUT_FILENO), turn: { interpreter.turn() })
+                usesColor: shell.invocation.color.isColored(STDOUT_FILENO), turn: { shell.turn(interpreter) })
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
     }
@@ -170,7 +172,7 @@ final class Keyboard {
         while shell.interruption == nil, !isInterrupted {
             if let line = plain.nextLine() { return .text(String(decoding: line, as: UTF8.self)) }
             if plain.isAtEnd { break }
-            interpreter.turn()
+            shell.turn(interpreter)
         }
         // What comes next begins on a line of its own.
         output.write([])

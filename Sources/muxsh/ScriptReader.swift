@@ -32,7 +32,7 @@ struct ScriptReader {
             entry += 1
         }
         return Checker(
-            variables: invocation.definitions.map(\.name) + variables,
+            commands: registry.table, variables: invocation.definitions.map(\.name) + variables,
             sessions: invocation.sessions.map(\.name) + sessions,
             environment: names)
     }

@@ -12,7 +12,14 @@ final class Shell {
     let start: Instant
     private let temporary = TemporaryDirectory()
     private let redactor = Redactor()
-    private var transcriptFile: TranscriptFile?
+    private var transcriptFile: OutputFile?
+    private let results = TestResults()
+    private let reports: Reports
+    /// The tests that had ended when the present script began.
+    private var testsBefore = 0
+    /// Why a script was skipped as a whole.
+    private var skipReason: String?
+    private var hasFailedOutsideTest = false
     private var signals: Signals?
     private var interpreter: Interpreter?
     private var maxTimer: Timer?
@@ -28,6 +35,9 @@ final class Shell {
         self.invocation = invocation
         reader = ScriptReader(registry: registry, invocation: invocation)
         start = loop.readClock()
+        reports = Reports(invocation.reports, redactor: redactor, on: loop)
+        results.filter = invocation.filter.flatMap { try? Regex(Array($0.utf8)) }
+        results.whenRecorded = { [reports] in reports.add($0) }
     }
 
     /// Runs what the options ask for; returns the exit status.
@@ -45,8 +55,8 @@ final class Shell {
         }
         if invocation.checksOnly { return 0 }
         // Only now: a script that is wrong costs nobody an old transcript.
-        transcriptFile = invocation.transcript.map(TranscriptFile.init)
-        if let problem = transcriptProblem {
+        transcriptFile = invocation.transcript.map(OutputFile.init)
+        if let problem = fileProblem {
             say(problem)
             return Failure.Status.connection.rawValue
         }
@@ -78,7 +88,7 @@ final class Shell {
         let definitions = invocation.definitions.map { ($0.name, Array($0.value.utf8)) }
         let interpreter = Interpreter(
             on: loop, settings: settings, variables: Variables(Dictionary(definitions) { _, last in last }),
-            redactor: redactor, transcript: transcript, output: output, registry: registry)
+            redactor: redactor, transcript: transcript, output: output, registry: registry, results: results)
         interpreter.environment = { [temporary] name in
             if name == "tmp" { return temporary.path }
             return name.hasPrefix("env.") ? environmentValue(String(name.dropFirst(4))) : nil
@@ -87,9 +97,16 @@ final class Shell {
         return interpreter
     }
 
+    /// Where scripts write: standard output, or standard error when a report has that for itself.
+    func makeOutput() -> StandardOutput {
+        StandardOutput(on: loop, descriptor: reports.usesStandardOutput ? STDERR_FILENO : STDOUT_FILENO)
+    }
+
     /// Runs statements until they end; nil when they passed, otherwise the status of the run.
-    func run(_ statements: [Statement], in interpreter: Interpreter, isTyped: Bool = false) -> Int32? {
-        interpreter.start(statements, isTyped: isTyped)
+    func run(
+        _ statements: [Statement], in interpreter: Interpreter, isTyped: Bool = false, isWhole: Bool = false
+    ) -> Int32? {
+        interpreter.start(statements, isTyped: isTyped, isWhole: isWhole)
         while interpreter.isRunning {
             interpreter.turn()
             if interpreter.output.isBroken { return Failure.Status.connection.rawValue }
@@ -100,9 +117,41 @@ final class Shell {
             interpreter.transcript.note("interrupted")
             return nil
         case .exited(let status): return status ?? 0
-        case .failed(let failure):
-            report(failure, in: interpreter)
-            return failure.status.rawValue
+        case .failed(let failure): return status(of: failure, in: interpreter)
+        }
+    }
+
+    /// Tells a failure outside of a test, or that the script was skipped; returns its status.
+    private func status(of failure: Failure, in interpreter: Interpreter) -> Int32 {
+        if failure.status == .skipped {
+            skipReason = failure.message
+            let place = failure.range.map { "\($0.description): " } ?? ""
+            let reason = failure.message.isEmpty ? "" : ": \(failure.message)"
+            interpreter.output.diagnose(Array(redactor.redacted("\(place)skipped\(reason)\n").utf8))
+        } else {
+            interpreter.report(failure)
+            reports.bailOut(failure)
+            hasFailedOutsideTest = true
+        }
+        return failure.status.rawValue
+    }
+
+    /// How a trigger has ended the script while no statement ran, as a status; nil when none has.
+    func strayStatus(of interpreter: Interpreter) -> Int32? {
+        switch interpreter.takeStrayResult() {
+        case .failed(let failure): status(of: failure, in: interpreter)
+        case .exited(let status): status ?? 0
+        case .passed, .cancelled, nil: nil
+        }
+    }
+
+    /// A turn while the prompt waits for a line: a trigger that fails is shown, and the prompt goes on.
+    func turn(_ interpreter: Interpreter) {
+        interpreter.turn()
+        switch interpreter.takeStrayResult() {
+        case .failed(let failure): interpreter.report(failure)
+        case .exited: interpreter.transcript.note("'exit' in a trigger does not leave the prompt")
+        case .passed, .cancelled, nil: break
         }
     }
 
@@ -111,7 +160,10 @@ final class Shell {
         endsInput = true
         defer { endsInput = false }
         let ending = EndOfInput(interpreter)
-        while !ending.isOver && interruption == nil && !interpreter.output.isBroken { interpreter.turn() }
+        while !ending.isOver && interruption == nil && !interpreter.output.isBroken {
+            interpreter.turn()
+            if let status = strayStatus(of: interpreter) { return status }
+        }
         if let interruption { return interruption.rawValue }
         for note in ending.stillOpen + ending.problems {
             interpreter.output.diagnose(Array(redactor.redacted("muxsh: \(note)\n").utf8))
@@ -126,15 +178,43 @@ final class Shell {
         // Once interrupted, what nobody reads is given up; a second signal comes while it is being waited for.
         while !interpreter.output.isDrained && interruption == nil { loop.turn() }
         if let interruption { return interruption.rawValue }
-        if let problem = transcriptProblem { say(problem) }
-        let isIncomplete = interpreter.output.isBroken || transcriptProblem != nil
+        if let problem = fileProblem { say(problem) }
+        let isIncomplete = interpreter.output.isBroken || fileProblem != nil
         return isIncomplete ? Failure.Status.connection.rawValue : nil
     }
 
-    /// Shows a failure, secrets hidden.
-    func report(_ failure: Failure, in interpreter: Interpreter) {
-        for conversation in interpreter.sessions.all { interpreter.transcript.showPart(of: conversation) }
-        interpreter.output.diagnose(Array(redactor.redacted(failure.rendered).utf8))
+    /// The status of a script with what its tests say, after `status` is how it ended otherwise; reports a script
+    /// without tests as a test.
+    private func statusWithTests(_ status: Int32, of name: String) -> Int32 {
+        defer { testsBefore = results.records.count }
+        let tests = results.status(from: testsBefore)
+        if status == 0, tests == nil, results.unpicked == 0 { reports.addScript(name) }
+        // A script that is skipped behind tests that ran is not skipped as a whole.
+        return status == 0 || status == Failure.Status.skipped.rawValue ? tests ?? status : status
+    }
+
+    /// Ends the reports and says how many tests there were; returns the status of the whole run.
+    private func conclude(_ statuses: [Int32]) -> Int32 {
+        let skipped = Failure.Status.skipped.rawValue
+        var result = statuses.first { $0 != 0 && $0 != skipped } ?? 0
+        if result == 0, !statuses.isEmpty, statuses.allSatisfy({ $0 == skipped }) {
+            result = reports.usesStandardOutput ? 0 : skipped
+        }
+        reports.end(skipReason: skipReason)
+        if let summary = results.summary(took: loop.readClock() - start) { say("muxsh: \(summary)\n") }
+        if let filter = invocation.filter, results.records.isEmpty, result == 0 {
+            say("muxsh: --filter '\(filter)' picks no test\n")
+            result = Failure.Status.usage.rawValue
+        }
+        while !reports.isDrained && interruption == nil { loop.turn() }
+        if let problem = reports.problem { say(problem) }
+        let isIncomplete = reports.isBroken || reports.problem != nil
+        return result == 0 && isIncomplete ? Failure.Status.connection.rawValue : result
+    }
+
+    /// The status of a run of one script.
+    func concludeTests(_ status: Int32, of name: String) -> Int32 {
+        conclude([statusWithTests(status, of: name)])
     }
 
     /// The sessions that -o asks for, as statements. Their addresses were checked with the invocation.
@@ -147,26 +227,28 @@ final class Shell {
     }
 
     private func runAll(_ scripts: [CheckedScript], thenPrompts: Bool) -> Int32 {
-        var result: Int32 = 0
-        let output = SwitchedOutput(on: loop)
+        var statuses: [Int32] = []
+        let output = SwitchedOutput(makeOutput())
         for (index, script) in scripts.enumerated() {
             let interpreter = makeInterpreter(output: output)
             let stays = thenPrompts && index == scripts.count - 1
-            var status = run(openingStatements() + script.statements, in: interpreter)
+            let early = run(openingStatements() + script.statements, in: interpreter, isWhole: !stays)
             if stays && interruption == nil {
-                return Prompt(self).run(
-                    continuing: interpreter, on: output, status: result != 0 ? result : status ?? 0)
+                interpreter.printLatencies()
+                statuses.append(statusWithTests(early ?? 0, of: script.source.name))
+                let status = conclude(statuses)
+                return Prompt(self).run(continuing: interpreter, on: output, status: status)
             }
-            let hasExited = status != nil
-            status = status ?? endInput(of: interpreter)
+            let status = early ?? endInput(of: interpreter)
+            interpreter.printLatencies()
             let outputStatus = finish(interpreter)
-            let final = outputStatus ?? status ?? 0
-            if result == 0 || result == 77 { result = final }
+            statuses.append(outputStatus ?? statusWithTests(status, of: script.source.name))
             if interruption != nil || outputStatus != nil { break }
-            // `exit` ends the whole run, not this script alone.
-            if hasExited, case .exited = interpreter.result { break }
+            // `exit` ends the whole run, not this script alone; so does a failure that a report has told as its end.
+            if early != nil, case .exited = interpreter.result { break }
+            if hasFailedOutsideTest && !invocation.reports.isEmpty { break }
         }
-        return result
+        return conclude(statuses)
     }
 
     private func sinks(_ output: any Output) -> [Transcript.Sink] {
@@ -177,7 +259,7 @@ final class Shell {
     }
 
     /// What is wrong with the file of --transcript, as a line, or nil.
-    private var transcriptProblem: String? {
+    private var fileProblem: String? {
         transcriptFile?.problem.map { "muxsh: cannot write \(invocation.transcript ?? ""): \($0)\n" }
     }
 
@@ -220,12 +302,12 @@ final class Shell {
         if interpreter.isRunning {
             interpreter.stop(failure)
         } else {
-            report(failure, in: interpreter)
+            interpreter.report(failure)
         }
     }
 
     private var waitingWords: String {
-        if let wanted = interpreter?.waiting?.wanted { return " while waiting for \(wanted)" }
+        if let wanted = interpreter?.waiting { return " while waiting for \(wanted)" }
         guard !endsInput else {
             let names = interpreter?.sessions.all.map(\.name).joined(separator: ", ") ?? ""
             return " while waiting for the end of \(names)"

@@ -14,8 +14,8 @@ final class SwitchedOutput: Output {
     }
     private var isOnPromptLine = false
 
-    init(on loop: EventLoop) {
-        standard = StandardOutput(on: loop)
+    init(_ standard: StandardOutput) {
+        self.standard = standard
     }
 
     var isCongested: Bool { editor?.isCongested ?? standard.isCongested }

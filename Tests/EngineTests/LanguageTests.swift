@@ -85,7 +85,7 @@ struct LanguageTests {
     @Test func stoppingEndsAWait() {
         let stage = Stage()
         stage.start("expect a \"x\"")
-        #expect(stage.interpreter.waiting?.wanted == "\"x\"")
+        #expect(stage.interpreter.waiting == "\"x\"")
         stage.interpreter.stop(Failure(.interrupted, "interrupted"))
         #expect(stage.state == "interrupted" && !stage.interpreter.isRunning)
         stage.start("print on")

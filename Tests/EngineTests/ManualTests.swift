@@ -47,7 +47,8 @@ struct ManualTests {
         var parser = Parser(source: SourceText(name: "example"), commands: registry.table) { _ in .success([]) }
         for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
         parser.finish()
-        var checker = Checker(variables: variables, sessions: sessions, environment: environment)
+        var checker = Checker(
+            commands: registry.table, variables: variables, sessions: sessions, environment: environment)
         return (parser.errors + checker.check(parser.completed) + registry.check(parser.completed)).map(\.message)
     }
 
@@ -55,7 +56,8 @@ struct ManualTests {
         for command in CommandRegistry.standard().table.descriptions where command.name != "source" {
             for example in command.examples {
                 let errors = check(
-                    example, variables: ["n", "version"], sessions: ["a", "b", "echo", "replica1"],
+                    example, variables: ["n", "version", "lag"],
+                    sessions: ["a", "b", "echo", "irc", "replica", "replica1"],
                     environment: ["PASSWORD"])
                 #expect(errors.isEmpty, "\(example): \(errors)")
             }

@@ -26,7 +26,8 @@ final class Stage {
     let pair = SocketPair()
     let output = MemoryOutput()
     let interpreter: Interpreter
-    private var checker = Checker(variables: [], sessions: ["a", "b"], environment: [])
+    private var checker = Checker(
+        commands: CommandRegistry.standard().table, variables: [], sessions: ["a", "b"], environment: [])
     private var parser: Parser
 
     init(inboxLimit: Int = 1 << 20) {

@@ -9,7 +9,8 @@ func parse(_ text: String, files: [String: String] = [:]) -> (statements: [State
     }
     for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
     parser.finish()
-    var checker = Checker(variables: ["given"], sessions: ["a", "b"], environment: ["HOME"])
+    var checker = Checker(
+        commands: CommandRegistry.standard().table, variables: ["given"], sessions: ["a", "b"], environment: ["HOME"])
     var errors = parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
     errors += CommandRegistry.standard().check(parser.completed)
     return (parser.completed, errors)

@@ -121,14 +121,18 @@ struct HistoryTests {
 }
 
 struct CompletionTests {
-    private let completer = Completer(table: CommandRegistry.standard().table) { ["alpha", "alto", "beta"] }
+    private let completer = Completer(table: CommandRegistry.standard().table) {
+        ["alpha", "alto", "beta"]
+    } definitions: {
+        ["greet"]
+    }
 
     @Test(arguments: [
         ("op", 2, ["open"]), ("al", 2, ["alpha>", "alto>"]),
-        ("s", 1, ["send", "serve", "set", "show", "sleep", "source"]),
+        ("se", 2, ["select", "send", "serve", "set"]), ("if no", 2, ["not"]), ("gre", 3, ["greet"]),
         ("send b", 1, ["beta"]), ("send beta,al", 2, ["alpha", "alto"]), ("open --re", 4, ["--retry"]),
-        ("open x y --", 2, ["--bind", "--eol", "--retry", "--timeout"]),
-        ("expect beta ", 0, ["bytes", "eof", "hex", "lines", "nothing", "reset"]),
+        ("open x y --", 2, ["--bind", "--eol", "--frame", "--retry", "--timeout"]),
+        ("expect beta ", 0, ["bytes", "eof", "hex", "lines", "not", "nothing", "reset"]),
         ("help ar", 2, ["arrows"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
     ])
     func completes(line: String, replaced: Int, candidates: [String]) {

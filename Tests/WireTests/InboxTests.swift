@@ -10,6 +10,7 @@ extension Inbox {
             buffer.copyMemory(from: bytes)
             return bytes.count
         }
+        try? decode { _ in }
     }
 }
 
@@ -32,7 +33,7 @@ struct InboxTests {
                 consumed += count
             }
             #expect(inbox.front == consumed && inbox.count == model.count)
-            #expect(inbox.nextLineFeed() == model.firstIndex(of: 10).map { $0 + consumed })
+            #expect(inbox.nextLineEnd()?.text == model.firstIndex(of: 10).map { $0 + consumed })
         }
         #expect(Array(inbox.bytes) == model)
         #expect(Array(inbox.bytes(from: inbox.front + model.count / 2)) == Array(model[(model.count / 2)...]))
@@ -54,6 +55,8 @@ struct InboxTests {
             buffer.copyBytes(from: [65, 66])
             return 2
         }
-        #expect(count == 2 && Array(inbox.bytes) == [65, 66])
+        #expect(count == 2 && inbox.isEmpty)
+        try? inbox.decode { _ in }
+        #expect(Array(inbox.bytes) == [65, 66])
     }
 }

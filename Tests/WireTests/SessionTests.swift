@@ -14,6 +14,7 @@ private final class Owner: SessionDelegate {
     var dropped = 0
 
     func session(_ session: Session, received bytes: UnsafeRawBufferPointer) { received += bytes }
+    func sessionInboxGrew(_ session: Session) {}
     func sessionInputEnded(_ session: Session) { endings += 1 }
     func sessionOutputAdvanced(_ session: Session) {}
     func sessionOutputFailed(_ session: Session) { failures += 1 }

@@ -25,19 +25,6 @@ struct CloseCommand: Command {
     }
 }
 
-/// Waits until the kernel has taken all that was sent.
-private struct FlushInstruction: Instruction {
-    let target: Target
-    let range: SourceRange
-
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        if try strand.service(target, interpreter) != nil { return .next }
-        let waiting = try strand.conversations(target, orFail: .connection).filter { $0.session.bytesWaiting > 0 }
-        guard !waiting.isEmpty else { return .next }
-        return .wait(SendWait(waiting, most: 0, limit: interpreter.defaultLimit(for: waiting)))
-    }
-}
-
 private struct CloseInstruction: Instruction {
     let target: Target
     let isReset: Bool
@@ -62,7 +49,7 @@ private struct CloseInstruction: Instruction {
 
 extension Strand {
     /// The name of the service that a target of one name is, or nil.
-    fileprivate func service(_ target: Target, _ interpreter: Interpreter) throws(Failure) -> String? {
+    func service(_ target: Target, _ interpreter: Interpreter) throws(Failure) -> String? {
         guard target.items.count == 1, let item = target.items.first else { return nil }
         let name = try text(item.template)
         return interpreter.sessions.service(named: name) == nil ? nil : name

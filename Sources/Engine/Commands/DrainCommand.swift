@@ -37,7 +37,7 @@ private struct DrainInstruction: Instruction {
 private final class DrainWait: Wait {
     let wanted = "the end of the time to drain"
     let conversations: [Conversation]
-    let limit: Duration?
+    var limit: Duration?
 
     init(_ conversations: [Conversation], limit: Duration?) {
         self.conversations = conversations
@@ -50,6 +50,6 @@ private final class DrainWait: Wait {
     }
 
     func drain() {
-        for conversation in conversations { conversation.consume(through: conversation.session.inbox.end) }
+        for conversation in conversations { conversation.drain() }
     }
 }

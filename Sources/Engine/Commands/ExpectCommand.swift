@@ -4,45 +4,68 @@ import Script
 /// `expect`: waits for something to be received.
 struct ExpectCommand: Command {
     static var description: CommandDescription {
-        let number = Parameter("N", .count)
-        return CommandDescription(
+        CommandDescription(
             name: "expect", summary: "wait for something to be received",
             forms: [
-                Form(.parameter(.target), .keyword("eof"), .within),
-                Form(.parameter(.target), .keyword("reset"), .within),
-                Form(.parameter(.target), .keyword("bytes"), .parameter(number), .within),
-                Form(.parameter(.target), .keyword("lines"), .parameter(number), .within),
-                Form(.parameter(.target), .keyword("hex"), .parameter(Parameter("HEX", .hex)), .within),
                 Form(.parameter(.target), .keyword("nothing"), .keyword("for"), .parameter(.duration)),
-                Form(.parameter(.target), .parameter(Parameter("PATTERN", .pattern)), .within),
-            ],
+                Form(
+                    .parameter(.target), .keyword("not"), .parameter(Expectation.pattern), .keyword("for"),
+                    .parameter(.duration)),
+            ] + Expectation.forms.map { Form(elements: [.parameter(.target)] + $0 + [.within]) },
             text: """
                 PATTERN is a text or a /regex/: what is received is skipped until it is found, and consumed through its \
                 end. Then ${0} is what matched, ${1} and so on its groups, and a named group sets the variable of its \
                 name. 'eof' and 'reset' skip to the end of the stream; 'bytes N' and 'lines N' take so much into ${0}; \
-                'nothing for D' is met when nothing is received for D. Without 'within D' the timeout setting is the \
-                limit. A wait that fails consumes nothing.
+                'nothing for D' is met when nothing is received for D, and 'not PATTERN for D' when PATTERN is not: what \
+                arrives meanwhile stays unread. Without 'within D' the timeout setting is the limit. A wait that fails \
+                consumes nothing.
                 """,
             examples: [
                 "expect a \"ready\"", "expect a /^VERSION (?<version>\\S+)/ within 2s", "expect a lines 3",
-                "expect a nothing for 200ms", "expect a eof",
+                "expect a nothing for 200ms", "expect a not /error/ for 1s", "expect a eof",
             ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let isNothing = call.keywords.contains("nothing")
+        let target = try call.target()
+        compiler.read(target)
+        let isExact = call.keywords.contains("for")
         compiler.emit(
             ExpectInstruction(
-                target: try call.target(), range: call.range,
-                limit: isNothing ? call.word("D").map { Value(duration: $0) } : call.within, limitIsExact: isNothing,
-                expectation: try expectation(call)))
+                target: target, range: call.range,
+                limit: isExact ? call.word("D").map { Value(duration: $0) } : call.within, limitIsExact: isExact,
+                expectation: try Expectation.make(call)))
+    }
+}
+
+/// What can be waited for in one session; the words behind the target of `expect` and of a branch of `select`.
+enum Expectation {
+    /// What is wanted, put in words only when somebody asks, and a new matcher for each session.
+    typealias Factory = (Strand) throws(Failure) -> (wanted: () -> String, matcher: () -> any Matcher)
+
+    static var pattern: Parameter { Parameter("PATTERN", .pattern) }
+
+    /// The ways to write it, more particular ones first.
+    static var forms: [[Element]] {
+        [
+            [.keyword("eof")], [.keyword("reset")], [.keyword("bytes"), .parameter(Parameter("N", .count))],
+            [.keyword("lines"), .parameter(Parameter("N", .count))],
+            [.keyword("hex"), .parameter(Parameter("HEX", .hex))], [.parameter(pattern)],
+        ]
     }
 
-    private static func expectation(
-        _ call: CommandCall
-    ) throws(ScriptError) -> (Strand) throws(Failure) -> ExpectInstruction.Expectation {
+    /// What the words of a call ask for.
+    static func make(_ call: CommandCall) throws(ScriptError) -> Factory {
         let keywords = call.keywords
         if keywords.contains("nothing") { return { _ in ({ "nothing to arrive" }, { NothingMatcher() }) } }
+        if keywords.contains("not") {
+            let unwanted = try makePattern(call)
+            return { strand throws(Failure) in
+                let (wanted, matcher) = try unwanted(strand)
+                let words = wanted()
+                return ({ "no \(words)" }, { NotMatcher(matcher(), description: words) })
+            }
+        }
         if keywords.contains("eof") {
             return { _ in ({ "the end of the stream" }, { EndMatcher(wantsReset: false, isStrict: false) }) }
         }
@@ -59,32 +82,24 @@ struct ExpectCommand: Command {
                     : ({ "\(count) bytes" }, { BytesMatcher(count: count) })
             }
         }
-        if let word = call.word("HEX") {
-            let value = Value(hex: word)
-            return { strand throws(Failure) in
-                let bytes = try value.evaluate(in: strand)
-                guard !bytes.isEmpty else {
-                    throw Failure(.expectation, "an empty text is found everywhere", range: word.range)
-                }
-                return ({ "\"\(Escapes.escaped(bytes))\"" }, { TextSearch(text: bytes) })
-            }
-        }
-        return try patternExpectation(call)
+        if let word = call.word("HEX") { return search(for: Value(hex: word), word) }
+        return try makePattern(call)
     }
 
-    private static func patternExpectation(
-        _ call: CommandCall
-    ) throws(ScriptError) -> (Strand) throws(Failure) -> ExpectInstruction.Expectation {
+    /// A text or a regex of the parameter PATTERN.
+    static func makePattern(_ call: CommandCall) throws(ScriptError) -> Factory {
         let word = try call.required("PATTERN")
-        if let source = call.regex("PATTERN") {
-            let shown = String(decoding: word.range.lineText[word.range.columns], as: UTF8.self)
-            return { strand throws(Failure) in
-                let regex = try strand.regex(source)
-                return ({ shown }, { PatternSearch(regex: regex, source: shown) })
-            }
-        }
+        guard let source = call.regex("PATTERN") else { return search(for: Value(text: word), word) }
+        let shown = String(decoding: word.range.lineText[word.range.columns], as: UTF8.self)
         return { strand throws(Failure) in
-            let text = try strand.expand(word.template)
+            let regex = try strand.regex(source)
+            return ({ shown }, { PatternSearch(regex: regex, source: shown) })
+        }
+    }
+
+    private static func search(for value: Value<[UInt8]>, _ word: Word) -> Factory {
+        return { strand throws(Failure) in
+            let text = try value.evaluate(in: strand)
             guard !text.isEmpty else {
                 throw Failure(.expectation, "an empty text is found everywhere", range: word.range)
             }

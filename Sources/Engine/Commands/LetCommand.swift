@@ -23,7 +23,7 @@ struct LetCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let name = Value(text: try call.required("NAME"))
+        let name = Value(variable: try call.required("NAME"))
         if let left = call.word("A") {
             for operand in [left, try call.required("B")] {
                 guard let literal = operand.literal, Literals.integer(literal) == nil else { continue }
@@ -45,22 +45,22 @@ struct LetCommand: Command {
 }
 
 private struct LetInstruction: Instruction {
-    let name: Value<[UInt8]>
+    let name: Value<String>
     let value: Value<[UInt8]>
     let isSecret: Bool
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let name = String(decoding: try name.evaluate(in: strand), as: UTF8.self)
+        let name = try name.evaluate(in: strand)
         let value = try value.evaluate(in: strand)
         if isSecret { interpreter.redactor.add(name: name, value: value) }
-        interpreter.variables[name] = value
+        strand.set(name, to: value)
         return .next
     }
 }
 
 private struct CalculateInstruction: Instruction {
-    let name: Value<[UInt8]>
+    let name: Value<String>
     let left: Word
     let operation: Value<[UInt8]>
     let right: Word
@@ -68,12 +68,12 @@ private struct CalculateInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let name = String(decoding: try name.evaluate(in: strand), as: UTF8.self)
+        let name = try name.evaluate(in: strand)
         let symbol = String(decoding: try operation.evaluate(in: strand), as: UTF8.self)
         let result = try calculate(try number(left, strand), symbol, try number(right, strand))
         let value = Array(String(result).utf8)
         if isSecret { interpreter.redactor.add(name: name, value: value) }
-        interpreter.variables[name] = value
+        strand.set(name, to: value)
         return .next
     }
 
@@ -98,5 +98,13 @@ private struct CalculateInstruction: Instruction {
             }
         if overflow { throw Failure(.expectation, "\(left) \(symbol) \(right) is too large for a whole number") }
         return result
+    }
+}
+
+extension Value where Result == String {
+    fileprivate init(variable word: Word) {
+        self.init(word, .newVariable) { bytes in
+            Parameter.Kind.newVariable.problem(with: bytes) == nil ? String(decoding: bytes, as: UTF8.self) : nil
+        }
     }
 }

@@ -29,7 +29,7 @@ private struct ListInstruction: Instruction {
             ]
         }
         let services = interpreter.sessions.allServices.map { name, service in
-            [name, "service", service.address.description, "listening", "-", "-", "-", "-"]
+            [name, service.kind, service.address.description, "listening", "-", "-", "-", "-"]
         }
         guard !(sessions + services).isEmpty else {
             interpreter.print(Array("no sessions; open one: open NAME ADDRESS".utf8))

@@ -14,6 +14,7 @@ struct OpenCommand: Command {
                 CommandOption("--retry", .duration, "keep trying for D while the server is starting"),
                 CommandOption("--timeout", .duration, "give up after D (default: the timeout setting)"),
                 CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
                 CommandOption(
                     "--bind", Parameter("ADDRESS", .checked(addressProblem)),
                     "the address and port of our side; port 0 is any"),
@@ -21,7 +22,8 @@ struct OpenCommand: Command {
             text: """
                 ADDRESS is host:port, :port (localhost), [::1]:port, unix:/path or unix:@abstract; a port is a number or \
                 a service's name. Without NAME the session is called s1, s2 and so on. A name that is still open is an \
-                error; one whose peer has ended is free again.
+                error; one whose peer has ended is free again. With --frame raw whatever one read returns is a line; \
+                with u8 to u32le the length of a line, in so many bits, stands before it.
                 """,
             examples: [
                 "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
@@ -32,11 +34,12 @@ struct OpenCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         compiler.emit(
             OpenInstruction(
-                name: call.word("NAME").map { Value(text: $0) }, address: Value(address: try call.required("ADDRESS")),
+                name: call.word("NAME").map { Value(name: $0) }, address: Value(address: try call.required("ADDRESS")),
                 retry: call.value(ofOption: "--retry").map { Value(duration: $0) },
                 retryWord: call.value(ofOption: "--retry"),
                 timeout: call.value(ofOption: "--timeout").map { Value(duration: $0) },
                 lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
+                framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
                 bind: call.value(ofOption: "--bind").map { Value(address: $0) },
                 range: call.range))
     }
@@ -69,20 +72,19 @@ extension Value where Result == LineEnding {
 }
 
 private struct OpenInstruction: Instruction {
-    let name: Value<[UInt8]>?
+    let name: Value<String>?
     let address: Value<Address>
     let retry: Value<Duration>?
     let retryWord: Word?
     let timeout: Value<Duration>?
     let lineEnding: Value<LineEnding>?
+    let framing: Value<Framing>?
     let bind: Value<Address>?
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let sessions = interpreter.sessions
-        let given = try name?.evaluate(in: strand)
-        let name = given.map { String(decoding: $0, as: UTF8.self) } ?? sessions.nextNumberedName()
-        guard isSessionName(name) else { throw Failure(.expectation, "'\(name)' is not a session's name") }
+        let name = try name?.evaluate(in: strand) ?? sessions.nextNumberedName()
         guard sessions.isFree(name) else {
             throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
         }
@@ -93,15 +95,14 @@ private struct OpenInstruction: Instruction {
             OpenWait(
                 name: name, address: try address.evaluate(in: strand), retries: retry != nil,
                 limit: interpreter.settings.scaled(limit), bind: try bind?.evaluate(in: strand),
-                lineEnding: try lineEnding?.evaluate(in: strand),
+                lineEnding: try lineEnding?.evaluate(in: strand), framing: try framing?.evaluate(in: strand),
                 retry: try retryWord.map { word throws(Failure) in try strand.text(word.template) }, interpreter))
     }
 }
 
 /// Resolves and connects, again and again if it may, until there is a session.
 private final class OpenWait: Wait {
-    let conversations: [Conversation] = []
-    let limit: Duration?
+    var limit: Duration?
     var wanted: String { "a connection to \(address.description)" }
 
     private let name: String
@@ -109,6 +110,7 @@ private final class OpenWait: Wait {
     private let retries: Bool
     private let bind: Address?
     private let lineEnding: LineEnding?
+    private let framing: Framing?
     /// The time of --retry as it was written.
     private let retry: String?
     private unowned let interpreter: Interpreter
@@ -126,7 +128,7 @@ private final class OpenWait: Wait {
 
     init(
         name: String, address: Address, retries: Bool, limit: Duration, bind: Address?, lineEnding: LineEnding?,
-        retry: String?, _ interpreter: Interpreter
+        framing: Framing?, retry: String?, _ interpreter: Interpreter
     ) {
         self.retry = retry
         self.name = name
@@ -135,6 +137,7 @@ private final class OpenWait: Wait {
         self.limit = limit
         self.bind = bind
         self.lineEnding = lineEnding
+        self.framing = framing
         self.interpreter = interpreter
         began = interpreter.loop.readClock()
     }
@@ -188,18 +191,11 @@ private final class OpenWait: Wait {
     }
 
     private func connected(_ connection: Connection) {
-        let settings = interpreter.settings
-        let session = Session(
-            transport: connection.transport, peer: connection.address.description, inboxLimit: settings.inboxLimit,
-            on: interpreter.loop)
-        if settings.dropsOldest { session.overflow = .dropOldest }
         let took = shown(interpreter.loop.readClock() - began)
-        interpreter.sessions.add(
-            Conversation(
-                name: name, address: address.description, session: session,
-                lineEnding: lineEnding ?? settings.lineEnding,
-                color: interpreter.sessions.nextColor, transcript: interpreter.transcript, observer: interpreter,
-                on: interpreter.loop))
+        let conversation = interpreter.adopt(
+            connection.transport, name: name, address: address.description, peer: connection.address.description,
+            lineEnding: lineEnding, framing: framing)
+        if let strand { interpreter.opened(name, conversation, by: strand) }
         interpreter.transcript.note("\(name): connected to \(connection.address.description) in \(took)")
         isDone = true
         wake()
@@ -233,8 +229,7 @@ private final class OpenWait: Wait {
 
     private var statement: String {
         var words = ["open", name, quotedWord(address.description)]
-        let lineEnding = lineEnding ?? interpreter.settings.lineEnding
-        if lineEnding != .lf { words += ["--eol", lineEnding.rawValue] }
+        words += optionWords(lineEnding ?? interpreter.settings.lineEnding, framing ?? interpreter.settings.framing)
         if retries, let retry { words += ["--retry", retry] }
         if let bind { words += ["--bind", quotedWord(bind.description)] }
         return words.joined(separator: " ")

@@ -8,38 +8,45 @@ struct RepeatCommand: Command {
             forms: [
                 Form(
                     .parameter(Parameter("N", .count)),
-                    .optional([.keyword("as"), .parameter(Parameter("I", .newVariable))]))
+                    .optional([.keyword("as"), .parameter(Parameter("I", .localVariable))]), content: .statements)
             ],
-            hasBlock: true,
-            text: "With 'as I', ${I} counts the rounds from 1.",
+            text: "With 'as I', ${I} counts the rounds from 1. 'break' and 'continue' as in 'while'.",
             examples: ["repeat 3 as i {\n    a> ping ${i}\n    a< PING ${i}\n}"])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let start = compiler.position
+        let count = Value(count: try call.required("N"))
         let name = call.word("I")?.template.literalText
-        compiler.emit(RoundInstruction(body: start + 1, range: call.range))
-        try compiler.compile(call.block)
-        compiler.emit(RoundInstruction(body: start + 1, range: call.range))
-        compiler.replace(
-            at: start,
-            with: LoopInstruction(
-                count: Value(count: try call.required("N")), name: name, end: compiler.position, range: call.range))
+        compiler.compileRounds(call) { strand throws(Failure) in
+            let count = try count.evaluate(in: strand)
+            return Rounds(name: name, items: count > 0 ? [.numbers(1...count)] : [])
+        }
     }
 }
 
-/// Enters the loop, or passes over it when there is no round.
+extension Compiler {
+    /// Compiles a loop over the rounds that `rounds` gives.
+    mutating func compileRounds(_ call: CommandCall, rounds: @escaping (Strand) throws(Failure) -> Rounds) {
+        let start = position
+        emit(JumpInstruction(destination: 0, range: call.range))
+        compileLoop(call.block, scopes: 1) { compiler in
+            let next = compiler.position
+            compiler.emit(RoundInstruction(body: start + 1, range: call.range))
+            return next
+        }
+        replace(at: start, with: LoopInstruction(rounds: rounds, end: position, range: call.range))
+    }
+}
+
+/// Enters a loop, or passes over it when there is no round.
 private struct LoopInstruction: Instruction {
-    let count: Value<Int>
-    let name: String?
+    let rounds: (Strand) throws(Failure) -> Rounds
     let end: Int
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let count = try count.evaluate(in: strand)
-        guard count > 0 else { return .jump(end) }
-        strand.enter(Strand.Scope(remaining: count, name: name))
-        return .next
+        strand.enter(Strand.Scope(rounds: try rounds(strand)))
+        return strand.nextRound() ? .next : .jump(end)
     }
 }
 
@@ -48,7 +55,7 @@ private struct RoundInstruction: Instruction {
     let body: Int
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
         strand.nextRound() ? .jump(body) : .next
     }
 }

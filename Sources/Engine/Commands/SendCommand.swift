@@ -1,43 +1,69 @@
+import Glibc
+import Reactor
 import Script
 
-/// `send`: sends a text that an arrow line cannot hold well.
+/// `send`: sends a text, bytes or a file.
 struct SendCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "send", summary: "send a text or bytes",
-            forms: [Form(.parameter(.target), .parameter(Parameter("TEXT", .text)))],
+            name: "send", summary: "send a text, bytes or a file",
+            forms: [Form(.parameter(.target), .parameter(Parameter("TEXT", .text))), Form(.parameter(.target))],
             options: [
                 CommandOption("--raw", "without a line ending"),
-                CommandOption("--hex", "TEXT is bytes in hexadecimal, sent without a line ending"),
+                CommandOption("--hex", Parameter("HEX", .hex), "bytes in hexadecimal, without a line ending"),
+                CommandOption(
+                    "--base64", Parameter("BASE64", .checked(base64Problem)), "bytes in base64, without a line ending"),
+                CommandOption(
+                    "--file", Parameter("PATH", .text), "the bytes of a file, read as they are sent"),
+                CommandOption("--wait", "go on when the kernel has taken everything"),
             ],
             text: """
-                Like 'T> TEXT', with TEXT as a quoted word: the session's line ending is added. A text that begins with \
-                -- is quoted.
+                Like 'T> TEXT', with TEXT as one word: the session's line ending is added. A heredoc (<<END) is sent line \
+                by line, each with the session's line ending; with --raw as it stands. A text that begins with -- is \
+                quoted.
                 """,
-            examples: ["send a \"hello\"", "send a,b --raw \"no newline\"", "send a --hex \"de ad be ef\""])
+            examples: [
+                "send a \"hello\"", "send a,b --raw \"no newline\"", "send a --hex \"de ad be ef\"",
+                "send a --file request.bin --wait", "send a <<END\nfirst line\nsecond line\nEND",
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let text = try call.required("TEXT")
-        let isHex = call.has(option: "--hex")
-        if isHex, let bytes = text.literal, Literals.hex(bytes) == nil {
-            throw ScriptError(text.range, Parameter.Kind.hex.problem(with: bytes) ?? "not hexadecimal")
+        let target = try call.target()
+        let sources = ["--hex", "--base64", "--file"].filter { call.has(option: $0) }
+        let count = sources.count + (call.word("TEXT") == nil ? 0 : 1)
+        guard count == 1 else {
+            throw ScriptError(
+                count == 0 ? call.range.shifted(by: call.range.columns.count, count: 0) : call.range,
+                count == 0 ? "send needs TEXT here" : "send takes one of TEXT, --hex, --base64 and --file",
+                hint: count == 0 ? "write send T TEXT, or one of --hex, --base64 and --file" : nil)
         }
-        if isHex {
-            compiler.emit(SendBytesInstruction(target: try call.target(), bytes: Value(hex: text), range: call.range))
+        if let path = call.value(ofOption: "--file") {
+            compiler.emit(SendFileInstruction(target: target, path: Value(string: path), range: call.range))
+        } else if let text = call.word("TEXT") {
+            compiler.emit(instruction(target, text, isRaw: call.has(option: "--raw"), call.range))
         } else {
-            compiler.emit(
-                SendInstruction(
-                    target: try call.target(), text: text.template, hasEnding: !call.has(option: "--raw"),
-                    range: call.range))
+            compiler.emit(SendBytesInstruction(target: target, bytes: try bytes(call), range: call.range))
         }
+        if call.has(option: "--wait") { compiler.emit(FlushInstruction(target: target, range: call.range)) }
+    }
+
+    private static func instruction(
+        _ target: Target, _ text: Word, isRaw: Bool, _ range: SourceRange
+    ) -> any Instruction {
+        if text.isHeredoc && !isRaw { return SendLinesInstruction(target: target, text: text.template, range: range) }
+        return SendInstruction(target: target, text: text.template, hasEnding: !isRaw, range: range)
+    }
+
+    private static func bytes(_ call: CommandCall) throws(ScriptError) -> Value<[UInt8]> {
+        if let word = call.value(ofOption: "--hex") { return Value(hex: word) }
+        guard let word = call.value(ofOption: "--base64") else { throw ScriptError(call.range, "send needs TEXT here") }
+        return Value(word, .checked(base64Problem)) { Literals.base64($0) }
     }
 }
 
-extension Value where Result == [UInt8] {
-    init(hex word: Word) {
-        self.init(word, .hex) { Literals.hex($0) }
-    }
+private func base64Problem(_ text: String) -> String? {
+    Literals.base64(Array(text.utf8)) == nil ? "this is not base64" : nil
 }
 
 private struct SendBytesInstruction: Instruction {
@@ -51,4 +77,177 @@ private struct SendBytesInstruction: Instruction {
         for conversation in conversations { try conversation.send(bytes, line: range.line) }
         return SendWait.step(for: conversations, interpreter)
     }
+}
+
+/// Sends the lines of a text, each with the session's line ending.
+private struct SendLinesInstruction: Instruction {
+    let target: Target
+    let text: Template
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let lines = SourceText.lines(of: try strand.expand(text))
+        let conversations = try strand.conversations(target, orFail: .connection)
+        for conversation in conversations {
+            for line in lines { try conversation.send(line: line, at: range.line) }
+        }
+        return SendWait.step(for: conversations, interpreter)
+    }
+}
+
+/// Waits until the kernel has taken all that was sent.
+struct FlushInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        if try strand.service(target, interpreter) != nil { return .next }
+        let waiting = try strand.conversations(target, orFail: .connection).filter { $0.session.bytesWaiting > 0 }
+        guard !waiting.isEmpty else { return .next }
+        return .wait(SendWait(waiting, most: 0, limit: interpreter.defaultLimit(for: waiting)))
+    }
+}
+
+private struct SendFileInstruction: Instruction {
+    let target: Target
+    let path: Value<String>
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let path = try path.evaluate(in: strand)
+        let conversations = try strand.conversations(target, orFail: .connection)
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw Failure(.connection, "cannot read \(path): \(errorWords(errno))")
+        }
+        let file = Descriptor(owning: descriptor)
+        for conversation in conversations {
+            interpreter.transcript.statement("send \(conversation.name) --file \(quotedWord(path))")
+        }
+        return .wait(
+            FileWait(
+                path: path, file: file, conversations, limit: interpreter.defaultLimit(for: conversations), interpreter)
+        )
+    }
+}
+
+/// Sends a file piece by piece, each when most of the one before has been taken: memory stays bounded.
+private final class FileWait: Wait, DescriptorWatcher {
+    let conversations: [Conversation]
+    var limit: Duration?
+    var wanted: String { isAwaitingFile ? "more of \(path)" : "room to send \(path)" }
+    private let path: String
+    private let file: Descriptor
+    private let timeout: Duration
+    private var isWatching = false
+    private var isAwaitingFile = false
+    private var isAtEnd = false
+    private var sent = 0
+    private var lastProgress = (sent: 0, waiting: 0)
+    private var strand: Strand?
+    private unowned let interpreter: Interpreter
+
+    private static let pieceSize = 256 * 1024
+    private static let highWater = 1 << 20
+
+    init(
+        path: String, file: consuming Descriptor, _ conversations: [Conversation], limit: Duration,
+        _ interpreter: Interpreter
+    ) {
+        self.path = path
+        self.file = file
+        self.conversations = conversations
+        self.interpreter = interpreter
+        timeout = limit
+        self.limit = limit
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        self.strand = strand
+        while !isAtEnd {
+            try requireOutput()
+            guard most() <= Self.highWater else { break }
+            guard try sendPiece() else { break }
+        }
+        if isAtEnd {
+            cancel()
+            return true
+        }
+        if isLate { try requireProgress() }
+        return false
+    }
+
+    func cancel() {
+        if isWatching { interpreter.loop.unwatch(file.number) }
+        isWatching = false
+    }
+
+    func descriptorIsReadable() {
+        interpreter.loop.watch(file.number, read: false, write: false, watcher: self)
+        isAwaitingFile = false
+        if let strand { interpreter.wake(strand) }
+    }
+
+    func descriptorIsWritable() {}
+
+    private func requireOutput() throws(Failure) {
+        for conversation in conversations {
+            if case .failed = conversation.session.output {
+                throw Failure(.connection, "\(conversation.name): cannot send: \(conversation.outputState)")
+            }
+        }
+    }
+
+    private func most() -> Int {
+        conversations.map(\.session.bytesWaiting).max() ?? 0
+    }
+
+    /// Reads and sends a piece; false when the file has nothing at the moment.
+    private func sendPiece() throws(Failure) -> Bool {
+        var buffer: [UInt8] = []
+        var problem: Int32 = 0
+        buffer = [UInt8](unsafeUninitializedCapacity: Self.pieceSize) { bytes, count in
+            let result = read(file.number, bytes.baseAddress, bytes.count)
+            problem = result < 0 ? errno : 0
+            count = max(0, result)
+        }
+        switch problem {
+        case 0: break
+        case EINTR: return true
+        case EAGAIN:
+            isAwaitingFile = true
+            isWatching = true
+            interpreter.loop.watch(file.number, read: true, write: false, watcher: self)
+            return false
+        default: throw Failure(.connection, "cannot read \(path): \(errorWords(problem))")
+        }
+        isAtEnd = buffer.isEmpty
+        if isAtEnd { return true }
+        sent += buffer.count
+        for conversation in conversations { try conversation.transmit(buffer) }
+        return true
+    }
+
+    /// The limit is for a standstill, not for the whole file: while something moves it begins anew.
+    private func requireProgress() throws(Failure) {
+        let progress = (sent: sent, waiting: conversations.map(\.session.bytesWaiting).reduce(0, +))
+        if progress == lastProgress, let conversation = conversations.first {
+            throw Failure(
+                .connection, "\(conversation.name): timed out after \(shown(timeout)) sending \(path)",
+                details: [
+                    isAwaitingFile
+                        ? "the file has no more data at the moment; \(shown(bytes: sent)) were sent"
+                        : "the peer does not read: \(shown(bytes: most())) wait to be sent, \(shown(bytes: sent)) were read"
+                ])
+        }
+        lastProgress = progress
+        guard let strand else { return }
+        interpreter.extend(strand, by: timeout)
+    }
+}
+
+/// An error number in words, without capital (strerror(3)).
+private func errorWords(_ number: Int32) -> String {
+    let text = String(cString: strerror(number))
+    return text.prefix(1).lowercased() + text.dropFirst()
 }

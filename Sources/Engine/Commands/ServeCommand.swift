@@ -24,7 +24,7 @@ struct ServeCommand: Command {
         let modeWord = call.word("MODE")
         compiler.emit(
             ServeInstruction(
-                name: Value(text: try call.required("NAME")), address: Value(address: try call.required("ADDRESS")),
+                name: Value(name: try call.required("NAME")), address: Value(address: try call.required("ADDRESS")),
                 mode: modeWord.map { word in
                     Value(word, .choice(EchoService.Mode.allCases.map(\.rawValue))) {
                         EchoService.Mode(rawValue: String(decoding: $0, as: UTF8.self))
@@ -34,28 +34,18 @@ struct ServeCommand: Command {
 }
 
 private struct ServeInstruction: Instruction {
-    let name: Value<[UInt8]>
+    let name: Value<String>
     let address: Value<Address>
     let mode: Value<EchoService.Mode>?
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let name = String(decoding: try name.evaluate(in: strand), as: UTF8.self)
+        let name = try name.evaluate(in: strand)
         let mode = try mode?.evaluate(in: strand) ?? .upper
-        guard interpreter.sessions.isFree(name) else {
-            throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
-        }
-        let listener: Listener
-        do {
-            listener = try Listener(at: try address.evaluate(in: strand), on: interpreter.loop)
-        } catch let error as ListenError {
-            throw Failure(.connection, "\(name): \(error.message)")
-        } catch let error as Failure {
-            throw error
-        } catch {
-            throw Failure(.connection, "\(name): \(error)")
-        }
-        interpreter.sessions.add(EchoService(listener: listener, mode: mode, on: interpreter.loop), named: name)
+        let listener = try interpreter.listener(name, at: try address.evaluate(in: strand))
+        let service = EchoService(listener: listener, mode: mode, on: interpreter.loop)
+        interpreter.sessions.add(service, named: name)
+        interpreter.opened(name, service, by: strand)
         let bound = listener.address.description
         interpreter.transcript.statement("serve \(name) \(quotedWord(bound)) \(mode.rawValue)")
         interpreter.transcript.note("\(name): listening on \(bound)")

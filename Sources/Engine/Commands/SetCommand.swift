@@ -1,5 +1,6 @@
 import Reactor
 import Script
+import Wire
 
 /// `set`: changes an option, for all sessions or for one.
 struct SetCommand: Command {
@@ -7,20 +8,21 @@ struct SetCommand: Command {
         let session = Element.parameter(.target)
         let duration = Element.parameter(.duration)
         let ending = Element.parameter(.lineEnding)
+        let framing = Element.parameter(.framing)
         let size = Element.parameter(Parameter("SIZE", .size))
         let when = Element.parameter(Parameter("WHEN", .choice(["auto", "always", "never"])))
         return CommandDescription(
             name: "set", summary: "change an option, for all or for some sessions",
             forms: [
                 Form(.keyword("timeout"), duration), Form(.keyword("eol"), ending), Form(.keyword("inbox"), size),
-                Form(.keyword("linger"), duration), Form(.keyword("color"), when),
+                Form(.keyword("frame"), framing), Form(.keyword("linger"), duration), Form(.keyword("color"), when),
                 Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
-                Form(session, .keyword("inbox"), size),
+                Form(session, .keyword("frame"), framing), Form(session, .keyword("inbox"), size),
             ],
             text: """
                 timeout is the limit of a wait that names none (5s). eol is what ends a line that is sent: lf, crlf, cr, \
-                nul or none. inbox is how much unread data a session holds (16MiB) before the peer has to wait. linger \
-                is how long silence may last at the end of input (1s). Without T, eol and inbox are for sessions opened \
+                nul or none. frame is what a line is: line, raw, u8, u16, u32, u16le or u32le (see open). inbox is how much unread data a session holds (16MiB) before the peer has to wait. linger \
+                is how long silence may last at the end of input (1s). Without T, eol, frame and inbox are for sessions opened \
                 from then on and for those that are open.
                 """,
             examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"])
@@ -46,6 +48,9 @@ struct SetCommand: Command {
         case "eol":
             let value = Value(lineEnding: try call.required("E"))
             return { strand throws(Failure) in .lineEnding(try value.evaluate(in: strand)) }
+        case "frame":
+            let value = Value(framing: try call.required("F"))
+            return { strand throws(Failure) in .framing(try value.evaluate(in: strand)) }
         case "inbox":
             let value = Value(size: try call.required("SIZE"))
             return { strand throws(Failure) in .inbox(try value.evaluate(in: strand)) }
@@ -61,6 +66,7 @@ private struct SetInstruction: Instruction {
         case timeout(Duration)
         case linger(Duration)
         case lineEnding(LineEnding)
+        case framing(Framing)
         case inbox(Int)
         case color(String)
     }
@@ -87,6 +93,7 @@ private struct SetInstruction: Instruction {
         case .timeout(let limit): interpreter.settings.timeout = limit
         case .linger(let limit): interpreter.settings.linger = limit
         case .lineEnding(let ending): interpreter.settings.lineEnding = ending
+        case .framing(let framing): interpreter.settings.framing = framing
         case .inbox(let size): interpreter.settings.inboxLimit = size
         case .color(let when):
             interpreter.transcript.usesColor = when == "always" || when == "auto" && interpreter.settings.autoColor
@@ -100,6 +107,10 @@ private struct SetInstruction: Instruction {
         case .lineEnding(let ending):
             conversation.lineEnding = ending
             interpreter.transcript.statement("set \(conversation.name) eol \(ending.rawValue)")
+        case .framing(let framing):
+            interpreter.transcript.showPart(of: conversation)
+            conversation.session.setFraming(framing)
+            interpreter.transcript.statement("set \(conversation.name) frame \(framing.rawValue)")
         case .inbox(let size): conversation.session.setInboxLimit(size)
         case .linger, .color: break
         }

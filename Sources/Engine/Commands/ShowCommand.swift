@@ -24,7 +24,8 @@ private struct ShowInstruction: Instruction {
         if let item = target.items.first,
             let service = interpreter.sessions.service(named: try strand.text(item.template))
         {
-            show([("service", try strand.text(item.template)), ("address", service.address.description)], interpreter)
+            show(
+                [(service.kind, try strand.text(item.template)), ("address", service.address.description)], interpreter)
             return .next
         }
         for conversation in try strand.conversations(target, orFail: .expectation) {
@@ -47,6 +48,7 @@ private struct ShowInstruction: Instruction {
             ("waiting to be sent", shown(bytes: session.bytesWaiting)),
             ("unread", "\(shown(bytes: session.inbox.count)) of at most \(shown(bytes: session.inbox.limit))"),
             ("eol", conversation.lineEnding.rawValue),
+            ("frame", conversation.framing.rawValue),
             ("timeout", shown(limit)),
         ]
     }

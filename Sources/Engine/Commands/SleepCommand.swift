@@ -29,8 +29,7 @@ private struct SleepInstruction: Instruction {
 }
 
 private final class SleepWait: Wait {
-    let conversations: [Conversation] = []
-    let limit: Duration?
+    var limit: Duration?
     var wanted: String { "the end of the sleep" }
 
     init(limit: Duration?) {

@@ -14,6 +14,6 @@ struct SourceCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        try compiler.compile(call.block)
+        compiler.compile(call.block)
     }
 }

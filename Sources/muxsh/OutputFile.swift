@@ -1,10 +1,10 @@
 import Engine
 import Glibc
 
-/// The file of --transcript: for its owner only, each line written as soon as it is known, so that nothing is lost when
-/// the program is killed.
-final class TranscriptFile {
-    private let path: String
+/// A file of --transcript or --report: for its owner only, each line written as soon as it is known, so that nothing is
+/// lost when the program is killed.
+final class OutputFile {
+    let path: String
     private let descriptor: Int32
     /// Why it could not be written to its end, in words.
     private(set) var problem: String?

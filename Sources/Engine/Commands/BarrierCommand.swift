@@ -1,0 +1,81 @@
+import Script
+
+/// `barrier`: waits until several strands have come to the same place.
+struct BarrierCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "barrier", summary: "wait until N strands have come here",
+            forms: [
+                Form(.parameter(Parameter("NAME", .text)), .parameter(Parameter("N", .count)), .within)
+            ],
+            text: """
+                The first N-1 strands that come to barrier NAME wait for the N-th; then all go on, and the barrier can be \
+                used again. When they do not come within D (the timeout setting), it is a failure.
+                """,
+            examples: [
+                "parallel 10 as i {\n    open c${i} localhost:8080\n    barrier connected 10\n    c${i}> go\n}"
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(
+            BarrierInstruction(
+                name: Value(string: try call.required("NAME")), count: Value(count: try call.required("N")),
+                limit: call.within, range: call.range))
+    }
+}
+
+private struct BarrierInstruction: Instruction {
+    let name: Value<String>
+    let count: Value<Int>
+    let limit: Value<Duration>?
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let limit = try limit?.evaluate(in: strand) ?? interpreter.settings.timeout
+        return .wait(
+            BarrierWait(
+                name: try name.evaluate(in: strand), count: try count.evaluate(in: strand), of: strand,
+                limit: interpreter.settings.scaled(limit), interpreter))
+    }
+}
+
+private final class BarrierWait: Wait {
+    var limit: Duration?
+    private let name: String
+    private let count: Int
+    private var isOpen = false
+    private unowned let strand: Strand
+    private unowned let interpreter: Interpreter
+
+    init(name: String, count: Int, of strand: Strand, limit: Duration, _ interpreter: Interpreter) {
+        self.name = name
+        self.count = count
+        self.strand = strand
+        self.limit = limit
+        self.interpreter = interpreter
+        for arrived in interpreter.barriers.arrive(strand, at: name, count: count) {
+            if arrived === strand { isOpen = true } else { (arrived.wait as? BarrierWait)?.open() }
+        }
+    }
+
+    var wanted: String { "barrier \(name)" }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        if isOpen { return true }
+        guard isLate else { return false }
+        let arrived = interpreter.barriers.count(at: name)
+        throw Failure(
+            .expectation,
+            "barrier \(name): timed out after \(shown(limit ?? .zero)): \(arrived) of \(count) strands have come")
+    }
+
+    func cancel() {
+        if !isOpen { interpreter.barriers.leave(strand, name) }
+    }
+
+    private func open() {
+        isOpen = true
+        interpreter.wake(strand)
+    }
+}

@@ -1,0 +1,165 @@
+import Reactor
+import Script
+import Wire
+
+/// `listen`: accepts connections.
+struct ListenCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "listen", summary: "accept connections",
+            forms: [Form(.parameter(Parameter("NAME", .newListener)), .parameter(.address))],
+            options: [
+                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
+            ],
+            text: """
+                Without a host it listens on 127.0.0.1. Port 0 picks a free one; ${NAME.port} and ${NAME.address} tell \
+                it. The connections that come are sessions NAME.1, NAME.2 and so on; 'accept' waits for one and gives it \
+                another name. NAME itself is no session. 'close NAME' ends it.
+                """,
+            examples: ["listen fake :0", "listen fake unix:/run/fake.sock --eol crlf"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(
+            ListenInstruction(
+                name: Value(name: try call.required("NAME")), address: Value(address: try call.required("ADDRESS")),
+                lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
+                framing: call.value(ofOption: "--frame").map { Value(framing: $0) }, range: call.range))
+    }
+}
+
+private struct ListenInstruction: Instruction {
+    let name: Value<String>
+    let address: Value<Address>
+    let lineEnding: Value<LineEnding>?
+    let framing: Value<Framing>?
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let name = try name.evaluate(in: strand)
+        let lineEnding = try lineEnding?.evaluate(in: strand)
+        let framing = try framing?.evaluate(in: strand)
+        let listener = try interpreter.listener(name, at: try address.evaluate(in: strand))
+        let reception = Reception(
+            name: name, listener: listener, lineEnding: lineEnding, framing: framing, interpreter)
+        interpreter.sessions.add(reception, named: name)
+        interpreter.opened(name, reception, by: strand)
+        let words =
+            ["listen", name, quotedWord(listener.address.description)]
+            + optionWords(lineEnding ?? interpreter.settings.lineEnding, framing ?? interpreter.settings.framing)
+        interpreter.transcript.statement(words.joined(separator: " "))
+        interpreter.transcript.note("\(name): listening on \(listener.address.description)")
+        return .next
+    }
+}
+
+extension Interpreter {
+    /// A listener of that name; a failure when the name or the address is taken.
+    func listener(_ name: String, at address: Address) throws(Failure) -> Listener {
+        guard sessions.isFree(name) else {
+            throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
+        }
+        do throws(ListenError) {
+            return try Listener(at: address, on: loop)
+        } catch {
+            throw Failure(.connection, "\(name): \(error.message)")
+        }
+    }
+}
+
+/// The options of a session as its statement in the transcript has them.
+func optionWords(_ lineEnding: LineEnding, _ framing: Framing) -> [String] {
+    (lineEnding == .lf ? [] : ["--eol", lineEnding.rawValue]) + (framing == .line ? [] : ["--frame", framing.rawValue])
+}
+
+extension Parameter {
+    static var framing: Parameter { Parameter("F", .choice(Framing.allCases.map(\.rawValue))) }
+}
+
+extension Value where Result == Framing {
+    init(framing word: Word) {
+        self.init(word, Parameter.framing.kind) { Framing(rawValue: String(decoding: $0, as: UTF8.self)) }
+    }
+}
+
+/// `accept`: waits for a connection and names it.
+struct AcceptCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "accept", summary: "wait for a connection and name it",
+            forms: [
+                Form(.parameter(Parameter("NAME", .session)), .parameter(Parameter("AS", .newSession)), .within)
+            ],
+            text: """
+                Takes the oldest connection of listener NAME that was not taken, or waits for one, and calls it AS; its \
+                former name NAME.1 goes on to mean it too.
+                """,
+            examples: ["listen fake :0\naccept fake client within 2s"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(
+            AcceptInstruction(
+                listener: Value(name: try call.required("NAME")), name: Value(name: try call.required("AS")),
+                limit: call.within, range: call.range))
+    }
+}
+
+private struct AcceptInstruction: Instruction {
+    let listener: Value<String>
+    let name: Value<String>
+    let limit: Value<Duration>?
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let listener = try listener.evaluate(in: strand)
+        let name = try name.evaluate(in: strand)
+        guard let reception = interpreter.sessions.service(named: listener) as? Reception else {
+            throw Failure(.connection, "'\(listener)' is no listener; make one: listen \(listener) :0")
+        }
+        guard interpreter.sessions.isFree(name) else {
+            throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
+        }
+        let limit = try limit?.evaluate(in: strand) ?? interpreter.settings.timeout
+        return .wait(AcceptWait(reception, name: name, limit: interpreter.settings.scaled(limit), interpreter))
+    }
+}
+
+private final class AcceptWait: Wait {
+    var limit: Duration?
+    private let reception: Reception
+    private let name: String
+    private var strand: Strand?
+    private unowned let interpreter: Interpreter
+
+    init(_ reception: Reception, name: String, limit: Duration, _ interpreter: Interpreter) {
+        self.reception = reception
+        self.name = name
+        self.limit = limit
+        self.interpreter = interpreter
+    }
+
+    var wanted: String { "a connection to \(reception.name)" }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        self.strand = strand
+        if let conversation = reception.take(for: strand) {
+            interpreter.sessions.rename(conversation, to: name)
+            interpreter.triggers.update(conversation)
+            interpreter.opened(name, conversation, by: strand)
+            interpreter.transcript.statement("accept \(reception.name) \(name)")
+            return true
+        }
+        guard interpreter.sessions.service(named: reception.name) === reception else {
+            throw Failure(.connection, "\(reception.name): closed while waiting for a connection")
+        }
+        guard isLate else { return false }
+        throw Failure(
+            .connection, "\(reception.name): timed out after \(shown(limit ?? .zero)) waiting for a connection")
+    }
+
+    func cancel() {
+        if let strand { reception.forget(strand) }
+    }
+}

@@ -1,0 +1,130 @@
+import Reactor
+import Script
+
+/// `test`: a named test, whose failure is counted and does not stop the script.
+struct TestCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "test", summary: "run a block as a named test",
+            forms: [Form(.parameter(Parameter("NAME", .text)), content: .statements)],
+            text: """
+                A failure inside ends the test and is counted, and the script goes on behind it. What the test has opened \
+                is closed after it; after a failed one, what other sessions had sent and was not read is forgotten. \
+                'skip' ends it without a failure. Tests do not nest, and stand in no strand. With --filter only those \
+                run whose NAME matches.
+                """,
+            examples: ["test \"answers a ping\" {\n    open a localhost:8080\n    a> ping\n    a< PING\n}"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let place = compiler.place
+        guard !place.isInTest else { throw ScriptError(call.range, "a test stands inside another test") }
+        guard !place.isInStrand else { throw ScriptError(call.range, "a test stands in no branch and no trigger") }
+        let start = compiler.position
+        compiler.emit(JumpInstruction(destination: 0, range: call.range))
+        compiler.depth += 1
+        compiler.compileTest(call.block)
+        compiler.depth -= 1
+        compiler.emit(FlushTestInstruction(range: call.range))
+        compiler.emit(PassTestInstruction(range: call.range))
+        compiler.replace(
+            at: start,
+            with: TestInstruction(
+                name: Value(string: try call.required("NAME")), end: compiler.position, range: call.range))
+    }
+}
+
+private struct TestInstruction: Instruction {
+    let name: Value<String>
+    let end: Int
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let name = try name.evaluate(in: strand)
+        guard !strand.guardians.contains(where: { $0 is TestGuardian }) else {
+            throw Failure(.expectation, "a test runs inside another test")
+        }
+        guard interpreter.results.picks(name) else { return .jump(end) }
+        interpreter.transcript.note("test \(quotedWord(name))")
+        strand.enter(
+            Strand.Scope(
+                guardian: TestGuardian(name: name, range: range, began: interpreter.loop.readClock(), end: end)))
+        return .next
+    }
+}
+
+/// Waits until the kernel has taken what was sent by the sessions that are about to be closed.
+private struct FlushTestInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let opened = strand.guardian(TestGuardian.self)?.conversations ?? []
+        let waiting = opened.filter { $0.session.bytesWaiting > 0 }
+        guard !waiting.isEmpty else { return .next }
+        return .wait(SendWait(waiting, most: 0, limit: interpreter.defaultLimit(for: waiting)))
+    }
+}
+
+private struct PassTestInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
+        let guardian = strand.guardian(TestGuardian.self)
+        strand.leaveScope()
+        guardian?.end(.passed, interpreter)
+        return .next
+    }
+}
+
+/// Takes the failure of a test, and what it has opened.
+private final class TestGuardian: Guardian {
+    private let name: String
+    private let range: SourceRange
+    private let began: Instant
+    private let position: Int
+    private var opened: [(name: String, peer: AnyObject)] = []
+
+    init(name: String, range: SourceRange, began: Instant, end: Int) {
+        self.name = name
+        self.range = range
+        self.began = began
+        position = end
+    }
+
+    /// The sessions that the test has opened.
+    var conversations: [Conversation] { opened.compactMap { $0.peer as? Conversation } }
+
+    func opened(_ name: String, _ peer: AnyObject) {
+        opened.append((name, peer))
+    }
+
+    func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure) {
+        if failure.status == .skipped {
+            end(.skipped(failure.message), interpreter)
+        } else {
+            var failure = failure
+            failure.trace = (failure.trace ?? []) + ["in test \(quotedWord(name)), at \(range.description)"]
+            end(.failed(failure), interpreter)
+            for conversation in interpreter.sessions.all { conversation.drain() }
+        }
+        strand.position = position
+    }
+
+    /// Notes how it ended, and closes what it has opened.
+    func end(_ outcome: TestResults.Outcome, _ interpreter: Interpreter) {
+        let took = interpreter.loop.readClock() - began
+        for conversation in conversations { interpreter.transcript.showPart(of: conversation) }
+        let quoted = quotedWord(name)
+        switch outcome {
+        case .passed: interpreter.transcript.note("test \(quoted) passed in \(shown(took))")
+        case .skipped(let why):
+            interpreter.transcript.note("test \(quoted) skipped" + (why.isEmpty ? "" : ": \(why)"))
+        case .failed(let failure):
+            interpreter.transcript.note("test \(quoted) failed in \(shown(took))")
+            interpreter.report(failure)
+        }
+        interpreter.results.add(
+            TestResults.Record(name: name, range: range, outcome: outcome, duration: took))
+        for (name, peer) in opened { interpreter.close(name, peer) }
+    }
+}

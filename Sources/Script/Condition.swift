@@ -1,0 +1,110 @@
+/// What `if` and `while` ask.
+///
+///     condition = "not" condition | "defined" name | "open" name | word operator word | word "=~" regex
+///     operator  = "==" | "!=" | "<" | "<=" | ">" | ">="
+package indirect enum Condition {
+    case comparison(Word, Operator, Word)
+    /// The text has a match of the regex.
+    case match(Word, PatternSource)
+    /// The variable has a value.
+    case defined(String)
+    /// The session is open, and its peer has not ended it.
+    case open(Word)
+    case not(Condition)
+
+    /// How two texts are compared: as bytes, or as decimal numbers.
+    package enum Operator: String, CaseIterable {
+        case equal = "=="
+        case unequal = "!="
+        case less = "<"
+        case lessOrEqual = "<="
+        case greater = ">"
+        case greaterOrEqual = ">="
+
+        /// Whether both sides have to be numbers.
+        package var isNumeric: Bool { self != .equal && self != .unequal }
+    }
+
+    /// The words in it whose variables have to be set.
+    var words: [Word] {
+        switch self {
+        case .comparison(let left, _, let right): [left, right]
+        case .match(let word, _): [word]
+        case .defined: []
+        case .open(let word): [word]
+        case .not(let condition): condition.words
+        }
+    }
+
+    /// The regex in it, or nil.
+    var pattern: PatternSource? {
+        switch self {
+        case .match(_, let pattern): pattern
+        case .not(let condition): condition.pattern
+        case .comparison, .defined, .open: nil
+        }
+    }
+
+    /// The name it asks about with `defined`, or nil.
+    var definedName: String? {
+        switch self {
+        case .defined(let name): name
+        case .not(let condition): condition.definedName
+        case .comparison, .match, .open: nil
+        }
+    }
+}
+
+extension Condition {
+    private static let usage =
+        "write A == B, != < <= > >=, A =~ /regex/, defined NAME, open NAME, or not and one of these"
+
+    /// Reads a condition from `words`; `end` is where it ends, for errors.
+    init(_ words: ArraySlice<Word>, end: SourceRange) throws(ScriptError) {
+        guard let first = words.first else { throw ScriptError(end, "a condition is missing here", hint: Self.usage) }
+        // `not == x` compares the text "not".
+        let isComparison = words.count == 3 && words.dropFirst().first.flatMap(Self.operatorName) != nil
+        switch (first.bareLiteral, words.count) {
+        case ("not", 2...) where !isComparison: self = .not(try Condition(words.dropFirst(), end: end))
+        case ("defined", 2): self = .defined(try Self.name(words[words.startIndex + 1]))
+        case ("open", 2): self = .open(words[words.startIndex + 1])
+        case (_, 3): try self.init(comparing: first, words[words.startIndex + 1], words[words.startIndex + 2])
+        default:
+            throw ScriptError(
+                words.count > 3 ? words[words.startIndex + 3].range : end, "this is no condition", hint: Self.usage)
+        }
+    }
+
+    private init(comparing left: Word, _ operation: Word, _ right: Word) throws(ScriptError) {
+        guard let symbol = Self.operatorName(operation) else {
+            throw ScriptError(
+                operation.range, "'\(operation.template.literalText ?? "this")' compares nothing", hint: Self.usage)
+        }
+        guard let comparison = Operator(rawValue: symbol) else {
+            guard case .regex(let flags) = right.style else {
+                throw ScriptError(right.range, "'=~' needs a /regex/ behind it")
+            }
+            self = .match(
+                left, try PatternSource(template: right.template, flags: flags, range: right.range, offset: 1))
+            return
+        }
+        for word in [left, right] where comparison.isNumeric {
+            if let literal = word.literal, Literals.Decimal(literal) == nil {
+                throw ScriptError(word.range, "'\(symbol)' compares numbers, and '\(Escapes.escaped(literal))' is none")
+            }
+        }
+        self = .comparison(left, comparison, right)
+    }
+
+    private static func operatorName(_ word: Word) -> String? {
+        guard let text = word.bareLiteral, text == "=~" || Operator(rawValue: text) != nil else { return nil }
+        return text
+    }
+
+    private static func name(_ word: Word) throws(ScriptError) -> String {
+        guard let name = word.bareLiteral, isVariableName(name) else {
+            throw ScriptError(word.range, "'defined' takes the name of a variable, without ${ }")
+        }
+        return name
+    }
+}
