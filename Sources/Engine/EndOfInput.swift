@@ -61,13 +61,22 @@ package final class EndOfInput {
         if session.step == .awaitingAnswer, !conversation.hasSent || conversation.hasArrivedSinceSend {
             endOurSide(session)
         }
-        if conversation.inputHasEnded && session.step != .flushing { return finish(session) }
+        if conversation.inputHasEnded && session.step != .flushing && !isAnswering(conversation) {
+            return finish(session)
+        }
         restartTimer(session)
     }
 
+    /// A trigger still has something to say.
+    private func isAnswering(_ conversation: Conversation) -> Bool {
+        conversation.responder != nil || conversation.session.bytesWaiting > 0
+    }
+
+    /// Triggers go on answering: of a session that has some, our side stays open until the peer has ended or is silent.
     private func endOurSide(_ session: Session) {
         session.step = .reading
-        if session.conversation.session.output == .open { try? session.conversation.endOutput() }
+        let conversation = session.conversation
+        if conversation.triggers.isEmpty, conversation.session.output == .open { try? conversation.endOutput() }
     }
 
     private func restartTimer(_ session: Session) {
@@ -80,7 +89,7 @@ package final class EndOfInput {
     private func timeIsOver(_ session: Session) {
         let conversation = session.conversation
         // While the reader of our output is behind, nothing is read: the silence is ours.
-        if interpreter.isHolding { return restartTimer(session) }
+        if interpreter.isHolding || conversation.responder != nil { return restartTimer(session) }
         switch session.step {
         case .flushing: finish(session, lost: "the peer does not read")
         case .awaitingAnswer:
