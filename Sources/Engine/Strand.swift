@@ -24,6 +24,7 @@ final class Strand {
     /// Waits end no later than this: the time of a `retry` is over.
     private(set) var cutoff: Instant?
     private unowned let interpreter: Interpreter
+    private let variables: Variables
 
     /// What it waits for, and the timer that ends the wait.
     var wait: (any Wait)?
@@ -49,10 +50,18 @@ final class Strand {
     }
 
     /// A block with something of its own: names, rounds, or somebody who takes its failures.
-    struct Scope {
-        var names: [(name: String, value: [UInt8])] = []
-        var rounds: Rounds?
-        var guardian: (any Guardian)?
+    final class Scope {
+        fileprivate var names: [(name: String, value: [UInt8])]
+        fileprivate var rounds: Rounds?
+        fileprivate let guardian: (any Guardian)?
+
+        init(
+            names: [(name: String, value: [UInt8])] = [], rounds: Rounds? = nil, guardian: (any Guardian)? = nil
+        ) {
+            self.names = names
+            self.rounds = rounds
+            self.guardian = guardian
+        }
     }
 
     /// How deep calls may be nested.
@@ -63,6 +72,7 @@ final class Strand {
         self.program = program
         self.captures = captures
         self.interpreter = interpreter
+        variables = interpreter.variables
         title = nil
         startedAt = nil
         parent = nil
@@ -81,6 +91,7 @@ final class Strand {
         self.startedAt = startedAt
         self.parent = parent
         self.interpreter = interpreter
+        variables = interpreter.variables
         captures = surroundings.captures
         inherited = surroundings.names
         groups = surroundings.groups
@@ -160,8 +171,7 @@ final class Strand {
 
     /// Begins the next round of the innermost loop; false, and the loop is left, when there is none.
     func nextRound() -> Bool {
-        let last = scopes.count - 1
-        guard last >= 0, scopes[last].rounds?.advance() == true else {
+        guard scopes.last?.rounds?.advance() == true else {
             leaveScope()
             return false
         }
@@ -205,7 +215,7 @@ final class Strand {
         for group in names where group.number < values.count {
             guard let value = values[group.number] else { continue }
             if setLocal(group.name, value) { continue }
-            if title == nil { interpreter.variables[group.name] = value } else { groups[group.name] = value }
+            if title == nil { variables[group.name] = value } else { groups[group.name] = value }
         }
     }
 
@@ -213,17 +223,17 @@ final class Strand {
     func set(_ name: String, to value: [UInt8]) {
         if setLocal(name, value) { return }
         groups[name] = nil
-        interpreter.variables[name] = value
+        variables[name] = value
     }
 
     private func setLocal(_ name: String, _ value: [UInt8]) -> Bool {
-        for index in scopes.indices.reversed() {
-            if scopes[index].rounds?.name == name {
-                scopes[index].rounds?.override(value)
+        for scope in scopes.reversed() {
+            if scope.rounds?.name == name {
+                scope.rounds?.override(value)
                 return true
             }
-            guard let place = scopes[index].names.firstIndex(where: { $0.name == name }) else { continue }
-            scopes[index].names[place].value = value
+            guard let place = scope.names.firstIndex(where: { $0.name == name }) else { continue }
+            scope.names[place].value = value
             return true
         }
         guard callers.isEmpty, inherited[name] != nil else { return false }
@@ -255,15 +265,15 @@ final class Strand {
     /// The value of a variable, or nil when it has none.
     func optionalValue(of name: String, _ range: SourceRange) -> [UInt8]? {
         if let value = local(name) { return value }
-        if let value = interpreter.variables[name] { return value }
+        if let value = variables[name] { return value }
         if let number = Literals.count(name) { return number < captures.count ? captures[number] : nil }
         return interpreter.builtIn(name, range)
     }
 
     private func local(_ name: String) -> [UInt8]? {
         for scope in scopes.reversed() {
-            if let rounds = scope.rounds, rounds.name == name { return rounds.value }
-            for entry in scope.names where entry.name == name { return entry.value }
+            if scope.rounds?.name == name { return scope.rounds?.value }
+            if let place = scope.names.firstIndex(where: { $0.name == name }) { return scope.names[place].value }
         }
         if title == nil { return nil }
         if callers.isEmpty, let value = inherited[name] { return value }

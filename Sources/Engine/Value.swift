@@ -3,6 +3,8 @@ import Script
 /// A value that a word stands for: known at once when the word is constant, otherwise worked out when it runs.
 struct Value<Result> {
     let word: Word
+    /// The only variable that it is, or nil: the most frequent word that is no constant.
+    private let variable: (name: String, range: SourceRange)?
     private let constant: Result?
     private let parse: ([UInt8]) -> Result?
     private let problem: ([UInt8]) -> String?
@@ -13,11 +15,16 @@ struct Value<Result> {
         self.parse = parse
         problem = { kind.problem(with: $0) }
         constant = word.literal.flatMap(parse)
+        let variables = word.template.variables
+        variable = word.template.segments.count == 1 ? variables.first : nil
     }
 
     func evaluate(in strand: Strand) throws(Failure) -> Result {
         if let constant { return constant }
-        let bytes = try strand.expand(word.template)
+        let bytes =
+            if let variable { try strand.value(of: variable.name, variable.range) } else {
+                try strand.expand(word.template)
+            }
         guard let value = parse(bytes) else {
             throw Failure(
                 .expectation, problem(bytes) ?? "'\(Escapes.escaped(bytes))' is not what is needed here",
@@ -36,6 +43,12 @@ extension Value where Result == Duration {
 extension Value where Result == Int {
     init(count word: Word) {
         self.init(word, .count) { Literals.count(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    /// A whole number with an optional sign.
+    init(integer word: Word) {
+        let kind = Parameter.Kind.checked { "'\($0)' is not a whole number" }
+        self.init(word, kind) { Literals.integer($0) }
     }
 
     init(size word: Word) {

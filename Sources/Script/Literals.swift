@@ -34,7 +34,19 @@ package enum Literals {
 
     /// A whole number with an optional sign.
     package static func integer(_ bytes: [UInt8]) -> Int? {
-        Int(String(decoding: bytes, as: UTF8.self))
+        let isNegative = bytes.first == UInt8(ascii: "-")
+        let digits = bytes.dropFirst(isNegative || bytes.first == UInt8(ascii: "+") ? 1 : 0)
+        guard !digits.isEmpty else { return nil }
+        var value = 0
+        for digit in digits {
+            guard (48...57).contains(digit) else { return nil }
+            let (shifted, hasOverflown) = value.multipliedReportingOverflow(by: 10)
+            // Counted downwards: the least number has no positive counterpart.
+            let (next, isTooSmall) = shifted.subtractingReportingOverflow(Int(digit - 48))
+            if hasOverflown || isTooSmall { return nil }
+            value = next
+        }
+        return isNegative ? value : value == .min ? nil : -value
     }
 
     /// Bytes as pairs of hexadecimal digits with any blanks between: `de ad be ef`.

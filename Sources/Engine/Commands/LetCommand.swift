@@ -31,8 +31,8 @@ struct LetCommand: Command {
             }
             compiler.emit(
                 CalculateInstruction(
-                    name: name, left: left, operation: Value(text: try call.required("OP")),
-                    right: try call.required("B"), isSecret: call.has(option: "--secret"), range: call.range))
+                    name: name, left: Value(integer: left), operation: Value(string: try call.required("OP")),
+                    right: Value(integer: try call.required("B")), isSecret: call.has(option: "--secret"), range: call.range))
         } else {
             let value = try call.required("VALUE")
             let isSecret = call.has(option: "--secret")
@@ -61,28 +61,20 @@ private struct LetInstruction: Instruction {
 
 private struct CalculateInstruction: Instruction {
     let name: Value<String>
-    let left: Word
-    let operation: Value<[UInt8]>
-    let right: Word
+    let left: Value<Int>
+    let operation: Value<String>
+    let right: Value<Int>
     let isSecret: Bool
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
-        let symbol = String(decoding: try operation.evaluate(in: strand), as: UTF8.self)
-        let result = try calculate(try number(left, strand), symbol, try number(right, strand))
+        let result = try calculate(
+            try left.evaluate(in: strand), try operation.evaluate(in: strand), try right.evaluate(in: strand))
         let value = Array(String(result).utf8)
         if isSecret { interpreter.redactor.add(name: name, value: value) }
         strand.set(name, to: value)
         return .next
-    }
-
-    private func number(_ word: Word, _ strand: Strand) throws(Failure) -> Int {
-        let bytes = try strand.expand(word.template)
-        guard let number = Literals.integer(bytes) else {
-            throw Failure(.expectation, "'\(Escapes.escaped(bytes))' is not a whole number", range: word.range)
-        }
-        return number
     }
 
     private func calculate(_ left: Int, _ symbol: String, _ right: Int) throws(Failure) -> Int {
