@@ -220,13 +220,14 @@ final class Strand {
     }
 
     /// Sets the nearest parameter or loop name, or else a variable of the script.
-    func set(_ name: String, to value: [UInt8]) {
-        if setLocal(name, value) { return }
-        groups[name] = nil
-        variables[name] = value
+    func set(_ variable: VariableReference, to value: [UInt8]) {
+        if setLocal(variable.name, value) { return }
+        groups[variable.name] = nil
+        variable.set(value, in: variables)
     }
 
     private func setLocal(_ name: String, _ value: [UInt8]) -> Bool {
+        if scopes.isEmpty && title == nil { return false }
         for scope in scopes.reversed() {
             if scope.rounds?.name == name {
                 scope.rounds?.override(value)
@@ -252,6 +253,12 @@ final class Strand {
         String(decoding: try expand(template), as: UTF8.self)
     }
 
+    /// The value of a variable that an instruction refers to; a failure when it has none.
+    func value(of variable: VariableReference) throws(Failure) -> [UInt8] {
+        if let value = local(variable.name) ?? variable.value(in: variables) { return value }
+        return try value(of: variable.name, variable.range)
+    }
+
     /// The value of a variable; a failure when it has none.
     func value(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8] {
         if let value = optionalValue(of: name, range) { return value }
@@ -271,6 +278,7 @@ final class Strand {
     }
 
     private func local(_ name: String) -> [UInt8]? {
+        if scopes.isEmpty && title == nil { return nil }
         for scope in scopes.reversed() {
             if scope.rounds?.name == name { return scope.rounds?.value }
             if let place = scope.names.firstIndex(where: { $0.name == name }) { return scope.names[place].value }

@@ -4,7 +4,7 @@ import Script
 struct Value<Result> {
     let word: Word
     /// The only variable that it is, or nil: the most frequent word that is no constant.
-    private let variable: (name: String, range: SourceRange)?
+    private let variable: VariableReference?
     private let constant: Result?
     private let parse: ([UInt8]) -> Result?
     private let problem: ([UInt8]) -> String?
@@ -15,14 +15,14 @@ struct Value<Result> {
         self.parse = parse
         problem = { kind.problem(with: $0) }
         constant = word.literal.flatMap(parse)
-        let variables = word.template.variables
-        variable = word.template.segments.count == 1 ? variables.first : nil
+        let only = word.template.segments.count == 1 ? word.template.variables.first : nil
+        variable = only.map { VariableReference(name: $0.name, range: $0.range) }
     }
 
     func evaluate(in strand: Strand) throws(Failure) -> Result {
         if let constant { return constant }
         let bytes =
-            if let variable { try strand.value(of: variable.name, variable.range) } else {
+            if let variable { try strand.value(of: variable) } else {
                 try strand.expand(word.template)
             }
         guard let value = parse(bytes) else {

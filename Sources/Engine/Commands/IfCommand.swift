@@ -39,62 +39,118 @@ struct IfCommand: Command {
 
 /// Goes on with the next instruction when a condition holds, and elsewhere when not.
 struct ConditionInstruction: Instruction {
-    let condition: Condition
-    let otherwise: Int
     let range: SourceRange
+    private let question: Question
+    private let otherwise: Int
+
+    init(condition: Condition, otherwise: Int, range: SourceRange) {
+        question = Question(condition)
+        self.otherwise = otherwise
+        self.range = range
+    }
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        try strand.holds(condition, interpreter) ? .next : .jump(otherwise)
+        try question.holds(in: strand, interpreter, range) ? .next : .jump(otherwise)
     }
 }
 
-extension Strand {
-    /// Whether a condition holds now.
-    func holds(_ condition: Condition, _ interpreter: Interpreter) throws(Failure) -> Bool {
-        switch condition {
-        case .not(let condition): return !(try holds(condition, interpreter))
-        case .defined(let name):
-            guard let range = instruction?.range else { return false }
-            return optionalValue(of: name, range) != nil
-        case .open(let word):
-            let name = try text(word.template)
-            return interpreter.sessions.service(named: name) != nil
-                || interpreter.sessions.matching(name).contains { !$0.inputHasEnded }
-        case .match(let word, let pattern): return try matches(try expand(word.template), try regex(pattern), word)
-        case .comparison(let left, let operation, let right):
-            return try compare(left, operation, right)
+/// A condition whose constant words are read once.
+private indirect enum Question {
+    case sameness(Value<[UInt8]>, Value<[UInt8]>, isWanted: Bool)
+    case order(Value<Number>, Condition.Operator, Value<Number>)
+    case match(Value<[UInt8]>, PatternSource)
+    case defined(String)
+    case open(Value<String>)
+    case not(Question)
+
+    /// A number: most are whole and small.
+    enum Number {
+        case integer(Int)
+        case decimal(Literals.Decimal)
+
+        init?(_ bytes: [UInt8]) {
+            if let integer = Literals.integer(bytes) {
+                self = .integer(integer)
+            } else if let decimal = Literals.Decimal(bytes) {
+                self = .decimal(decimal)
+            } else {
+                return nil
+            }
+        }
+
+        /// As a decimal, which every number is.
+        var decimal: Literals.Decimal? {
+            switch self {
+            case .integer(let integer): Literals.Decimal(Array(String(integer).utf8))
+            case .decimal(let decimal): decimal
+            }
         }
     }
 
-    private func matches(_ value: [UInt8], _ regex: Regex, _ word: Word) throws(Failure) -> Bool {
+    init(_ condition: Condition) {
+        switch condition {
+        case .comparison(let left, .equal, let right):
+            self = .sameness(Value(text: left), Value(text: right), isWanted: true)
+        case .comparison(let left, .unequal, let right):
+            self = .sameness(Value(text: left), Value(text: right), isWanted: false)
+        case .comparison(let left, let operation, let right):
+            self = .order(Self.number(left), operation, Self.number(right))
+        case .match(let word, let pattern): self = .match(Value(text: word), pattern)
+        case .defined(let name): self = .defined(name)
+        case .open(let word): self = .open(Value(string: word))
+        case .not(let condition): self = .not(Question(condition))
+        }
+    }
+
+    func holds(in strand: Strand, _ interpreter: Interpreter, _ range: SourceRange) throws(Failure) -> Bool {
+        switch self {
+        case .sameness(let left, let right, let isWanted):
+            return try (left.evaluate(in: strand) == right.evaluate(in: strand)) == isWanted
+        case .order(let left, let operation, let right):
+            return Self.compare(try left.evaluate(in: strand), operation, try right.evaluate(in: strand))
+        case .match(let value, let pattern):
+            return try Self.matches(try value.evaluate(in: strand), pattern, strand)
+        case .defined(let name): return strand.optionalValue(of: name, range) != nil
+        case .open(let name):
+            let name = try name.evaluate(in: strand)
+            return interpreter.sessions.service(named: name) != nil
+                || interpreter.sessions.matching(name).contains { !$0.inputHasEnded }
+        case .not(let question): return !(try question.holds(in: strand, interpreter, range))
+        }
+    }
+
+    private static func number(_ word: Word) -> Value<Number> {
+        Value(word, .checked { "'\($0)' is not a number" }) { Number($0) }
+    }
+
+    private static func compare(_ left: Number, _ operation: Condition.Operator, _ right: Number) -> Bool {
+        if case .integer(let left) = left, case .integer(let right) = right { return order(left, operation, right) }
+        guard let left = left.decimal, let right = right.decimal else { return false }
+        return order(left, operation, right)
+    }
+
+    private static func order<N: Comparable>(_ left: N, _ operation: Condition.Operator, _ right: N) -> Bool {
+        switch operation {
+        case .less: left < right
+        case .lessOrEqual: left <= right
+        case .greater: left > right
+        case .greaterOrEqual: left >= right
+        case .equal: left == right
+        case .unequal: left != right
+        }
+    }
+
+    private static func matches(
+        _ value: [UInt8], _ pattern: PatternSource, _ strand: Strand
+    ) throws(Failure) -> Bool {
+        let regex = try strand.regex(pattern)
         let outcome = value.withUnsafeBytes { regex.search($0, from: 0, isWhole: true, beginsLine: true) }
         switch outcome {
         case .match(let groups):
-            capture(groups.map { $0.map { Array(value[$0]) } }, groups: regex.groups)
+            strand.capture(groups.map { $0.map { Array(value[$0]) } }, groups: regex.groups)
             return true
         case .none, .partial: return false
-        case .limit(let why): throw Failure(.expectation, "the pattern was given up: \(why)", range: word.range)
+        case .limit(let why): throw Failure(.expectation, "the pattern was given up: \(why)", range: pattern.range)
         }
-    }
-
-    private func compare(
-        _ left: Word, _ operation: Condition.Operator, _ right: Word
-    ) throws(Failure) -> Bool {
-        switch operation {
-        case .equal: return try expand(left.template) == expand(right.template)
-        case .unequal: return try expand(left.template) != expand(right.template)
-        case .less: return try number(left) < number(right)
-        case .lessOrEqual: return try number(left) <= number(right)
-        case .greater: return try number(left) > number(right)
-        case .greaterOrEqual: return try number(left) >= number(right)
-        }
-    }
-
-    private func number(_ word: Word) throws(Failure) -> Literals.Decimal {
-        let bytes = try expand(word.template)
-        guard let number = Literals.Decimal(bytes) else {
-            throw Failure(.expectation, "'\(Escapes.escaped(bytes))' is not a number", range: word.range)
-        }
-        return number
     }
 }

@@ -23,7 +23,7 @@ struct LetCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let name = Value(variable: try call.required("NAME"))
+        let name = VariableName(try call.required("NAME"))
         if let left = call.word("A") {
             for operand in [left, try call.required("B")] {
                 guard let literal = operand.literal, Literals.integer(literal) == nil else { continue }
@@ -32,7 +32,8 @@ struct LetCommand: Command {
             compiler.emit(
                 CalculateInstruction(
                     name: name, left: Value(integer: left), operation: Value(string: try call.required("OP")),
-                    right: Value(integer: try call.required("B")), isSecret: call.has(option: "--secret"), range: call.range))
+                    right: Value(integer: try call.required("B")), isSecret: call.has(option: "--secret"),
+                    range: call.range))
         } else {
             let value = try call.required("VALUE")
             let isSecret = call.has(option: "--secret")
@@ -45,7 +46,7 @@ struct LetCommand: Command {
 }
 
 private struct LetInstruction: Instruction {
-    let name: Value<String>
+    let name: VariableName
     let value: Value<[UInt8]>
     let isSecret: Bool
     let range: SourceRange
@@ -53,14 +54,14 @@ private struct LetInstruction: Instruction {
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
         let value = try value.evaluate(in: strand)
-        if isSecret { interpreter.redactor.add(name: name, value: value) }
+        if isSecret { interpreter.redactor.add(name: name.name, value: value) }
         strand.set(name, to: value)
         return .next
     }
 }
 
 private struct CalculateInstruction: Instruction {
-    let name: Value<String>
+    let name: VariableName
     let left: Value<Int>
     let operation: Value<String>
     let right: Value<Int>
@@ -72,7 +73,7 @@ private struct CalculateInstruction: Instruction {
         let result = try calculate(
             try left.evaluate(in: strand), try operation.evaluate(in: strand), try right.evaluate(in: strand))
         let value = Array(String(result).utf8)
-        if isSecret { interpreter.redactor.add(name: name, value: value) }
+        if isSecret { interpreter.redactor.add(name: name.name, value: value) }
         strand.set(name, to: value)
         return .next
     }
@@ -93,10 +94,22 @@ private struct CalculateInstruction: Instruction {
     }
 }
 
-extension Value where Result == String {
-    fileprivate init(variable word: Word) {
-        self.init(word, .newVariable) { bytes in
-            Parameter.Kind.newVariable.problem(with: bytes) == nil ? String(decoding: bytes, as: UTF8.self) : nil
+/// The variable that `let` sets.
+private struct VariableName {
+    private let constant: VariableReference?
+    private let word: Word
+
+    init(_ word: Word) {
+        self.word = word
+        constant = word.template.literalText.map { VariableReference(name: $0, range: word.range) }
+    }
+
+    func evaluate(in strand: Strand) throws(Failure) -> VariableReference {
+        if let constant { return constant }
+        let bytes = try strand.expand(word.template)
+        if let problem = Parameter.Kind.newVariable.problem(with: bytes) {
+            throw Failure(.expectation, problem, range: word.range)
         }
+        return VariableReference(name: String(decoding: bytes, as: UTF8.self), range: word.range)
     }
 }
