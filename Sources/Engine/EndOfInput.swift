@@ -95,6 +95,8 @@ package final class EndOfInput {
         case .awaitingAnswer:
             endOurSide(session)
             restartTimer(session)
+        // What another session still waits for may end this one: its peer may be in this very process.
+        case .reading where open.contains { $0.step != .reading }: restartTimer(session)
         case .reading:
             stillOpen.append(
                 "\(conversation.name): still open after \(shown(interpreter.settings.linger)) of silence; closed")

@@ -65,10 +65,12 @@ final class ExpectationWait: Wait {
         case .failed(let words, let details):
             throw failure(conversation, words, details: details)
         case .pending where hasEnded && !matcher.acceptsEnd:
-            throw failure(conversation, "\(conversation.inputState) while waiting for \(wanted)")
+            throw failure(
+                conversation, "\(conversation.inputState) while waiting for \(wanted)", hint: matcher.hint)
         case .pending where isLate && matcher.succeedsLate: return true
         case .pending where isLate:
-            throw failure(conversation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
+            throw failure(
+                conversation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint)
         case .pending: return false
         }
     }

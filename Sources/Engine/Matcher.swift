@@ -45,12 +45,15 @@ protocol Matcher: AnyObject {
     var acceptsEnd: Bool { get }
     /// Whether reaching the deadline is success.
     var succeedsLate: Bool { get }
+    /// Why it may not have been met, for the text of a failure.
+    var hint: String? { get }
 }
 
 extension Matcher {
     func makeRoom(_ conversation: Conversation) -> Bool { false }
     var acceptsEnd: Bool { false }
     var succeedsLate: Bool { false }
+    var hint: String? { nil }
 }
 
 /// Where the next line begins, after the rest of a line of which only the ending is left.
@@ -235,10 +238,17 @@ final class PatternSearch: Matcher {
     private let source: String
     /// No match begins before this position.
     private var searched = 0
+    /// The search began in the middle of a line.
+    private var beganInLine = false
 
     init(regex: Regex, source: String) {
         self.regex = regex
         self.source = source
+    }
+
+    var hint: String? {
+        beganInLine && source.contains("^")
+            ? "what was unread began in the middle of a line, where ^ does not match" : nil
     }
 
     func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
@@ -252,6 +262,7 @@ final class PatternSearch: Matcher {
         let beginsLine =
             context == inbox.front
             ? conversation.frontBeginsLine || conversation.frontFollowsReturn : inbox.beginsLine(at: context)
+        if searched == 0, !inbox.isEmpty { beganInLine = !beginsLine }
         switch regex.search(subject, from: start - context, isWhole: isWhole, beginsLine: beginsLine) {
         case .match(let groups):
             let values = groups.map { $0.map { Array(subject[$0]) } }
