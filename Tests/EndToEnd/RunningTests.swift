@@ -181,18 +181,4 @@ struct RunningTests {
         shell.endInput()
         #expect(shell.end().status == 0)
     }
-
-    @Test(arguments: examples)
-    func everyExampleRuns(path: String) throws {
-        let folder = try Program.Folder()
-        let outcome = try Program.run("muxsh", [path], in: folder)
-        #expect(outcome.status == 0 && outcome.err == "", "\(outcome.out)\(outcome.err)")
-    }
-
-    private static var examples: [String] {
-        let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("scripts/examples")
-        let files = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
-        return files.filter { $0.pathExtension == "mux" }.map(\.path).sorted()
-    }
 }

@@ -1,0 +1,74 @@
+import Foundation
+import Testing
+
+/// The scripts of scripts/examples, against the real servers where they talk to one.
+struct ExampleTests {
+    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("scripts/examples")
+
+    /// The examples that need a server, with the variables that name them.
+    static let servers: [String: [(variable: String, kind: RealServer.Kind)]] = [
+        "redis-replication.mux": [("primary", .redis), ("replica", .redis)],
+        "redis-fan-out.mux": [("redis", .redis)],
+        "memcached.mux": [("memcached", .memcached)],
+        "http-keep-alive.mux": [("web", .nginx)],
+        "smtp.mux": [("smtp", .smtp)],
+        "irc.mux": [("irc", .ngircd)],
+        "compare-servers.mux": [("old", .redis), ("new", .redis)],
+        "tests/redis.mux": [("redis", .redis)],
+    ]
+
+    private static func scripts(in folder: String = "") -> [String] {
+        let place = Self.folder.appendingPathComponent(folder)
+        let files = (try? FileManager.default.contentsOfDirectory(at: place, includingPropertiesForKeys: nil)) ?? []
+        let names = files.filter { $0.pathExtension == "mux" }.map(\.lastPathComponent).sorted()
+        return names.map { folder.isEmpty ? $0 : folder + "/" + $0 }
+    }
+
+    private func run(_ script: String, _ options: [String]) throws -> Program.Outcome {
+        let path = Self.folder.appendingPathComponent(script).path
+        return try Program.run("muxsh", options + [path], in: try Program.Folder())
+    }
+
+    @Test func thereAreManyExamples() {
+        #expect(Self.scripts().count >= 12 && Self.scripts(in: "tests").count >= 3)
+    }
+
+    @Test(arguments: (scripts() + scripts(in: "tests")).filter { servers[$0] == nil && $0 != "proxy.mux" })
+    func runsByItself(script: String) throws {
+        let outcome = try run(script, ["-q"])
+        #expect(outcome.status == 0, "\(outcome.out)\(outcome.err)")
+    }
+
+    @Test(
+        .enabled(if: RealServer.areInstalled(servers.values.flatMap { $0 }.map(\.kind))),
+        arguments: servers.keys.sorted())
+    func runsAgainstTheRealServer(script: String) throws {
+        let servers = try (Self.servers[script] ?? []).map { ($0.variable, try RealServer($0.kind)) }
+        let options = servers.flatMap { ["-D", "\($0)=localhost:\($1.port)"] }
+        let outcome = try run(script, ["--timeout-scale", "4"] + options)
+        #expect(outcome.status == 0, "\(outcome.out)\(outcome.err)")
+        withExtendedLifetime(servers) {}
+    }
+
+    @Test(.enabled(if: RealServer.areInstalled([.nginx])))
+    func testsARealProxyWithAFakeBackend() throws {
+        let backend = RealServer.freePort()
+        let proxy = try RealServer(.nginx, backend: backend)
+        let outcome = try run(
+            "proxy.mux",
+            ["--timeout-scale", "4", "-D", "proxy=localhost:\(proxy.port)", "-D", "backend=:\(backend)"])
+        #expect(outcome.status == 0, "\(outcome.out)\(outcome.err)")
+        withExtendedLifetime(proxy) {}
+    }
+
+    @Test(arguments: ["", "-j3 "])
+    func proveRunsTheTests(jobs: String) throws {
+        let tests = Self.folder.appendingPathComponent("tests").path
+        let prove = try RunningProgram(
+            shell: "exec prove \(jobs)--ext mux --exec '\(Program.path("muxsh")) --report tap' \(tests) 2>&1")
+        var lines: [String] = []
+        while let line = prove.line() { lines.append(line) }
+        #expect(prove.end().status == 0 && lines.last == "Result: PASS", "\(lines.joined(separator: "\n"))")
+    }
+}

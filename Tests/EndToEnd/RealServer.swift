@@ -1,0 +1,112 @@
+import Foundation
+
+/// A server from Debian, started for a test on ports that were free a moment ago, and ended with it.
+final class RealServer {
+    let process = Process()
+    let port: Int
+    private let folder: Program.Folder
+
+    /// What can be started.
+    enum Kind: String {
+        case redis, memcached, nginx, ngircd, smtp
+
+        var program: String {
+            switch self {
+            case .redis: "/usr/bin/redis-server"
+            case .memcached: "/usr/bin/memcached"
+            case .nginx: "/usr/sbin/nginx"
+            case .ngircd: "/usr/sbin/ngircd"
+            case .smtp: "/usr/bin/python3"
+            }
+        }
+    }
+
+    /// Whether all of these are installed; scripts/setup installs them where there is apt.
+    static func areInstalled(_ kinds: [Kind]) -> Bool {
+        kinds.allSatisfy { FileManager.default.isExecutableFile(atPath: $0.program) }
+    }
+
+    /// Starts a server; `backend` is where an nginx passes requests on to, if it does.
+    init(_ kind: Kind, backend: Int? = nil) throws {
+        folder = try Program.Folder()
+        port = Self.freePort()
+        process.executableURL = URL(fileURLWithPath: kind.program)
+        process.currentDirectoryURL = folder.url
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        process.arguments =
+            switch kind {
+            case .redis:
+                [
+                    "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--dir", folder.url.path,
+                    "--repl-diskless-sync-delay", "0",
+                ]
+            case .memcached: ["-u", "nobody", "-l", "127.0.0.1", "-p", "\(port)"]
+            case .nginx: ["-c", try write("nginx.conf", Self.nginx(port, folder.url.path, backend)), "-e", "stderr"]
+            case .ngircd: ["-n", "-f", try write("ngircd.conf", Self.ngircd(port))]
+            case .smtp: ["-m", "aiosmtpd", "-n", "-l", "127.0.0.1:\(port)"]
+            }
+        try process.run()
+    }
+
+    deinit {
+        // Not SIGTERM: a child of the tests may have it blocked.
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+    }
+
+    /// A port that nobody listens on.
+    static func freePort() -> Int {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                _ = bind(socket, $0, length)
+                getsockname(socket, $0, &length)
+            }
+            return Int(UInt16(bigEndian: pointer.pointee.sin_port))
+        }
+    }
+
+    private func write(_ name: String, _ text: String) throws -> String {
+        let url = folder.url.appendingPathComponent(name)
+        try text.write(to: url, atomically: true, encoding: .utf8)
+        try "<h1>hello</h1>\n".write(
+            to: folder.url.appendingPathComponent("index.html"), atomically: true, encoding: .utf8)
+        return url.path
+    }
+
+    private static func nginx(_ port: Int, _ folder: String, _ backend: Int?) -> String {
+        let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        let paths = kinds.map { "\($0)_temp_path \(folder)/\($0);" }.joined(separator: " ")
+        let place = backend.map { "location / { proxy_pass http://127.0.0.1:\($0); proxy_set_header Host $host; }" }
+        return """
+            \(getuid() == 0 ? "user root;" : "")
+            daemon off; master_process off; pid \(folder)/pid; error_log stderr; 
+            events { }
+            http { access_log off; \(paths) server { listen 127.0.0.1:\(port); root \(folder); \(place ?? "") } }
+            """
+    }
+
+    private static func ngircd(_ port: Int) -> String {
+        """
+        [Global]
+        Name = irc.test.local
+        Info = test
+        Ports = \(port)
+        Listen = 127.0.0.1
+        MotdPhrase = hello
+        ServerUID = nobody
+        ServerGID = nogroup
+        [Options]
+        DNS = no
+        Ident = no
+        PAM = no
+        """
+    }
+}
