@@ -92,6 +92,7 @@ package func shown(bytes count: Int) -> String {
     case 1: "1 byte"
     case ..<4096: "\(count) bytes"
     case ..<1_048_576: "\(fixed(Double(count) / 1024, digits: 1)) KiB"
-    default: "\(fixed(Double(count) / 1_048_576, digits: 1)) MiB"
+    case ..<(1 << 30): "\(fixed(Double(count) / 1_048_576, digits: 1)) MiB"
+    default: "\(fixed(Double(count) / 1_073_741_824, digits: 1)) GiB"
     }
 }

@@ -53,18 +53,20 @@ package final class Latencies {
         guard histogram.totalCount > 1, most > least else { return [] }
         let top = max(histogram.valueAtPercentile(99), least + 1)
         let step = max(1, (top - least) / UInt64(Self.rows) + 1)
-        var spans = (0..<Self.rows).map { index in
-            let low = least + UInt64(index) * step
-            return (low: low, high: low + step - 1)
-        }.filter { $0.low <= top }
-        if let last = spans.last, most > histogram.highestEquivalentForValue(last.high) {
-            spans.append((histogram.highestEquivalentForValue(last.high) + 1, most))
+        var counts = [UInt64](repeating: 0, count: Self.rows + 1)
+        for bucket in histogram.recordedValues() {
+            let row = Int((max(bucket.value, least) - least) / step)
+            counts[min(row, Self.rows)] += bucket.count
         }
-        let counts = spans.map { histogram.count(within: $0.low...$0.high) }
+        var spans = (0..<Self.rows).map { row in
+            (low: least + UInt64(row) * step, high: least + UInt64(row + 1) * step - 1)
+        }
+        spans.append((spans[Self.rows - 1].high + 1, most))
+        let rows = spans.indices.filter { counts[$0] > 0 || spans[$0].low <= top }
         let largest = counts.map { Double($0) }.max() ?? 1
-        let labels = spans.map { "\(shownFinely($0.low)) to \(shownFinely($0.high))" }
+        let labels = rows.map { row in "\(shownFinely(spans[row].low)) to \(shownFinely(spans[row].high))" }
         let width = labels.map(\.count).max() ?? 0
-        return zip(labels, counts).map { label, count in
+        return zip(labels, rows.map { counts[$0] }).map { label, count in
             let bar = String(repeating: "#", count: Int((Double(count) / largest * Double(Self.width)).rounded(.up)))
             let padding = String(repeating: " ", count: width - label.count)
             return "  \(padding)\(label)  \(bar)\(bar.isEmpty ? "" : " ")\(count)"

@@ -336,9 +336,20 @@ final class Strand {
     /// How the present place was reached: calls, files that were read, strands; innermost first.
     func trace(from range: SourceRange) -> [String] {
         var lines: [String] = []
+        var last = ""
+        var repeats = 0
         for frame in callers.reversed() {
-            lines.append("in \(frame.call.definition.name), called at \(frame.call.range.description)")
+            let line = "in \(frame.call.definition.name), called at \(frame.call.range.description)"
+            if line == last {
+                repeats += 1
+            } else {
+                if repeats > 0 { lines.append("… \(repeats) times more") }
+                repeats = 0
+                lines.append(line)
+                last = line
+            }
         }
+        if repeats > 0 { lines.append("… \(repeats) times more") }
         var source = (callers.first?.call.range ?? range).source
         while let place = source.includedAt {
             lines.append("in \(source.name), read at \(place.description)")

@@ -378,6 +378,10 @@ extension ScriptError {
     /// A line begins with a word that is no command.
     init(unknownCommand name: String, _ range: SourceRange, known: [String]) {
         let nearest = nearestSpelling(of: name, among: known)
+        if name == "else" {
+            self.init(range, "'else' stands behind the '}' it belongs to", hint: "write } else {")
+            return
+        }
         self.init(
             range, "unknown command '\(name)'",
             hint: nearest.map { "did you mean '\($0)'?" }

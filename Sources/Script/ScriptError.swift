@@ -15,10 +15,16 @@ package struct ScriptError: Error {
     /// The error for a person: place and message, the line, a caret range, the hint. Ends with a newline.
     package var rendered: String {
         let heading = visible(Array("\(range.description): error: \(message)".utf8)[...])
-        guard let hint else { return heading + "\n" + excerpt(of: range) }
+        var trace = ""
+        var source = range.source
+        while let place = source.includedAt {
+            trace += visible(Array("  in \(source.name), read at \(place.description)".utf8)[...]) + "\n"
+            source = place.source
+        }
+        guard let hint else { return heading + "\n" + excerpt(of: range) + trace }
         let lines = hint.split(separator: "\n", omittingEmptySubsequences: false)
         let help = lines.map { visible(Array($0.utf8)[...]) }.joined(separator: "\n")
-        return heading + "\n" + excerpt(of: range) + "  help: \(help)\n"
+        return heading + "\n" + excerpt(of: range) + "  help: \(help)\n" + trace
     }
 }
 

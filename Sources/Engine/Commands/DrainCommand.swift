@@ -38,6 +38,8 @@ private final class DrainWait: Wait {
     let wanted = "the end of the time to drain"
     let conversations: [Conversation]
     var limit: Duration?
+    let succeedsLate = true
+    let isReading = true
 
     init(_ conversations: [Conversation], limit: Duration?) {
         self.conversations = conversations

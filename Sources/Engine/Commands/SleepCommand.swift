@@ -30,6 +30,7 @@ private struct SleepInstruction: Instruction {
 
 private final class SleepWait: Wait {
     var limit: Duration?
+    let succeedsLate = true
     var wanted: String { "the end of the sleep" }
 
     init(limit: Duration?) {

@@ -45,7 +45,7 @@ private struct TestInstruction: Instruction {
             throw Failure(.expectation, "a test runs inside another test")
         }
         guard interpreter.results.picks(name) else { return .jump(end) }
-        interpreter.transcript.note("test \(quotedWord(name))")
+        interpreter.transcript.note("test \(TestGuardian.quoted(name))")
         strand.enter(
             Strand.Scope(
                 guardian: TestGuardian(name: name, range: range, began: interpreter.loop.readClock(), end: end)))
@@ -91,6 +91,9 @@ private final class TestGuardian: Guardian {
         position = end
     }
 
+    /// A name as messages show it.
+    static func quoted(_ name: String) -> String { "\"\(Escapes.escaped(Array(name.utf8)))\"" }
+
     /// The sessions that the test has opened.
     var conversations: [Conversation] { opened.compactMap { $0.peer as? Conversation } }
 
@@ -103,7 +106,7 @@ private final class TestGuardian: Guardian {
             end(.skipped(failure.message), interpreter)
         } else {
             var failure = failure
-            failure.trace = (failure.trace ?? []) + ["in test \(quotedWord(name)), at \(range.description)"]
+            failure.trace = (failure.trace ?? []) + ["in test \(Self.quoted(name)), at \(range.description)"]
             end(.failed(failure), interpreter)
             for conversation in interpreter.sessions.all { conversation.drain() }
         }
@@ -114,7 +117,7 @@ private final class TestGuardian: Guardian {
     func end(_ outcome: TestResults.Outcome, _ interpreter: Interpreter) {
         let took = interpreter.loop.readClock() - began
         for conversation in conversations { interpreter.transcript.showPart(of: conversation) }
-        let quoted = quotedWord(name)
+        let quoted = Self.quoted(name)
         switch outcome {
         case .passed: interpreter.transcript.note("test \(quoted) passed in \(shown(took))")
         case .skipped(let why):
