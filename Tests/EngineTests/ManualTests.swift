@@ -40,6 +40,20 @@ struct ManualTests {
         }
     }
 
+    @Test func theRecipesOfTheManPageCheck() throws {
+        let page = try String(contentsOf: root.appendingPathComponent("man/muxsh.5"), encoding: .utf8)
+        let chapter = try #require(page.components(separatedBy: ".Sh TESTING SEVERAL SERVERS\n").last)
+        let blocks = chapter.components(separatedBy: ".Sh ")[0].components(
+            separatedBy: ".Bd -literal -offset indent\n"
+        ).dropFirst().map { $0.components(separatedBy: ".Ed\n")[0].replacingOccurrences(of: "\\e", with: "\\") }
+        let scripts = blocks.filter { !$0.hasPrefix("prove ") }
+        #expect(scripts.count >= 8)
+        for script in scripts {
+            let errors = check(script, variables: [], sessions: [], environment: [])
+            #expect(errors.isEmpty, "\(script): \(errors)")
+        }
+    }
+
     private func check(
         _ text: String, variables: [String], sessions: [String], environment: [String]
     ) -> [String] {

@@ -1,0 +1,200 @@
+import Engine
+import Glibc
+import Script
+import Wire
+
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+    _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+) -> CInt
+
+/// Hands the target that FUZZ_TARGET names to libFuzzer, with its options (LLVM, LibFuzzer).
+@main
+struct Fuzz {
+    static func main() {
+        var count = CommandLine.argc
+        var arguments = CommandLine.unsafeArgv
+        exit(
+            runDriver(&count, &arguments) { data, count in
+                FuzzTarget.chosen.run(Array(UnsafeBufferPointer(start: data, count: count)))
+                return 0
+            })
+    }
+}
+
+/// One thing that reads what strangers wrote.
+enum FuzzTarget: String, CaseIterable {
+    case lexer, parser, escapes, arrows, lines, patterns
+
+    /// The target that FUZZ_TARGET names.
+    static let chosen: FuzzTarget = {
+        guard let name = getenv("FUZZ_TARGET"), let target = FuzzTarget(rawValue: String(cString: name)) else {
+            fatalError("FUZZ_TARGET is one of \(allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return target
+    }()
+
+    func run(_ input: [UInt8]) {
+        switch self {
+        case .lexer: fuzzLexer(input)
+        case .parser: fuzzParser(input)
+        case .escapes: fuzzEscapes(input)
+        case .arrows: fuzzArrows(input)
+        case .lines: fuzzLines(input)
+        case .patterns: fuzzPatterns(input)
+        }
+    }
+}
+
+private func require(_ condition: Bool, _ message: @autoclosure () -> String) {
+    if !condition { fatalError(message()) }
+}
+
+// There is one thread.
+nonisolated(unsafe) private let registry = CommandRegistry.standard()
+
+private func parse(_ lines: [[UInt8]]) -> (statements: [Statement], errors: [ScriptError]) {
+    let source = SourceText(name: "fuzz")
+    var parser = Parser(source: source, commands: registry.table) { path in
+        path.hasPrefix("lib") ? .success(Array("define f x {\n}\n".utf8)) : .failure(.init(message: "no such file"))
+    }
+    for line in lines { parser.feed(line) }
+    parser.finish()
+    var checker = Checker(commands: registry.table, variables: ["v"], sessions: ["a"], environment: ["HOME"])
+    let errors =
+        parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
+        + registry.check(parser.completed)
+    return (parser.completed, errors)
+}
+
+/// One line of words, as the words of a command: read without a trap, and errors that can be shown.
+private func fuzzLexer(_ input: [UInt8]) {
+    let commands = ["print ", "expect a ", "if ", "send a "]
+    let command = commands[Int(input.first ?? 0) % commands.count]
+    for error in parse(SourceText.lines(of: Array(command.utf8) + input.dropFirst())).errors {
+        require(error.rendered.hasSuffix("\n"), "an error without an end")
+    }
+}
+
+/// A whole script: the same statements and errors whether it comes line by line or at once.
+private func fuzzParser(_ input: [UInt8]) {
+    let lines = SourceText.lines(of: input)
+    let (statements, errors) = parse(lines)
+    for error in errors {
+        let shown = error.rendered
+        require(
+            shown.unicodeScalars.allSatisfy { $0 == "\n" || $0 == "\t" || !actsOnTerminal($0) },
+            "an error acts on the terminal")
+    }
+    require(parse(lines).errors.count == errors.count, "parsing depends on more than the text")
+    for statement in statements { require(statement.range.line >= 1, "a statement without a place") }
+}
+
+/// What is written in the script's notation means the same bytes again, and nothing in it acts on a terminal.
+private func fuzzEscapes(_ input: [UInt8]) {
+    for isPart in [false, true] {
+        let text = Escapes.escaped(input, isPart: isPart)
+        require(!text.unicodeScalars.contains(where: actsOnTerminal), "an escape acts on the terminal")
+        var written = Array(text.utf8)
+        if isPart { written.removeLast() }
+        var read: [UInt8] = []
+        var index = 0
+        while index < written.count {
+            if written[index] == UInt8(ascii: "\\") {
+                guard let bytes = try? Escapes.decode(written, at: &index) else {
+                    fatalError("an escape of ours cannot be read")
+                }
+                read += bytes
+            } else {
+                read.append(written[index])
+                index += 1
+            }
+        }
+        require(read == input, "an escaped text means something else")
+    }
+    var index = 0
+    while index < input.count {
+        let before = index
+        guard input[index] == UInt8(ascii: "\\") else {
+            index += 1
+            continue
+        }
+        if (try? Escapes.decode(input, at: &index)) == nil { index = before + 1 }
+        require(index > before && index <= input.count, "decoding does not get on")
+    }
+}
+
+/// Arrow lines: what the transcript would write of a received line is read as that line.
+private func fuzzArrows(_ input: [UInt8]) {
+    _ = parse([input])
+    let line = Array("a< ".utf8) + Array(Escapes.escaped(input).utf8)
+    let (statements, errors) = parse([line])
+    guard errors.isEmpty, case .arrow(let arrow)? = statements.first, case .line(let text, let ending) = arrow.action
+    else { fatalError("a line of a transcript is not read") }
+    require(ending && text.literal == input, "a line of a transcript means something else")
+}
+
+/// The same stream in any split is the same lines, in every framing.
+private func fuzzLines(_ input: [UInt8]) {
+    guard let first = input.first else { return }
+    let framing = Framing.allCases[Int(first) % Framing.allCases.count]
+    let stream = Array(input.dropFirst())
+    guard framing != .raw else { return }
+    let sizes = [stream.count, 1, 2, 3, 7]
+    let results = sizes.map { lines(of: stream, framing, read: max(1, $0)) }
+    for result in results.dropFirst() { require(result == results[0], "lines depend on the split") }
+}
+
+/// The lines of a stream that comes `size` bytes at a time; the last element is what is no line, or the word that a
+/// frame is too long.
+private func lines(of stream: [UInt8], _ framing: Framing, read size: Int) -> [[UInt8]] {
+    let inbox = Inbox(limit: 4096)
+    var lines: [[UInt8]] = []
+    try? inbox.reframe(framing) { _ in }
+    var rest = stream[...]
+    while !rest.isEmpty {
+        let piece = rest.prefix(min(size, 4096 - inbox.held))
+        if piece.isEmpty { break }
+        rest = rest.dropFirst(piece.count)
+        _ = inbox.receive(most: piece.count) { buffer in
+            buffer.copyBytes(from: piece)
+            return piece.count
+        }
+        do {
+            try inbox.decode { _ in }
+        } catch {
+            while let end = inbox.nextLineEnd() { lines.append(take(end, from: inbox)) }
+            return lines + [Array("too long".utf8)]
+        }
+        while let end = inbox.nextLineEnd() { lines.append(take(end, from: inbox)) }
+    }
+    return lines + [Array(inbox.bytes)]
+}
+
+private func take(_ end: Inbox.LineEnd, from inbox: Inbox) -> [UInt8] {
+    let line = Array(inbox.bytes(in: inbox.front..<end.text))
+    if end.next == inbox.front { inbox.consumeMessage() } else { inbox.consume(through: end.next) }
+    return line
+}
+
+/// A pattern and a text, divided by a newline: compiled or refused with words, and the first match is the same whether
+/// the text is whole or comes in two pieces.
+private func fuzzPatterns(_ input: [UInt8]) {
+    let parts = input.split(separator: 10, maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0].count < 64, parts[1].count < 256 else { return }
+    guard let regex = try? Regex(Array(parts[0])) else { return }
+    let text = Array(parts[1])
+    let whole = text.withUnsafeBytes { regex.search($0, from: 0, isWhole: true, beginsLine: true) }
+    guard case .match(let groups) = whole, let range = groups.first ?? nil else { return }
+    require(range.lowerBound >= 0 && range.upperBound <= text.count, "a match lies outside of its text")
+    for cut in 0...text.count {
+        let piece = text[..<cut]
+        let partial = piece.withUnsafeBytes { regex.search($0, from: 0, isWhole: false, beginsLine: true) }
+        if case .none = partial {
+            // Nothing can begin before the cut: so the match may not.
+            require(range.upperBound > cut || range.lowerBound >= cut, "a partial search misses a match")
+        }
+    }
+}
