@@ -32,8 +32,10 @@ struct ManualTests {
 
     @Test func theScriptsOfTheReadmeCheck() throws {
         let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
-        let scripts = readme.components(separatedBy: "```\n").filter { $0.hasPrefix("open ") }
-        #expect(scripts.count >= 3)
+        let scripts = readme.components(separatedBy: "```\n").filter {
+            $0.hasPrefix("open ") || $0.hasPrefix("listen ")
+        }
+        #expect(scripts.count >= 5)
         for script in scripts {
             let errors = check(script, variables: [], sessions: [], environment: [])
             #expect(errors.isEmpty, "\(script): \(errors)")
