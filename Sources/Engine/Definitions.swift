@@ -15,28 +15,41 @@ package final class Definitions {
 }
 
 /// What a `define` made.
-struct Definition {
+final class Definition {
     let name: String
     let parameters: [String]
     let program: Program
+
+    init(name: String, parameters: [String], program: Program) {
+        self.name = name
+        self.parameters = parameters
+        self.program = program
+    }
 }
 
-/// A defined command with the values of its parameters, about to run.
-struct Call {
+/// A defined command with the values of its parameters.
+final class Call {
     let definition: Definition
-    let arguments: [[UInt8]]
+    /// The names and values of the parameters.
+    let scope: Strand.Scope
     let range: SourceRange
+
+    init(definition: Definition, scope: Strand.Scope, range: SourceRange) {
+        self.definition = definition
+        self.scope = scope
+        self.range = range
+    }
 }
 
 /// Calls a defined command.
 struct CallInstruction: Instruction {
     let range: SourceRange
     private let name: String
-    private let arguments: [Word]
+    private let arguments: [Value<[UInt8]>]
 
     init(_ invocation: Invocation) {
         name = invocation.name
-        arguments = invocation.arguments
+        arguments = invocation.arguments.map { Value(text: $0) }
         range = invocation.range
     }
 
@@ -47,8 +60,11 @@ struct CallInstruction: Instruction {
         guard arguments.count == definition.parameters.count else {
             throw Failure(.expectation, "'\(name)' takes \(definition.parameters.count) words, not \(arguments.count)")
         }
-        var values: [[UInt8]] = []
-        for word in arguments { values.append(try strand.expand(word.template)) }
-        return .call(Call(definition: definition, arguments: values, range: range))
+        var names: [(name: String, value: [UInt8])] = []
+        names.reserveCapacity(arguments.count)
+        for (index, argument) in arguments.enumerated() {
+            names.append((definition.parameters[index], try argument.evaluate(in: strand)))
+        }
+        return .call(Call(definition: definition, scope: Strand.Scope(names: names), range: range))
     }
 }

@@ -55,6 +55,12 @@ final class Strand {
         fileprivate var rounds: Rounds?
         fileprivate let guardian: (any Guardian)?
 
+        fileprivate func value(of name: String) -> [UInt8]? {
+            if rounds != nil, rounds?.name == name { return rounds?.value }
+            for index in names.indices where names[index].name == name { return names[index].value }
+            return nil
+        }
+
         init(
             names: [(name: String, value: [UInt8])] = [], rounds: Rounds? = nil, guardian: (any Guardian)? = nil
         ) {
@@ -127,7 +133,7 @@ final class Strand {
             Frame(program: program, position: position, scopes: scopes, captures: captures, call: call))
         program = call.definition.program
         position = 0
-        scopes = [Scope(names: zip(call.definition.parameters, call.arguments).map { ($0, $1) })]
+        scopes = [call.scope]
         captures = []
     }
 
@@ -279,9 +285,10 @@ final class Strand {
 
     private func local(_ name: String) -> [UInt8]? {
         if scopes.isEmpty && title == nil { return nil }
-        for scope in scopes.reversed() {
-            if scope.rounds?.name == name { return scope.rounds?.value }
-            if let place = scope.names.firstIndex(where: { $0.name == name }) { return scope.names[place].value }
+        var index = scopes.count
+        while index > 0 {
+            index -= 1
+            if let value = scopes[index].value(of: name) { return value }
         }
         if title == nil { return nil }
         if callers.isEmpty, let value = inherited[name] { return value }

@@ -1,7 +1,9 @@
 import Script
 
 /// A value that a word stands for: known at once when the word is constant, otherwise worked out when it runs.
-struct Value<Result> {
+///
+/// A class, because instructions are copied where they run, and a value is much to copy.
+final class Value<Result> {
     let word: Word
     /// The only variable that it is, or nil: the most frequent word that is no constant.
     private let variable: VariableReference?
@@ -35,40 +37,40 @@ struct Value<Result> {
 }
 
 extension Value where Result == Duration {
-    init(duration word: Word) {
+    convenience init(duration word: Word) {
         self.init(word, .duration) { Literals.duration(String(decoding: $0, as: UTF8.self)) }
     }
 }
 
 extension Value where Result == Int {
-    init(count word: Word) {
+    convenience init(count word: Word) {
         self.init(word, .count) { Literals.count(String(decoding: $0, as: UTF8.self)) }
     }
 
     /// A whole number with an optional sign.
-    init(integer word: Word) {
+    convenience init(integer word: Word) {
         let kind = Parameter.Kind.checked { "'\($0)' is not a whole number" }
         self.init(word, kind) { Literals.integer($0) }
     }
 
-    init(size word: Word) {
+    convenience init(size word: Word) {
         self.init(word, .size) { Literals.size(String(decoding: $0, as: UTF8.self)) }
     }
 }
 
 extension Value where Result == [UInt8] {
-    init(text word: Word) {
+    convenience init(text word: Word) {
         self.init(word, .text) { $0 }
     }
 
-    init(hex word: Word) {
+    convenience init(hex word: Word) {
         self.init(word, .hex) { Literals.hex($0) }
     }
 }
 
 extension Value where Result == String {
     /// A name that the command gives to a session or a service.
-    init(name word: Word) {
+    convenience init(name word: Word) {
         self.init(word, .newSession) { bytes in
             let text = String(decoding: bytes, as: UTF8.self)
             return isSessionName(text) ? text : nil
@@ -76,7 +78,7 @@ extension Value where Result == String {
     }
 
     /// Any text, as characters.
-    init(string word: Word) {
+    convenience init(string word: Word) {
         self.init(word, .text) { String(decoding: $0, as: UTF8.self) }
     }
 }

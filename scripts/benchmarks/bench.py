@@ -137,7 +137,66 @@ def bench_stream():
     report("256 MiB stream: memory of muxsh in MiB", memory, "<= 64", "(the most of any program in this run)")
 
 
+def cpu_seconds(arguments):
+    """The processor time a program takes, its own and the kernel's for it."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def bench_steps():
+    """200,000 turns of a loop without I/O: counting, and counting with a question, as Tcl would do it."""
+    turns = 200_000
+    loops = {
+        "let": (f"let n 0\nrepeat {turns} {{\n    let n ${{n}} + 1\n}}\n",
+                f"set n 0\nfor {{set i 0}} {{$i < {turns}}} {{incr i}} {{ set n [expr {{$n + 1}}] }}\n", 2),
+        "while, if": (f"let n 0\nwhile ${{n}} < {turns} {{\n    let n ${{n}} + 1\n    if ${{n}} == -1 {{\n        print x\n    }}\n}}\n",
+                      f"set n 0\nwhile {{$n < {turns}}} {{ set n [expr {{$n + 1}}]; if {{$n == -1}} {{ puts x }} }}\n", 4),
+        "call": (f"define f x {{\n    let y ${{x}}\n}}\nrepeat {turns} as i {{\n    f ${{i}}\n}}\n",
+                 f"proc f x {{ global y; set y $x }}\nfor {{set i 0}} {{$i < {turns}}} {{incr i}} {{ f $i }}\n", 4),
+    }
+    for name, (mux, tcl, steps) in loops.items():
+        tcl_file = FOLDER + "/loop.tcl"
+        with open(tcl_file, "w") as file:
+            file.write(tcl)
+        mux_file = script(mux)
+        # expect is Tcl with the event loop that muxsh would take the place of; it starts about as fast.
+        found = best(
+            {
+                "muxsh": lambda: cpu_seconds([MUXSH, mux_file]),
+                "Tcl": lambda: cpu_seconds(["expect", "-f", tcl_file]),
+            },
+            7,
+        )
+        detail = f"muxsh {found['muxsh'] * 1000:.1f} ms, Tcl in expect {found['Tcl'] * 1000:.1f} ms"
+        report(f"200,000 turns of a loop ({name}): muxsh / Tcl", found["muxsh"] / found["Tcl"], "<= 1", detail)
+        report(f"a step of it ({name}), in us of CPU", found["muxsh"] / turns / steps * 1e6, "< 2", f"{steps} steps a turn")
+
+
+def bench_strands():
+    """1,000 strands, each with a connection and a round trip, against a C program that does the same in one loop."""
+    server, port = start([FOLDER + "/echo_select"])
+    text = (f"parallel 1000 as i {{\n    open c${{i}} 127.0.0.1:{port}\n    c${{i}}> hello\n    c${{i}}< HELLO\n}}\n"
+            "exit\n")
+    name = script(text)
+    single = script(text.replace("parallel 1000 as i", "repeat 1000 as i"))
+    found = best(
+        {
+            "at once": lambda: seconds([MUXSH, "-q", name]),
+            "one after the other": lambda: seconds([MUXSH, "-q", single]),
+            "C": lambda: seconds([FOLDER + "/load", str(port), "1000", "1000"]),
+        },
+        5,
+    )
+    stop(server)
+    detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
+    report("1,000 strands with a round trip / one by one", found["at once"] / found["one after the other"], "<= 1", detail)
+
+
 def main():
+    bench_steps()
+    bench_strands()
     bench_stream()
     bench_start_up()
     bench_round_trips()

@@ -46,7 +46,7 @@ private struct ExitInstruction: Instruction {
 }
 
 extension Value where Result == Int {
-    fileprivate init(status word: Word) {
+    fileprivate convenience init(status word: Word) {
         self.init(word, .checked { _ in "an exit status is 0 to 255" }) { bytes in
             Literals.count(String(decoding: bytes, as: UTF8.self)).flatMap { $0 <= 255 ? $0 : nil }
         }

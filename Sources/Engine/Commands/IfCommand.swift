@@ -28,7 +28,8 @@ struct IfCommand: Command {
             compiler.emit(JumpInstruction(destination: 0, range: part.range))
             compiler.replace(
                 at: start,
-                with: ConditionInstruction(condition: condition, otherwise: compiler.position, range: part.range))
+                with: ConditionInstruction(
+                    condition: condition, is: false, destination: compiler.position, range: part.range))
         }
         compiler.compile(call.otherwise ?? [])
         for jump in jumps {
@@ -37,20 +38,23 @@ struct IfCommand: Command {
     }
 }
 
-/// Goes on with the next instruction when a condition holds, and elsewhere when not.
+/// Goes on elsewhere when a condition holds, or when it does not; otherwise with the next instruction.
 struct ConditionInstruction: Instruction {
     let range: SourceRange
     private let question: Question
-    private let otherwise: Int
+    private let isWanted: Bool
+    private let destination: Int
 
-    init(condition: Condition, otherwise: Int, range: SourceRange) {
+    /// Jumps when the condition is `isWanted`.
+    init(condition: Condition, is isWanted: Bool, destination: Int, range: SourceRange) {
         question = Question(condition)
-        self.otherwise = otherwise
+        self.isWanted = isWanted
+        self.destination = destination
         self.range = range
     }
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        try question.holds(in: strand, interpreter, range) ? .next : .jump(otherwise)
+        try question.holds(in: strand, interpreter, range) == isWanted ? .jump(destination) : .next
     }
 }
 

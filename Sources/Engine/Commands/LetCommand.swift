@@ -95,7 +95,7 @@ private struct CalculateInstruction: Instruction {
 }
 
 /// The variable that `let` sets.
-private struct VariableName {
+private final class VariableName {
     private let constant: VariableReference?
     private let word: Word
 

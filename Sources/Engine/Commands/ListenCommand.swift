@@ -78,7 +78,7 @@ extension Parameter {
 }
 
 extension Value where Result == Framing {
-    init(framing word: Word) {
+    convenience init(framing word: Word) {
         self.init(word, Parameter.framing.kind) { Framing(rawValue: String(decoding: $0, as: UTF8.self)) }
     }
 }

@@ -60,13 +60,13 @@ extension Parameter {
 }
 
 extension Value where Result == Address {
-    init(address word: Word) {
+    convenience init(address word: Word) {
         self.init(word, .checked(addressProblem)) { try? Address(parsing: String(decoding: $0, as: UTF8.self)) }
     }
 }
 
 extension Value where Result == LineEnding {
-    init(lineEnding word: Word) {
+    convenience init(lineEnding word: Word) {
         self.init(word, Parameter.lineEnding.kind) { LineEnding(rawValue: String(decoding: $0, as: UTF8.self)) }
     }
 }

@@ -14,12 +14,13 @@ struct WhileCommand: Command {
         guard let condition = call.condition else { throw ScriptError(call.range, "a condition is missing") }
         let start = compiler.position
         compiler.emit(JumpInstruction(destination: 0, range: call.range))
+        // The question stands behind the body: so a round takes no jump besides.
         compiler.compileLoop(call.block, scopes: 0) { compiler in
-            compiler.emit(JumpInstruction(destination: start, range: call.range))
-            return start
+            let question = compiler.position
+            compiler.replace(at: start, with: JumpInstruction(destination: question, range: call.range))
+            compiler.emit(
+                ConditionInstruction(condition: condition, is: true, destination: start + 1, range: call.range))
+            return question
         }
-        compiler.replace(
-            at: start,
-            with: ConditionInstruction(condition: condition, otherwise: compiler.position, range: call.range))
     }
 }
