@@ -31,10 +31,10 @@ final class Definition {
 final class Call {
     let definition: Definition
     /// The names and values of the parameters.
-    let scope: Strand.Scope
+    let scope: Scope
     let range: SourceRange
 
-    init(definition: Definition, scope: Strand.Scope, range: SourceRange) {
+    init(definition: Definition, scope: Scope, range: SourceRange) {
         self.definition = definition
         self.scope = scope
         self.range = range
@@ -65,6 +65,6 @@ struct CallInstruction: Instruction {
         for (index, argument) in arguments.enumerated() {
             names.append((definition.parameters[index], try argument.evaluate(in: strand)))
         }
-        return .call(Call(definition: definition, scope: Strand.Scope(names: names), range: range))
+        return .call(Call(definition: definition, scope: Scope(names: names), range: range))
     }
 }

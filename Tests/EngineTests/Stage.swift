@@ -106,6 +106,9 @@ final class Stage {
         String(decoding: interpreter.sessions["a"]?.session.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
     }
 
+    /// What the peer of `a` has received by now.
+    var heard: String { String(decoding: pair.heard(), as: UTF8.self) }
+
     func variable(_ name: String) -> String? {
         interpreter.variables[name].map { String(decoding: $0, as: UTF8.self) }
     }

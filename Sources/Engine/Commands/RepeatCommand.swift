@@ -45,7 +45,7 @@ private struct LoopInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        strand.enter(Strand.Scope(rounds: try rounds(strand)))
+        strand.enter(Scope(rounds: try rounds(strand)))
         return strand.nextRound() ? .next : .jump(end)
     }
 }

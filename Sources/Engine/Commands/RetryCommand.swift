@@ -46,7 +46,7 @@ private struct RetryInstruction: Instruction {
         let every = try every?.evaluate(in: strand) ?? RetryGuardian.everyDefault
         let now = interpreter.loop.readClock()
         strand.enter(
-            Strand.Scope(guardian: RetryGuardian(time: time, every: every, start: now, position: pause)))
+            Scope(guardian: RetryGuardian(time: time, every: every, start: now, position: pause)))
         return .jump(pause)
     }
 }
@@ -135,7 +135,7 @@ private final class RetryGuardian: Guardian {
         for conversation in talkedTo { conversation.drain() }
         opened = []
         talkedTo = []
-        strand.enter(Strand.Scope(guardian: self))
+        strand.enter(Scope(guardian: self))
         strand.position = position
     }
 }

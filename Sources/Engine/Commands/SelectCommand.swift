@@ -177,7 +177,7 @@ private final class SelectWait: Wait {
     }
 
     private func goOn(_ strand: Strand, at position: Int, session: String?) -> Bool {
-        strand.enter(Strand.Scope(names: session.map { [("session", Array($0.utf8))] } ?? []))
+        strand.enter(Scope(names: session.map { [("session", Array($0.utf8))] } ?? []))
         destination = position
         return true
     }

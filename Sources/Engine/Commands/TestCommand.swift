@@ -47,7 +47,7 @@ private struct TestInstruction: Instruction {
         guard interpreter.results.picks(name) else { return .jump(end) }
         interpreter.transcript.note("test \(TestGuardian.quoted(name))")
         strand.enter(
-            Strand.Scope(
+            Scope(
                 guardian: TestGuardian(name: name, range: range, began: interpreter.loop.readClock(), end: end)))
         return .next
     }

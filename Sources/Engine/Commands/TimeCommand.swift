@@ -30,7 +30,7 @@ private struct StartTimeInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
-        strand.enter(Strand.Scope(guardian: Stopwatch(name: name, began: interpreter.loop.readClock())))
+        strand.enter(Scope(guardian: Stopwatch(name: name, began: interpreter.loop.readClock())))
         return .next
     }
 }

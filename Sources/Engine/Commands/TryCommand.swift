@@ -37,7 +37,7 @@ private struct TryInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
-        strand.enter(Strand.Scope(guardian: TryGuardian(otherwise: otherwise)))
+        strand.enter(Scope(guardian: TryGuardian(otherwise: otherwise)))
         return .next
     }
 }
@@ -51,7 +51,7 @@ private final class TryGuardian: Guardian {
 
     func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure) {
         guard failure.status != .skipped else { throw failure }
-        strand.enter(Strand.Scope(names: [("error", Array(failure.firstLine.utf8))]))
+        strand.enter(Scope(names: [("error", Array(failure.firstLine.utf8))]))
         strand.position = otherwise
     }
 }

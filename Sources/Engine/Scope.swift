@@ -1,0 +1,90 @@
+import Reactor
+import Script
+
+/// A block with something of its own: names, rounds, or somebody who takes its failures.
+final class Scope {
+    var names: [(name: String, value: [UInt8])]
+    var rounds: Rounds?
+    let guardian: (any Guardian)?
+
+    init(
+        names: [(name: String, value: [UInt8])] = [], rounds: Rounds? = nil, guardian: (any Guardian)? = nil
+    ) {
+        self.names = names
+        self.rounds = rounds
+        self.guardian = guardian
+    }
+
+    /// The value that a name has here, or nil.
+    func value(of name: String) -> [UInt8]? {
+        if rounds != nil, rounds?.name == name { return rounds?.value }
+        for index in names.indices where names[index].name == name { return names[index].value }
+        return nil
+    }
+}
+
+/// Somebody who takes the failures of a block: `try`, `retry`, `test`.
+protocol Guardian: AnyObject {
+    /// Waits inside end no later than this.
+    var deadline: Instant? { get }
+    /// Takes a failure and lets the strand go on at a position, with scopes entered as it wants them; or throws it on.
+    func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure)
+    /// A session, listener or service was opened inside.
+    func opened(_ name: String, _ peer: AnyObject)
+    /// Sessions were sent to or read from inside.
+    func talked(to conversations: [Conversation])
+}
+
+extension Guardian {
+    var deadline: Instant? { nil }
+    func opened(_ name: String, _ peer: AnyObject) {}
+    func talked(to conversations: [Conversation]) {}
+}
+
+/// The rounds of a loop: numbers that are counted, or values one after the other.
+struct Rounds {
+    /// What a loop goes through.
+    enum Item {
+        case value([UInt8])
+        case numbers(ClosedRange<Int>)
+    }
+
+    /// The loop's name, or nil.
+    let name: String?
+    private let items: [Item]
+    private var index = 0
+    private var number: Int?
+    private var overriding: [UInt8]?
+
+    init(name: String?, items: [Item]) {
+        self.name = name
+        self.items = items
+    }
+
+    /// Goes to the next round; false when there is none.
+    mutating func advance() -> Bool {
+        overriding = nil
+        if let current = number, case .numbers(let range) = items[index - 1], current < range.upperBound {
+            number = current + 1
+            return true
+        }
+        number = nil
+        guard index < items.count else { return false }
+        if case .numbers(let range) = items[index] { number = range.lowerBound }
+        index += 1
+        return true
+    }
+
+    /// The value of this round.
+    var value: [UInt8] {
+        if let overriding { return overriding }
+        if let number { return Array(String(number).utf8) }
+        guard index > 0, case .value(let value) = items[index - 1] else { return [] }
+        return value
+    }
+
+    /// Gives the name another value until the next round.
+    mutating func override(_ value: [UInt8]) {
+        overriding = value
+    }
+}

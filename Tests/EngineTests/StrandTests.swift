@@ -1,0 +1,216 @@
+import Testing
+import TestSupport
+
+@testable import Engine
+
+struct StrandTests {
+    @Test func aLongLoopLetsOtherStrandsRun() {
+        let stage = Stage()
+        stage.start(
+            """
+            parallel {
+                branch busy {
+                    let n 0
+                    while ${n} < 1000000000 {
+                        let n ${n} + 1
+                    }
+                }
+                branch other {
+                    expect a "go"
+                    fail "the other one ran"
+                }
+            }
+            """)
+        #expect(stage.state == "running")
+        stage.hear("go")
+        #expect(stage.state == "the other one ran")
+    }
+
+    @Test func theFirstFailureEndsTheOthersAtOnce() {
+        let stage = Stage()
+        stage.start(
+            """
+            parallel {
+                branch one {
+                    expect a "x"
+                    print never
+                }
+                branch two {
+                    sleep 10ms
+                    fail now
+                }
+            }
+            """)
+        stage.wait(.milliseconds(10))
+        #expect(stage.state == "now")
+        stage.hear("x")
+        #expect(!stage.shown.contains("never"))
+    }
+
+    @Test func anInterruptEndsAllStrands() {
+        let stage = Stage()
+        stage.start("parallel 50 as i {\n    try {\n        sleep 1m\n    } else {\n        print \"caught\"\n    }\n}")
+        stage.interpreter.stop(Failure(.interrupted, "interrupted"))
+        stage.settle()
+        #expect(stage.state == "interrupted" && !stage.shown.contains("caught"))
+        stage.wait(.seconds(70))
+        #expect(stage.shown == "")
+    }
+
+    @Test func triggersAnswerOneAfterTheOther() {
+        let stage = Stage()
+        stage.start(
+            """
+            on a /^(\\w+)\\?$/ {
+                sleep 10ms
+                a> ${1}!
+            }
+            expect a "end"
+            """)
+        stage.hear("one?\ntwo?\nother\n")
+        #expect(stage.heard == "" && stage.unread == "")
+        stage.wait(.milliseconds(10))
+        #expect(stage.heard == "one!\n")
+        stage.wait(.milliseconds(10))
+        #expect(stage.heard == "two!\n")
+        stage.hear("end\n")
+        #expect(stage.state == "passed")
+    }
+
+    /// Bytes that come one at a time, or all at once: the script and the trigger see the same.
+    @Test(arguments: [1, 2, 5, 100])
+    func triggersDoNotDependOnTheSplit(size: Int) {
+        let stage = Stage()
+        stage.start(
+            """
+            on a /^PING (.*)$/ {
+                a> PONG ${1}
+            }
+            expect a "P"
+            a< lain
+            a< last
+            """)
+        let stream = Array("PING 1\nPING 2\nPlain\nPING 3\nlast\n".utf8)
+        for start in stride(from: 0, to: stream.count, by: size) {
+            stage.hear(Array(stream[start..<min(stream.count, start + size)]))
+        }
+        stage.settle()
+        #expect(stage.state == "passed")
+        #expect(stage.heard == "PONG 1\nPONG 2\nPONG 3\n")
+    }
+
+    @Test func retryBeginsAtTheIntervalAndEndsAtItsTime() {
+        let stage = Stage()
+        stage.start("let n 0\nretry 250ms {\n    let n ${n} + 1\n    fail \"attempt ${n}\"\n}")
+        #expect(stage.variable("n") == "1")
+        stage.wait(.milliseconds(99))
+        #expect(stage.variable("n") == "1")
+        stage.wait(.milliseconds(1))
+        #expect(stage.variable("n") == "2")
+        stage.wait(.milliseconds(100))
+        #expect(stage.state == "attempt 3")
+    }
+
+    @Test func retryCutsTheWaitsInside() {
+        let stage = Stage()
+        stage.start("retry 2s {\n    expect a \"x\" within 1m\n}")
+        stage.wait(.seconds(2))
+        #expect(stage.state == "a: timed out after 2.0 s waiting for \"x\"")
+    }
+
+    @Test func retryForgetsWhatAnAttemptHasNotRead() {
+        let stage = Stage()
+        stage.start("retry 2s {\n    a> question\n    a< yes\n}")
+        stage.hear("no\nyes\n")
+        stage.wait(.milliseconds(100))
+        #expect(stage.state == "running")
+        stage.hear("yes\n")
+        #expect(stage.state == "passed")
+    }
+
+    @Test func selectTakesTheFirstInTheStreamInAnySplit() {
+        for size in [1, 100] {
+            let stage = Stage()
+            stage.start(
+                """
+                select {
+                    a "second" {
+                        print "second"
+                    }
+                    a /fir(st)/ {
+                        print "first of ${session}"
+                    }
+                }
+                """)
+            let stream = Array("first second".utf8)
+            for start in stride(from: 0, to: stream.count, by: size) {
+                stage.hear(Array(stream[start..<min(stream.count, start + size)]))
+            }
+            #expect(stage.state == "passed" && stage.shown.contains("first of a"), "\(stage.shown)")
+        }
+    }
+
+    @Test func selectRunsItsTimeoutBranchOrFails() {
+        let stage = Stage()
+        stage.start("select within 1s {\n    a \"x\" {\n    }\n    timeout {\n        print late\n    }\n}")
+        stage.wait(.seconds(1))
+        #expect(stage.state == "passed" && stage.shown == "late\n")
+        stage.start("select within 1s {\n    a \"x\" {\n    }\n}")
+        stage.wait(.seconds(1))
+        #expect(stage.state == "a: timed out after 1.0 s waiting for a \"x\"")
+    }
+
+    @Test func expectNotLeavesWhatArrived() {
+        let stage = Stage()
+        stage.start("expect a not \"error\" for 1s\na< fine")
+        stage.hear("fine\n")
+        #expect(stage.state == "running")
+        stage.wait(.seconds(1))
+        #expect(stage.state == "passed")
+    }
+
+    @Test func aBarrierOpensForAllAndCanBeUsedAgain() {
+        let stage = Stage()
+        stage.start(
+            """
+            parallel 3 as i {
+                if ${i} == 3 {
+                    expect a "go"
+                }
+                barrier gate 3
+                print "one ${i}"
+                barrier gate 3
+                print "two ${i}"
+            }
+            """)
+        #expect(stage.shown == "")
+        stage.hear("go")
+        let lines = stage.shown.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("a<") }
+        #expect(stage.state == "passed" && lines.count == 6)
+        #expect(Set(lines.prefix(3)) == ["one 1", "one 2", "one 3"])
+    }
+
+    @Test func cancellingABarrierLeavesNobodyBehind() {
+        let stage = Stage()
+        stage.start(
+            "try {\n    parallel 2 as i {\n        if ${i} == 2 {\n            fail x\n        }\n        barrier gate 2\n    }\n} else {\n    print ${error}\n}\nparallel 2 {\n    barrier gate 2\n}\nprint done"
+        )
+        #expect(stage.state == "passed" && stage.shown == "x\ndone\n")
+    }
+
+    @Test func strandsShareTheScriptsVariablesAndKeepTheirOwnNames() {
+        let stage = Stage()
+        stage.start(
+            """
+            let shared 0
+            repeat 1 as i {
+                parallel 2 as j {
+                    let i changed
+                    let shared ${shared} + 1
+                }
+                print "${i} ${shared}"
+            }
+            """)
+        #expect(stage.shown == "1 2\n")
+    }
+}
