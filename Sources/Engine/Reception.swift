@@ -46,6 +46,8 @@ final class Reception: Service {
 
     func forget(_ strand: Strand) {
         waiting.removeAll { $0 === strand }
+        // One that was woken and went away leaves its connection to the next.
+        for strand in waiting.prefix(untaken.count) { interpreter.wake(strand) }
     }
 
     private func welcome(_ transport: any Transport, from peer: String) {
@@ -55,7 +57,8 @@ final class Reception: Service {
             listener: name)
         untaken.append(conversation)
         interpreter.transcript.note("\(conversation.name): connected from \(peer)")
-        if let strand = waiting.first { interpreter.wake(strand) }
+        // As many as there are connections: several may come in one turn.
+        for strand in waiting.prefix(untaken.count) { interpreter.wake(strand) }
     }
 }
 
