@@ -126,8 +126,9 @@ private final class ParallelWait: Wait {
     var wanted: String {
         let waiting = strands.filter { !$0.isFinished }
         let first = waiting.first { $0.wait != nil }
-        guard let first, let title = first.title, let wait = first.wait else { return "\(running) strands" }
-        return "\(running) strands (\(title): \(wait.wanted))"
+        let count = running == 1 ? "1 strand" : "\(running) strands"
+        guard let first, let title = first.title, let wait = first.wait else { return count }
+        return "\(count) (\(title): \(wait.wanted))"
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
