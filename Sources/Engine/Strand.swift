@@ -211,6 +211,18 @@ final class Strand {
         variable.set(value, in: variables)
     }
 
+    /// Like `set`, with a whole number.
+    func set(_ variable: VariableReference, toInteger value: Int) {
+        if local(variable.name) != nil { return set(variable, to: Array(String(value).utf8)) }
+        variable.set(integer: value, in: variables)
+    }
+
+    /// The value of a variable of the script as a whole number; nil when it has another or none, or a parameter or loop
+    /// name hides it.
+    func integer(of variable: VariableReference) -> Int? {
+        local(variable.name) == nil ? variable.integer(in: variables) : nil
+    }
+
     private func setLocal(_ name: String, _ value: [UInt8]) -> Bool {
         if scopes.isEmpty && title == nil { return false }
         for scope in scopes.reversed() {

@@ -10,11 +10,17 @@ final class Value<Result> {
     private let constant: Result?
     private let parse: ([UInt8]) -> Result?
     private let problem: ([UInt8]) -> String?
+    /// Makes the value of a number, without its text; nil when the value is not made of numbers.
+    private let convert: ((Int) -> Result)?
 
-    /// `parse` reads the bytes; for those it refuses, `kind` has the words why.
-    init(_ word: Word, _ kind: Parameter.Kind, _ parse: @escaping ([UInt8]) -> Result?) {
+    /// `parse` reads the bytes; for those it refuses, `kind` has the words why. `convert` says the same of a number.
+    init(
+        _ word: Word, _ kind: Parameter.Kind, convert: ((Int) -> Result)? = nil,
+        _ parse: @escaping ([UInt8]) -> Result?
+    ) {
         self.word = word
         self.parse = parse
+        self.convert = convert
         problem = { kind.problem(with: $0) }
         constant = word.literal.flatMap(parse)
         let only = word.template.segments.count == 1 ? word.template.variables.first : nil
@@ -23,6 +29,7 @@ final class Value<Result> {
 
     func evaluate(in strand: Strand) throws(Failure) -> Result {
         if let constant { return constant }
+        if let convert, let variable, let number = strand.integer(of: variable) { return convert(number) }
         let bytes =
             if let variable { try strand.value(of: variable) } else {
                 try strand.expand(word.template)
@@ -50,7 +57,7 @@ extension Value where Result == Int {
     /// A whole number with an optional sign.
     convenience init(integer word: Word) {
         let kind = Parameter.Kind.checked { "'\($0)' is not a whole number" }
-        self.init(word, kind) { Literals.integer($0) }
+        self.init(word, kind, convert: { $0 }) { Literals.integer($0) }
     }
 
     convenience init(size word: Word) {

@@ -2,9 +2,36 @@ import Script
 
 /// The variables of a script.
 package final class Variables {
-    /// Where the value of one variable is kept, for as long as the script runs.
+    /// Where the value of one variable is kept, for as long as the script runs: as text, as a number, or as both when it
+    /// has been asked for as both. A loop that counts makes no texts.
     final class Cell {
-        fileprivate(set) var value: [UInt8]?
+        private var text: [UInt8]?
+        private var number: Int?
+
+        var value: [UInt8]? {
+            get {
+                if text == nil, let number { text = Array(String(number).utf8) }
+                return text
+            }
+            set {
+                text = newValue
+                number = nil
+            }
+        }
+
+        /// The value as a whole number, or nil when it is none.
+        var integer: Int? {
+            get {
+                if number == nil, let text { number = Literals.integer(text) }
+                return number
+            }
+            set {
+                number = newValue
+                text = nil
+            }
+        }
+
+        var isSet: Bool { text != nil || number != nil }
     }
 
     private var cells: [String: Cell] = [:]
@@ -13,7 +40,7 @@ package final class Variables {
         for (name, value) in values { self[name] = value }
     }
 
-    package var names: [String] { cells.filter { $0.value.value != nil }.map(\.key) }
+    package var names: [String] { cells.filter(\.value.isSet).map(\.key) }
 
     subscript(name: String) -> [UInt8]? {
         get { cells[name]?.value }
@@ -45,8 +72,17 @@ final class VariableReference {
         find(in: variables).value
     }
 
+    /// The script's variable as a whole number; nil when it is not set or none.
+    func integer(in variables: Variables) -> Int? {
+        find(in: variables).integer
+    }
+
     func set(_ value: [UInt8], in variables: Variables) {
         find(in: variables).value = value
+    }
+
+    func set(integer: Int, in variables: Variables) {
+        find(in: variables).integer = integer
     }
 
     private func find(in variables: Variables) -> Variables.Cell {

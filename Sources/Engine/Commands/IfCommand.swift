@@ -124,7 +124,7 @@ private indirect enum Question {
     }
 
     private static func number(_ word: Word) -> Value<Number> {
-        Value(word, .checked { "'\($0)' is not a number" }) { Number($0) }
+        Value(word, .checked { "'\($0)' is not a number" }, convert: { .integer($0) }) { Number($0) }
     }
 
     private static func compare(_ left: Number, _ operation: Condition.Operator, _ right: Number) -> Bool {

@@ -72,9 +72,8 @@ private struct CalculateInstruction: Instruction {
         let name = try name.evaluate(in: strand)
         let result = try calculate(
             try left.evaluate(in: strand), try operation.evaluate(in: strand), try right.evaluate(in: strand))
-        let value = Array(String(result).utf8)
-        if isSecret { interpreter.redactor.add(name: name.name, value: value) }
-        strand.set(name, to: value)
+        if isSecret { interpreter.redactor.add(name: name.name, value: Array(String(result).utf8)) }
+        strand.set(name, toInteger: result)
         return .next
     }
 
