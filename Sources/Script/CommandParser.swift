@@ -154,18 +154,23 @@ struct CommandParser {
 
     /// A word stands where only certain words can.
     private func misspelt(_ word: Word, wanted: String) -> ScriptError {
-        if !call.keywords.isEmpty {
+        if !call.keywords.isEmpty || description.forms.count == 1 {
             return ScriptError(word.range, "expected '\(wanted)' here", hint: usageHint(all: false))
         }
+        if let error = misspeltKeyword() { return error }
+        return ScriptError(word.range, "\(commandName) has no such form", hint: usageHint(all: true))
+    }
+
+    /// A word that is nearly a keyword of some form, or nil.
+    private func misspeltKeyword() -> ScriptError? {
         let keywords = Set(description.forms.flatMap { $0.elements.compactMap(\.keyword) })
         for word in words {
-            guard let text = word.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords), nearest != text
-            else {
-                continue
-            }
+            guard let text = word.bareLiteral, !keywords.contains(text),
+                let nearest = nearestSpelling(of: text, among: keywords)
+            else { continue }
             return ScriptError(word.range, "\(commandName) has no '\(text)'", hint: "did you mean '\(nearest)'?")
         }
-        return ScriptError(word.range, "\(commandName) has no such form", hint: usageHint(all: true))
+        return nil
     }
 
     private func missing(_ what: String) -> ScriptError {
@@ -187,6 +192,7 @@ struct CommandParser {
         if let text = word.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords) {
             return ScriptError(word.range, "unexpected '\(text)'", hint: "did you mean '\(nearest)'?")
         }
+        if let error = misspeltKeyword() { return error }
         return ScriptError(
             word.range, "\(commandName) takes no more words here",
             hint: usageHint(all: false) + " (quote a text with blanks)")

@@ -14,7 +14,7 @@ final class Shell {
     private let redactor = Redactor()
     private var transcriptFile: OutputFile?
     private let results = TestResults()
-    private let reports: Reports
+    private lazy var reports = Reports(invocation.reports, redactor: redactor, on: loop)
     /// The tests that had ended when the present script began.
     private var testsBefore = 0
     /// Why a script was skipped as a whole.
@@ -35,9 +35,8 @@ final class Shell {
         self.invocation = invocation
         reader = ScriptReader(registry: registry, invocation: invocation)
         start = loop.readClock()
-        reports = Reports(invocation.reports, redactor: redactor, on: loop)
         results.filter = invocation.filter.flatMap { try? Regex(Array($0.utf8)) }
-        results.whenRecorded = { [reports] in reports.add($0) }
+        results.whenRecorded = { [unowned self] in reports.add($0) }
     }
 
     /// Runs what the options ask for; returns the exit status.
@@ -54,9 +53,9 @@ final class Shell {
             return error.status.rawValue
         }
         if invocation.checksOnly { return 0 }
-        // Only now: a script that is wrong costs nobody an old transcript.
+        // Only now: a script that is wrong costs nobody an old transcript or report.
         transcriptFile = invocation.transcript.map(OutputFile.init)
-        if let problem = fileProblem {
+        if let problem = fileProblem ?? reports.problem {
             say(problem)
             return Failure.Status.connection.rawValue
         }
