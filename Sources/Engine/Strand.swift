@@ -9,6 +9,8 @@ final class Strand {
     /// The line that started it.
     let startedAt: SourceRange?
     let parent: Strand?
+    /// How many strands it stands in.
+    private let nesting: Int
     private(set) var program: Program
     var position = 0
     /// The blocks of the present call that it is in, innermost last.
@@ -49,8 +51,9 @@ final class Strand {
         let call: Call
     }
 
-    /// How deep calls may be nested.
+    /// How deep calls may be nested in a strand, and strands in each other.
     private static let deepest = 1000
+    private static let deepestStrands = 100
 
     /// The script itself. `captures` are those of what ran before, for lines that come one by one.
     init(program: Program, captures: [[UInt8]?], interpreter: Interpreter) {
@@ -61,6 +64,7 @@ final class Strand {
         title = nil
         startedAt = nil
         parent = nil
+        nesting = 0
         inherited = [:]
         groups = [:]
     }
@@ -75,6 +79,7 @@ final class Strand {
         self.title = title
         self.startedAt = startedAt
         self.parent = parent
+        nesting = (parent?.nesting ?? 0) + 1
         self.interpreter = interpreter
         variables = interpreter.variables
         captures = surroundings.captures
@@ -114,6 +119,13 @@ final class Strand {
         position = 0
         scopes = [call.scope]
         captures = []
+    }
+
+    /// Throws when strands inside this one would be nested too deep.
+    func requireRoomForStrands() throws(Failure) {
+        guard nesting < Self.deepestStrands else {
+            throw Failure(.expectation, "strands are nested too deep; \(Self.deepestStrands) is the limit")
+        }
     }
 
     /// Goes back behind the call, at the end of a defined command; false when there is none.

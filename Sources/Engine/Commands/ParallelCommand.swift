@@ -66,6 +66,7 @@ private struct ParallelRoundsInstruction: Instruction {
         let count = try count.evaluate(in: strand)
         guard count <= Self.most else { throw Failure(.expectation, "at most \(Self.most) rounds run at once") }
         guard count > 0 else { return .next }
+        try strand.requireRoomForStrands()
         let surroundings = strand.surroundings
         let strands = (1...count).map { number in
             Strand(
@@ -88,6 +89,7 @@ private struct ParallelBranchesInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        try strand.requireRoomForStrands()
         let surroundings = strand.surroundings
         var strands: [Strand] = []
         for (index, branch) in branches.enumerated() {

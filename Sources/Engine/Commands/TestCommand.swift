@@ -44,6 +44,7 @@ private struct TestInstruction: Instruction {
         guard !strand.guardians.contains(where: { $0 is TestGuardian }) else {
             throw Failure(.expectation, "a test runs inside another test")
         }
+        guard strand.title == nil else { throw Failure(.expectation, "a test runs in no branch and no trigger") }
         guard interpreter.results.picks(name) else { return .jump(end) }
         interpreter.transcript.note("test \(TestGuardian.quoted(name))")
         strand.enter(
