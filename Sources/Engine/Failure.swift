@@ -40,12 +40,19 @@ package struct Failure: Error {
         let number = String(range.line)
         let margin = String(repeating: " ", count: number.count + 2) + "| "
         var text = "\(range.description): error: \(message)\n"
-        let traced = (trace ?? []).map { "  \($0)\n" }.joined()
+        let traced = shortTrace.map { "  \($0)\n" }.joined()
         if pointsAtWord { return printable(text) + excerpt(of: range) + printable(traced) }
         text += " \(number) | \(String(decoding: range.lineText, as: UTF8.self))\n"
         for detail in details { text += margin + detail + "\n" }
         if !lastExchanges.isEmpty { text += "  last: \(lastExchanges)\n" }
         return printable(text + traced)
+    }
+
+    /// The trace, without its middle when it is long.
+    private var shortTrace: [String] {
+        let trace = trace ?? []
+        guard trace.count > 16 else { return trace }
+        return trace.prefix(10) + ["… \(trace.count - 14) lines more"] + trace.suffix(4)
     }
 
     /// Its message as `${error}` and reports have it: one line.
