@@ -5,6 +5,8 @@
 /// line by line the checker is kept, and knows what was set so far.
 package struct Checker {
     private var variables: Set<String>
+    /// Names that are worked out when their line runs, as globs.
+    private var computedVariables: [String] = []
     private var sessions: [String] = []
     private var definitions: [String: Definition] = [:]
     private let commands: [String]
@@ -78,8 +80,9 @@ package struct Checker {
 
     private mutating func collect(_ word: Word, _ kind: Parameter.Kind) {
         switch kind {
-        case .newVariable: word.template.literalText.map { _ = variables.insert($0) }
         // A name with variables in it could become any name of that shape.
+        case .newVariable where word.template.literal == nil: computedVariables.append(word.template.glob)
+        case .newVariable: word.template.literalText.map { _ = variables.insert($0) }
         case .newSession: sessions.append(word.template.glob)
         case .newListener: sessions += [word.template.glob, word.template.glob + ".*"]
         default: break
@@ -206,7 +209,7 @@ package struct Checker {
     }
 
     private func isKnown(variable name: String) -> Bool {
-        if variables.contains(name) { return true }
+        if variables.contains(name) || computedVariables.contains(where: { globMatches($0, name) }) { return true }
         if isBuiltIn(name) {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
