@@ -13,6 +13,8 @@ final class Reception: Service {
     /// Connections that `accept` has not given out, oldest first.
     private var untaken: [Conversation] = []
     private var waiting: [Strand] = []
+    /// How many there may be before those that have ended are forgotten: so that a server that runs for long keeps none.
+    private var sweepAt = 64
     private unowned let interpreter: Interpreter
 
     init(
@@ -35,7 +37,7 @@ final class Reception: Service {
 
     /// The oldest connection that nobody has taken; or nil, and `strand` is woken when one comes.
     func take(for strand: Strand) -> Conversation? {
-        untaken.removeAll { interpreter.sessions[$0.name] !== $0 }
+        sweep()
         guard untaken.isEmpty else {
             forget(strand)
             return untaken.removeFirst()
@@ -50,12 +52,18 @@ final class Reception: Service {
         for strand in waiting.prefix(untaken.count) { interpreter.wake(strand) }
     }
 
+    private func sweep() {
+        untaken.removeAll { interpreter.sessions[$0.name] !== $0 }
+        sweepAt = max(64, 2 * untaken.count)
+    }
+
     private func welcome(_ transport: any Transport, from peer: String) {
         repeat { accepted += 1 } while interpreter.sessions["\(name).\(accepted)"] != nil
         let conversation = interpreter.adopt(
             transport, name: "\(name).\(accepted)", address: peer, peer: peer, lineEnding: lineEnding, framing: framing,
             listener: name)
         untaken.append(conversation)
+        if untaken.count >= sweepAt { sweep() }
         interpreter.transcript.note("\(conversation.name): connected from \(peer)")
         // As many as there are connections: several may come in one turn.
         for strand in waiting.prefix(untaken.count) { interpreter.wake(strand) }
