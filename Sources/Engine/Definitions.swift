@@ -3,6 +3,8 @@ import Script
 /// The commands that scripts have defined, by name.
 package final class Definitions {
     private var programs: [String: Definition] = [:]
+    /// Grows with each definition: what was looked up before may be another one since.
+    private(set) var version = 0
 
     package init() {}
 
@@ -10,7 +12,10 @@ package final class Definitions {
 
     subscript(name: String) -> Definition? {
         get { programs[name] }
-        set { programs[name] = newValue }
+        set {
+            programs[name] = newValue
+            version += 1
+        }
     }
 }
 
@@ -46,6 +51,13 @@ struct CallInstruction: Instruction {
     let range: SourceRange
     private let name: String
     private let arguments: [Value<[UInt8]>]
+    private let found = Found()
+
+    /// The definition that was looked up last.
+    private final class Found {
+        var definition: Definition?
+        var version = 0
+    }
 
     init(_ invocation: Invocation) {
         name = invocation.name
@@ -54,9 +66,7 @@ struct CallInstruction: Instruction {
     }
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        guard let definition = interpreter.definitions[name] else {
-            throw Failure(.expectation, "'\(name)' is not defined yet")
-        }
+        let definition = try definition(in: interpreter.definitions)
         guard arguments.count == definition.parameters.count else {
             throw Failure(.expectation, "'\(name)' takes \(definition.parameters.count) words, not \(arguments.count)")
         }
@@ -66,5 +76,15 @@ struct CallInstruction: Instruction {
             names.append((definition.parameters[index], try argument.evaluate(in: strand)))
         }
         return .call(Call(definition: definition, scope: Scope(names: names), range: range))
+    }
+
+    private func definition(in definitions: Definitions) throws(Failure) -> Definition {
+        if let definition = found.definition, found.version == definitions.version { return definition }
+        guard let definition = definitions[name] else {
+            throw Failure(.expectation, "'\(name)' is not defined yet")
+        }
+        found.definition = definition
+        found.version = definitions.version
+        return definition
     }
 }

@@ -235,6 +235,11 @@ final class Strand {
         local(variable.name) == nil ? variable.integer(in: variables) : nil
     }
 
+    /// The value of a variable of the script that was calculated, without making a text of it; nil otherwise.
+    func calculated(_ variable: VariableReference) -> Int? {
+        local(variable.name) == nil ? variable.calculated(in: variables) : nil
+    }
+
     private func setLocal(_ name: String, _ value: [UInt8]) -> Bool {
         if scopes.isEmpty && title == nil { return false }
         for scope in scopes.reversed() {

@@ -27,6 +27,11 @@ final class Value<Result> {
         variable = only.map { VariableReference(name: $0.name, range: $0.range) }
     }
 
+    /// The number that it is, when it is a variable with one that was calculated.
+    func calculated(in strand: Strand) -> Int? {
+        variable.flatMap { strand.calculated($0) }
+    }
+
     func evaluate(in strand: Strand) throws(Failure) -> Result {
         if let constant { return constant }
         if let convert, let variable, let number = strand.integer(of: variable) { return convert(number) }

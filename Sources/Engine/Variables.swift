@@ -31,6 +31,9 @@ package final class Variables {
             }
         }
 
+        /// The value as a whole number, when it is nothing but one that was calculated.
+        var calculated: Int? { text == nil ? number : nil }
+
         var isSet: Bool { text != nil || number != nil }
     }
 
@@ -75,6 +78,11 @@ final class VariableReference {
     /// The script's variable as a whole number; nil when it is not set or none.
     func integer(in variables: Variables) -> Int? {
         find(in: variables).integer
+    }
+
+    /// The script's variable, when it is a number that was calculated and not shown.
+    func calculated(in variables: Variables) -> Int? {
+        find(in: variables).calculated
     }
 
     func set(_ value: [UInt8], in variables: Variables) {

@@ -61,6 +61,8 @@ struct ConditionInstruction: Instruction {
 /// A condition whose constant words are read once.
 private indirect enum Question {
     case sameness(Value<[UInt8]>, Value<[UInt8]>, isWanted: Bool)
+    /// The same with a constant that is a number as it would be calculated.
+    case number(Value<[UInt8]>, Int, isWanted: Bool)
     case order(Value<Number>, Condition.Operator, Value<Number>)
     case match(Value<[UInt8]>, PatternSource)
     case defined(String)
@@ -93,10 +95,8 @@ private indirect enum Question {
 
     init(_ condition: Condition) {
         switch condition {
-        case .comparison(let left, .equal, let right):
-            self = .sameness(Value(text: left), Value(text: right), isWanted: true)
-        case .comparison(let left, .unequal, let right):
-            self = .sameness(Value(text: left), Value(text: right), isWanted: false)
+        case .comparison(let left, .equal, let right): self = Self.sameness(left, right, isWanted: true)
+        case .comparison(let left, .unequal, let right): self = Self.sameness(left, right, isWanted: false)
         case .comparison(let left, let operation, let right):
             self = .order(Self.number(left), operation, Self.number(right))
         case .match(let word, let pattern): self = .match(Value(text: word), pattern)
@@ -110,6 +110,9 @@ private indirect enum Question {
         switch self {
         case .sameness(let left, let right, let isWanted):
             return try (left.evaluate(in: strand) == right.evaluate(in: strand)) == isWanted
+        case .number(let value, let number, let isWanted):
+            if let calculated = value.calculated(in: strand) { return (calculated == number) == isWanted }
+            return try (value.evaluate(in: strand) == Array(String(number).utf8)) == isWanted
         case .order(let left, let operation, let right):
             return Self.compare(try left.evaluate(in: strand), operation, try right.evaluate(in: strand))
         case .match(let value, let pattern):
@@ -121,6 +124,13 @@ private indirect enum Question {
                 || interpreter.sessions.matching(name).contains { !$0.inputHasEnded }
         case .not(let question): return !(try question.holds(in: strand, interpreter, range))
         }
+    }
+
+    private static func sameness(_ left: Word, _ right: Word, isWanted: Bool) -> Question {
+        if let literal = right.literal, let number = Literals.integer(literal), Array(String(number).utf8) == literal {
+            return .number(Value(text: left), number, isWanted: isWanted)
+        }
+        return .sameness(Value(text: left), Value(text: right), isWanted: isWanted)
     }
 
     private static func number(_ word: Word) -> Value<Number> {
