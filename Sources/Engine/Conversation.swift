@@ -98,26 +98,29 @@ package final class Conversation: SessionDelegate {
     /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script's, for failures.
     func send(line text: [UInt8], at line: Int?) throws(Failure) {
         guard framing.prefixLength != nil else { return try send(text + lineEnding.bytes, line: line) }
-        guard text.count <= framing.longest else {
-            throw Failure(
-                .connection,
-                "\(name): cannot send: \(text.count) bytes do not fit into a frame of \(framing.rawValue), at most \(framing.longest)"
-            )
-        }
+        try requireFit(text.count)
         try send(framing.prefix(for: text.count) + text, line: line, shown: text)
+    }
+
+    private func requireFit(_ count: Int) throws(Failure) {
+        guard count > framing.longest else { return }
+        let frame = framing == .datagram ? "a datagram" : "a frame of \(framing.rawValue)"
+        throw Failure(
+            .connection,
+            "\(name): cannot send: \(count) bytes do not fit into \(frame), at most \(framing.longest)")
     }
 
     /// Sends `bytes` and shows them, or the text that they frame; `line` is the script's, for failures.
     func send(_ bytes: [UInt8], line: Int?, shown text: [UInt8]? = nil) throws(Failure) {
         try requireOpenOutput()
-        bytes.withUnsafeBytes { buffer in
-            if let text {
-                text.withUnsafeBytes { transcript.message($0, arrow: "> ", by: self) }
-                linesSent += 1
+        if framing == .datagram { try requireFit(bytes.count) }
+        (text ?? bytes).withUnsafeBytes { buffer in
+            if text != nil {
+                transcript.message(buffer, arrow: "> ", by: self)
             } else {
                 transcript.sent(buffer, by: self)
-                for byte in buffer where byte == UInt8(ascii: "\n") { linesSent += 1 }
             }
+            linesSent += framing == .line ? buffer.count { $0 == UInt8(ascii: "\n") } : 1
             log.sent(buffer, at: loop.readClock(), line: line)
         }
         try transmit(bytes)
@@ -126,6 +129,7 @@ package final class Conversation: SessionDelegate {
     /// Sends bytes that the transcript tells of in another way.
     func transmit(_ bytes: [UInt8]) throws(Failure) {
         try requireOpenOutput()
+        if framing == .datagram { try requireFit(bytes.count) }
         bytes.withUnsafeBytes { session.send($0) }
         hasSent = true
         hasArrivedSinceSend = false
@@ -150,7 +154,9 @@ package final class Conversation: SessionDelegate {
         let inbox = session.inbox
         guard position > inbox.front else { return }
         let last = inbox.bytes[position - inbox.front - 1]
+        let endsMessage = framing == .datagram && inbox.beginsLine(at: position)
         session.consume(through: position)
+        if framing == .datagram { frontBeginsLine = endsMessage }
         if framing == .line {
             frontBeginsLine = last == UInt8(ascii: "\n")
             frontFollowsReturn = last == UInt8(ascii: "\r")
@@ -165,14 +171,16 @@ package final class Conversation: SessionDelegate {
 
     package func session(_ session: Session, received bytes: UnsafeRawBufferPointer) {
         hasArrivedSinceSend = true
-        log.received(bytes, at: loop.now, isMessage: framing != .line)
-        if framing == .line {
-            for byte in bytes where byte == UInt8(ascii: "\n") { linesReceived += 1 }
-            transcript.received(bytes, by: self)
-        } else {
-            linesReceived += 1
-            transcript.message(bytes, arrow: "< ", by: self)
+        guard framing != .line else {
+            log.received(bytes, at: loop.now)
+            linesReceived += bytes.count { $0 == UInt8(ascii: "\n") }
+            return transcript.received(bytes, by: self)
         }
+        let hasFeed = framing == .datagram && bytes.last == UInt8(ascii: "\n")
+        let text = UnsafeRawBufferPointer(rebasing: bytes.dropLast(hasFeed ? 1 : 0))
+        log.received(text, at: loop.now, isMessage: true)
+        linesReceived += 1
+        transcript.message(text, arrow: "< ", by: self)
     }
 
     package func sessionInboxGrew(_ session: Session) {
@@ -185,8 +193,11 @@ package final class Conversation: SessionDelegate {
         case .ended: transcript.ended(self, arrow: "<|")
         case .failed(let error):
             transcript.showPart(of: self)
-            transcript.note("\(name): \(words(for: error))")
+            transcript.note("\(name): \(error.words)")
         case .oversized: transcript.note("\(name): \(inputState)")
+        case .cut:
+            transcript.ended(self, arrow: "<| reset")
+            transcript.note("\(name): cut without close_notify: what arrived may not be all")
         case .open, .reset, .closed: transcript.ended(self, arrow: "<| reset")
         }
         let unfinished = session.inbox.undecoded
@@ -202,6 +213,17 @@ package final class Conversation: SessionDelegate {
 
     package func sessionOutputFailed(_ session: Session) {
         observer?.conversationChanged(self)
+    }
+
+    package func sessionWasRefused(_ session: Session) {
+        hasArrivedSinceSend = true
+        transcript.note("\(name): \(refusal ?? "refused")")
+        observer?.conversationChanged(self)
+    }
+
+    /// Why nobody took what was sent last, in words; nil when that is not known to be so.
+    var refusal: String? {
+        session.refusal.map { "\($0.words): nobody takes datagrams at \(session.peer)" }
     }
 
     package func session(_ session: Session, dropped count: Int) {
@@ -220,7 +242,7 @@ package final class Conversation: SessionDelegate {
         switch session.output {
         case .open: "open"
         case .ending, .ended: "our side has ended (half-closed)"
-        case .failed(let error): words(for: error)
+        case .failed(let error): error.words
         case .closed: "the session is closed"
         }
     }
@@ -231,7 +253,8 @@ package final class Conversation: SessionDelegate {
         case .open: "still open"
         case .ended: "closed by the peer"
         case .reset: "reset by the peer"
-        case .failed(let error): words(for: error)
+        case .cut: "cut by the peer without close_notify"
+        case .failed(let error): error.words
         case .oversized(let count):
             "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: session.inbox.limit)))"
         case .closed: "closed by us"

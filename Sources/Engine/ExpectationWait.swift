@@ -67,6 +67,8 @@ final class ExpectationWait: Wait {
         case .pending where hasEnded && !matcher.acceptsEnd:
             throw failure(
                 conversation, "\(conversation.inputState) while waiting for \(wanted)", hint: matcher.hint)
+        case .pending where conversation.refusal != nil && !matcher.succeedsLate:
+            throw failure(conversation, "\(conversation.refusal ?? "") while waiting for \(wanted)")
         case .pending where isLate && matcher.succeedsLate: return true
         case .pending where isLate:
             throw failure(
@@ -110,9 +112,10 @@ struct FailureReport {
         let (send, entries) = conversation.log.sinceLastSend
         let since = send.map { "since the last send" + ($0.line.map { " (line \($0))" } ?? "") } ?? "so far"
         let bytes = entries.flatMap(\.bytes)
-        guard !bytes.isEmpty else { return ["nothing arrived \(since) (\(state))"] }
-        let isPart = bytes.last != UInt8(ascii: "\n")
-        let lines = splitLines(bytes)
+        let isStream = conversation.framing == .line
+        guard isStream ? !bytes.isEmpty : !entries.isEmpty else { return ["nothing arrived \(since) (\(state))"] }
+        let isPart = isStream && bytes.last != UInt8(ascii: "\n")
+        let lines = isStream ? splitLines(bytes) : entries.map(\.bytes)
         let consumed = consumedLines(of: bytes, lines.count)
         var texts = lines.enumerated().map { index, line in
             let text = "  " + arrow(line, isPart: isPart && index == lines.count - 1)
@@ -134,6 +137,7 @@ struct FailureReport {
     /// How many of the lines lie before the front of the inbox as a whole.
     private func consumedLines(of bytes: [UInt8], _ count: Int) -> Int {
         let unread = conversation.session.inbox.bytes
+        if let messages = conversation.session.inbox.messageEnds { return max(0, count - messages.count) }
         let rest = bytes.suffix(unread.count)
         // Only a line's ending is left: the line counts as consumed.
         let isEnding =
@@ -158,8 +162,9 @@ struct FailureReport {
     }
 
     private func brief(_ entry: ExchangeLog.Entry) -> String {
-        let isPart = entry.bytes.last != UInt8(ascii: "\n")
-        let lines = splitLines(entry.bytes)
+        let isStream = conversation.framing == .line
+        let isPart = isStream && entry.bytes.last != UInt8(ascii: "\n")
+        let lines = isStream ? splitLines(entry.bytes) : [entry.bytes]
         // Redacted before it is cut: a piece of a secret is not one any more.
         let line = redacted((entry.isSend ? lines.first : lines.last) ?? [], isPart: isPart, isRest: !entry.isSend)
         let text = line.count > 48 ? line.prefix(48) + "…" : line + (isPart ? "\\" : "")

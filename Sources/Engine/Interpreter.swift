@@ -354,7 +354,7 @@ package final class Interpreter: ConversationObserver {
     private func holdIfCongested() {
         guard output.isCongested != isHolding else { return }
         isHolding.toggle()
-        for conversation in sessions.all { conversation.session.hold(isHolding) }
+        for conversation in sessions.all { conversation.session.hold(isHolding, for: .output) }
     }
 }
 

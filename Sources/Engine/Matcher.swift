@@ -66,7 +66,9 @@ extension Conversation {
     /// The line words pass over a line's ending when that is all that is left of the line.
     fileprivate func lineFront(isWhole: Bool) -> LineFront {
         let inbox = session.inbox
-        guard framing == .line, !frontBeginsLine, let first = inbox.bytes.first else { return .at(inbox.front) }
+        guard !frontBeginsLine, let first = inbox.bytes.first else { return .at(inbox.front) }
+        if framing == .datagram, let end = inbox.nextLineEnd(), end.text == inbox.front { return .at(end.next) }
+        guard framing == .line else { return .at(inbox.front) }
         if first == UInt8(ascii: "\n") { return .at(inbox.front + 1) }
         guard first == UInt8(ascii: "\r") else { return .at(inbox.front) }
         if inbox.count == 1 { return isWhole ? .at(inbox.front) : .unknown }
@@ -221,6 +223,11 @@ final class EndMatcher: Matcher {
             return .matched(Match(start: inbox.end, end: inbox.end))
         case .ended: return .failed("the peer ended its side in order, without a reset")
         case .reset: return .failed("reset by the peer, not ended in order")
+        case .cut where wantsReset: return .matched(Match(start: inbox.end, end: inbox.end))
+        case .cut:
+            return .failed(
+                "cut without close_notify, not ended in order",
+                details: ["if its peer ends so, say: set \(conversation.name) cut-is-eof on"])
         case .failed, .oversized, .closed: return .failed(conversation.inputState)
         }
     }
@@ -285,7 +292,8 @@ final class LinesMatcher: Matcher {
     private func check(messages ends: [Int], _ conversation: Conversation) -> Progress {
         guard ends.count == count else { return .pending }
         let front = conversation.session.inbox.front
-        let lines = zip([front] + ends, ends).map { conversation.bytes($0..<$1) }
+        let inbox = conversation.session.inbox
+        let lines = zip([front] + ends, ends).map { conversation.bytes($0..<inbox.textEnd(ofMessage: $0..<$1)) }
         let end = ends.last ?? front
         return .matched(
             Match(

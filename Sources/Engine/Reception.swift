@@ -78,7 +78,7 @@ extension Interpreter {
     ) -> Conversation {
         let session = Session(transport: transport, peer: peer, inboxLimit: settings.inboxLimit, on: loop)
         if settings.dropsOldest { session.overflow = .dropOldest }
-        if isHolding { session.hold(true) }
+        if isHolding { session.hold(true, for: .output) }
         session.setFraming(framing ?? settings.framing)
         let conversation = Conversation(
             name: name, address: address, session: session, lineEnding: lineEnding ?? settings.lineEnding,

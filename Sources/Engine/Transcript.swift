@@ -69,6 +69,7 @@ package final class Transcript {
         guard !isSilent else { return }
         showPart(of: conversation)
         let ending = conversation.lineEnding.bytes
+        if conversation.framing == .datagram { return sent(datagram: bytes, ending, by: conversation) }
         var rest = bytes
         while !ending.isEmpty, let end = rest.firstRange(of: ending) {
             emit(conversation, arrow: "> ", UnsafeRawBufferPointer(rebasing: rest[..<end]))
@@ -76,6 +77,13 @@ package final class Transcript {
         }
         let isLine = ending.isEmpty && !rest.isEmpty
         if !rest.isEmpty { emit(conversation, arrow: "> ", rest, isPart: !isLine) }
+    }
+
+    /// One line, whatever line endings are in it.
+    private func sent(datagram bytes: UnsafeRawBufferPointer, _ ending: [UInt8], by conversation: Conversation) {
+        let isLine = bytes.suffix(ending.count).elementsEqual(ending)
+        let text = UnsafeRawBufferPointer(rebasing: bytes.dropLast(isLine ? ending.count : 0))
+        emit(conversation, arrow: "> ", text, isPart: !isLine)
     }
 
     /// Bytes that arrived.

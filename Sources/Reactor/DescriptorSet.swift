@@ -30,6 +30,10 @@ package struct DescriptorSet {
         words[word] &= ~bit
     }
 
+    package mutating func removeAll() {
+        for index in words.indices { words[index] = 0 }
+    }
+
     /// The highest descriptor in the set, or nil when it is empty.
     package var highest: Int32? {
         guard let word = words.lastIndex(where: { $0 != 0 }) else { return nil }

@@ -23,6 +23,8 @@ package final class EventLoop {
     private var descriptorLimit: Int32 = 0
     private var timers = Timers()
     private var wantsImmediateTurn = false
+    /// Descriptors that can be read though select(2) does not say so.
+    private var marked = DescriptorSet()
 
     /// The instant at which the present turn began to dispatch; cheap to read, and the same for all it wakes.
     package private(set) var now: Instant
@@ -47,6 +49,14 @@ package final class EventLoop {
         guard Int(descriptor) < watchers.count else { return }
         setInterest(descriptor, read: false, write: false)
         watchers[Int(descriptor)] = nil
+        marked.remove(descriptor)
+    }
+
+    /// Makes the next turn tell that `descriptor` can be read, if that is watched for: what waits was read from it before
+    /// and is kept where select(2) does not see it.
+    package func markReadable(_ descriptor: Int32) {
+        marked.insert(descriptor)
+        wantsImmediateTurn = true
     }
 
     /// Calls `action` once when `duration` has passed.
@@ -82,8 +92,25 @@ package final class EventLoop {
         wantsImmediateTurn = false
         let count = wait(limit: poll ? .zero : timeUntilEarliestTimer())
         now = clock.now()
-        if count > 0 { dispatchDescriptors() }
+        if count < 0 {
+            // What the sets hold after a failure says nothing.
+            readReady.removeAll()
+            writeReady.removeAll()
+        }
+        if takeMarked() || count > 0 { dispatchDescriptors() }
         dispatchTimers()
+    }
+
+    /// Adds the marked descriptors to what is ready; whether there were any.
+    private func takeMarked() -> Bool {
+        var isAny = false
+        while let descriptor = marked.highest {
+            marked.remove(descriptor)
+            guard readInterest.contains(descriptor) else { continue }
+            readReady.insert(descriptor)
+            isAny = true
+        }
+        return isAny
     }
 
     private func timeUntilEarliestTimer() -> Duration? {

@@ -149,23 +149,3 @@ private final class Attempt: DescriptorWatcher {
         connector?.ended(self, error: Socket.pendingError(transport.descriptor))
     }
 }
-
-/// An error number in a person's words, without capital or full stop.
-package func words(for error: Errno) -> String {
-    switch error.rawValue {
-    case ECONNREFUSED: "connection refused"
-    case ECONNRESET: "connection reset by the peer"
-    case EPIPE: "the peer has closed the connection"
-    case ETIMEDOUT: "connection timed out"
-    case EADDRINUSE: "address already in use"
-    case EADDRNOTAVAIL: "address not available on this machine"
-    case ENOENT: "no such file"
-    case EACCES: "permission denied"
-    case EMFILE: "too many open files"
-    case EAFNOSUPPORT: "address family not supported on this machine"
-    case ENETUNREACH: "network unreachable"
-    case EHOSTUNREACH: "no route to host"
-    case EAGAIN: "the listener's queue is full"
-    default: error.description.prefix(1).lowercased() + error.description.dropFirst()
-    }
-}

@@ -165,12 +165,12 @@ private final class Client: DescriptorWatcher {
             received += count
             answer(UnsafeMutableRawBufferPointer(rebasing: service.buffer[..<count]))
             return true
-        case .wouldBlock: return false
-        case .endOfStream:
+        case .wouldBlock, .refused: return false
+        case .endOfStream, .cut:
             close(because: "done")
             return false
         case .failed(let error):
-            close(because: words(for: error))
+            close(because: error.words)
             return false
         }
     }
@@ -187,7 +187,7 @@ private final class Client: DescriptorWatcher {
         case .wrote(let count): outbox.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
         case .wouldBlock: outbox.append(UnsafeRawBufferPointer(bytes))
         case .failed(let error):
-            close(because: words(for: error))
+            close(because: error.words)
             return
         }
         watch(write: true)
@@ -196,11 +196,11 @@ private final class Client: DescriptorWatcher {
     /// Writes what waits; true when nothing waits any more. Closes on an error.
     private func flush() -> Bool {
         guard let transport else { return false }
-        switch outbox.withBytes({ transport.write($0) }) {
+        switch outbox.withNext({ transport.write($0) }) {
         case .wrote(let count): outbox.remove(count)
         case .wouldBlock: break
         case .failed(let error):
-            close(because: words(for: error))
+            close(because: error.words)
             return false
         }
         return outbox.isEmpty

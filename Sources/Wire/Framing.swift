@@ -6,20 +6,25 @@ package enum Framing: String, CaseIterable, Sendable {
     case raw
     /// The length of a line stands before it, in so many bits; big-endian unless `le`.
     case u8, u16, u32, u16le, u32le
+    /// A datagram is a line, whatever is in it; the one framing of datagram sockets, and of no others.
+    case datagram
+
+    /// Those that a stream can have.
+    package static let ofStreams = allCases.filter { $0 != .datagram }
 
     /// How many bytes the length takes, or nil when there is none.
     package var prefixLength: Int? {
         switch self {
-        case .line, .raw: nil
+        case .line, .raw, .datagram: nil
         case .u8: 1
         case .u16, .u16le: 2
         case .u32, .u32le: 4
         }
     }
 
-    /// The longest line a prefix can announce.
+    /// The longest line: what a prefix can announce, or what fits into a datagram (udp(7), IPv4).
     package var longest: Int {
-        prefixLength.map { (1 << (8 * $0)) - 1 } ?? .max
+        self == .datagram ? 65507 : prefixLength.map { (1 << (8 * $0)) - 1 } ?? .max
     }
 
     /// The bytes that announce a line of `count` bytes; `count` is at most `longest`.

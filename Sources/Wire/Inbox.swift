@@ -106,8 +106,8 @@ package final class Inbox {
         defer { if !isGated { openGate() } }
         switch framing {
         case .line: accept(tail, body)
-        case .raw:
-            guard decoded < tail else { return }
+        case .raw, .datagram:
+            guard decoded < tail || framing == .datagram else { return }
             ends?.append(front + tail - head)
             accept(tail, body)
         case .u8, .u16, .u32, .u16le, .u32le: try decodeFrames(body)
@@ -139,7 +139,9 @@ package final class Inbox {
 
     /// The end of the first line, or nil when it has not arrived. Each byte is looked at once.
     package func nextLineEnd() -> LineEnd? {
-        if ends != nil { return messageEnds?.first.map { LineEnd(text: $0, next: $0) } }
+        if ends != nil {
+            return messageEnds?.first.map { LineEnd(text: textEnd(ofMessage: front..<$0), next: $0) }
+        }
         let from = max(lineScanned, front)
         guard let feed = lineFeed(in: (head + from - front)..<visible) else {
             lineScanned = end
@@ -149,9 +151,15 @@ package final class Inbox {
         return LineEnd(text: lineScanned, next: lineScanned + 1)
     }
 
+    /// Where the text of an unread message ends: a line feed at the end of a datagram does not belong to it.
+    package func textEnd(ofMessage range: Range<Int>) -> Int {
+        guard framing == .datagram, bytes(in: range).last == UInt8(ascii: "\n") else { return range.upperBound }
+        return range.upperBound - 1
+    }
+
     /// Whether the byte before `position`, which lies behind the front, ends a line.
     package func beginsLine(at position: Int) -> Bool {
-        if let messageEnds { return messageEnds.contains(position) }
+        if let messageEnds { return messageEnds.first { $0 >= position } == position }
         let before = bytes[position - front - 1]
         return before == UInt8(ascii: "\n") || before == UInt8(ascii: "\r")
     }
@@ -165,7 +173,8 @@ package final class Inbox {
         visibleEnds = 0
         lineScanned = front
         hasReleasedPart = false
-        try decode(body)
+        // A datagram socket has this framing from its start, with nothing received.
+        if framing != .datagram { try decode(body) }
     }
 
     /// From now on lines wait for `sift`; those that are unread too, unless somebody is reading them.
@@ -224,7 +233,8 @@ package final class Inbox {
         if let ends {
             guard visibleEnds < ends.count else { return nil }
             let end = head + ends[visibleEnds] - front
-            return (end, end)
+            let hasFeed = framing == .datagram && end > visible && storage[end - 1] == UInt8(ascii: "\n")
+            return (hasFeed ? end - 1 : end, end)
         }
         return lineFeed(in: visible..<decoded).map { ($0, $0 + 1) }
     }
@@ -257,7 +267,7 @@ package final class Inbox {
     private func accept(_ end: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
         let piece = UnsafeRawBufferPointer(rebasing: storage[decoded..<end])
         decoded = end
-        if !piece.isEmpty { body(piece) }
+        if !piece.isEmpty || framing == .datagram { body(piece) }
     }
 
     /// Takes the prefixes away from the whole frames behind `decoded`.

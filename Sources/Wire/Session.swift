@@ -15,6 +15,8 @@ package protocol SessionDelegate: AnyObject {
     func sessionOutputAdvanced(_ session: Session)
     /// What we send cannot be delivered any more; `session.output` says why.
     func sessionOutputFailed(_ session: Session)
+    /// What we sent last was not taken by anybody; `session.refusal` says why.
+    func sessionWasRefused(_ session: Session)
     /// Unread bytes were dropped because the inbox was full.
     func session(_ session: Session, dropped count: Int)
 }
@@ -31,7 +33,9 @@ package final class Session: DescriptorWatcher {
         case ended
         /// The connection was reset.
         case reset
-        case failed(Errno)
+        /// The connection was closed without close_notify (TLS): what has arrived may not be all.
+        case cut
+        case failed(WireFailure)
         /// A frame announced more bytes than the inbox holds: what follows cannot be read.
         case oversized(Int)
         /// We have closed the session.
@@ -45,7 +49,7 @@ package final class Session: DescriptorWatcher {
         case ending
         /// We have ended our side.
         case ended
-        case failed(Errno)
+        case failed(WireFailure)
         case closed
     }
 
@@ -55,6 +59,16 @@ package final class Session: DescriptorWatcher {
         case pause
         /// The oldest unread bytes are dropped.
         case dropOldest
+    }
+
+    /// Who can keep the peer from being read.
+    package struct Holders: OptionSet {
+        package let rawValue: Int
+        package init(rawValue: Int) { self.rawValue = rawValue }
+        /// The reader of our output is far behind.
+        package static let output = Holders(rawValue: 1)
+        /// The session that all of this goes to is far behind.
+        package static let bridge = Holders(rawValue: 2)
     }
 
     /// The peer's address.
@@ -67,17 +81,22 @@ package final class Session: DescriptorWatcher {
     /// Bytes received and handed to the kernel since the session began.
     package private(set) var bytesReceived = 0
     package private(set) var bytesSent = 0
+    /// A connection that is closed without close_notify has ended in order (TLS).
+    package var cutIsEnd = false
+    /// Why what was sent last was not taken by anybody (UDP); nil again with the next send.
+    package private(set) var refusal: WireFailure?
 
     private let loop: EventLoop
     private var transport: (any Transport)?
     private var outbox = Outbox()
-    private var isHeld = false
+    private var holders: Holders = []
     private var watchesRead = false
     private var watchesWrite = false
 
     /// The most that one turn reads from one session, so that no peer starves the others. Room that a read does not
     /// fill is never touched, and so costs no memory.
     private static let readSize = 256 * 1024
+    private static let datagramsInTurn = 64
 
     /// Takes a connected transport and begins to read from it.
     package init(transport: any Transport, peer: String, inboxLimit: Int, on loop: EventLoop) {
@@ -96,7 +115,8 @@ package final class Session: DescriptorWatcher {
 
     /// Sends `bytes`: at once as far as the kernel takes them, the rest when it can. Ignored once output has ended.
     package func send(_ bytes: UnsafeRawBufferPointer) {
-        guard output == .open, let transport, !bytes.isEmpty else { return }
+        guard output == .open, let transport, !bytes.isEmpty || inbox.framing == .datagram else { return }
+        refusal = nil
         var rest = bytes
         if outbox.isEmpty {
             switch transport.write(bytes) {
@@ -104,13 +124,13 @@ package final class Session: DescriptorWatcher {
                 bytesSent += count
                 rest = UnsafeRawBufferPointer(rebasing: bytes[count...])
             case .wouldBlock: break
-            case .failed(let error):
-                failOutput(error)
+            case .failed(let failure):
+                failOutput(failure)
                 return
             }
         }
         guard !rest.isEmpty else { return }
-        outbox.append(rest)
+        outbox.append(rest, isMessage: inbox.framing == .datagram)
         updateInterest()
     }
 
@@ -127,9 +147,9 @@ package final class Session: DescriptorWatcher {
         if !watchesRead { updateInterest() }
     }
 
-    /// Stops reading from the peer, or goes on; for an owner that cannot take more at the moment.
-    package func hold(_ isHeld: Bool) {
-        self.isHeld = isHeld
+    /// Stops reading from the peer, or goes on, for one of those who may not be able to take more at the moment.
+    package func hold(_ isHeld: Bool, for holder: Holders) {
+        if isHeld { holders.insert(holder) } else { holders.remove(holder) }
         updateInterest()
     }
 
@@ -170,8 +190,29 @@ package final class Session: DescriptorWatcher {
 
     package func descriptorIsReadable() {
         guard let transport, input == .open else { return }
-        let room = overflow == .dropOldest ? Self.readSize : min(Self.readSize, inbox.limit - inbox.held)
-        guard room > 0 else { return updateInterest() }
+        // A datagram is a read: several of them make a turn worth its while.
+        for _ in 0..<(inbox.framing == .datagram ? Self.datagramsInTurn : 1) {
+            guard watchesRead || transport.needsWriteToRead, readOnce(transport), input == .open else { return }
+        }
+        if watchesRead, transport.hasBufferedInput { loop.markReadable(transport.descriptor) }
+    }
+
+    package func descriptorIsWritable() {
+        guard let transport else { return }
+        if transport.needsWriteToRead { descriptorIsReadable() }
+        if !outbox.isEmpty { sendWaiting(transport) } else { finishEndingIfDrained() }
+        updateInterest()
+    }
+
+    /// Reads once; false when there was nothing.
+    private func readOnce(_ transport: any Transport) -> Bool {
+        let room =
+            overflow == .dropOldest || inbox.framing == .datagram
+            ? Self.readSize : min(Self.readSize, inbox.limit - inbox.held)
+        guard room > 0 else {
+            updateInterest()
+            return false
+        }
         var outcome = ReadOutcome.wouldBlock
         let count = inbox.receive(most: room) { buffer in
             outcome = transport.read(into: buffer)
@@ -182,24 +223,32 @@ package final class Session: DescriptorWatcher {
         case .bytes:
             bytesReceived += count
             takeIn()
-        case .wouldBlock: break
+            return true
+        case .wouldBlock: updateInterest()
         case .endOfStream: endInput(outputWasReset ? .reset : .ended)
-        case .failed(let error): endInput(error.rawValue == ECONNRESET ? .reset : .failed(error))
+        case .cut: endInput(cutIsEnd ? .ended : .cut)
+        case .refused(let failure): refuse(failure)
+        case .failed(let failure): endInput(failure.isReset ? .reset : .failed(failure))
         }
+        return false
     }
 
-    package func descriptorIsWritable() {
-        guard let transport, !outbox.isEmpty else { return updateInterest() }
-        switch outbox.withBytes({ transport.write($0) }) {
+    private func sendWaiting(_ transport: any Transport) {
+        switch outbox.withNext({ transport.write($0) }) {
         case .wrote(let count):
             bytesSent += count
             outbox.remove(count)
             finishEndingIfDrained()
-            updateInterest()
             delegate?.sessionOutputAdvanced(self)
         case .wouldBlock: break
-        case .failed(let error): failOutput(error)
+        case .failed(let failure): failOutput(failure)
         }
+    }
+
+    /// Nobody took what was sent; the next datagram may find somebody.
+    private func refuse(_ failure: WireFailure) {
+        refusal = failure
+        delegate?.sessionWasRefused(self)
     }
 
     private func takeIn() {
@@ -215,8 +264,8 @@ package final class Session: DescriptorWatcher {
 
     /// A write that met a reset has taken the error away: the end of stream that follows is that reset.
     private var outputWasReset: Bool {
-        guard case .failed(let error) = output else { return false }
-        return error.rawValue == ECONNRESET || error.rawValue == EPIPE
+        guard case .failed(let failure) = output else { return false }
+        return failure.isReset || failure.isBrokenPipe
     }
 
     private func makeRoomIfNeeded() {
@@ -230,7 +279,7 @@ package final class Session: DescriptorWatcher {
         input = state
         inbox.releaseRest()
         if case .oversized = state { return endAll() }
-        if state != .ended, output == .open || output == .ending { output = .failed(Errno(rawValue: ECONNRESET)) }
+        if state != .ended, output == .open || output == .ending { output = .failed(WireFailure(number: ECONNRESET)) }
         if output != .open && output != .ending {
             releaseTransport()
         } else {
@@ -246,37 +295,52 @@ package final class Session: DescriptorWatcher {
         delegate?.sessionInputEnded(self)
     }
 
-    private func failOutput(_ error: Errno) {
-        output = .failed(error)
+    private func failOutput(_ failure: WireFailure) {
+        output = .failed(failure)
         updateInterest()
         delegate?.sessionOutputFailed(self)
     }
 
     private func finishEndingIfDrained() {
         guard output == .ending, outbox.isEmpty, let transport else { return }
-        if let error = transport.endOutput() {
-            failOutput(error)
-            return
+        // It may close its output descriptor.
+        if transport.outputDescriptor != transport.descriptor { loop.unwatch(transport.outputDescriptor) }
+        watchesWrite = false
+        switch transport.endOutput() {
+        case .ended: output = .ended
+        case .wouldBlock: return updateInterest()
+        case .failed(let failure): return failOutput(failure)
         }
-        output = .ended
-        if input != .open { releaseTransport() }
+        if input == .open { updateInterest(isForced: true) } else { releaseTransport() }
     }
 
     private func releaseTransport() {
         guard let transport else { return }
         loop.unwatch(transport.descriptor)
+        loop.unwatch(transport.outputDescriptor)
         watchesRead = false
         watchesWrite = false
         self.transport = nil
     }
 
-    private func updateInterest() {
+    private func updateInterest(isForced: Bool = false) {
         guard let transport else { return }
-        let read = input == .open && !isHeld && (!inbox.isFull || overflow == .dropOldest)
-        let write = !outbox.isEmpty && (output == .open || output == .ending)
-        guard read != watchesRead || write != watchesWrite else { return }
+        let isReading = input == .open && holders.isEmpty && (!inbox.isFull || overflow == .dropOldest)
+        let isWriting = output == .ending || output == .open && !outbox.isEmpty
+        let read = isReading && !transport.needsWriteToRead
+        let write = isWriting || isReading && transport.needsWriteToRead
+        guard isForced || read != watchesRead || write != watchesWrite else { return }
         watchesRead = read
         watchesWrite = write
-        loop.watch(transport.descriptor, read: read, write: write, watcher: self)
+        if transport.outputDescriptor == transport.descriptor {
+            loop.watch(transport.descriptor, read: read, write: write, watcher: self)
+        } else {
+            loop.watch(transport.descriptor, read: read, write: false, watcher: self)
+            // A transport whose output has ended has no descriptor for it any more.
+            if transport.outputDescriptor >= 0 {
+                loop.watch(transport.outputDescriptor, read: false, write: write, watcher: self)
+            }
+        }
+        if read, transport.hasBufferedInput { loop.markReadable(transport.descriptor) }
     }
 }

@@ -5,31 +5,56 @@ import SystemPackage
 
 /// What one read gave.
 package enum ReadOutcome {
+    /// So many bytes; of a datagram socket one whole datagram, which may be empty.
     case bytes(Int)
     case wouldBlock
     case endOfStream
-    case failed(Errno)
+    /// The connection is gone without the end that its protocol asks for: TLS without close_notify.
+    case cut
+    /// What was sent before was not taken by anybody; what follows may be (ICMP port unreachable).
+    case refused(WireFailure)
+    case failed(WireFailure)
 }
 
 /// What one write took.
 package enum WriteOutcome {
     case wrote(Int)
     case wouldBlock
-    case failed(Errno)
+    case failed(WireFailure)
 }
 
-/// A way for bytes to a peer and back, non-blocking. It owns its descriptor.
+/// What ending our side came to.
+package enum EndOutcome {
+    case ended
+    /// The kernel has no room for what says so: try again when there is.
+    case wouldBlock
+    case failed(WireFailure)
+}
+
+/// A way for bytes to a peer and back, non-blocking. It owns its descriptors.
 package protocol Transport: AnyObject {
-    /// The descriptor to watch.
+    /// The descriptor to watch for reading.
     var descriptor: Int32 { get }
+    /// The descriptor to watch for writing; the same one for all but pipes.
+    var outputDescriptor: Int32 { get }
+    /// Reading goes on only when the descriptor can be written (SSL_get_error(3), SSL_ERROR_WANT_WRITE).
+    var needsWriteToRead: Bool { get }
+    /// Bytes are there that select(2) does not see: a read gives them at once.
+    var hasBufferedInput: Bool { get }
     /// Reads at most `buffer.count` bytes, which is more than zero.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome
     /// Writes as much of `bytes` as the kernel takes now.
     func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome
     /// Ends our side (half-close); the peer can still send.
-    func endOutput() -> Errno?
+    func endOutput() -> EndOutcome
     /// Makes the coming close a reset instead of an orderly end.
     func resetOnClose()
+}
+
+extension Transport {
+    package var outputDescriptor: Int32 { descriptor }
+    package var needsWriteToRead: Bool { false }
+    package var hasBufferedInput: Bool { false }
 }
 
 /// A connected stream socket: TCP or Unix.
@@ -48,19 +73,19 @@ package final class SocketTransport: Transport {
         if count > 0 { return .bytes(count) }
         if count == 0 { return .endOfStream }
         let failure = errno
-        return failure == EAGAIN || failure == EINTR ? .wouldBlock : .failed(Errno(rawValue: failure))
+        return failure == EAGAIN || failure == EINTR ? .wouldBlock : .failed(WireFailure(number: failure))
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
         let count = send(socket.number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
         if count >= 0 { return .wrote(count) }
         let failure = errno
-        return failure == EAGAIN || failure == EINTR ? .wouldBlock : .failed(Errno(rawValue: failure))
+        return failure == EAGAIN || failure == EINTR ? .wouldBlock : .failed(WireFailure(number: failure))
     }
 
-    package func endOutput() -> Errno? {
-        guard shutdown(socket.number, Int32(SHUT_WR)) < 0, errno != ENOTCONN else { return nil }
-        return Errno(rawValue: errno)
+    package func endOutput() -> EndOutcome {
+        guard shutdown(socket.number, Int32(SHUT_WR)) < 0, errno != ENOTCONN else { return .ended }
+        return .failed(WireFailure(number: errno))
     }
 
     package func resetOnClose() {

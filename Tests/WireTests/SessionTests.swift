@@ -18,6 +18,7 @@ private final class Owner: SessionDelegate {
     func sessionInputEnded(_ session: Session) { endings += 1 }
     func sessionOutputAdvanced(_ session: Session) {}
     func sessionOutputFailed(_ session: Session) { failures += 1 }
+    func sessionWasRefused(_ session: Session) {}
     func session(_ session: Session, dropped count: Int) { dropped += count }
 }
 
@@ -105,11 +106,11 @@ struct SessionTests {
     @Test func aHeldSessionIsNotRead() {
         let pair = SocketPair()
         let session = makeSession(pair)
-        session.hold(true)
+        session.hold(true, for: .output)
         pair.say("x")
         loop.turn(mayBlock: false)
         #expect(session.inbox.isEmpty)
-        session.hold(false)
+        session.hold(false, for: .output)
         loop.turn()
         #expect(session.inbox.count == 1)
     }

@@ -74,7 +74,7 @@ func optionWords(_ lineEnding: LineEnding, _ framing: Framing) -> [String] {
 }
 
 extension Parameter {
-    static var framing: Parameter { Parameter("F", .choice(Framing.allCases.map(\.rawValue))) }
+    static var framing: Parameter { Parameter("F", .choice(Framing.ofStreams.map(\.rawValue))) }
 }
 
 extension Value where Result == Framing {
