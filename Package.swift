@@ -20,13 +20,15 @@ let package = Package(
             name: "CEditline", pkgConfig: "libedit", providers: [.apt(["libedit-dev"]), .brew(["libedit"])]),
         .systemLibrary(
             name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
         .target(
             name: "Reactor",
             dependencies: ["CPlatform", .product(name: "SystemPackage", package: "swift-system")]),
         .target(
             name: "Wire",
             dependencies: [
-                "Reactor", "CPlatform",
+                "Reactor", "CPlatform", "COpenSSL",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),

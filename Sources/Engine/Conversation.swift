@@ -142,6 +142,9 @@ package final class Conversation: SessionDelegate {
 
     /// Ends our side.
     func endOutput() throws(Failure) {
+        guard framing != .datagram else {
+            throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; say close \(name)")
+        }
         guard session.output == .open else {
             throw Failure(.connection, "\(name): cannot end our side: \(outputState)")
         }
@@ -224,6 +227,12 @@ package final class Conversation: SessionDelegate {
     /// Why nobody took what was sent last, in words; nil when that is not known to be so.
     var refusal: String? {
         session.refusal.map { "\($0.words): nobody takes datagrams at \(session.peer)" }
+    }
+
+    /// The same, once.
+    func takeRefusal() -> String? {
+        defer { session.refusal = nil }
+        return refusal
     }
 
     package func session(_ session: Session, dropped count: Int) {

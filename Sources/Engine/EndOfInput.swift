@@ -54,12 +54,15 @@ package final class EndOfInput {
         conversation.drain()
         if session.step == .flushing {
             if case .failed = conversation.session.output, conversation.session.bytesWaiting > 0 {
-                return finish(session, lost: conversation.outputState)
+                return finish(session, problem: lost(conversation, because: conversation.outputState))
             }
             if conversation.session.bytesWaiting == 0 { session.step = .awaitingAnswer }
         }
         if session.step == .awaitingAnswer, !conversation.hasSent || conversation.hasArrivedSinceSend {
             endOurSide(session)
+        }
+        if let refusal = conversation.takeRefusal() {
+            return finish(session, problem: "what was sent was refused: \(refusal)")
         }
         if conversation.inputHasEnded && session.step != .flushing && !isAnswering(conversation) {
             return finish(session)
@@ -91,12 +94,14 @@ package final class EndOfInput {
         // While the reader of our output is behind, nothing is read: the silence is ours.
         if interpreter.isHolding || conversation.responder != nil { return restartTimer(session) }
         switch session.step {
-        case .flushing: finish(session, lost: "the peer does not read")
+        case .flushing: finish(session, problem: lost(conversation, because: "the peer does not read"))
         case .awaitingAnswer:
             endOurSide(session)
             restartTimer(session)
         // What another session still waits for may end this one: its peer may be in this very process.
         case .reading where open.contains { $0.step != .reading }: restartTimer(session)
+        // Of UDP nobody knows whether the peer is still there.
+        case .reading where conversation.framing == .datagram: finish(session)
         case .reading:
             stillOpen.append(
                 "\(conversation.name): still open after \(shown(interpreter.settings.linger)) of silence; closed")
@@ -104,13 +109,14 @@ package final class EndOfInput {
         }
     }
 
-    private func finish(_ session: Session, lost reason: String? = nil) {
+    private func lost(_ conversation: Conversation, because reason: String) -> String {
+        "\(shown(bytes: conversation.session.bytesWaiting)) could not be sent: \(reason)"
+    }
+
+    private func finish(_ session: Session, problem: String? = nil) {
         let conversation = session.conversation
         if let timer = session.timer { interpreter.loop.cancel(timer) }
-        if let reason {
-            problems.append(
-                "\(conversation.name): \(shown(bytes: conversation.session.bytesWaiting)) could not be sent: \(reason)")
-        }
+        if let problem { problems.append("\(conversation.name): \(problem)") }
         interpreter.transcript.showPart(of: conversation)
         open.removeAll { $0 === session }
         interpreter.sessions.remove(conversation.name)

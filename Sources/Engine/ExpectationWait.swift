@@ -67,9 +67,9 @@ final class ExpectationWait: Wait {
         case .pending where hasEnded && !matcher.acceptsEnd:
             throw failure(
                 conversation, "\(conversation.inputState) while waiting for \(wanted)", hint: matcher.hint)
-        case .pending where conversation.refusal != nil && !matcher.succeedsLate:
-            throw failure(conversation, "\(conversation.refusal ?? "") while waiting for \(wanted)")
         case .pending where isLate && matcher.succeedsLate: return true
+        case .pending where !matcher.succeedsLate && conversation.refusal != nil:
+            throw failure(conversation, "\(conversation.takeRefusal() ?? "") while waiting for \(wanted)")
         case .pending where isLate:
             throw failure(
                 conversation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint)

@@ -216,7 +216,7 @@ package final class Interpreter: ConversationObserver {
     }
 
     private func address(of name: String) -> String? {
-        sessions[name]?.session.peer ?? sessions.service(named: name)?.address.description
+        sessions[name]?.session.peer ?? sessions.service(named: name)?.location
     }
 
     // MARK: Strands

@@ -210,6 +210,7 @@ final class EndMatcher: Matcher {
 
     func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
+        if conversation.framing == .datagram { return .failed("UDP has no end of stream") }
         if isStrict {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
             conversation.consume(through: front)

@@ -6,7 +6,13 @@ import Wire
 final class Reception: Service {
     let name: String
     let kind = "listener"
-    private let listener: Listener
+    private let listener: any Acceptor
+    /// For the TLS handshake that each connection begins with, or nil without.
+    private let context: TLSContext?
+    /// The handshakes under way, each with its time limit.
+    private var handshakes: [ObjectIdentifier: (handshake: TLSHandshake, timer: Timer)] = [:]
+    /// Why the last handshake failed.
+    private(set) var lastProblem: String?
     private let lineEnding: LineEnding?
     private let framing: Framing?
     private var accepted = 0
@@ -18,20 +24,35 @@ final class Reception: Service {
     private unowned let interpreter: Interpreter
 
     init(
-        name: String, listener: Listener, lineEnding: LineEnding?, framing: Framing?, _ interpreter: Interpreter
+        name: String, listener: any Acceptor, context: TLSContext?, lineEnding: LineEnding?, framing: Framing?,
+        _ interpreter: Interpreter
     ) {
+        self.context = context
         self.name = name
         self.listener = listener
         self.lineEnding = lineEnding
         self.framing = framing
         self.interpreter = interpreter
-        listener.accept = { [unowned self] transport, peer in welcome(transport, from: peer) }
+        listener.accept = { [unowned self] transport, peer in
+            if let context, let socket = transport as? SocketTransport {
+                shakeHands(over: socket, context, with: peer)
+            } else {
+                welcome(transport, from: peer)
+            }
+        }
     }
 
-    var address: SocketAddress { listener.address }
+    var location: String {
+        (context != nil ? "tls://" : listener is DatagramListener ? "udp://" : "") + listener.address.description
+    }
 
     func close() {
         listener.close()
+        for (handshake, timer) in handshakes.values {
+            handshake.cancel()
+            interpreter.loop.cancel(timer)
+        }
+        handshakes = [:]
         for strand in waiting { interpreter.wake(strand) }
     }
 
@@ -57,6 +78,35 @@ final class Reception: Service {
         sweepAt = max(64, 2 * untaken.count)
     }
 
+    private func shakeHands(over socket: SocketTransport, _ context: TLSContext, with peer: String) {
+        let id = ObjectIdentifier(socket)
+        do throws(TLSError) {
+            let transport = try TLSTransport(over: socket, context, host: "")
+            let handshake = TLSHandshake(transport, on: interpreter.loop) { [unowned self] result in
+                if let timer = handshakes.removeValue(forKey: id)?.timer { interpreter.loop.cancel(timer) }
+                switch result {
+                case .success(let transport): welcome(transport, from: peer)
+                case .failure(let error): refused(peer, error)
+                }
+            }
+            let limit = interpreter.settings.scaled(interpreter.settings.timeout)
+            let timer = interpreter.loop.schedule(after: limit) { [unowned self] in
+                handshakes.removeValue(forKey: id)?.handshake.cancel()
+                refused(peer, TLSError(message: "nothing was heard for \(shown(limit))"))
+            }
+            handshakes[id] = (handshake, timer)
+            handshake.start()
+        } catch {
+            refused(peer, error)
+        }
+    }
+
+    private func refused(_ peer: String, _ error: TLSError) {
+        let words = "the TLS handshake with \(peer) has failed: \(error.message)"
+        lastProblem = words
+        interpreter.transcript.note("\(name): \(words)")
+    }
+
     private func welcome(_ transport: any Transport, from peer: String) {
         repeat { accepted += 1 } while interpreter.sessions["\(name).\(accepted)"] != nil
         let conversation = interpreter.adopt(
@@ -65,6 +115,9 @@ final class Reception: Service {
         untaken.append(conversation)
         if untaken.count >= sweepAt { sweep() }
         interpreter.transcript.note("\(conversation.name): connected from \(peer)")
+        if let details = transport.details {
+            interpreter.transcript.note("\(conversation.name): \(details.summary(isInsecure: false))")
+        }
         // As many as there are connections: several may come in one turn.
         for strand in waiting.prefix(untaken.count) { interpreter.wake(strand) }
     }
@@ -79,9 +132,12 @@ extension Interpreter {
         let session = Session(transport: transport, peer: peer, inboxLimit: settings.inboxLimit, on: loop)
         if settings.dropsOldest { session.overflow = .dropOldest }
         if isHolding { session.hold(true, for: .output) }
-        session.setFraming(framing ?? settings.framing)
+        let isDatagram = transport.kind == .udp
+        session.setFraming(framing ?? settings.framing(isDatagram: isDatagram))
+        session.cutIsEnd = settings.cutIsEnd
         let conversation = Conversation(
-            name: name, address: address, session: session, lineEnding: lineEnding ?? settings.lineEnding,
+            name: name, address: address, session: session,
+            lineEnding: lineEnding ?? settings.lineEnding(isDatagram: isDatagram),
             listener: listener, color: sessions.nextColor, transcript: transcript, observer: self, on: loop)
         sessions.add(conversation)
         triggers.update(conversation)

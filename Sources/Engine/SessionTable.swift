@@ -4,8 +4,8 @@ import Wire
 
 /// Something that listens: it has an address and is no session.
 package protocol Service: AnyObject {
-    /// Where it listens.
-    var address: SocketAddress { get }
+    /// Where it listens, as `open` takes it.
+    var location: String { get }
     /// What `list` calls it.
     var kind: String { get }
     /// Stops.
@@ -14,6 +14,7 @@ package protocol Service: AnyObject {
 
 extension EchoService: Service {
     package var kind: String { "service" }
+    package var location: String { address.description }
 }
 
 /// The sessions and services of a script, by name, in the order of opening.
@@ -45,6 +46,12 @@ package final class SessionTable {
         if services[name] != nil { return false }
         guard let former = conversations[name] else { return true }
         return former.inputHasEnded
+    }
+
+    /// Throws when `name` is taken.
+    func requireFree(_ name: String) throws(Failure) {
+        guard !isFree(name) else { return }
+        throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
     }
 
     /// Adds a session, in place of an ended one of that name.

@@ -13,6 +13,8 @@ package struct Settings {
     package var lineEnding = LineEnding.lf
     /// How the bytes of new sessions become lines.
     package var framing = Framing.line
+    /// A connection that is closed without close_notify has ended in order (TLS).
+    package var cutIsEnd = false
     /// The most an inbox holds, in bytes.
     package var inboxLimit = 16 << 20
     /// Commands, skipped data and timing in the transcript too.
@@ -23,6 +25,12 @@ package struct Settings {
     package var dropsOldest = false
 
     package init() {}
+
+    /// The line ending of a new session: a datagram needs none.
+    func lineEnding(isDatagram: Bool) -> LineEnding { isDatagram ? .none : lineEnding }
+
+    /// The framing of a new session.
+    func framing(isDatagram: Bool) -> Framing { isDatagram ? .datagram : framing }
 
     /// `limit` times the scale.
     func scaled(_ limit: Duration) -> Duration {

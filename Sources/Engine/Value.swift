@@ -7,7 +7,8 @@ final class Value<Result> {
     let word: Word
     /// The only variable that it is, or nil: the most frequent word that is no constant.
     private let variable: VariableReference?
-    private let constant: Result?
+    /// Its value, when it is known before the run.
+    let constant: Result?
     private let parse: ([UInt8]) -> Result?
     private let problem: ([UInt8]) -> String?
     /// Makes the value of a number, without its text; nil when the value is not made of numbers.

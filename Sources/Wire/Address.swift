@@ -2,32 +2,67 @@
 package enum Address: Equatable, Sendable {
     /// A stream over TCP; `service` is a port number or a service name.
     case tcp(host: String, service: String)
+    /// TLS over TCP.
+    case tls(host: String, service: String)
+    /// Datagrams over UDP.
+    case udp(host: String, service: String)
     /// A stream over a Unix domain socket in the file system (unix(7)).
     case unix(path: String)
     /// A stream over a Unix domain socket in the abstract name space (unix(7)).
     case abstract(name: String)
 
-    /// Reads `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `unix:/path` or `unix:@name`.
+    /// Reads `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `tls://…`, `udp://…`, `unix:/path` or
+    /// `unix:@name`.
     package init(parsing text: String) throws(AddressError) {
         if text.hasPrefix("unix:") {
             self = try Self.unixAddress(String(text.dropFirst("unix:".count)))
             return
         }
-        var rest = text[...]
-        if let scheme = text.range(ofScheme: "://") {
-            guard text[..<scheme] == "tcp" else { throw .unknownScheme(String(text[..<scheme])) }
-            rest = text[scheme...].dropFirst("://".count)
+        guard let scheme = text.range(ofScheme: "://") else {
+            let (host, service) = try Self.hostAndService(text[...])
+            self = .tcp(host: host, service: service)
+            return
         }
-        self = try Self.tcpAddress(rest)
+        let (host, service) = try Self.hostAndService(text[scheme...].dropFirst("://".count))
+        switch text[..<scheme] {
+        case "tcp": self = .tcp(host: host, service: service)
+        case "tls": self = .tls(host: host, service: service)
+        case "udp": self = .udp(host: host, service: service)
+        default: throw .unknownScheme(String(text[..<scheme]))
+        }
+    }
+
+    /// The host of an address in a network, or nil.
+    package var host: String? {
+        switch self {
+        case .tcp(let host, _), .tls(let host, _), .udp(let host, _): host
+        case .unix, .abstract: nil
+        }
+    }
+
+    package var isTLS: Bool {
+        if case .tls = self { return true }
+        return false
+    }
+
+    package var isUDP: Bool {
+        if case .udp = self { return true }
+        return false
     }
 
     /// The address in the form it is read in.
     package var description: String {
         switch self {
-        case .tcp(let host, let service): (host.contains(":") ? "[\(host)]" : host) + ":" + service
+        case .tcp(let host, let service): Self.text(host, service)
+        case .tls(let host, let service): "tls://" + Self.text(host, service)
+        case .udp(let host, let service): "udp://" + Self.text(host, service)
         case .unix(let path): "unix:" + path
         case .abstract(let name): "unix:@" + name
         }
+    }
+
+    private static func text(_ host: String, _ service: String) -> String {
+        (host.contains(":") ? "[\(host)]" : host) + ":" + service
     }
 
     private static func unixAddress(_ path: String) throws(AddressError) -> Address {
@@ -39,7 +74,9 @@ package enum Address: Equatable, Sendable {
         return isAbstract ? .abstract(name: name) : .unix(path: name)
     }
 
-    private static func tcpAddress(_ text: Substring) throws(AddressError) -> Address {
+    private static func hostAndService(
+        _ text: Substring
+    ) throws(AddressError) -> (host: String, service: String) {
         var host = text
         var service = Substring()
         if text.hasPrefix("[") {
@@ -56,7 +93,7 @@ package enum Address: Equatable, Sendable {
         }
         guard !service.isEmpty else { throw .missingPort(String(text)) }
         if service.allSatisfy(\.isNumber), UInt16(service) == nil { throw .portOutOfRange(String(service)) }
-        return .tcp(host: host.isEmpty ? "localhost" : String(host), service: String(service))
+        return (host.isEmpty ? "localhost" : String(host), String(service))
     }
 }
 
@@ -78,7 +115,7 @@ package enum AddressError: Error, Equatable {
         case .unclosedBracket(let text): "'\(text)' has a '[' without its ']'; write [::1]:8080"
         case .bareIPv6(let text): "'\(text)' holds an IPv6 address without brackets; write [::1]:8080"
         case .unknownScheme(let scheme):
-            "unknown kind of address '\(scheme)://'; use host:port, tcp://host:port or unix:/path"
+            "unknown kind of address '\(scheme)://'; use host:port, tls://host:port, udp://host:port or unix:/path"
         case .emptyPath: "a unix: address needs a path; write unix:/run/server.sock or unix:@name"
         case .pathTooLong(let path): "a Unix socket path has at most 107 bytes, this one \(path.utf8.count)"
         }

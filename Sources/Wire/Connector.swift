@@ -30,6 +30,7 @@ package final class Connector {
     private var failures: [(address: SocketAddress, error: Errno)] = []
     private var staggerTimer: Timer?
     private let localAddress: SocketAddress?
+    fileprivate let isDatagram: Bool
     private var isFinished = false
 
     /// RFC 8305, section 8: Connection Attempt Delay.
@@ -38,12 +39,14 @@ package final class Connector {
     /// - Parameters:
     ///   - addresses: in the order to try; a first address of the other family is moved to second place.
     ///   - localAddress: what our side is bound to, or nil for the kernel's choice.
+    ///   - isDatagram: for datagrams and not a stream; the first address is taken then, for nobody answers.
     package init(
-        addresses: [SocketAddress], localAddress: SocketAddress?, on loop: EventLoop,
+        addresses: [SocketAddress], localAddress: SocketAddress?, isDatagram: Bool = false, on loop: EventLoop,
         completion: @escaping (Result<Connection, ConnectFailure>) -> Void
     ) {
         self.loop = loop
         self.localAddress = localAddress
+        self.isDatagram = isDatagram
         self.completion = completion
         remaining = Self.interleaved(addresses)[...]
     }
@@ -113,21 +116,25 @@ package final class Connector {
 /// One non-blocking connect(2): the socket becomes writable when it has ended, and SO_ERROR tells how.
 private final class Attempt: DescriptorWatcher {
     let address: SocketAddress
-    private let transport: SocketTransport
+    private let transport: any Transport
     private weak var connector: Connector?
 
     init(address: SocketAddress, localAddress: SocketAddress?, connector: Connector) throws(Errno) {
         self.address = address
         self.connector = connector
-        let socket = try Socket.stream(family: address.family)
+        let socket = try Socket.make(connector.isDatagram ? SOCK_DGRAM : SOCK_STREAM, family: address.family)
         if let localAddress {
             guard localAddress.withPointer({ bind(socket.number, $0, $1) }) == 0 else { throw Errno(rawValue: errno) }
         }
-        Socket.disableDelay(socket.number)
+        if !connector.isDatagram { Socket.disableDelay(socket.number) }
         let result = address.withPointer { connect(socket.number, $0, $1) }
         let failure = errno
         guard result == 0 || failure == EINPROGRESS else { throw Errno(rawValue: failure) }
-        transport = SocketTransport(owning: socket)
+        if connector.isDatagram {
+            transport = DatagramTransport(owning: socket)
+        } else {
+            transport = SocketTransport(owning: socket)
+        }
     }
 
     func watch(on loop: EventLoop) {

@@ -13,10 +13,8 @@ package struct ListenError: Error {
 ///
 /// Out of descriptors it stops accepting, and nobody is lost: who waits stays in the kernel's queue until
 /// `descriptorWasFreed()` is called or a second has passed. A Unix socket's file is removed when it closes.
-package final class Listener: DescriptorWatcher {
-    /// Where it listens, with the port the kernel has chosen.
+package final class Listener: DescriptorWatcher, Acceptor {
     package let address: SocketAddress
-    /// Called with each connection: its transport and the peer's address.
     package var accept: (any Transport, String) -> Void = { _, _ in }
 
     private let loop: EventLoop
@@ -106,14 +104,15 @@ package final class Listener: DescriptorWatcher {
         loop.watch(socket.number, read: !isPaused && retry == nil, write: false, watcher: self)
     }
 
-    private static func candidates(
+    /// The addresses to bind to, and the path of a Unix socket's file.
+    static func candidates(
         for address: Address
     ) throws(ListenError) -> (addresses: [SocketAddress], path: String?) {
         switch address {
         case .unix(let path): return ([.unix(path: path)], path)
         case .abstract(let name): return ([.abstract(name: name)], nil)
-        case .tcp(let host, let service):
-            guard let port = Resolver.portNumber(service) else {
+        case .tcp(let host, let service), .tls(let host, let service), .udp(let host, let service):
+            guard let port = Resolver.portNumber(service, address.isUDP ? "udp" : "tcp") else {
                 throw ListenError(message: "cannot listen on \(address.description): unknown service '\(service)'")
             }
             let addresses = Resolver.numeric(host.lowercased() == "localhost" ? "127.0.0.1" : host, port: port)
@@ -126,7 +125,7 @@ package final class Listener: DescriptorWatcher {
     }
 
     private static func bound(to address: SocketAddress, path: String?) throws(Errno) -> Descriptor {
-        let socket = try Socket.stream(family: address.family)
+        let socket = try Socket.make(SOCK_STREAM, family: address.family)
         if address.port != nil { Socket.setOption(socket.number, level: SOL_SOCKET, SO_REUSEADDR, 1) }
         if address.family == AF_INET6 { Socket.setOption(socket.number, level: Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
         var result = address.withPointer { bind(socket.number, $0, $1) }
@@ -147,11 +146,11 @@ package final class Listener: DescriptorWatcher {
 
     /// Whether a socket file is left over from a listener that is gone: connecting to it is refused.
     private static func isStale(_ address: SocketAddress) -> Bool {
-        guard let probe = try? Socket.stream(family: AF_UNIX) else { return false }
+        guard let probe = try? Socket.make(SOCK_STREAM, family: AF_UNIX) else { return false }
         return address.withPointer { connect(probe.number, $0, $1) } != 0 && errno == ECONNREFUSED
     }
 
-    private static func localAddress(of socket: Int32) -> SocketAddress {
+    static func localAddress(of socket: Int32) -> SocketAddress {
         SocketAddress.filled { getsockname(socket, $0, $1) }.address
     }
 }

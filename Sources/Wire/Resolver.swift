@@ -35,13 +35,15 @@ package final class Resolver: DescriptorWatcher {
             completion(.success([.unix(path: path)]))
         case .abstract(let name):
             completion(.success([.abstract(name: name)]))
-        case .tcp(let host, let service):
-            guard let port = portNumber(service) else {
+        case .tcp(let host, let service), .tls(let host, let service), .udp(let host, let service):
+            guard let port = portNumber(service, address.isUDP ? "udp" : "tcp") else {
                 completion(.failure(ResolveError(message: "unknown service '\(service)'; write the port's number")))
                 return nil
             }
             if host.lowercased() == "localhost" {
-                completion(.success(numeric("::1", port: port) + numeric("127.0.0.1", port: port)))
+                // Of two datagram sockets nobody knows which one is heard: the first is where servers are.
+                let hosts = address.isUDP ? ["127.0.0.1", "::1"] : ["::1", "127.0.0.1"]
+                completion(.success(hosts.flatMap { numeric($0, port: port) }))
                 return nil
             }
             let literal = numeric(host, port: port)
@@ -154,9 +156,10 @@ package final class Resolver: DescriptorWatcher {
         return addresses
     }
 
-    static func portNumber(_ service: String) -> UInt16? {
+    /// The port of a service over "tcp" or "udp", given by number or name (services(5)).
+    static func portNumber(_ service: String, _ protocolName: String) -> UInt16? {
         if let number = UInt16(service) { return number }
-        guard let entry = getservbyname(service, "tcp") else { return nil }
+        guard let entry = getservbyname(service, protocolName) else { return nil }
         return UInt16(bigEndian: UInt16(truncatingIfNeeded: entry.pointee.s_port))
     }
 

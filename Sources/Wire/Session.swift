@@ -83,11 +83,18 @@ package final class Session: DescriptorWatcher {
     package private(set) var bytesSent = 0
     /// A connection that is closed without close_notify has ended in order (TLS).
     package var cutIsEnd = false
-    /// Why what was sent last was not taken by anybody (UDP); nil again with the next send.
-    package private(set) var refusal: WireFailure?
+    /// Why what was sent last was not taken by anybody (UDP); nil again with the next send, or when it was told.
+    package var refusal: WireFailure?
+
+    /// What sort of peer it is, or was.
+    package private(set) var kind: TransportKind
+    /// What TLS has agreed on, or nil without it.
+    package private(set) var tls: TLSDetails?
 
     private let loop: EventLoop
     private var transport: (any Transport)?
+    /// Somebody else has the transport for a while.
+    private var isSuspended = false
     private var outbox = Outbox()
     private var holders: Holders = []
     private var watchesRead = false
@@ -101,6 +108,8 @@ package final class Session: DescriptorWatcher {
     /// Takes a connected transport and begins to read from it.
     package init(transport: any Transport, peer: String, inboxLimit: Int, on loop: EventLoop) {
         self.transport = transport
+        kind = transport.kind
+        tls = transport.details
         self.peer = peer
         self.loop = loop
         inbox = Inbox(limit: inboxLimit)
@@ -118,7 +127,7 @@ package final class Session: DescriptorWatcher {
         guard output == .open, let transport, !bytes.isEmpty || inbox.framing == .datagram else { return }
         refusal = nil
         var rest = bytes
-        if outbox.isEmpty {
+        if outbox.isEmpty, !isSuspended {
             switch transport.write(bytes) {
             case .wrote(let count):
                 bytesSent += count
@@ -186,6 +195,33 @@ package final class Session: DescriptorWatcher {
         case .ended, .failed, .closed: break
         }
         releaseTransport()
+    }
+
+    /// Hands the transport over: until `resume` or `fail` nothing is read, and what is sent waits.
+    package func suspend() -> (any Transport)? {
+        guard let transport else { return nil }
+        isSuspended = true
+        loop.unwatch(transport.descriptor)
+        return transport
+    }
+
+    /// Goes on over another transport.
+    package func resume(with transport: any Transport) {
+        guard isOpen else { return }
+        isSuspended = false
+        self.transport = transport
+        kind = transport.kind
+        tls = transport.details
+        updateInterest(isForced: true)
+        finishEndingIfDrained()
+    }
+
+    /// The connection cannot be used any more.
+    package func fail(_ failure: WireFailure) {
+        guard isOpen else { return }
+        isSuspended = false
+        output = .failed(failure)
+        endInput(.failed(failure))
     }
 
     package func descriptorIsReadable() {
@@ -302,7 +338,7 @@ package final class Session: DescriptorWatcher {
     }
 
     private func finishEndingIfDrained() {
-        guard output == .ending, outbox.isEmpty, let transport else { return }
+        guard output == .ending, outbox.isEmpty, !isSuspended, let transport else { return }
         // It may close its output descriptor.
         if transport.outputDescriptor != transport.descriptor { loop.unwatch(transport.outputDescriptor) }
         watchesWrite = false
@@ -324,7 +360,7 @@ package final class Session: DescriptorWatcher {
     }
 
     private func updateInterest(isForced: Bool = false) {
-        guard let transport else { return }
+        guard let transport, !isSuspended else { return }
         let isReading = input == .open && holders.isEmpty && (!inbox.isFull || overflow == .dropOldest)
         let isWriting = output == .ending || output == .open && !outbox.isEmpty
         let read = isReading && !transport.needsWriteToRead

@@ -31,8 +31,18 @@ package enum EndOutcome {
     case failed(WireFailure)
 }
 
+/// What sort of way to a peer it is.
+package enum TransportKind: String, Sendable {
+    case tcp, unix, tls, udp
+    /// A child process behind pipes, or behind a terminal of its own.
+    case process, terminal
+}
+
 /// A way for bytes to a peer and back, non-blocking. It owns its descriptors.
 package protocol Transport: AnyObject {
+    var kind: TransportKind { get }
+    /// What TLS has agreed on, or nil without it.
+    var details: TLSDetails? { get }
     /// The descriptor to watch for reading.
     var descriptor: Int32 { get }
     /// The descriptor to watch for writing; the same one for all but pipes.
@@ -52,6 +62,7 @@ package protocol Transport: AnyObject {
 }
 
 extension Transport {
+    package var details: TLSDetails? { nil }
     package var outputDescriptor: Int32 { descriptor }
     package var needsWriteToRead: Bool { false }
     package var hasBufferedInput: Bool { false }
@@ -63,9 +74,12 @@ package final class SocketTransport: Transport {
 
     /// Takes a connected, non-blocking stream socket.
     package init(owning socket: consuming Descriptor) {
+        let (_, address) = SocketAddress.filled { [number = socket.number] in getsockname(number, $0, $1) }
+        kind = address.family == AF_UNIX ? .unix : .tcp
         self.socket = socket
     }
 
+    package let kind: TransportKind
     package var descriptor: Int32 { socket.number }
 
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
@@ -96,10 +110,9 @@ package final class SocketTransport: Transport {
 
 /// The system calls on sockets that several types here need.
 enum Socket {
-    /// A new non-blocking, close-on-exec stream socket of `family` (socket(2)).
-    static func stream(family: Int32) throws(Errno) -> Descriptor {
-        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
-        let number = socket(family, type, 0)
+    /// A new non-blocking, close-on-exec socket of a type and family (socket(2)).
+    static func make(_ type: __socket_type, family: Int32) throws(Errno) -> Descriptor {
+        let number = socket(family, Int32(type.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw Errno(rawValue: errno) }
         return Descriptor(owning: number)
     }

@@ -195,6 +195,8 @@ private final class CompareWait: Wait {
             }
             return true
         case .failed(let words, let details): throw failure(conversation, words, details)
+        case .pending where conversation.refusal != nil:
+            throw failure(conversation, "\(conversation.takeRefusal() ?? "") while waiting for \(wanted)")
         case .pending where hasEnded:
             throw failure(conversation, "\(conversation.inputState) while waiting for \(wanted)")
         case .pending where isFull:

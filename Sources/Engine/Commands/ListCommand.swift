@@ -22,14 +22,14 @@ private struct ListInstruction: Instruction {
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let sessions = interpreter.sessions.all.map { conversation in
             [
-                conversation.name, conversation.kind, conversation.session.peer, conversation.state,
+                conversation.name, conversation.session.kind.rawValue, conversation.session.peer, conversation.state,
                 "\(conversation.session.bytesSent)/\(conversation.linesSent)",
                 "\(conversation.session.bytesReceived)/\(conversation.linesReceived)",
                 "\(conversation.session.inbox.count)", shown(interpreter.loop.readClock() - conversation.openedAt),
             ]
         }
         let services = interpreter.sessions.allServices.map { name, service in
-            [name, service.kind, service.address.description, "listening", "-", "-", "-", "-"]
+            [name, service.kind, service.location, "listening", "-", "-", "-", "-"]
         }
         guard !(sessions + services).isEmpty else {
             interpreter.print(Array("no sessions; open one: open NAME ADDRESS".utf8))
@@ -55,9 +55,6 @@ private struct ListInstruction: Instruction {
 }
 
 extension Conversation {
-    /// What sort of peer it is.
-    var kind: String { session.peer.hasPrefix("unix:") ? "unix" : "tcp" }
-
     /// The state of both directions in a word or two.
     var state: String {
         switch (session.input, session.output) {
@@ -65,6 +62,7 @@ extension Conversation {
         case (.open, _): "half-closed by us"
         case (.ended, .open), (.ended, .ending): "half-closed by peer"
         case (.reset, _): "reset"
+        case (.cut, _): "cut"
         default: "closed"
         }
     }

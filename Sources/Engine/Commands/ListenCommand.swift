@@ -11,21 +11,33 @@ struct ListenCommand: Command {
             options: [
                 CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
-            ],
+                CommandOption("--tls", "speak TLS with each connection, as its server"),
+            ] + TLSWords.ofBothSides,
             text: """
                 Without a host it listens on 127.0.0.1. Port 0 picks a free one; ${NAME.port} and ${NAME.address} tell \
                 it. The connections that come are sessions NAME.1, NAME.2 and so on; 'accept' waits for one and gives it \
-                another name. NAME itself is no session. 'close NAME' ends it.
+                another name. NAME itself is no session. 'close NAME' ends it. With --tls, or at a tls:// address, each \
+                connection begins with a TLS handshake, with the certificate of --cert; with --ca the clients must show \
+                one of those authorities. At a udp:// address each peer that sends a datagram is a connection.
                 """,
-            examples: ["listen fake :0", "listen fake unix:/run/fake.sock --eol crlf"])
+            examples: [
+                "listen fake :0", "listen fake unix:/run/fake.sock --eol crlf",
+                "listen fake :0 --tls --cert server.pem --key server.key",
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(
-            ListenInstruction(
-                name: Value(name: try call.required("NAME")), address: Value(address: try call.required("ADDRESS")),
-                lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
-                framing: call.value(ofOption: "--frame").map { Value(framing: $0) }, range: call.range))
+        let address = Value(address: try call.required("ADDRESS"))
+        let instruction = ListenInstruction(
+            name: Value(name: try call.required("NAME")), address: address,
+            lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
+            framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
+            hasTLS: call.has(option: "--tls"), tls: TLSWords(call), hasCertificate: call.has(option: "--cert"),
+            range: call.range)
+        if let problem = address.constant.flatMap(instruction.problem) {
+            throw ScriptError(address.word.range, problem)
+        }
+        compiler.emit(instruction)
     }
 }
 
@@ -34,43 +46,64 @@ private struct ListenInstruction: Instruction {
     let address: Value<Address>
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
+    let hasTLS: Bool
+    let tls: TLSWords
+    let hasCertificate: Bool
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
         let lineEnding = try lineEnding?.evaluate(in: strand)
         let framing = try framing?.evaluate(in: strand)
-        let listener = try interpreter.listener(name, at: try address.evaluate(in: strand))
+        let address = try address.evaluate(in: strand)
+        if let problem = problem(with: address) { throw Failure(.expectation, problem, range: self.address.word.range) }
+        let options = try tls.evaluate(in: strand)
+        let isTLS = hasTLS || address.isTLS
+        let context = isTLS ? try options.context(.server, for: name) : nil
+        let listener = try interpreter.listener(name, at: address)
         let reception = Reception(
-            name: name, listener: listener, lineEnding: lineEnding, framing: framing, interpreter)
+            name: name, listener: listener, context: context, lineEnding: lineEnding, framing: framing, interpreter)
         interpreter.sessions.add(reception, named: name)
         interpreter.opened(name, reception, by: strand)
         let words =
-            ["listen", name, quotedWord(listener.address.description)]
-            + optionWords(lineEnding ?? interpreter.settings.lineEnding, framing ?? interpreter.settings.framing)
+            ["listen", name, quotedWord(reception.location)]
+            + interpreter.settings.words(lineEnding, framing, isDatagram: address.isUDP) + options.words
         interpreter.transcript.statement(words.joined(separator: " "))
-        interpreter.transcript.note("\(name): listening on \(listener.address.description)")
+        interpreter.transcript.note("\(name): listening on \(reception.location)")
         return .next
+    }
+
+    /// What the options have to do with this sort of address.
+    func problem(with address: Address) -> String? {
+        if framing != nil, address.isUDP { return "--frame is for streams: of UDP each datagram is a line" }
+        let isTLS = hasTLS || address.isTLS
+        if hasTLS, address.isUDP { return "--tls is for streams, not for UDP" }
+        if isTLS, !hasCertificate { return "a TLS server needs a certificate: --cert FILE, and --key FILE" }
+        return tls.first.flatMap { isTLS ? nil : "\($0) is for TLS: add --tls" }
     }
 }
 
 extension Interpreter {
     /// A listener of that name; a failure when the name or the address is taken.
-    func listener(_ name: String, at address: Address) throws(Failure) -> Listener {
-        guard sessions.isFree(name) else {
-            throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
-        }
+    func listener(_ name: String, at address: Address) throws(Failure) -> any Acceptor {
+        try sessions.requireFree(name)
         do throws(ListenError) {
-            return try Listener(at: address, on: loop)
+            return address.isUDP ? try DatagramListener(at: address, on: loop) : try Listener(at: address, on: loop)
         } catch {
             throw Failure(.connection, "\(name): \(error.message)")
         }
     }
 }
 
-/// The options of a session as its statement in the transcript has them.
-func optionWords(_ lineEnding: LineEnding, _ framing: Framing) -> [String] {
-    (lineEnding == .lf ? [] : ["--eol", lineEnding.rawValue]) + (framing == .line ? [] : ["--frame", framing.rawValue])
+extension Settings {
+    /// The options of a session as its statement in the transcript has them.
+    func words(_ lineEnding: LineEnding?, _ framing: Framing?, isDatagram: Bool) -> [String] {
+        let lineEnding = lineEnding ?? self.lineEnding(isDatagram: isDatagram)
+        let framing = framing ?? self.framing(isDatagram: isDatagram)
+        let plainEnding = isDatagram ? LineEnding.none : .lf
+        return (lineEnding == plainEnding ? [] : ["--eol", lineEnding.rawValue])
+            + (framing == .line || isDatagram ? [] : ["--frame", framing.rawValue])
+    }
 }
 
 extension Parameter {
@@ -156,7 +189,8 @@ private final class AcceptWait: Wait {
         }
         guard isLate else { return false }
         throw Failure(
-            .connection, "\(reception.name): timed out after \(shown(limit ?? .zero)) waiting for a connection")
+            .connection, "\(reception.name): timed out after \(shown(limit ?? .zero)) waiting for a connection",
+            details: reception.lastProblem.map { ["last: \($0)"] } ?? [])
     }
 
     func cancel() {

@@ -18,30 +18,38 @@ struct OpenCommand: Command {
                 CommandOption(
                     "--bind", Parameter("ADDRESS", .checked(addressProblem)),
                     "the address and port of our side; port 0 is any"),
-            ],
+            ] + TLSWords.ofBothSides + TLSWords.ofClients,
             text: """
-                ADDRESS is host:port, :port (localhost), [::1]:port, unix:/path or unix:@abstract; a port is a number or \
-                a service's name. Without NAME the session is called s1, s2 and so on. A name that is still open is an \
-                error; one whose peer has ended is free again. With --frame raw whatever one read returns is a line; \
-                with u8 to u32le the length of a line, in so many bits, stands before it.
+                ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, unix:/path or \
+                unix:@abstract; a port is a number or a service's name. Without NAME the session is called s1, s2 and so \
+                on. A name that is still open is an error; one whose peer has ended is free again. With --frame raw \
+                whatever one read returns is a line; with u8 to u32le the length of a line, in so many bits, stands \
+                before it. Over UDP each datagram is a line, and no line ending is sent unless --eol says so. Over TLS \
+                (1.2 or newer) the certificate's chain and host name are verified, against the system's authorities or \
+                those of --ca. --retry does not try again when a certificate is refused.
                 """,
             examples: [
                 "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
-                "open db unix:/run/db.sock",
+                "open db unix:/run/db.sock", "open web tls://localhost:8443 --ca ca.pem --eol crlf",
+                "open dns udp://localhost:5353",
             ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(
-            OpenInstruction(
-                name: call.word("NAME").map { Value(name: $0) }, address: Value(address: try call.required("ADDRESS")),
-                retry: call.value(ofOption: "--retry").map { Value(duration: $0) },
-                retryWord: call.value(ofOption: "--retry"),
-                timeout: call.value(ofOption: "--timeout").map { Value(duration: $0) },
-                lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
-                framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
-                bind: call.value(ofOption: "--bind").map { Value(address: $0) },
-                range: call.range))
+        let address = Value(address: try call.required("ADDRESS"))
+        let instruction = OpenInstruction(
+            name: call.word("NAME").map { Value(name: $0) }, address: address,
+            retry: call.value(ofOption: "--retry").map { Value(duration: $0) },
+            retryWord: call.value(ofOption: "--retry"),
+            timeout: call.value(ofOption: "--timeout").map { Value(duration: $0) },
+            lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
+            framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
+            bind: call.value(ofOption: "--bind").map { Value(address: $0) },
+            tls: TLSWords(call), range: call.range)
+        if let problem = address.constant.flatMap(instruction.problem) {
+            throw ScriptError(address.word.range, problem)
+        }
+        compiler.emit(instruction)
     }
 }
 
@@ -80,158 +88,30 @@ private struct OpenInstruction: Instruction {
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
     let bind: Value<Address>?
+    let tls: TLSWords
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let sessions = interpreter.sessions
-        let name = try name?.evaluate(in: strand) ?? sessions.nextNumberedName()
-        guard sessions.isFree(name) else {
-            throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
-        }
+        let name = try name?.evaluate(in: strand) ?? interpreter.sessions.nextNumberedName()
+        try interpreter.sessions.requireFree(name)
+        let address = try address.evaluate(in: strand)
+        let framing = try framing?.evaluate(in: strand)
+        if let problem = problem(with: address) { throw Failure(.expectation, problem, range: self.address.word.range) }
         let retry = try self.retry?.evaluate(in: strand)
         let timeout = try self.timeout?.evaluate(in: strand)
-        let limit = retry ?? timeout ?? interpreter.settings.timeout
-        return .wait(
-            OpenWait(
-                name: name, address: try address.evaluate(in: strand), retries: retry != nil,
-                limit: interpreter.settings.scaled(limit), bind: try bind?.evaluate(in: strand),
-                lineEnding: try lineEnding?.evaluate(in: strand), framing: try framing?.evaluate(in: strand),
-                retry: try retryWord.map { word throws(Failure) in try strand.text(word.template) }, interpreter))
-    }
-}
-
-/// Resolves and connects, again and again if it may, until there is a session.
-private final class OpenWait: Wait {
-    var limit: Duration?
-    var wanted: String { "a connection to \(address.description)" }
-
-    private let name: String
-    private let address: Address
-    private let retries: Bool
-    private let bind: Address?
-    private let lineEnding: LineEnding?
-    private let framing: Framing?
-    /// The time of --retry as it was written.
-    private let retry: String?
-    private unowned let interpreter: Interpreter
-    private unowned var strand: Strand?
-    private var began: Instant
-    private var attempts = 0
-    private var resolver: Resolver?
-    private var connector: Connector?
-    private var pause: Timer?
-    private var lastProblem: String?
-    private var isDone = false
-
-    /// Between two attempts.
-    private static let retryPause = Duration.milliseconds(100)
-
-    init(
-        name: String, address: Address, retries: Bool, limit: Duration, bind: Address?, lineEnding: LineEnding?,
-        framing: Framing?, retry: String?, _ interpreter: Interpreter
-    ) {
-        self.retry = retry
-        self.name = name
-        self.address = address
-        self.retries = retries
-        self.limit = limit
-        self.bind = bind
-        self.lineEnding = lineEnding
-        self.framing = framing
-        self.interpreter = interpreter
-        began = interpreter.loop.readClock()
+        let request = OpeningRequest(
+            name: name, address: address, bind: try bind?.evaluate(in: strand),
+            lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
+            retry: try retryWord.map { word throws(Failure) in try strand.text(word.template) },
+            limit: interpreter.settings.scaled(retry ?? timeout ?? interpreter.settings.timeout))
+        return .wait(try Opening(request, interpreter))
     }
 
-    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        if self.strand == nil {
-            self.strand = strand
-            interpreter.transcript.statement(statement)
-            attempt()
+    /// What the options have to do with this sort of address.
+    func problem(with address: Address) -> String? {
+        if let option = tls.first, !address.isTLS {
+            return "\(option) is for TLS; write tls://\(address.host ?? "host"):PORT, or use 'starttls' later"
         }
-        if isDone { return true }
-        let isIdle = resolver == nil && connector == nil && pause == nil
-        guard isLate || isIdle else { return false }
-        cancel()
-        throw failure(isLate: isLate)
-    }
-
-    func cancel() {
-        resolver?.cancel()
-        connector?.cancel()
-        if let pause { interpreter.loop.cancel(pause) }
-    }
-
-    private func attempt() {
-        attempts += 1
-        began = interpreter.loop.readClock()
-        resolver = Resolver.resolve(address, on: interpreter.loop) { [unowned self] answer in
-            resolver = nil
-            switch answer {
-            case .success(let addresses): connect(to: addresses)
-            case .failure(let error): failed(error.message)
-            }
-        }
-    }
-
-    private func connect(to addresses: [SocketAddress]) {
-        var local: SocketAddress?
-        if let bind {
-            _ = Resolver.resolve(bind, on: interpreter.loop) { answer in local = (try? answer.get())?.first }
-        }
-        let connector = Connector(addresses: addresses, localAddress: local, on: interpreter.loop) {
-            [unowned self] result in
-            self.connector = nil
-            switch result {
-            case .success(let connection): connected(connection)
-            case .failure(let failure): failed(failure.message(for: address.description))
-            }
-        }
-        self.connector = connector
-        connector.start()
-    }
-
-    private func connected(_ connection: Connection) {
-        let took = shown(interpreter.loop.readClock() - began)
-        let conversation = interpreter.adopt(
-            connection.transport, name: name, address: address.description, peer: connection.address.description,
-            lineEnding: lineEnding, framing: framing)
-        if let strand { interpreter.opened(name, conversation, by: strand) }
-        interpreter.transcript.note("\(name): connected to \(connection.address.description) in \(took)")
-        isDone = true
-        wake()
-    }
-
-    private func failed(_ problem: String) {
-        lastProblem = problem
-        if retries {
-            pause = interpreter.loop.schedule(after: Self.retryPause) { [unowned self] in
-                pause = nil
-                attempt()
-            }
-        } else {
-            wake()
-        }
-    }
-
-    private func wake() {
-        if let strand { interpreter.wake(strand) }
-    }
-
-    private func failure(isLate: Bool) -> Failure {
-        let what = "\(name): cannot connect to \(address.description)"
-        guard isLate else { return Failure(.connection, "\(what): \(lastProblem ?? "no address")") }
-        let time = shown(limit ?? .zero)
-        guard retries else { return Failure(.connection, "\(what): timed out after \(time)") }
-        return Failure(
-            .connection, "\(what) within \(time) (\(attempts) attempts)",
-            details: ["last: \(lastProblem ?? "no answer")"])
-    }
-
-    private var statement: String {
-        var words = ["open", name, quotedWord(address.description)]
-        words += optionWords(lineEnding ?? interpreter.settings.lineEnding, framing ?? interpreter.settings.framing)
-        if retries, let retry { words += ["--retry", retry] }
-        if let bind { words += ["--bind", quotedWord(bind.description)] }
-        return words.joined(separator: " ")
+        return framing != nil && address.isUDP ? "--frame is for streams: of UDP each datagram is a line" : nil
     }
 }

@@ -203,6 +203,8 @@ private final class SelectWait: Wait {
         case .failed(let words, _): throw failure([conversation], words)
         case .pending where hasEnded && !candidate.matcher.acceptsEnd:
             throw failure([conversation], "\(conversation.inputState) while waiting for \(wanted)")
+        case .pending where conversation.refusal != nil:
+            throw failure([conversation], "\(conversation.refusal ?? "") while waiting for \(wanted)")
         case .pending: return progress
         }
     }

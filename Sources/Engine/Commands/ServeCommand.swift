@@ -22,9 +22,13 @@ struct ServeCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let modeWord = call.word("MODE")
+        let address = Value(address: try call.required("ADDRESS"))
+        if let constant = address.constant, constant.isTLS || constant.isUDP {
+            throw ScriptError(address.word.range, "'serve' speaks neither TLS nor UDP; use 'listen' and 'on'")
+        }
         compiler.emit(
             ServeInstruction(
-                name: Value(name: try call.required("NAME")), address: Value(address: try call.required("ADDRESS")),
+                name: Value(name: try call.required("NAME")), address: address,
                 mode: modeWord.map { word in
                     Value(word, .choice(EchoService.Mode.allCases.map(\.rawValue))) {
                         EchoService.Mode(rawValue: String(decoding: $0, as: UTF8.self))
@@ -42,7 +46,12 @@ private struct ServeInstruction: Instruction {
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
         let mode = try mode?.evaluate(in: strand) ?? .upper
-        let listener = try interpreter.listener(name, at: try address.evaluate(in: strand))
+        let address = try address.evaluate(in: strand)
+        guard let listener = try interpreter.listener(name, at: address) as? Listener, !address.isTLS else {
+            throw Failure(
+                .expectation, "'serve' speaks neither TLS nor UDP; use 'listen' and 'on'",
+                range: self.address.word.range)
+        }
         let service = EchoService(listener: listener, mode: mode, on: interpreter.loop)
         interpreter.sessions.add(service, named: name)
         interpreter.opened(name, service, by: strand)

@@ -10,20 +10,25 @@ struct SetCommand: Command {
         let ending = Element.parameter(.lineEnding)
         let framing = Element.parameter(.framing)
         let size = Element.parameter(Parameter("SIZE", .size))
+        let cut = Element.parameter(Parameter("STATE", .choice(["on", "off"])))
         let when = Element.parameter(Parameter("WHEN", .choice(["auto", "always", "never"])))
         return CommandDescription(
             name: "set", summary: "change an option, for all or for some sessions",
             forms: [
                 Form(.keyword("timeout"), duration), Form(.keyword("eol"), ending), Form(.keyword("inbox"), size),
                 Form(.keyword("frame"), framing), Form(.keyword("linger"), duration), Form(.keyword("color"), when),
+                Form(.keyword("cut-is-eof"), cut),
                 Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
                 Form(session, .keyword("frame"), framing), Form(session, .keyword("inbox"), size),
+                Form(session, .keyword("cut-is-eof"), cut),
             ],
             text: """
                 timeout is the limit of a wait that names none (5s). eol is what ends a line that is sent: lf, crlf, cr, \
-                nul or none. frame is what a line is: line, raw, u8, u16, u32, u16le or u32le (see open). inbox is how much unread data a session holds (16MiB) before the peer has to wait. linger \
-                is how long silence may last at the end of input (1s). Without T, eol, frame and inbox are for sessions opened \
-                from then on and for those that are open.
+                nul or none. frame is what a line is: line, raw, u8, u16, u32, u16le or u32le (see open). inbox is how \
+                much unread data a session holds (16MiB) before the peer has to wait. linger is how long silence may \
+                last at the end of input (1s). cut-is-eof on takes a TLS connection that is closed without close_notify \
+                for an ordinary end of stream. Without T they are for sessions opened from then on and for those that \
+                are open; eol and frame not for UDP.
                 """,
             examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"])
     }
@@ -51,6 +56,9 @@ struct SetCommand: Command {
         case "frame":
             let value = Value(framing: try call.required("F"))
             return { strand throws(Failure) in .framing(try value.evaluate(in: strand)) }
+        case "cut-is-eof":
+            let value = Value(text: try call.required("STATE"))
+            return { strand throws(Failure) in .cutIsEnd(try value.evaluate(in: strand) == Array("on".utf8)) }
         case "inbox":
             let value = Value(size: try call.required("SIZE"))
             return { strand throws(Failure) in .inbox(try value.evaluate(in: strand)) }
@@ -69,6 +77,15 @@ private struct SetInstruction: Instruction {
         case framing(Framing)
         case inbox(Int)
         case color(String)
+        case cutIsEnd(Bool)
+
+        /// Whether it is for this session when all are meant: what makes lines of a stream is not for datagrams.
+        func concerns(_ conversation: Conversation) -> Bool {
+            switch self {
+            case .lineEnding, .framing: conversation.framing != .datagram
+            case .timeout, .linger, .inbox, .color, .cutIsEnd: true
+            }
+        }
     }
 
     let target: Target?
@@ -83,6 +100,9 @@ private struct SetInstruction: Instruction {
             return .next
         }
         for conversation in try strand.conversations(target, orFail: .expectation) {
+            if case .framing = change, conversation.framing == .datagram {
+                throw Failure(.expectation, "\(conversation.name): of UDP each datagram is a line; it has no frame")
+            }
             apply(change, to: conversation, interpreter)
         }
         return .next
@@ -95,10 +115,13 @@ private struct SetInstruction: Instruction {
         case .lineEnding(let ending): interpreter.settings.lineEnding = ending
         case .framing(let framing): interpreter.settings.framing = framing
         case .inbox(let size): interpreter.settings.inboxLimit = size
+        case .cutIsEnd(let isEnd): interpreter.settings.cutIsEnd = isEnd
         case .color(let when):
             interpreter.transcript.usesColor = when == "always" || when == "auto" && interpreter.settings.autoColor
         }
-        for conversation in interpreter.sessions.all { apply(change, to: conversation, interpreter) }
+        for conversation in interpreter.sessions.all where change.concerns(conversation) {
+            apply(change, to: conversation, interpreter)
+        }
     }
 
     private func apply(_ change: Change, to conversation: Conversation, _ interpreter: Interpreter) {
@@ -112,6 +135,7 @@ private struct SetInstruction: Instruction {
             conversation.session.setFraming(framing)
             interpreter.transcript.statement("set \(conversation.name) frame \(framing.rawValue)")
         case .inbox(let size): conversation.session.setInboxLimit(size)
+        case .cutIsEnd(let isEnd): conversation.session.cutIsEnd = isEnd
         case .linger, .color: break
         }
     }

@@ -25,7 +25,7 @@ private struct ShowInstruction: Instruction {
             let service = interpreter.sessions.service(named: try strand.text(item.template))
         {
             show(
-                [(service.kind, try strand.text(item.template)), ("address", service.address.description)], interpreter)
+                [(service.kind, try strand.text(item.template)), ("address", service.location)], interpreter)
             return .next
         }
         for conversation in try strand.conversations(target, orFail: .expectation) {
@@ -39,6 +39,7 @@ private struct ShowInstruction: Instruction {
         let limit = interpreter.defaultLimit(for: [conversation])
         return [
             ("session", conversation.name),
+            ("kind", session.kind.rawValue),
             ("address", "\(conversation.address) (\(session.peer))"),
             ("open for", shown(interpreter.loop.readClock() - conversation.openedAt)),
             ("peer's side", conversation.inputState),
@@ -50,13 +51,15 @@ private struct ShowInstruction: Instruction {
             ("eol", conversation.lineEnding.rawValue),
             ("frame", conversation.framing.rawValue),
             ("timeout", shown(limit)),
-        ]
+        ] + (session.tls?.facts ?? [])
     }
 
     private func show(_ facts: [(String, String)], _ interpreter: Interpreter) {
         for (name, value) in facts {
             let padding = String(repeating: " ", count: max(1, 20 - name.count))
-            interpreter.print(Array((name + padding + value).utf8))
+            var line = Array((name + padding).utf8)
+            Escapes.appendPrintable(Array(value.utf8), to: &line)
+            interpreter.print(line)
         }
     }
 }

@@ -1,0 +1,177 @@
+import Reactor
+import Script
+import Wire
+
+/// What `open` asks for.
+struct OpeningRequest {
+    let name: String
+    let address: Address
+    /// Our side's address, or nil for any.
+    let bind: Address?
+    let lineEnding: LineEnding?
+    let framing: Framing?
+    let tls: TLSOptions
+    /// The time of --retry as it was written; nil to try once.
+    let retry: String?
+    /// The time for all attempts.
+    let limit: Duration
+}
+
+/// Resolves, connects and shakes hands, again and again if it may, until there is a session.
+final class Opening: Wait {
+    var limit: Duration?
+    var wanted: String { "a connection to \(request.address.description)" }
+
+    private let request: OpeningRequest
+    private unowned let interpreter: Interpreter
+    private unowned var strand: Strand?
+    private let context: TLSContext?
+    private var began: Instant
+    private var attempts = 0
+    private var resolver: Resolver?
+    private var connector: Connector?
+    private var handshake: TLSHandshake?
+    private var pause: Timer?
+    private var lastProblem: TLSError?
+    /// The problem is one that trying again does not mend.
+    private var isHopeless = false
+    private var isDone = false
+
+    /// Between two attempts.
+    private static let retryPause = Duration.milliseconds(100)
+
+    /// - Throws: when a file of the TLS options cannot be used.
+    init(_ request: OpeningRequest, _ interpreter: Interpreter) throws(Failure) {
+        self.request = request
+        self.interpreter = interpreter
+        limit = request.limit
+        began = interpreter.loop.readClock()
+        context = request.address.isTLS ? try request.tls.context(.client, for: request.name) : nil
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        if self.strand == nil {
+            self.strand = strand
+            interpreter.transcript.statement(statement)
+            attempt()
+        }
+        if isDone { return true }
+        let isIdle = resolver == nil && connector == nil && handshake == nil && pause == nil
+        guard isLate || isIdle else { return false }
+        let failure = failure(isLate: isLate)
+        cancel()
+        throw failure
+    }
+
+    func cancel() {
+        resolver?.cancel()
+        connector?.cancel()
+        handshake?.cancel()
+        if let pause { interpreter.loop.cancel(pause) }
+    }
+
+    private func attempt() {
+        attempts += 1
+        began = interpreter.loop.readClock()
+        resolver = Resolver.resolve(request.address, on: interpreter.loop) { [unowned self] answer in
+            resolver = nil
+            switch answer {
+            case .success(let addresses): connect(to: addresses)
+            case .failure(let error): failed(TLSError(message: error.message))
+            }
+        }
+    }
+
+    private func connect(to addresses: [SocketAddress]) {
+        var local: SocketAddress?
+        if let bind = request.bind {
+            _ = Resolver.resolve(bind, on: interpreter.loop) { answer in local = (try? answer.get())?.first }
+        }
+        let connector = Connector(
+            addresses: addresses, localAddress: local, isDatagram: request.address.isUDP, on: interpreter.loop
+        ) { [unowned self] result in
+            self.connector = nil
+            switch result {
+            case .success(let connection): connected(connection)
+            case .failure(let failure): failed(TLSError(message: failure.message(for: request.address.description)))
+            }
+        }
+        self.connector = connector
+        connector.start()
+    }
+
+    private func connected(_ connection: Connection) {
+        guard let context, let socket = connection.transport as? SocketTransport else {
+            return opened(over: connection.transport, to: connection.address)
+        }
+        do throws(TLSError) {
+            let transport = try TLSTransport(over: socket, context, host: request.address.host ?? "")
+            let handshake = TLSHandshake(transport, on: interpreter.loop) { [unowned self] result in
+                self.handshake = nil
+                switch result {
+                case .success(let transport): opened(over: transport, to: connection.address)
+                case .failure(let error): failed(error)
+                }
+            }
+            self.handshake = handshake
+            handshake.start()
+        } catch {
+            failed(error)
+        }
+    }
+
+    private func opened(over transport: any Transport, to peer: SocketAddress) {
+        let took = shown(interpreter.loop.readClock() - began)
+        let name = request.name
+        let conversation = interpreter.adopt(
+            transport, name: name, address: request.address.description, peer: peer.description,
+            lineEnding: request.lineEnding, framing: request.framing)
+        if let strand { interpreter.opened(name, conversation, by: strand) }
+        interpreter.transcript.note("\(name): connected to \(peer.description) in \(took)")
+        if let details = transport.details {
+            interpreter.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")
+        }
+        isDone = true
+        wake()
+    }
+
+    private func failed(_ problem: TLSError) {
+        lastProblem = problem
+        isHopeless = problem.isRefusal
+        guard request.retry != nil, !isHopeless else { return wake() }
+        pause = interpreter.loop.schedule(after: Self.retryPause) { [unowned self] in
+            pause = nil
+            attempt()
+        }
+    }
+
+    private func wake() {
+        if let strand { interpreter.wake(strand) }
+    }
+
+    private func failure(isLate: Bool) -> Failure {
+        let what = "\(request.name): cannot connect to \(request.address.description)"
+        let hint = lastProblem?.hint.map { [$0] } ?? []
+        guard isLate else {
+            return Failure(.connection, "\(what): \(lastProblem?.message ?? "no address")", details: hint)
+        }
+        let place = handshake == nil ? "" : " in the TLS handshake: the peer does not answer"
+        let time = shown(limit ?? .zero)
+        guard request.retry != nil else {
+            return Failure(.connection, "\(what): timed out after \(time)\(place)")
+        }
+        return Failure(
+            .connection, "\(what) within \(time) (\(attempts) attempts)",
+            details: ["last: \(lastProblem?.message ?? "no answer")\(place)"] + hint)
+    }
+
+    private var statement: String {
+        var words = ["open", request.name, quotedWord(request.address.description)]
+        words += interpreter.settings.words(
+            request.lineEnding, request.framing, isDatagram: request.address.isUDP)
+        words += request.tls.words
+        if let retry = request.retry { words += ["--retry", retry] }
+        if let bind = request.bind { words += ["--bind", quotedWord(bind.description)] }
+        return words.joined(separator: " ")
+    }
+}

@@ -1,0 +1,52 @@
+import Reactor
+
+/// A TLS handshake under way, until it is done or has failed.
+package final class TLSHandshake: DescriptorWatcher {
+    private let transport: TLSTransport
+    private let loop: EventLoop
+    private let completion: (Result<TLSTransport, TLSError>) -> Void
+    private var isFinished = false
+
+    /// Prepares the handshake; `start` begins it. While it lasts nobody else may watch the descriptor.
+    package init(
+        _ transport: TLSTransport, on loop: EventLoop,
+        completion: @escaping (Result<TLSTransport, TLSError>) -> Void
+    ) {
+        self.transport = transport
+        self.loop = loop
+        self.completion = completion
+    }
+
+    /// Begins; the completion may be called before this returns.
+    package func start() {
+        advance()
+    }
+
+    /// Ends it; the completion is not called any more.
+    package func cancel() {
+        guard !isFinished else { return }
+        finish()
+    }
+
+    package func descriptorIsReadable() { advance() }
+    package func descriptorIsWritable() { advance() }
+
+    private func advance() {
+        guard !isFinished else { return }
+        switch transport.handshake() {
+        case .needsRead: loop.watch(transport.descriptor, read: true, write: false, watcher: self)
+        case .needsWrite: loop.watch(transport.descriptor, read: false, write: true, watcher: self)
+        case .done:
+            finish()
+            completion(.success(transport))
+        case .failed(let error):
+            finish()
+            completion(.failure(error))
+        }
+    }
+
+    private func finish() {
+        isFinished = true
+        loop.unwatch(transport.descriptor)
+    }
+}

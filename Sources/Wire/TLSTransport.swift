@@ -1,0 +1,327 @@
+import COpenSSL
+import Glibc
+import SystemPackage
+
+/// What was agreed on and found out in a TLS handshake.
+package struct TLSDetails: Equatable, Sendable {
+    /// `TLSv1.3`.
+    package let version: String
+    /// `TLS_AES_256_GCM_SHA384`.
+    package let cipher: String
+    /// The protocol that was chosen with ALPN, or nil.
+    package let chosenProtocol: String?
+    /// The name that was asked for or verified, or nil.
+    package let serverName: String?
+    /// The peer's certificate, or nil when it has shown none.
+    package let certificate: Certificate?
+    /// Whether the certificate was verified: nil if so, otherwise what is wrong with it.
+    package let doubt: String?
+}
+
+/// TLS over a connected stream socket (OpenSSL 3). The socket's descriptor is the one to watch.
+///
+/// Invariants: the queue of errors is empty before each call into OpenSSL; after a failure nothing is called any more.
+/// A read takes all whole records that are there as far as the buffer has room, so bytes hide in OpenSSL only when the
+/// buffer was too small; `hasBufferedInput` then says so. What a read met behind bytes it returned is kept for the next
+/// one. Renegotiation is off, so a write never has to read; a read may have to write (a key update, RFC 8446, 4.6.3).
+package final class TLSTransport: Transport {
+    private let socket: SocketTransport
+    private let context: TLSContext
+    private let ssl: OpaquePointer
+    private let host: String
+    /// What a read met behind the bytes it has returned.
+    private var deferred: ReadOutcome?
+    private var mayHoldBytes = false
+    private var isReset = false
+    /// The conversation has failed or was not begun: nothing is said at its end.
+    private var isSilent = true
+    private var hasEnded = false
+    /// What is wrong with the peer's certificate.
+    private var refusal: TLSError?
+
+    package let kind = TransportKind.tls
+    package private(set) var needsWriteToRead = false
+    package private(set) var details: TLSDetails?
+
+    /// How a handshake goes on.
+    enum Handshake {
+        case done
+        case needsRead
+        case needsWrite
+        case failed(TLSError)
+    }
+
+    /// Prepares a conversation over `socket`; `handshake` begins it.
+    ///
+    /// - Parameter host: the name or address that the peer was reached at; its certificate must be for it.
+    package init(over socket: SocketTransport, _ context: TLSContext, host: String) throws(TLSError) {
+        ERR_clear_error()
+        guard let ssl = SSL_new(context.pointer) else {
+            throw TLSError(message: "TLS is not available: \(TLSErrors.takeWords())")
+        }
+        self.socket = socket
+        self.context = context
+        self.ssl = ssl
+        self.host = context.options.serverName ?? host
+        SSL_set_fd(ssl, socket.descriptor)
+        c_SSL_set_app_data(ssl, Unmanaged.passUnretained(self).toOpaque())
+        if context.role == .client {
+            SSL_set_connect_state(ssl)
+            name()
+        } else {
+            SSL_set_accept_state(ssl)
+        }
+    }
+
+    deinit {
+        // Says the end if nobody has, as far as the kernel takes it at once.
+        if !isSilent, !isReset, !hasEnded {
+            ERR_clear_error()
+            SSL_shutdown(ssl)
+        }
+        SSL_free(ssl)
+    }
+
+    package var descriptor: Int32 { socket.descriptor }
+    package var hasBufferedInput: Bool { mayHoldBytes || deferred != nil }
+
+    /// Goes on with the handshake as far as it can now.
+    func handshake() -> Handshake {
+        ERR_clear_error()
+        let result = SSL_do_handshake(ssl)
+        if result == 1 {
+            isSilent = false
+            note()
+            return .done
+        }
+        let systemError = errno
+        switch SSL_get_error(ssl, result) {
+        case SSL_ERROR_WANT_READ: return .needsRead
+        case SSL_ERROR_WANT_WRITE: return .needsWrite
+        case SSL_ERROR_SYSCALL:
+            let isEnd = systemError == 0 || ERR_peek_error() != 0
+            return .failed(cutShort(isEnd ? "closed the connection" : WireFailure(number: systemError).words))
+        default: return .failed(handshakeError())
+        }
+    }
+
+    package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
+        mayHoldBytes = false
+        if let outcome = deferred {
+            deferred = nil
+            return outcome
+        }
+        var filled = 0
+        while filled < buffer.count {
+            var count = 0
+            ERR_clear_error()
+            let result = SSL_read_ex(ssl, buffer.baseAddress.map { $0 + filled }, buffer.count - filled, &count)
+            guard result == 1 else {
+                let outcome = readOutcome(result)
+                if filled == 0 { return outcome }
+                if case .wouldBlock = outcome {} else { deferred = outcome }
+                return .bytes(filled)
+            }
+            needsWriteToRead = false
+            filled += count
+        }
+        mayHoldBytes = true
+        return .bytes(filled)
+    }
+
+    package func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
+        var written = 0
+        while written < bytes.count {
+            var count = 0
+            ERR_clear_error()
+            let result = SSL_write_ex(ssl, bytes.baseAddress.map { $0 + written }, bytes.count - written, &count)
+            guard result == 1 else {
+                let failure = errno
+                if SSL_get_error(ssl, result) == SSL_ERROR_WANT_WRITE {
+                    return written > 0 ? .wrote(written) : .wouldBlock
+                }
+                // What was written before is lost with the connection.
+                return .failed(self.failure(SSL_get_error(ssl, result), failure))
+            }
+            written += count
+        }
+        return .wrote(written)
+    }
+
+    /// Sends close_notify, and ends the stream below it.
+    package func endOutput() -> EndOutcome {
+        ERR_clear_error()
+        let result = SSL_shutdown(ssl)
+        let failure = errno
+        if result < 0 {
+            let code = SSL_get_error(ssl, result)
+            if code == SSL_ERROR_WANT_WRITE { return .wouldBlock }
+            // What the peer sends before its own end is for the reader: the rest of the shutdown is not waited for.
+            if code != SSL_ERROR_WANT_READ { return .failed(self.failure(code, failure)) }
+        }
+        hasEnded = true
+        return socket.endOutput()
+    }
+
+    package func resetOnClose() {
+        isReset = true
+        socket.resetOnClose()
+    }
+
+    // MARK: Verification
+
+    /// Asks for the name (SNI, RFC 6066), and for a certificate that is for it.
+    private func name() {
+        let isAddress = isNumericAddress(host)
+        if !isAddress { c_SSL_set_tlsext_host_name(ssl, host) }
+        if isAddress {
+            X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
+        } else {
+            SSL_set1_host(ssl, host)
+        }
+    }
+
+    /// Notes what is wrong with a certificate of the chain, from OpenSSL's verification; whether to go on.
+    func judge(isGood: Bool, _ store: OpaquePointer) -> Bool {
+        guard !isGood else { return true }
+        // The first thing that is wrong is the one to tell.
+        if refusal == nil { refusal = verificationError(store) }
+        return context.options.isInsecure
+    }
+
+    private func verificationError(_ store: OpaquePointer) -> TLSError {
+        let code = X509_STORE_CTX_get_error(store)
+        let certificate = X509_STORE_CTX_get_current_cert(store).map { Certificate($0) }
+        let subject = certificate?.subject ?? "?"
+        let trustHint = "to trust it, give its authority's certificate: --ca FILE"
+        switch code {
+        case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
+            let names = certificate.map { $0.names.isEmpty ? $0.subject : $0.names.joined(separator: ", ") } ?? "?"
+            return TLSError(
+                message: "the certificate is for \(names), not for \(host)",
+                hint: "the host name check failed; ask for a name it is for: --servername NAME", isRefusal: true)
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+            return TLSError(
+                message: "the certificate of \(subject) has expired, on \(certificate?.notAfter ?? "?")",
+                hint: "the check of its dates failed", isRefusal: true)
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return TLSError(
+                message: "the certificate of \(subject) is not valid yet, but from \(certificate?.notBefore ?? "?")",
+                hint: "the check of its dates failed; is the clock right?", isRefusal: true)
+        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+            return TLSError(
+                message: "the certificate of \(subject) is self-signed, and not one that is trusted",
+                hint: "to trust it, give it: --ca FILE", isRefusal: true)
+        case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+            return TLSError(
+                message: "the certificate was signed by an authority that is not trusted: \(subject)",
+                hint: trustHint, isRefusal: true)
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
+            X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+            return TLSError(
+                message:
+                    "the certificate of \(subject) was signed by an authority that is not known: \(certificate?.issuer ?? "?")",
+                hint: trustHint, isRefusal: true)
+        default:
+            return TLSError(
+                message: "the certificate of \(subject) is refused: \(Self.words(ofVerification: Int(code)))",
+                isRefusal: true)
+        }
+    }
+
+    private static func words(ofVerification code: Int) -> String {
+        X509_verify_cert_error_string(code).map { String(cString: $0) } ?? "error \(code)"
+    }
+
+    private func note() {
+        var chosen: UnsafePointer<UInt8>?
+        var count: UInt32 = 0
+        SSL_get0_alpn_selected(ssl, &chosen, &count)
+        let alpn = UnsafeRawBufferPointer(start: chosen, count: chosen == nil ? 0 : Int(count))
+        let isServer = context.role == .server
+        let name = isServer ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } : host
+        details = TLSDetails(
+            version: String(cString: SSL_get_version(ssl)),
+            cipher: SSL_get_current_cipher(ssl).flatMap { SSL_CIPHER_get_name($0) }.map { String(cString: $0) } ?? "?",
+            chosenProtocol: alpn.isEmpty ? nil : String(decoding: alpn, as: UTF8.self), serverName: name,
+            certificate: SSL_get0_peer_certificate(ssl).map { Certificate($0) },
+            doubt: refusal?.message)
+    }
+
+    // MARK: Failures
+
+    private func readOutcome(_ result: Int32) -> ReadOutcome {
+        let systemError = errno
+        let code = SSL_get_error(ssl, result)
+        needsWriteToRead = code == SSL_ERROR_WANT_WRITE
+        switch code {
+        case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .wouldBlock
+        case SSL_ERROR_ZERO_RETURN: return .endOfStream
+        case SSL_ERROR_SSL where TLSErrors.lastReason == SSL_R_UNEXPECTED_EOF_WHILE_READING:
+            isSilent = true
+            return .cut
+        case SSL_ERROR_SYSCALL where systemError == 0:
+            isSilent = true
+            return .cut
+        default: return .failed(failure(code, systemError))
+        }
+    }
+
+    /// Why the conversation is over; nothing is said in it any more.
+    private func failure(_ code: Int32, _ systemError: Int32) -> WireFailure {
+        isSilent = true
+        guard code == SSL_ERROR_SSL else { return WireFailure(number: systemError == 0 ? ECONNRESET : systemError) }
+        if let alert = Self.alert(TLSErrors.lastReason) {
+            ERR_clear_error()
+            return .tls("the peer has ended the TLS conversation: \(alert)")
+        }
+        return .tls("the TLS conversation has failed: \(TLSErrors.takeWords())")
+    }
+
+    private func handshakeError() -> TLSError {
+        let reason = TLSErrors.lastReason
+        let alert = Self.alert(reason)
+        let words = TLSErrors.takeWords()
+        switch reason {
+        case SSL_R_CERTIFICATE_VERIFY_FAILED: return refusal ?? TLSError(message: words, isRefusal: true)
+        case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+            return TLSError(message: "the client has shown no certificate, and --ca asks for one", isRefusal: true)
+        case SSL_R_UNEXPECTED_EOF_WHILE_READING: return cutShort("closed the connection")
+        case SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_UNEXPECTED_MESSAGE,
+            SSL_R_BAD_RECORD_TYPE, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_RECORD_LENGTH_MISMATCH:
+            return TLSError(message: "what the peer says is not TLS (\(words))")
+        case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+            return TLSError(message: "the peer speaks no version of TLS from 1.2 on (\(words))", isRefusal: true)
+        default:
+            if let alert {
+                return TLSError(message: "the peer has refused the TLS handshake: \(alert)", isRefusal: true)
+            }
+            return TLSError(message: "the TLS handshake has failed: \(words)")
+        }
+    }
+
+    private func cutShort(_ what: String) -> TLSError {
+        let place: String =
+            switch SSL_get_state(ssl) {
+            case TLS_ST_BEFORE, TLS_ST_CW_CLNT_HELLO, TLS_ST_SR_CLNT_HELLO: "before it said anything"
+            case TLS_ST_CR_SRVR_HELLO: "behind its hello"
+            default: "before it was finished"
+            }
+        return TLSError(message: "the peer \(what) in the TLS handshake, \(place)")
+    }
+
+    /// The words of the alert that the last error's reason stands for, or nil when it is none (SSL_AD_REASON_OFFSET).
+    private static func alert(_ reason: Int32) -> String? {
+        guard reason >= 1000, reason < 1256 else { return nil }
+        // "tlsv13 alert certificate required": the version it came with says nothing of why.
+        let words = ERR_reason_error_string(ERR_peek_last_error()).map { String(cString: $0) } ?? "alert unknown"
+        let start = words.split(separator: " ").firstIndex(of: "alert").map { $0 + 1 } ?? 0
+        return words.split(separator: " ").dropFirst(start).joined(separator: " ") + " (TLS alert \(reason - 1000))"
+    }
+}
+
+/// Whether a host is an IPv4 or IPv6 address (inet_pton(3)).
+private func isNumericAddress(_ host: String) -> Bool {
+    var buffer = in6_addr()
+    return inet_pton(AF_INET, host, &buffer) == 1 || inet_pton(AF_INET6, host, &buffer) == 1
+}
