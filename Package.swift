@@ -45,7 +45,7 @@ let package = Package(
         .executableTarget(
             name: "muxsh",
             dependencies: [
-                "Engine", "Terminal",
+                "Engine", "Terminal", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 // fork(2). Swift marks fork unavailable because of threads; these programs have one thread.
@@ -36,8 +38,42 @@ static inline int c_close_range(unsigned first, unsigned last) {
     return (int)syscall(SYS_close_range, first, last, 0);
 }
 
+// close_range(2) with CLOSE_RANGE_CLOEXEC: execve closes every descriptor from FIRST to LAST.
+static inline int c_close_range_on_exec(unsigned first, unsigned last) {
+    return (int)syscall(SYS_close_range, first, last, 1U << 2);
+}
+
 // fcntl(2) F_GETFL and F_SETFL, which take varargs in C.
 static inline int c_get_flags(int descriptor) { return fcntl(descriptor, F_GETFL); }
 static inline int c_set_flags(int descriptor, int flags) { return fcntl(descriptor, F_SETFL, flags); }
+
+// ioctl(TIOCSCTTY) and ioctl(TIOCSWINSZ), which take varargs in C: the terminal becomes the session's own; its size.
+static inline int c_take_terminal(int terminal) { return ioctl(terminal, TIOCSCTTY, 0); }
+static inline int c_set_window_size(int terminal, unsigned short rows, unsigned short columns) {
+    struct winsize size = {rows, columns, 0, 0};
+    return ioctl(terminal, TIOCSWINSZ, &size);
+}
+
+// posix_openpt(3), grantpt(3), unlockpt(3) and ptsname_r(3), which need _XOPEN_SOURCE or _GNU_SOURCE.
+extern int posix_openpt(int flags);
+extern int grantpt(int terminal);
+extern int unlockpt(int terminal);
+extern int ptsname_r(int terminal, char *name, size_t length);
+static inline int c_open_terminal(void) { return posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK); }
+static inline int c_unlock_terminal(int terminal) { return grantpt(terminal) == 0 ? unlockpt(terminal) : -1; }
+static inline int c_terminal_name(int terminal, char *name, size_t length) {
+    return ptsname_r(terminal, name, length);
+}
+
+// waitid(2) for one child, which stays a zombie: 1 if it has ended, with the cause (CLD_EXITED, CLD_KILLED, …) and the
+// status or signal, whose names in siginfo_t are macros.
+static inline int c_child_has_ended(pid_t child, int *cause, int *status) {
+    siginfo_t info;
+    info.si_pid = 0;
+    if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != child) return 0;
+    *cause = info.si_code;
+    *status = info.si_status;
+    return 1;
+}
 
 #endif

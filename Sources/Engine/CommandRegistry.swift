@@ -25,8 +25,9 @@ package struct CommandRegistry {
     /// All commands, in the order of the manual.
     package static func standard() -> CommandRegistry {
         CommandRegistry([
-            OpenCommand.self, ListenCommand.self, AcceptCommand.self, ServeCommand.self, StartTLSCommand.self,
-            CloseCommand.self,
+            OpenCommand.self, ListenCommand.self, AcceptCommand.self, ServeCommand.self, SpawnCommand.self,
+            SignalCommand.self,
+            WaitCommand.self, StartTLSCommand.self, BridgeCommand.self, CloseCommand.self,
             SendCommand.self, DrainCommand.self,
             ExpectCommand.self, SelectCommand.self, CompareCommand.self, OnCommand.self, OffCommand.self,
             LetCommand.self, SetCommand.self, IfCommand.self, WhileCommand.self, RepeatCommand.self, ForCommand.self,

@@ -18,6 +18,8 @@ package final class Conversation: SessionDelegate {
     /// The address as it was written.
     package let address: String
     package let session: Session
+    /// The program behind it, or nil.
+    let child: ChildProcess?
     /// When it was opened.
     package let openedAt: Instant
     /// Sent after a line.
@@ -51,18 +53,21 @@ package final class Conversation: SessionDelegate {
     private(set) var log = ExchangeLog()
 
     private var hasNotedDrop = false
+    private var hasNotedEnding = false
     private let transcript: Transcript
     private let loop: EventLoop
     private weak var observer: (any ConversationObserver)?
 
     init(
-        name: String, address: String, session: Session, lineEnding: LineEnding, listener: String? = nil, color: Int,
+        name: String, address: String, session: Session, child: ChildProcess? = nil, lineEnding: LineEnding,
+        listener: String? = nil, color: Int,
         transcript: Transcript, observer: any ConversationObserver, on loop: EventLoop
     ) {
         self.name = name
         self.listener = listener
         self.address = address
         self.session = session
+        self.child = child
         self.lineEnding = lineEnding
         self.color = color
         self.transcript = transcript
@@ -70,6 +75,7 @@ package final class Conversation: SessionDelegate {
         self.loop = loop
         openedAt = loop.readClock()
         session.delegate = self
+        child?.whenEnded = { [weak self] in self?.childEnded() }
     }
 
     /// Whether the peer has ended its side, in whatever way.
@@ -134,6 +140,15 @@ package final class Conversation: SessionDelegate {
         hasSent = true
         hasArrivedSinceSend = false
         if case .failed = session.output { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
+    }
+
+    /// Passes on bytes that came from another session; the transcript is told by who relays.
+    func relay(_ bytes: UnsafeRawBufferPointer) {
+        log.sent(bytes, at: loop.now, line: nil)
+        linesSent += framing == .line ? bytes.count { $0 == UInt8(ascii: "\n") } : 1
+        session.send(bytes)
+        hasSent = true
+        hasArrivedSinceSend = false
     }
 
     private func requireOpenOutput() throws(Failure) {
@@ -207,6 +222,7 @@ package final class Conversation: SessionDelegate {
         if unfinished > 0, session.input == .ended {
             transcript.note("\(name): the stream ended inside a frame, after \(shown(bytes: unfinished)) of it")
         }
+        noteEnding()
         observer?.conversationChanged(self)
     }
 
@@ -239,6 +255,19 @@ package final class Conversation: SessionDelegate {
         noteDrop()
     }
 
+    private func childEnded() {
+        if inputHasEnded { noteEnding() }
+        observer?.conversationChanged(self)
+    }
+
+    /// Says once how the program has ended: behind all that it said, if nobody asks before.
+    func noteEnding() {
+        guard !hasNotedEnding, let ending = child?.ending else { return }
+        hasNotedEnding = true
+        transcript.showPart(of: self)
+        transcript.note("\(name): \(ending.words)")
+    }
+
     /// Says once that unread data is lost.
     func noteDrop() {
         guard !hasNotedDrop else { return }
@@ -251,6 +280,8 @@ package final class Conversation: SessionDelegate {
         switch session.output {
         case .open: "open"
         case .ending, .ended: "our side has ended (half-closed)"
+        case .failed(let error) where child != nil && error.isBrokenPipe:
+            "the program has closed its input"
         case .failed(let error): error.words
         case .closed: "the session is closed"
         }
@@ -260,6 +291,7 @@ package final class Conversation: SessionDelegate {
     package var inputState: String {
         switch session.input {
         case .open: "still open"
+        case .ended where child != nil: "the program has ended its output"
         case .ended: "closed by the peer"
         case .reset: "reset by the peer"
         case .cut: "cut by the peer without close_notify"

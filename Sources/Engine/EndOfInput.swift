@@ -70,9 +70,10 @@ package final class EndOfInput {
         restartTimer(session)
     }
 
-    /// A trigger still has something to say.
+    /// A trigger still has something to say, or a program has not ended yet.
     private func isAnswering(_ conversation: Conversation) -> Bool {
-        conversation.responder != nil || conversation.session.bytesWaiting > 0
+        let isRunning = conversation.child.map { $0.ending == nil } ?? false
+        return isRunning || conversation.responder != nil || conversation.session.bytesWaiting > 0
     }
 
     /// Triggers go on answering: of a session that has some, our side stays open until the peer has ended or is silent.
@@ -103,8 +104,9 @@ package final class EndOfInput {
         // Of UDP nobody knows whether the peer is still there.
         case .reading where conversation.framing == .datagram: finish(session)
         case .reading:
+            let (state, end) = conversation.child == nil ? ("still open", "closed") : ("still running", "ended")
             stillOpen.append(
-                "\(conversation.name): still open after \(shown(interpreter.settings.linger)) of silence; closed")
+                "\(conversation.name): \(state) after \(shown(interpreter.settings.linger)) of silence; \(end)")
             finish(session)
         }
     }

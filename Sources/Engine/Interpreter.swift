@@ -9,7 +9,8 @@ import Wire
 /// strands run, hands over the output and lets the loop wait once.
 package final class Interpreter: ConversationObserver {
     package let loop: EventLoop
-    package let sessions = SessionTable()
+    package let sessions: SessionTable
+    package let children: Children
     package let transcript: Transcript
     package let redactor: Redactor
     package let variables: Variables
@@ -53,8 +54,11 @@ package final class Interpreter: ConversationObserver {
 
     package init(
         on loop: EventLoop, settings: Settings, variables: Variables, redactor: Redactor, transcript: Transcript,
-        output: any Output, registry: CommandRegistry, results: TestResults = TestResults()
+        output: any Output, registry: CommandRegistry, results: TestResults = TestResults(), children: Children? = nil
     ) {
+        let children = children ?? Children(on: loop, state: ProcessState())
+        self.children = children
+        sessions = SessionTable(children: children)
         self.loop = loop
         self.settings = settings
         self.variables = variables
@@ -203,6 +207,9 @@ package final class Interpreter: ConversationObserver {
         }
         if name.hasSuffix(".address"), let address = address(of: String(name.dropLast(8))) {
             return Array(address.utf8)
+        }
+        if name.hasSuffix(".pid"), let child = sessions[String(name.dropLast(4))]?.child {
+            return Array(String(child.number).utf8)
         }
         return environment(name).map { Array($0.utf8) }
     }

@@ -16,12 +16,17 @@ struct Match {
 
     /// Consumes it, and sets the captures.
     func take(from conversation: Conversation, by strand: Strand) {
+        consume(from: conversation)
+        if let captures { strand.capture(captures, groups: groups) }
+    }
+
+    /// Consumes it.
+    func consume(from conversation: Conversation) {
         if takesMessage, end == conversation.session.inbox.front {
             conversation.session.inbox.consumeMessage()
         } else {
             conversation.consume(through: end)
         }
-        if let captures { strand.capture(captures, groups: groups) }
     }
 }
 

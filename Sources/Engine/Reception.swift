@@ -127,7 +127,7 @@ extension Interpreter {
     /// Makes a session of a connection and gives it a name; triggers that mean it look at it from now on.
     func adopt(
         _ transport: any Transport, name: String, address: String, peer: String, lineEnding: LineEnding?,
-        framing: Framing?, listener: String? = nil
+        framing: Framing?, child: ChildProcess? = nil, listener: String? = nil
     ) -> Conversation {
         let session = Session(transport: transport, peer: peer, inboxLimit: settings.inboxLimit, on: loop)
         if settings.dropsOldest { session.overflow = .dropOldest }
@@ -136,7 +136,7 @@ extension Interpreter {
         session.setFraming(framing ?? settings.framing(isDatagram: isDatagram))
         session.cutIsEnd = settings.cutIsEnd
         let conversation = Conversation(
-            name: name, address: address, session: session,
+            name: name, address: address, session: session, child: child,
             lineEnding: lineEnding ?? settings.lineEnding(isDatagram: isDatagram),
             listener: listener, color: sessions.nextColor, transcript: transcript, observer: self, on: loop)
         sessions.add(conversation)

@@ -24,7 +24,12 @@ package final class SessionTable {
     private var numbered = 0
     private var opened = 0
 
-    package init() {}
+    private let children: Children?
+
+    /// - Parameter children: where the programs behind sessions are released; nil where there are none.
+    package init(children: Children? = nil) {
+        self.children = children
+    }
 
     /// All open sessions, in the order of opening.
     package var all: [Conversation] { Array(conversations.values) }
@@ -86,7 +91,13 @@ package final class SessionTable {
 
     /// Closes the session and forgets it.
     func remove(_ name: String, reset: Bool = false) {
-        conversations.removeValue(forKey: name)?.session.close(reset: reset)
+        guard let conversation = conversations.removeValue(forKey: name) else { return }
+        close(conversation, reset: reset)
+    }
+
+    private func close(_ conversation: Conversation, reset: Bool = false) {
+        conversation.session.close(reset: reset)
+        if let child = conversation.child { children?.release(child, isForced: reset) }
     }
 
     /// Closes the service and forgets it.
@@ -96,7 +107,7 @@ package final class SessionTable {
 
     /// Closes everything.
     package func removeAll() {
-        for name in conversations.keys { conversations[name]?.session.close() }
+        for conversation in conversations.values { close(conversation) }
         for (_, service) in services { service.close() }
         conversations = [:]
         services = [:]

@@ -256,6 +256,16 @@ final class Strand {
         return true
     }
 
+    /// Sets a built-in name for the block that the strand is in.
+    func setResult(_ name: String, to value: [UInt8]) {
+        guard let scope = scopes.last else {
+            if title == nil { variables[name] = value } else { groups[name] = value }
+            return
+        }
+        scope.names.removeAll { $0.name == name }
+        scope.names.append((name, value))
+    }
+
     /// The bytes that `template` stands for.
     func expand(_ template: Template) throws(Failure) -> [UInt8] {
         if let literal = template.literal { return literal }

@@ -51,6 +51,27 @@ package struct Pipe: ~Copyable {
     package consuming func takeReadingEnd() -> Descriptor {
         reading
     }
+
+    /// Keeps the writing end and closes the other; for a parent whose child reads.
+    package consuming func takeWritingEnd() -> Descriptor {
+        writing
+    }
+
+    /// Both ends, for owners that can be copied.
+    package consuming func shared() -> (reading: SharedDescriptor, writing: SharedDescriptor) {
+        (SharedDescriptor(reading), SharedDescriptor(writing))
+    }
+}
+
+/// A descriptor where its owner has to be copied, or to let it go early: closed with the last reference.
+package final class SharedDescriptor {
+    private let descriptor: Descriptor
+
+    package init(_ descriptor: consuming Descriptor) {
+        self.descriptor = descriptor
+    }
+
+    package var number: Int32 { descriptor.number }
 }
 
 /// Makes sure that 0, 1 and 2 are open, so that no descriptor of ours becomes the standard input or output of somebody.

@@ -44,9 +44,9 @@ package final class EventLoop {
         setInterest(descriptor, read: read, write: write)
     }
 
-    /// Forgets `descriptor`; to be called before it is closed.
+    /// Forgets `descriptor`; to be called before it is closed. A number that was never watched is nothing.
     package func unwatch(_ descriptor: Int32) {
-        guard Int(descriptor) < watchers.count else { return }
+        guard watchers.indices.contains(Int(descriptor)) else { return }
         setInterest(descriptor, read: false, write: false)
         watchers[Int(descriptor)] = nil
         marked.remove(descriptor)

@@ -61,7 +61,7 @@ package final class Signals: DescriptorWatcher {
         }
         guard sigaction(number, &action, &old) == 0 else { return }
         // A signal that was ignored when we started (nohup) stays ignored.
-        if number == SIGHUP && isIgnored(old) {
+        if number == SIGHUP && old.isIgnored {
             sigaction(number, &old, nil)
             return
         }
@@ -74,9 +74,5 @@ package final class Signals: DescriptorWatcher {
         sigemptyset(&set)
         for number in signals { sigaddset(&set, number) }
         sigprocmask(SIG_UNBLOCK, &set, nil)
-    }
-
-    private func isIgnored(_ action: sigaction) -> Bool {
-        unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
     }
 }

@@ -71,6 +71,7 @@ package struct Checker {
             }
             if let pattern = call.condition?.pattern { variables.formUnion(pattern.groupNames) }
             if let name = call.condition?.definedName { variables.insert(name) }
+            variables.formUnion(call.description.resultNames)
             if call.givesNumberedSession { sessions += ["s?", "s??", "s???"] }
             define(call, &defined, &errors)
             for alternative in call.alternatives { collect(.command(alternative), &defined, &errors) }
@@ -197,11 +198,12 @@ package struct Checker {
             return ScriptError(range, "the environment has no variable '\(name.dropFirst(4))'")
         }
         var hint = "set it first: let \(name) VALUE, or -D \(name)=VALUE"
-        if name.hasSuffix(".port") || name.hasSuffix(".address") {
+        if name.hasSuffix(".port") || name.hasSuffix(".address") || name.hasSuffix(".pid") {
             hint = "open a session or service of that name first"
         }
         if name == "session" { hint = "it is set inside 'on' and the branches of 'select'" }
         if name == "error" { hint = "it is set inside the 'else' of 'try'" }
+        if name == "status" { hint = "'wait' sets it" }
         if let nearest = nearestSpelling(of: name, among: variables.union(names)) {
             hint = "did you mean '${\(nearest)}'?"
         }
@@ -213,7 +215,7 @@ package struct Checker {
         if isBuiltIn(name) {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
-        for suffix in [".port", ".address"] where name.hasSuffix(suffix) {
+        for suffix in [".port", ".address", ".pid"] where name.hasSuffix(suffix) {
             let session = String(name.dropLast(suffix.count))
             if sessions.contains(where: { globMatches($0, session) }) { return true }
         }

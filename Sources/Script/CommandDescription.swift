@@ -10,6 +10,8 @@ package struct CommandDescription {
     package let alternative: Alternative
     /// The built-in names that are set inside its block.
     package let blockNames: [String]
+    /// The built-in names that it sets.
+    package let resultNames: [String]
     /// More about it, in sentences.
     package let text: String
     /// Lines that show it, each a script of its own context.
@@ -17,7 +19,8 @@ package struct CommandDescription {
 
     package init(
         name: String, summary: String, forms: [Form], options: [CommandOption] = [],
-        alternative: Alternative = .none, blockNames: [String] = [], text: String = "", examples: [String] = []
+        alternative: Alternative = .none, blockNames: [String] = [], resultNames: [String] = [],
+        text: String = "", examples: [String] = []
     ) {
         self.name = name
         self.summary = summary
@@ -25,6 +28,7 @@ package struct CommandDescription {
         self.options = options
         self.alternative = alternative
         self.blockNames = blockNames
+        self.resultNames = resultNames
         self.text = text
         self.examples = examples
     }
@@ -178,6 +182,8 @@ package struct Parameter {
         case script
         /// The name of a command.
         case command
+        /// A program to run: from here on every word is its own, also one that begins with --.
+        case program
         /// One of these words.
         case choice([String])
         /// Something that its owner checks: the function says what is wrong with a text, or nil.
@@ -197,6 +203,7 @@ package struct Parameter {
             let text = String(decoding: bytes, as: UTF8.self)
             switch self {
             case .text, .script, .command: return nil
+            case .program: return bytes.isEmpty ? "an empty text names no program" : nil
             case .target: return nil
             case .pattern: return bytes.isEmpty ? "an empty text is found everywhere; write what to look for" : nil
             case .newSession, .newListener, .session:

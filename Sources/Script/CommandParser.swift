@@ -49,6 +49,7 @@ struct CommandParser {
                 try readOption(text, word)
             } else {
                 words.append(word)
+                if isProgram(at: words.count - 1) { optionsEnded = true }
             }
         }
         if case .block = ending, !description.forms.contains(where: \.content.isBlock) {
@@ -86,6 +87,16 @@ struct CommandParser {
         return ScriptError(
             word.range, "\(commandName) has no option '\(name)'",
             hint: hint + " (quote a text that begins with --)")
+    }
+
+    /// Whether the word at this place names a program, whose words follow.
+    private func isProgram(at index: Int) -> Bool {
+        description.forms.contains { form in
+            guard form.elements.indices.contains(index), case .parameter(let parameter) = form.elements[index],
+                case .program = parameter.kind
+            else { return false }
+            return true
+        }
     }
 
     /// Whether a pattern is wanted at this place in any form, or behind the last word.

@@ -21,8 +21,10 @@ package enum WireFailure: Error, Equatable {
 
     /// Whether the peer has cut the connection.
     var isReset: Bool { self == WireFailure(number: ECONNRESET) }
+    /// Whether there is no such file.
+    package var isMissingFile: Bool { self == WireFailure(number: ENOENT) }
     /// Whether a write met a connection that the peer has cut or closed.
-    var isBrokenPipe: Bool { self == WireFailure(number: EPIPE) }
+    package var isBrokenPipe: Bool { self == WireFailure(number: EPIPE) }
 }
 
 /// An error number in a person's words, without capital or full stop.

@@ -15,7 +15,6 @@ struct Main {
         } catch {
             leave(with: error)
         }
-        raiseDescriptorLimit()
         let shell = Shell(invocation)
         let status = shell.run()
         shell.end()

@@ -2,6 +2,7 @@ import Engine
 import Glibc
 import Reactor
 import Script
+import Wire
 
 /// One run of the program: the loop, the output, the signals, and the scripts one after the other.
 final class Shell {
@@ -10,6 +11,9 @@ final class Shell {
     let registry = CommandRegistry.standard()
     let reader: ScriptReader
     let start: Instant
+    /// What programs that scripts start are to find: as it was before we changed anything.
+    private let stateBefore = ProcessState()
+    private(set) lazy var children = Children(on: loop, state: stateBefore)
     private let temporary = TemporaryDirectory()
     private let redactor = Redactor()
     private var transcriptFile: OutputFile?
@@ -35,6 +39,7 @@ final class Shell {
         self.invocation = invocation
         reader = ScriptReader(registry: registry, invocation: invocation)
         start = loop.readClock()
+        raiseDescriptorLimit()
         results.filter = invocation.filter.flatMap { try? Regex(Array($0.utf8)) }
         results.whenRecorded = { [unowned self] in reports.add($0) }
     }
@@ -70,6 +75,7 @@ final class Shell {
     /// Puts everything away.
     func end() {
         temporary.remove()
+        children.end()
         signals?.end()
     }
 
@@ -87,7 +93,8 @@ final class Shell {
         let definitions = invocation.definitions.map { ($0.name, Array($0.value.utf8)) }
         let interpreter = Interpreter(
             on: loop, settings: settings, variables: Variables(Dictionary(definitions) { _, last in last }),
-            redactor: redactor, transcript: transcript, output: output, registry: registry, results: results)
+            redactor: redactor, transcript: transcript, output: output, registry: registry, results: results,
+            children: children)
         interpreter.environment = { [temporary] name in
             if name == "tmp" { return temporary.path }
             return name.hasPrefix("env.") ? environmentValue(String(name.dropFirst(4))) : nil
@@ -174,6 +181,7 @@ final class Shell {
     func finish(_ interpreter: Interpreter) -> Int32? {
         interpreter.sessions.removeAll()
         interpreter.output.flush()
+        while !children.isEmpty { loop.turn() }
         // Once interrupted, what nobody reads is given up; a second signal comes while it is being waited for.
         while !interpreter.output.isDrained && interruption == nil { loop.turn() }
         if let interruption { return interruption.rawValue }
@@ -263,7 +271,8 @@ final class Shell {
     }
 
     private func catchSignals(_ numbers: [Int32]) {
-        signals = try? Signals(numbers, on: loop) { [unowned self] number in
+        signals = try? Signals(numbers + [SIGCHLD], on: loop) { [unowned self] number in
+            if number == SIGCHLD { return children.reap() }
             if handleSignal(number) { return }
             let status: Failure.Status =
                 switch number {

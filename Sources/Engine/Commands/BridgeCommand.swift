@@ -1,0 +1,212 @@
+import Reactor
+import Script
+import Wire
+
+/// `bridge`: passes on what each of two sessions says to the other.
+struct BridgeCommand: Command {
+    static var description: CommandDescription {
+        let first = Element.parameter(Parameter("A", .session))
+        let second = Element.parameter(Parameter("B", .session))
+        return CommandDescription(
+            name: "bridge", summary: "pass on between two sessions",
+            forms: [
+                Form(first, second, .keyword("for"), .parameter(.duration)), Form(first, second, .within),
+            ],
+            text: """
+                What arrives from A is sent to B and the other way round, bytes as they are, until both sides have \
+                ended; with 'for D' it goes on behind the bridge after D, with 'within D' a bridge that lasts longer is a \
+                failure. An end of stream is passed on, and so is a reset; a side that does not read holds up the other. \
+                Both conversations are in the transcript: the lines of B, with its 'open', are a script that plays the \
+                client again. With --frame on one side each of its frames is a line of the other; a datagram is passed \
+                on as one. What was unread before is passed on too.
+                """,
+            examples: [
+                "listen proxy :8080\naccept proxy client within 1m\nopen server localhost:80\nbridge client server"
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let first = try call.target("A")
+        let second = try call.target("B")
+        compiler.read(first)
+        compiler.read(second)
+        compiler.emit(
+            BridgeInstruction(
+                first: first, second: second, limit: call.word("D").map { Value(duration: $0) },
+                endsInTime: call.keywords.contains("for"), range: call.range))
+    }
+}
+
+private struct BridgeInstruction: Instruction {
+    let first: Target
+    let second: Target
+    let limit: Value<Duration>?
+    let endsInTime: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let ends =
+            try strand.conversations(first, orFail: .connection) + strand.conversations(second, orFail: .connection)
+        guard ends.count == 2, ends[0] !== ends[1] else {
+            throw Failure(.expectation, "a bridge needs two sessions", range: range)
+        }
+        let given = try limit?.evaluate(in: strand)
+        let limit = endsInTime ? given : given.map(interpreter.settings.scaled)
+        return .wait(BridgeWait(ends[0], ends[1], limit: limit, endsInTime: endsInTime, interpreter))
+    }
+}
+
+/// Passes on in both directions until both have ended.
+private final class BridgeWait: Wait {
+    let conversations: [Conversation]
+    let isReading = true
+    var limit: Duration?
+    var succeedsLate: Bool { endsInTime }
+    var wanted: String { "the end of both \(conversations[0].name) and \(conversations[1].name)" }
+    private let endsInTime: Bool
+    private let interpreter: Interpreter
+    private var lanes: [Lane]
+    private var hasBegun = false
+
+    init(_ first: Conversation, _ second: Conversation, limit: Duration?, endsInTime: Bool, _ interpreter: Interpreter)
+    {
+        conversations = [first, second]
+        self.limit = limit
+        self.endsInTime = endsInTime
+        self.interpreter = interpreter
+        lanes = [
+            Lane(from: first, to: second, interpreter.transcript),
+            Lane(from: second, to: first, interpreter.transcript),
+        ]
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        if !hasBegun {
+            hasBegun = true
+            interpreter.transcript.note("bridge \(conversations[0].name) \(conversations[1].name)")
+        }
+        for index in lanes.indices {
+            // A part of a line that went the other way is shown before what answers it.
+            if lanes[index].hasNews { lanes[1 - index].showPart() }
+            lanes[index].advance()
+        }
+        let isOver = lanes.allSatisfy(\.isOver)
+        if isOver || isLate { cancel() }
+        if isLate, !isOver, !endsInTime {
+            throw Failure(.expectation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
+        }
+        return isOver || isLate
+    }
+
+    func cancel() {
+        for index in lanes.indices {
+            lanes[index].showPart()
+            lanes[index].source.session.hold(false, for: .bridge)
+        }
+    }
+}
+
+/// One direction of a bridge.
+private struct Lane {
+    let source: Conversation
+    let sink: Conversation
+    private let transcript: Transcript
+    /// What was passed on of a line that has not ended, and not been shown.
+    private var part: [UInt8] = []
+    private(set) var isOver = false
+
+    /// More than this waiting for the sink holds up the source.
+    private static let highWater = 256 * 1024
+    private static let longestPart = 65536
+
+    init(from source: Conversation, to sink: Conversation, _ transcript: Transcript) {
+        self.source = source
+        self.sink = sink
+        self.transcript = transcript
+    }
+
+    /// Whether something waits to be passed on.
+    var hasNews: Bool { !source.session.inbox.isEmpty || source.session.inbox.messageEnds?.isEmpty == false }
+
+    mutating func advance() {
+        guard !isOver else { return }
+        if sink.session.output == .open { passOn() }
+        guard sink.session.output == .open else { return abandon() }
+        source.session.hold(sink.session.bytesWaiting > Self.highWater, for: .bridge)
+        if source.inputHasEnded, !hasNews || needsMessages { passOnEnd() }
+    }
+
+    mutating func showPart() {
+        guard !part.isEmpty else { return }
+        part.withUnsafeBytes { transcript.sent($0, by: sink) }
+        part = []
+    }
+
+    /// Whether one side has frames: then lines are passed on, and not bytes.
+    private var needsMessages: Bool {
+        source.framing.prefixLength != nil || sink.framing.prefixLength != nil
+            || source.framing != .datagram && sink.framing == .datagram
+    }
+
+    private mutating func passOn() {
+        let inbox = source.session.inbox
+        if needsMessages {
+            while let end = inbox.nextLineEnd() {
+                let line = inbox.bytes(in: inbox.front..<end.text)
+                let isReturn = source.framing == .line && line.last == UInt8(ascii: "\r")
+                try? sink.send(line: Array(line.dropLast(isReturn ? 1 : 0)), at: nil)
+                Match(start: inbox.front, end: end.next, takesMessage: true).consume(from: source)
+            }
+        } else if source.framing == .datagram {
+            while let end = inbox.messageEnds?.first {
+                let datagram = inbox.bytes(in: inbox.front..<end)
+                transcript.sent(datagram, by: sink)
+                sink.relay(datagram)
+                Match(start: inbox.front, end: end, takesMessage: true).consume(from: source)
+            }
+        } else if !inbox.isEmpty {
+            show(inbox.bytes)
+            sink.relay(inbox.bytes)
+            source.drain()
+        }
+    }
+
+    /// Shows the whole lines; the rest waits for its end.
+    private mutating func show(_ bytes: UnsafeRawBufferPointer) {
+        guard !transcript.isSilent else { return }
+        let feed = bytes.lastIndex(of: UInt8(ascii: "\n"))
+        guard let feed else {
+            part += bytes
+            if part.count > Self.longestPart { showPart() }
+            return
+        }
+        let lines = part + bytes[...feed]
+        part = Array(bytes[(feed + 1)...])
+        lines.withUnsafeBytes { transcript.sent($0, by: sink) }
+    }
+
+    /// The source has ended in its way, and so does our side of the sink.
+    private mutating func passOnEnd() {
+        isOver = true
+        showPart()
+        if source.session.input == .ended {
+            try? sink.endOutput()
+        } else {
+            cut(sink, because: source)
+        }
+    }
+
+    /// The sink takes nothing any more: what the source says is lost, and it is told so.
+    private mutating func abandon() {
+        isOver = true
+        showPart()
+        source.session.hold(false, for: .bridge)
+        if case .failed = sink.session.output, !source.inputHasEnded { cut(source, because: sink) }
+    }
+
+    private func cut(_ conversation: Conversation, because other: Conversation) {
+        guard conversation.session.isOpen else { return }
+        transcript.note("\(conversation.name): cut, because \(other.name) was: \(other.inputState)")
+        conversation.session.close(reset: true)
+    }
+}

@@ -1,0 +1,142 @@
+import Reactor
+import Script
+import Wire
+
+/// `signal`: sends a signal to a program.
+struct SignalCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "signal", summary: "send a signal to a program",
+            forms: [Form(.parameter(.target), .parameter(Parameter("SIGNAL", .checked(signalProblem))))],
+            options: [CommandOption("--group", "to all of its process group, as ^C at a terminal does")],
+            text: "SIGNAL is a name such as TERM, SIGTERM or HUP, or a number. A program that has ended gets none.",
+            examples: ["spawn server redis-server --port 7000\nsignal server TERM\nwait server status 0"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let signal = Value(try call.required("SIGNAL"), .checked(signalProblem)) {
+            SignalName.number(of: String(decoding: $0, as: UTF8.self))
+        }
+        compiler.emit(
+            SignalInstruction(
+                target: try call.target(), signal: signal, isForGroup: call.has(option: "--group"), range: call.range))
+    }
+}
+
+private func signalProblem(_ text: String) -> String? {
+    SignalName.number(of: text) == nil ? "'\(text)' is not a signal; write TERM, HUP, USR1 or a number" : nil
+}
+
+private struct SignalInstruction: Instruction {
+    let target: Target
+    let signal: Value<Int32>
+    let isForGroup: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let number = try signal.evaluate(in: strand)
+        for conversation in try strand.conversations(target, orFail: .connection) {
+            let child = try conversation.requireChild()
+            if let ending = child.ending {
+                throw Failure(.connection, "\(conversation.name): cannot signal: the program has \(ending.words)")
+            }
+            let name = SignalName.name(of: number).replacing("signal ", with: "")
+            interpreter.transcript.statement(
+                "signal \(conversation.name) \(name)" + (isForGroup ? " --group" : ""))
+            child.send(signal: number, toGroup: isForGroup)
+        }
+        return .next
+    }
+}
+
+/// `wait`: waits until a program has ended.
+struct WaitCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "wait", summary: "wait until a program has ended",
+            forms: [
+                Form(
+                    .parameter(Parameter("NAME", .session)),
+                    .optional([.keyword("status"), .parameter(Parameter("N", .count))]), .within)
+            ],
+            resultNames: ["status"],
+            text: """
+                ${status} is its exit status then, or 128 and the number of the signal that has killed it. With 'status \
+                N' any other one is a failure. What the program has said can still be read.
+                """,
+            examples: ["spawn job sh -c \"exit 3\"\nwait job status 3 within 2s\nprint \"it ended with ${status}\""])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(
+            WaitInstruction(
+                name: try call.target("NAME"), status: call.word("N").map { Value(count: $0) }, limit: call.within,
+                range: call.range))
+    }
+}
+
+private struct WaitInstruction: Instruction {
+    let name: Target
+    let status: Value<Int>?
+    let limit: Value<Duration>?
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let conversations = try strand.conversations(name, orFail: .expectation)
+        for conversation in conversations { _ = try conversation.requireChild() }
+        let given = try limit?.evaluate(in: strand)
+        return .wait(
+            EndingWait(
+                conversations, status: try status?.evaluate(in: strand),
+                limit: given.map(interpreter.settings.scaled) ?? interpreter.defaultLimit(for: conversations),
+                interpreter))
+    }
+}
+
+/// Waits until programs have ended.
+private final class EndingWait: Wait {
+    let conversations: [Conversation]
+    var limit: Duration?
+    let wanted = "the end of the program"
+    private let status: Int?
+    private let interpreter: Interpreter
+
+    init(_ conversations: [Conversation], status: Int?, limit: Duration, _ interpreter: Interpreter) {
+        self.conversations = conversations
+        self.status = status
+        self.limit = limit
+        self.interpreter = interpreter
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        for conversation in conversations {
+            guard let ending = conversation.child?.ending else {
+                guard isLate else { return false }
+                throw failure(conversation, "timed out after \(shown(limit ?? .zero)): the program still runs")
+            }
+            conversation.noteEnding()
+            strand.setResult("status", to: Array(String(ending.status).utf8))
+            if let status, ending.status != status {
+                throw failure(conversation, "the program has \(ending.words), not with status \(status)")
+            }
+        }
+        return true
+    }
+
+    private func failure(_ conversation: Conversation, _ words: String) -> Failure {
+        let report = FailureReport(conversation, interpreter.redactor)
+        var failure = Failure(.expectation, "\(conversation.name): \(words)", details: report.arrived)
+        failure.lastExchanges = report.exchanges
+        return failure
+    }
+}
+
+extension Conversation {
+    /// The program behind it; a failure when there is none.
+    fileprivate func requireChild() throws(Failure) -> ChildProcess {
+        guard let child else {
+            throw Failure(.expectation, "\(name): there is no program behind it; 'spawn' starts one")
+        }
+        return child
+    }
+}

@@ -1,0 +1,169 @@
+import Reactor
+import Script
+import Wire
+
+/// `spawn`: starts a program and talks to it.
+struct SpawnCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "spawn", summary: "start a program as a session",
+            forms: [
+                Form(
+                    .parameter(Parameter("NAME", .newSession)), .parameter(Parameter("COMMAND", .program)),
+                    .optional([.repeating(Parameter("ARG", .text))]))
+            ],
+            options: [
+                CommandOption("--pty", "with a terminal of its own, and not with pipes"),
+                CommandOption("--no-echo", "its terminal does not send back what is typed"),
+                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
+            ],
+            text: """
+                What the program writes, to its standard output and standard error, is received; what is sent is its \
+                standard input, and 'NAME>|' ends it (behind a terminal by the end-of-file character). COMMAND is looked \
+                up in PATH; there is no shell in between, and all words behind COMMAND are its own, options too. The \
+                program runs in a session and process group of its own; 'close' ends it with SIGTERM, and with SIGKILL a \
+                second later or with --reset. None outlives muxsh, however muxsh ends, unless it makes itself a daemon. \
+                ${NAME.pid} is its number.
+                """,
+            examples: [
+                "spawn calc bc -l\ncalc> 2 + 3\ncalc< 5", "spawn server redis-server --port 7000",
+                "spawn sh --pty -- sh -i", "spawn list sh -c \"ls | wc -l\"",
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let words = [try call.required("COMMAND")] + call.words("ARG")
+        for word in words {
+            if let text = word.bareLiteral, ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";"].contains(text) {
+                throw ScriptError(
+                    word.range, "there is no shell that could understand '\(text)'",
+                    hint: "start one: spawn NAME sh -c \"…\"")
+            }
+        }
+        guard call.has(option: "--pty") || !call.has(option: "--no-echo") else {
+            throw ScriptError(call.range, "--no-echo is for the terminal that --pty gives")
+        }
+        compiler.emit(
+            SpawnInstruction(
+                name: Value(name: try call.required("NAME")), words: words.map { Value(string: $0) },
+                hasTerminal: call.has(option: "--pty"), isWithoutEcho: call.has(option: "--no-echo"),
+                lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
+                framing: call.value(ofOption: "--frame").map { Value(framing: $0) }, range: call.range))
+    }
+}
+
+private struct SpawnInstruction: Instruction {
+    let name: Value<String>
+    let words: [Value<String>]
+    let hasTerminal: Bool
+    let isWithoutEcho: Bool
+    let lineEnding: Value<LineEnding>?
+    let framing: Value<Framing>?
+    let range: SourceRange
+
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+        let name = try name.evaluate(in: strand)
+        try interpreter.sessions.requireFree(name)
+        var command: [String] = []
+        for word in words {
+            let text = try word.evaluate(in: strand)
+            guard !text.utf8.contains(0) else {
+                throw Failure(.connection, "\(name): a program's words cannot hold a NUL byte", range: word.word.range)
+            }
+            command.append(text)
+        }
+        var request = ChildRequest(command: command)
+        request.hasTerminal = hasTerminal
+        request.isWithoutEcho = isWithoutEcho
+        return .wait(
+            SpawnWait(
+                request, name: name, lineEnding: try lineEnding?.evaluate(in: strand),
+                framing: try framing?.evaluate(in: strand), interpreter))
+    }
+}
+
+/// Waits until the program runs.
+private final class SpawnWait: Wait {
+    var limit: Duration?
+    var wanted: String { "the start of \(request.command[0])" }
+    private let request: ChildRequest
+    private let name: String
+    private let lineEnding: LineEnding?
+    private let framing: Framing?
+    private unowned let interpreter: Interpreter
+    private var starting: ChildStarting?
+    private var hasBegun = false
+    private var result: Result<Void, WireFailure>?
+
+    init(
+        _ request: ChildRequest, name: String, lineEnding: LineEnding?, framing: Framing?, _ interpreter: Interpreter
+    ) {
+        self.request = request
+        self.name = name
+        self.lineEnding = lineEnding
+        self.framing = framing
+        self.interpreter = interpreter
+        limit = interpreter.settings.scaled(interpreter.settings.timeout)
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        if !hasBegun { try begin(strand) }
+        switch result {
+        case .success: return true
+        case .failure(let failure): throw cannotStart(failure)
+        case nil where isLate:
+            cancel()
+            throw Failure(.connection, "\(name): timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
+        case nil: return false
+        }
+    }
+
+    func cancel() {
+        starting?.cancel()
+        starting = nil
+    }
+
+    private func begin(_ strand: Strand) throws(Failure) {
+        hasBegun = true
+        interpreter.transcript.statement(statement)
+        do throws(WireFailure) {
+            starting = try interpreter.children.start(request) { [unowned self, unowned strand] outcome in
+                starting = nil
+                result = outcome.map { child, transport in began(child, transport, strand) }
+                interpreter.wake(strand)
+            }
+        } catch {
+            throw cannotStart(error)
+        }
+    }
+
+    private func began(_ child: ChildProcess, _ transport: any Transport, _ strand: Strand) {
+        let title = request.command.map(quotedWord).joined(separator: " ")
+        let conversation = interpreter.adopt(
+            transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
+            framing: framing, child: child)
+        interpreter.opened(name, conversation, by: strand)
+        interpreter.transcript.note("\(name): running as process \(child.number)")
+    }
+
+    private func cannotStart(_ failure: WireFailure) -> Failure {
+        let program = request.command[0]
+        let isMissing = failure.isMissingFile
+        let words = isMissing && !program.contains("/") ? "no such program in PATH" : failure.words
+        return Failure(.connection, "\(name): cannot start \(quotedWord(program)): \(words)")
+    }
+
+    private var statement: String {
+        let options = (request.hasTerminal ? ["--pty"] : []) + (request.isWithoutEcho ? ["--no-echo"] : [])
+        let command = request.command.map(quotedArgument)
+        return
+            (["spawn", name] + options + interpreter.settings.words(lineEnding, framing, isDatagram: false)
+            + (options.isEmpty && !request.command[0].hasPrefix("--") ? [] : ["--"]) + command).joined(separator: " ")
+    }
+
+    /// A word of a program, in quotes where the language would not take it as it is.
+    private func quotedArgument(_ text: String) -> String {
+        ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";", "{"].contains(text) ? "\"\(text)\"" : quotedWord(text)
+    }
+}

@@ -1,0 +1,76 @@
+import CPlatform
+import Glibc
+import Reactor
+import SystemPackage
+
+/// A program that we have started, as the leader of a session and process group of its own.
+///
+/// Once it has ended it stays a zombie until it is released: so its number, which is also its group's, means nobody else
+/// while we may still send signals to it.
+package final class ChildProcess {
+    /// How a program has ended.
+    package enum Ending: Equatable, Sendable {
+        case exited(Int32)
+        case killed(signal: Int32)
+
+        /// As a shell counts it: the exit status, or 128 and the signal's number.
+        package var status: Int32 {
+            switch self {
+            case .exited(let status): status
+            case .killed(let signal): 128 + signal
+            }
+        }
+
+        /// `exited with status 1`, `killed by SIGTERM`.
+        package var words: String {
+            switch self {
+            case .exited(let status): "exited with status \(status)"
+            case .killed(let signal): "killed by \(SignalName.name(of: signal))"
+            }
+        }
+    }
+
+    /// Its number (getpid(2)).
+    package let number: pid_t
+    /// How it has ended, or nil while it runs.
+    package internal(set) var ending: Ending?
+    /// Called when it has ended.
+    package var whenEnded: () -> Void = {}
+    /// Nobody wants it any more: it is to end.
+    var isReleased = false
+    var timer: Timer?
+
+    init(number: pid_t) {
+        self.number = number
+    }
+
+    /// Sends a signal to the program, or to all of its group (kill(2)); nothing once it has ended.
+    package func send(signal: Int32, toGroup: Bool = false) {
+        guard ending == nil || toGroup else { return }
+        kill(toGroup ? -number : number, signal)
+    }
+}
+
+/// The names of signals (signal(7)).
+package enum SignalName {
+    private static let names: [(name: String, number: Int32)] = [
+        ("HUP", SIGHUP), ("INT", SIGINT), ("QUIT", SIGQUIT), ("ILL", SIGILL), ("TRAP", SIGTRAP), ("ABRT", SIGABRT),
+        ("BUS", SIGBUS), ("FPE", SIGFPE), ("KILL", SIGKILL), ("USR1", SIGUSR1), ("SEGV", SIGSEGV), ("USR2", SIGUSR2),
+        ("PIPE", SIGPIPE), ("ALRM", SIGALRM), ("TERM", SIGTERM), ("CHLD", SIGCHLD), ("CONT", SIGCONT),
+        ("STOP", SIGSTOP), ("TSTP", SIGTSTP), ("TTIN", SIGTTIN), ("TTOU", SIGTTOU), ("URG", SIGURG),
+        ("XCPU", SIGXCPU), ("XFSZ", SIGXFSZ), ("VTALRM", SIGVTALRM), ("PROF", SIGPROF), ("WINCH", SIGWINCH),
+        ("IO", SIGIO), ("SYS", SIGSYS),
+    ]
+
+    /// `SIGTERM` for 15; `signal 40` for one without a name.
+    package static func name(of number: Int32) -> String {
+        names.first { $0.number == number }.map { "SIG" + $0.name } ?? "signal \(number)"
+    }
+
+    /// The number of `TERM`, `SIGTERM` or `15`; nil when there is no such signal.
+    package static func number(of text: String) -> Int32? {
+        if let number = Int32(text) { return (1...64).contains(number) ? number : nil }
+        let name = text.hasPrefix("SIG") ? String(text.dropFirst(3)) : text
+        return names.first { $0.name == name }?.number
+    }
+}
