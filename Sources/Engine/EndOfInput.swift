@@ -80,7 +80,10 @@ package final class EndOfInput {
     private func endOurSide(_ session: Session) {
         session.step = .reading
         let conversation = session.conversation
-        if conversation.triggers.isEmpty, conversation.session.output == .open { try? conversation.endOutput() }
+        let isGone = conversation.child?.ending != nil
+        if conversation.triggers.isEmpty, conversation.session.output == .open, !isGone {
+            try? conversation.endOutput()
+        }
     }
 
     private func restartTimer(_ session: Session) {

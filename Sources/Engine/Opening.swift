@@ -161,7 +161,7 @@ final class Opening: Wait {
             return Failure(.connection, "\(what): timed out after \(time)\(place)")
         }
         return Failure(
-            .connection, "\(what) within \(time) (\(attempts) attempts)",
+            .connection, "\(what) within \(time) (\(attempts) attempt\(attempts == 1 ? "" : "s"))",
             details: ["last: \(lastProblem?.message ?? "no answer")\(place)"] + hint)
     }
 

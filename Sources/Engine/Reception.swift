@@ -115,7 +115,8 @@ final class Reception: Service {
         untaken.append(conversation)
         if untaken.count >= sweepAt { sweep() }
         interpreter.transcript.note("\(conversation.name): connected from \(peer)")
-        if let details = transport.details {
+        // Of clients that need not show a certificate there is nothing to say.
+        if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
             interpreter.transcript.note("\(conversation.name): \(details.summary(isInsecure: false))")
         }
         // As many as there are connections: several may come in one turn.

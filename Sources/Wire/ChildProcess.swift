@@ -21,11 +21,11 @@ package final class ChildProcess {
             }
         }
 
-        /// `exited with status 1`, `killed by SIGTERM`.
+        /// `exited with status 1`, `was killed by SIGTERM`.
         package var words: String {
             switch self {
             case .exited(let status): "exited with status \(status)"
-            case .killed(let signal): "killed by \(SignalName.name(of: signal))"
+            case .killed(let signal): "was killed by \(SignalName.name(of: signal))"
             }
         }
     }

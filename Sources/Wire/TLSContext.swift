@@ -13,7 +13,7 @@ package final class TLSContext {
 
     let pointer: OpaquePointer
     let role: Role
-    let options: TLSOptions
+    package let options: TLSOptions
     /// The protocols as they go over the wire: each behind its length.
     fileprivate let protocols: UnsafeMutableBufferPointer<UInt8>
 
@@ -128,9 +128,9 @@ enum TLSErrors {
     /// The reason of the error that came last, which stays in the queue.
     static var lastReason: Int32 { c_ERR_GET_REASON(ERR_peek_last_error()) }
 
-    /// The words of the last error; the queue is empty afterwards.
+    /// The words of the error that came first, which led to the others; the queue is empty afterwards.
     static func takeWords() -> String {
-        let error = ERR_peek_last_error()
+        let error = ERR_peek_error()
         ERR_clear_error()
         guard error != 0, let words = ERR_reason_error_string(error) else { return "no reason given" }
         return String(cString: words)

@@ -99,8 +99,11 @@ package final class TLSTransport: Transport {
         case SSL_ERROR_WANT_READ: return .needsRead
         case SSL_ERROR_WANT_WRITE: return .needsWrite
         case SSL_ERROR_SYSCALL:
-            let isEnd = systemError == 0 || ERR_peek_error() != 0
-            return .failed(cutShort(isEnd ? "closed the connection" : WireFailure(number: systemError).words))
+            switch systemError {
+            case 0: return .failed(cutShort("the peer closed the connection"))
+            case ECONNRESET, EPIPE: return .failed(cutShort("the peer reset the connection"))
+            default: return .failed(cutShort(WireFailure(number: systemError).words))
+            }
         default: return .failed(handshakeError())
         }
     }
@@ -286,7 +289,7 @@ package final class TLSTransport: Transport {
         case SSL_R_CERTIFICATE_VERIFY_FAILED: return refusal ?? TLSError(message: words, isRefusal: true)
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             return TLSError(message: "the client has shown no certificate, and --ca asks for one", isRefusal: true)
-        case SSL_R_UNEXPECTED_EOF_WHILE_READING: return cutShort("closed the connection")
+        case SSL_R_UNEXPECTED_EOF_WHILE_READING: return cutShort("the peer closed the connection")
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_UNEXPECTED_MESSAGE,
             SSL_R_BAD_RECORD_TYPE, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_RECORD_LENGTH_MISMATCH:
             return TLSError(message: "what the peer says is not TLS (\(words))")
@@ -307,7 +310,7 @@ package final class TLSTransport: Transport {
             case TLS_ST_CR_SRVR_HELLO: "behind its hello"
             default: "before it was finished"
             }
-        return TLSError(message: "the peer \(what) in the TLS handshake, \(place)")
+        return TLSError(message: "\(what) in the TLS handshake, \(place)")
     }
 
     /// The words of the alert that the last error's reason stands for, or nil when it is none (SSL_AD_REASON_OFFSET).

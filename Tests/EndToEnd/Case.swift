@@ -6,12 +6,13 @@ import Foundation
 ///     === file NAME       a file in the working directory
 ///     === stdin           what is piped into it (default: nothing)
 ///     === env             NAME=VALUE lines
+///     === certificates    the files of Certificates in the working directory
 ///     === server NAME     a peer: its port stands wherever {NAME} is written; a line for each thing it does
 ///     === out             standard output
 ///     === err             standard error
 ///     === status          the exit status (default: 0)
 ///
-/// In the output ports are written <PORT>, times <TIME>, and <*> is anything within a line.
+/// In the output ports are written <PORT>, times <TIME>, processes <PID>, and <*> is anything within a line.
 struct Case: CustomTestStringConvertible {
     let name: String
     private(set) var sections: [(title: String, text: String)] = []
@@ -69,6 +70,7 @@ func normalized(_ text: String) -> String {
         (#" in \d+\.\d (ms|s)\b"#, " in <TIME>"),
         (#" met after \d+\.\d (ms|s)\b"#, " met after <TIME>"),
         (#"\+\d+\.\d{3} "#, "+<TIME> "),
+        (#"\b(process|pid) \d+\b"#, "$1 <PID>"),
         (#"(?m)^ +\d+\.\d{3} (?=[#a-z])"#, "<TIME> "),
     ] {
         text = text.replacingOccurrences(of: pattern, with: replacement, options: .regularExpression)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Every case of Cases/ gives the output, the errors and the status it says.
@@ -23,6 +24,13 @@ struct CasesTests {
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
             try filled(text).write(to: file, atomically: true, encoding: .utf8)
+        }
+        if example["certificates"] != nil {
+            let source = try #require(Certificates.folder)
+            for name in try FileManager.default.contentsOfDirectory(atPath: source.path) {
+                try FileManager.default.copyItem(
+                    at: source.appendingPathComponent(name), to: folder.url.appendingPathComponent(name))
+            }
         }
         let arguments = Self.words(filled(example["args"] ?? "script.mux"))
         var environment: [String: String] = [:]

@@ -34,6 +34,16 @@ enum Program {
         }
     }
 
+    /// Starts a process that has no signal blocked: it would inherit what the threads of the tests block.
+    static func start(_ process: Process) throws {
+        var none = sigset_t()
+        var former = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &former)
+        defer { pthread_sigmask(SIG_SETMASK, &former, nil) }
+        try process.run()
+    }
+
     /// Runs a program to its end in `folder`; it is killed after a minute, which shows as its status.
     static func run(
         _ name: String, _ arguments: [String], in folder: Folder, stdin: String = "",
@@ -52,7 +62,7 @@ enum Program {
         process.standardInput = try FileHandle(forReadingFrom: files[0])
         process.standardOutput = try FileHandle(forWritingTo: files[1])
         process.standardError = try FileHandle(forWritingTo: files[2])
-        try process.run()
+        try start(process)
         let identifier = process.processIdentifier
         let killer = DispatchWorkItem { kill(identifier, SIGKILL) }
         DispatchQueue.global().asyncAfter(deadline: .now() + 60, execute: killer)

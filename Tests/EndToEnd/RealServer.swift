@@ -47,7 +47,7 @@ final class RealServer {
             case .ngircd: ["-n", "-f", try write("ngircd.conf", Self.ngircd(port))]
             case .smtp: ["-m", "aiosmtpd", "-n", "-l", "127.0.0.1:\(port)"]
             }
-        try process.run()
+        try Program.start(process)
     }
 
     deinit {

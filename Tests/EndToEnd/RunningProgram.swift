@@ -20,7 +20,7 @@ final class RunningProgram {
         process.standardError = errors
         // A program that has ended must not end the tests with it.
         Glibc.signal(SIGPIPE, SIG_IGN)
-        try process.run()
+        try Program.start(process)
     }
 
     deinit {

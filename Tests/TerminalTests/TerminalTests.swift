@@ -131,7 +131,14 @@ struct CompletionTests {
         ("op", 2, ["open"]), ("al", 2, ["alpha>", "alto>"]),
         ("se", 2, ["select", "send", "serve", "set"]), ("if no", 2, ["not"]), ("gre", 3, ["greet"]),
         ("send b", 1, ["beta"]), ("send beta,al", 2, ["alpha", "alto"]), ("open --re", 4, ["--retry"]),
-        ("open x y --", 2, ["--bind", "--eol", "--frame", "--retry", "--timeout"]),
+        (
+            "open x y --", 2,
+            [
+                "--alpn", "--bind", "--ca", "--cert", "--eol", "--frame", "--insecure", "--key", "--retry",
+                "--servername",
+                "--timeout",
+            ]
+        ),
         ("expect beta ", 0, ["bytes", "eof", "hex", "lines", "not", "nothing", "reset"]),
         ("help ar", 2, ["arrows"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
     ])

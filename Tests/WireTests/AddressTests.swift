@@ -22,7 +22,10 @@ struct AddressTests {
         ("::1:80", "'::1:80' holds an IPv6 address without brackets; write [::1]:8080"),
         ("[::1:80", "'[::1:80' has a '[' without its ']'; write [::1]:8080"),
         ("[::1]80", "'[::1]80' has no port; write host:port, such as localhost:8080"),
-        ("ftp://x:1", "unknown kind of address 'ftp://'; use host:port, tcp://host:port or unix:/path"),
+        (
+            "ftp://x:1",
+            "unknown kind of address 'ftp://'; use host:port, tls://host:port, udp://host:port or unix:/path"
+        ),
         ("unix:", "a unix: address needs a path; write unix:/run/server.sock or unix:@name"),
         ("unix:/" + String(repeating: "x", count: 107), "a Unix socket path has at most 107 bytes, this one 108"),
     ])

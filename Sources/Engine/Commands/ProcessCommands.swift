@@ -38,7 +38,7 @@ private struct SignalInstruction: Instruction {
         for conversation in try strand.conversations(target, orFail: .connection) {
             let child = try conversation.requireChild()
             if let ending = child.ending {
-                throw Failure(.connection, "\(conversation.name): cannot signal: the program has \(ending.words)")
+                throw Failure(.connection, "\(conversation.name): cannot signal: the program \(ending.words)")
             }
             let name = SignalName.name(of: number).replacing("signal ", with: "")
             interpreter.transcript.statement(
@@ -100,6 +100,9 @@ private final class EndingWait: Wait {
     let wanted = "the end of the program"
     private let status: Int?
     private let interpreter: Interpreter
+    private var timer: Timer?
+    /// How much each had said when it was seen to have ended.
+    private var heard: [String: Int] = [:]
 
     init(_ conversations: [Conversation], status: Int?, limit: Duration, _ interpreter: Interpreter) {
         self.conversations = conversations
@@ -114,13 +117,29 @@ private final class EndingWait: Wait {
                 guard isLate else { return false }
                 throw failure(conversation, "timed out after \(shown(limit ?? .zero)): the program still runs")
             }
+            guard isLate || hasSaidAll(conversation, strand) else { return false }
             conversation.noteEnding()
             strand.setResult("status", to: Array(String(ending.status).utf8))
             if let status, ending.status != status {
-                throw failure(conversation, "the program has \(ending.words), not with status \(status)")
+                throw failure(conversation, "the program \(ending.words), not with status \(status)")
             }
         }
         return true
+    }
+
+    func cancel() {
+        if let timer { interpreter.loop.cancel(timer) }
+    }
+
+    /// What a program has written is there when it ends, but may not have been read; what it has started may hold its
+    /// output open. So it has said all when a turn of the loop brings nothing more.
+    private func hasSaidAll(_ conversation: Conversation, _ strand: Strand) -> Bool {
+        let received = conversation.session.bytesReceived
+        if conversation.inputHasEnded || heard[conversation.name] == received { return true }
+        heard[conversation.name] = received
+        cancel()
+        timer = interpreter.loop.schedule(after: .zero) { [interpreter] in interpreter.wake(strand) }
+        return false
     }
 
     private func failure(_ conversation: Conversation, _ words: String) -> Failure {

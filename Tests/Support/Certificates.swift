@@ -1,0 +1,47 @@
+import Foundation
+
+/// A folder with certificates that were made for this run of the tests, by the openssl program:
+///
+///     ca.pem ca.key            an authority
+///     server.pem server.key    signed by it, for localhost, 127.0.0.1 and ::1
+///     other.pem other.key      signed by it, for other.test
+///     expired.pem              like server.pem, but its time is over
+///     client.pem client.key    signed by it, for client.test
+///     self.pem self.key        signed by itself, for localhost
+///     locked.key               server.key behind a password
+package enum Certificates {
+    /// The folder, or nil where there is no openssl.
+    package static let folder: URL? = {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "muxsh-certificates-\(ProcessInfo.processInfo.processIdentifier)")
+        try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-e", "-c", script]
+        process.currentDirectoryURL = folder
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return nil }
+        process.waitUntilExit()
+        atexit { try? Certificates.folder.map { try FileManager.default.removeItem(at: $0) } }
+        return process.terminationStatus == 0 ? folder : nil
+    }()
+
+    /// The path of one of its files.
+    package static func path(_ name: String) -> String {
+        folder?.appendingPathComponent(name).path ?? name
+    }
+
+    private static let script = """
+        key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out $1.key; }
+        request() { openssl req -new -key $1.key -subj "/CN=$2" -out $1.csr; printf "subjectAltName=$3" > $1.ext; }
+        sign() { openssl x509 -req -in $1.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile $1.ext -days $2 -out $3.pem; }
+        key ca; openssl req -x509 -key ca.key -subj "/CN=Test authority" -days 30 -out ca.pem
+        key server; request server localhost DNS:localhost,IP:127.0.0.1,IP:::1
+        sign server 30 server; sign server -1 expired
+        key other; request other other.test DNS:other.test; sign other 30 other
+        key client; request client client.test DNS:client.test; sign client 30 client
+        key self; openssl req -x509 -key self.key -subj "/CN=localhost" -addext subjectAltName=DNS:localhost -days 30 -out self.pem
+        openssl pkey -in server.key -aes128 -passout pass:secret -out locked.key
+        """
+}
