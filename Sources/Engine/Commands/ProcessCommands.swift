@@ -136,6 +136,8 @@ private final class EndingWait: Wait {
     private func hasSaidAll(_ conversation: Conversation, _ strand: Strand) -> Bool {
         let received = conversation.session.bytesReceived
         if conversation.inputHasEnded || heard[conversation.name] == received { return true }
+        // A terminal is hung up when the leader of its session has ended: its end of stream always comes.
+        if conversation.session.kind == .terminal { return false }
         heard[conversation.name] = received
         cancel()
         timer = interpreter.loop.schedule(after: .zero) { [interpreter] in interpreter.wake(strand) }
