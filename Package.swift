@@ -62,7 +62,7 @@ let package = Package(
         .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Engine", "TestSupport"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["muxsh", "echod", "Script", "TestSupport"], path: "Tests/EndToEnd",
-            exclude: ["Cases"]),
+            exclude: ["Cases", "Peers"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -22,13 +22,13 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
     package var accept: (any Transport, String) -> Void = { _, _ in }
 
     private let loop: EventLoop
-    private let socket: Descriptor
+    /// Nil once it is closed.
+    private var socket: SharedDescriptor?
     private var peers: [String: Peer] = [:]
     private var sweepAt = 64
     /// A first datagram for which no descriptor was left.
     private var held: (datagram: [UInt8], from: SocketAddress)?
     private var retry: Timer?
-    private var isClosed = false
     private var buffer = [UInt8](repeating: 0, count: 65536)
 
     private struct Peer {
@@ -44,11 +44,11 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
         var failure = Errno(rawValue: EADDRNOTAVAIL)
         for candidate in try Listener.candidates(for: address).addresses {
             do throws(Errno) {
-                let socket = try Socket.make(SOCK_DGRAM, family: candidate.family)
+                let socket = SharedDescriptor(try Socket.make(SOCK_DGRAM, family: candidate.family))
                 guard candidate.withPointer({ bind(socket.number, $0, $1) }) == 0 else { throw Errno(rawValue: errno) }
                 self.address = Listener.localAddress(of: socket.number)
                 self.socket = socket
-                loop.watch(self.socket.number, read: true, write: false, watcher: self)
+                loop.watch(socket.number, read: true, write: false, watcher: self)
                 return
             } catch {
                 failure = error
@@ -58,15 +58,15 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
     }
 
     package func close() {
-        guard !isClosed else { return }
-        isClosed = true
+        guard let socket else { return }
         if let retry { loop.cancel(retry) }
         loop.unwatch(socket.number)
+        self.socket = nil
     }
 
     package func descriptorIsReadable() {
         for _ in 0..<Self.batch {
-            guard !isClosed, held == nil, let (datagram, peer) = receive(from: socket.number) else { return }
+            guard let socket, held == nil, let (datagram, peer) = receive(from: socket.number) else { return }
             take(datagram, from: peer)
         }
     }
@@ -88,7 +88,8 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
             return
         }
         do throws(Errno) {
-            let transport = DatagramTransport(owning: try connectedSocket(to: peer))
+            guard let socket else { return }
+            let transport = DatagramTransport(owning: try connectedSocket(to: peer, beside: socket.number))
             transport.push(datagram)
             peers[name] = Peer(transport: transport)
             adoptEarly(transport, of: name)
@@ -98,12 +99,12 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
             guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.rawValue) else { return }
             held = (datagram, peer)
             retry = loop.schedule(after: .seconds(1)) { [weak self] in self?.tryAgain() }
-            loop.watch(socket.number, read: false, write: false, watcher: self)
+            if let socket { loop.watch(socket.number, read: false, write: false, watcher: self) }
         }
     }
 
     private func tryAgain() {
-        guard let (datagram, peer) = held else { return }
+        guard let socket, let (datagram, peer) = held else { return }
         held = nil
         loop.watch(socket.number, read: true, write: false, watcher: self)
         take(datagram, from: peer)
@@ -116,11 +117,11 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
         }
     }
 
-    private func connectedSocket(to peer: SocketAddress) throws(Errno) -> Descriptor {
+    private func connectedSocket(to peer: SocketAddress, beside listener: Int32) throws(Errno) -> Descriptor {
         let own = try Socket.make(SOCK_DGRAM, family: peer.family)
         Socket.setOption(own.number, level: SOL_SOCKET, SO_REUSEADDR, 1)
-        Socket.setOption(socket.number, level: SOL_SOCKET, SO_REUSEADDR, 1)
-        defer { Socket.setOption(socket.number, level: SOL_SOCKET, SO_REUSEADDR, 0) }
+        Socket.setOption(listener, level: SOL_SOCKET, SO_REUSEADDR, 1)
+        defer { Socket.setOption(listener, level: SOL_SOCKET, SO_REUSEADDR, 0) }
         guard address.withPointer({ bind(own.number, $0, $1) }) == 0,
             peer.withPointer({ connect(own.number, $0, $1) }) == 0
         else { throw Errno(rawValue: errno) }

@@ -18,11 +18,11 @@ package final class Listener: DescriptorWatcher, Acceptor {
     package var accept: (any Transport, String) -> Void = { _, _ in }
 
     private let loop: EventLoop
-    private let socket: Descriptor
+    /// Nil once it is closed.
+    private var socket: SharedDescriptor?
     private let path: String?
     private var retry: Timer?
     private var isPaused = false
-    private var isClosed = false
 
     /// Accepted in one turn at the most, so that a storm of connections starves nobody.
     private static let batch = 256
@@ -35,7 +35,8 @@ package final class Listener: DescriptorWatcher, Acceptor {
         var failure = Errno(rawValue: EADDRNOTAVAIL)
         for candidate in candidates {
             do {
-                socket = try Self.bound(to: candidate, path: path)
+                let socket = SharedDescriptor(try Self.bound(to: candidate, path: path))
+                self.socket = socket
                 self.address = Self.localAddress(of: socket.number)
                 loop.watch(socket.number, read: true, write: false, watcher: self)
                 return
@@ -60,24 +61,24 @@ package final class Listener: DescriptorWatcher, Acceptor {
         updateInterest()
     }
 
-    /// Stops listening for good; the descriptor closes with the last reference.
+    /// Stops listening for good.
     package func close() {
-        guard !isClosed else { return }
-        isClosed = true
+        guard let socket else { return }
         if let timer = retry { loop.cancel(timer) }
         loop.unwatch(socket.number)
+        self.socket = nil
         if let path, Self.isSocket(path) { unlink(path) }
     }
 
     package func descriptorIsReadable() {
         for _ in 0..<Self.batch {
-            guard !isClosed, !isPaused, acceptOne() else { return }
+            guard let socket, !isPaused, acceptOne(socket) else { return }
         }
     }
 
     package func descriptorIsWritable() {}
 
-    private func acceptOne() -> Bool {
+    private func acceptOne(_ socket: SharedDescriptor) -> Bool {
         let (number, peer) = SocketAddress.filled { c_accept_nonblocking(socket.number, $0, $1) }
         if number >= 0 {
             Socket.disableDelay(number)
@@ -100,7 +101,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
     }
 
     private func updateInterest() {
-        guard !isClosed else { return }
+        guard let socket else { return }
         loop.watch(socket.number, read: !isPaused && retry == nil, write: false, watcher: self)
     }
 

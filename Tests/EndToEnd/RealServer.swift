@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A server from Debian, started for a test on ports that were free a moment ago, and ended with it.
 final class RealServer {
@@ -8,15 +9,15 @@ final class RealServer {
 
     /// What can be started.
     enum Kind: String {
-        case redis, memcached, nginx, ngircd, smtp
+        case redis, memcached, nginx, nginxTLS, ngircd, smtp, smtpTLS
 
         var program: String {
             switch self {
             case .redis: "/usr/bin/redis-server"
             case .memcached: "/usr/bin/memcached"
-            case .nginx: "/usr/sbin/nginx"
+            case .nginx, .nginxTLS: "/usr/sbin/nginx"
             case .ngircd: "/usr/sbin/ngircd"
-            case .smtp: "/usr/bin/python3"
+            case .smtp, .smtpTLS: "/usr/bin/python3"
             }
         }
     }
@@ -43,9 +44,19 @@ final class RealServer {
                     "--repl-diskless-sync-delay", "0",
                 ]
             case .memcached: ["-u", "nobody", "-l", "127.0.0.1", "-p", "\(port)"]
-            case .nginx: ["-c", try write("nginx.conf", Self.nginx(port, folder.url.path, backend)), "-e", "stderr"]
+            case .nginx, .nginxTLS:
+                [
+                    "-c",
+                    try write("nginx.conf", Self.nginx(port, folder.url.path, backend, isTLS: kind == .nginxTLS)),
+                    "-e", "stderr",
+                ]
             case .ngircd: ["-n", "-f", try write("ngircd.conf", Self.ngircd(port))]
             case .smtp: ["-m", "aiosmtpd", "-n", "-l", "127.0.0.1:\(port)"]
+            case .smtpTLS:
+                [
+                    "-m", "aiosmtpd", "-n", "-l", "127.0.0.1:\(port)", "--tlscert", Certificates.path("server.pem"),
+                    "--tlskey", Certificates.path("server.key"),
+                ]
             }
         try Program.start(process)
     }
@@ -81,15 +92,18 @@ final class RealServer {
         return url.path
     }
 
-    private static func nginx(_ port: Int, _ folder: String, _ backend: Int?) -> String {
+    private static func nginx(_ port: Int, _ folder: String, _ backend: Int?, isTLS: Bool) -> String {
         let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         let paths = kinds.map { "\($0)_temp_path \(folder)/\($0);" }.joined(separator: " ")
         let place = backend.map { "location / { proxy_pass http://127.0.0.1:\($0); proxy_set_header Host $host; }" }
+        let files =
+            "ssl_certificate \(Certificates.path("server.pem")); ssl_certificate_key \(Certificates.path("server.key"))"
+        let tls = isTLS ? " ssl; \(files)" : ""
         return """
             \(getuid() == 0 ? "user root;" : "")
             daemon off; master_process off; pid \(folder)/pid; error_log stderr; 
             events { }
-            http { access_log off; \(paths) server { listen 127.0.0.1:\(port); root \(folder); \(place ?? "") } }
+            http { access_log off; \(paths) server { listen 127.0.0.1:\(port)\(tls); root \(folder); \(place ?? "") } }
             """
     }
 
