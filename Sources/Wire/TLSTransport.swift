@@ -91,6 +91,8 @@ package final class TLSTransport: Transport {
         let result = SSL_do_handshake(ssl)
         if result == 1 {
             isSilent = false
+            // What came behind the peer's last word of the handshake was read with it.
+            mayHoldBytes = true
             note()
             return .done
         }

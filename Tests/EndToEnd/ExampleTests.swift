@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The scripts of scripts/examples, against the real servers where they talk to one.
@@ -13,6 +14,8 @@ struct ExampleTests {
         "memcached.mux": [("memcached", .memcached)],
         "http-keep-alive.mux": [("web", .nginx)],
         "smtp.mux": [("smtp", .smtp)],
+        "https.mux": [("web", .nginxTLS)],
+        "smtp-starttls.mux": [("smtp", .smtpTLS)],
         "irc.mux": [("irc", .ngircd)],
         "compare-servers.mux": [("old", .redis), ("new", .redis)],
         "tests/redis.mux": [("redis", .redis)],
@@ -25,16 +28,21 @@ struct ExampleTests {
         return names.map { folder.isEmpty ? $0 : folder + "/" + $0 }
     }
 
+    /// Those that wait for a program which the test starts.
+    private static let withCounterpart = ["proxy.mux", "record-traffic.mux"]
+
     private func run(_ script: String, _ options: [String]) throws -> Program.Outcome {
         let path = Self.folder.appendingPathComponent(script).path
-        return try Program.run("muxsh", options + [path], in: try Program.Folder())
+        let variables = ["certs=\(Certificates.folder?.path ?? "")", "ca=\(Certificates.path("ca.pem"))"]
+        return try Program.run(
+            "muxsh", options + variables.flatMap { ["-D", $0] } + [path], in: try Program.Folder())
     }
 
     @Test func thereAreManyExamples() {
-        #expect(Self.scripts().count >= 12 && Self.scripts(in: "tests").count >= 3)
+        #expect(Self.scripts().count >= 18 && Self.scripts(in: "tests").count >= 3)
     }
 
-    @Test(arguments: (scripts() + scripts(in: "tests")).filter { servers[$0] == nil && $0 != "proxy.mux" })
+    @Test(arguments: (scripts() + scripts(in: "tests")).filter { servers[$0] == nil && !withCounterpart.contains($0) })
     func runsByItself(script: String) throws {
         let outcome = try run(script, ["-q"])
         #expect(outcome.status == 0, "\(outcome.out)\(outcome.err)")
@@ -60,6 +68,31 @@ struct ExampleTests {
             ["--timeout-scale", "4", "-D", "proxy=localhost:\(proxy.port)", "-D", "backend=:\(backend)"])
         #expect(outcome.status == 0, "\(outcome.out)\(outcome.err)")
         withExtendedLifetime(proxy) {}
+    }
+
+    /// The same script as a person runs it: a real redis-cli through it, and its transcript as a script.
+    @Test(.enabled(if: RealServer.areInstalled([.redis])))
+    func recordsRealTraffic() throws {
+        let redis = try RealServer(.redis)
+        let folder = try Program.Folder()
+        let script = Self.folder.appendingPathComponent("record-traffic.mux").path
+        let port = RealServer.freePort()
+        let outcome = try Program.run(
+            "/bin/sh",
+            [
+                "-e", "-c",
+                """
+                '\(Program.path("muxsh"))' --transcript all.mux -D server=localhost:\(redis.port) -D port=\(port) '\(script)' &
+                '\(Program.path("muxsh"))' -q -c 'open ready localhost:\(redis.port) --retry 20s'
+                until printf 'SET n 1\\nINCR n\\n' | redis-cli -p \(port); do :; done
+                wait $!
+                grep '^server\\|^open server' all.mux > client.mux
+                exec '\(Program.path("muxsh"))' client.mux
+                """,
+            ], in: folder)
+        #expect(outcome.status == 0, "\(outcome.out)\(outcome.err)")
+        #expect(outcome.out.hasSuffix("server< :2\nserver>|\nserver<|\n"), "\(outcome.out)")
+        withExtendedLifetime(redis) {}
     }
 
     @Test(arguments: ["", "-j3 "])

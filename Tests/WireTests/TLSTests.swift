@@ -180,6 +180,19 @@ struct TLSTests {
         #expect(near.input == .ended)
     }
 
+    @Test func bytesRightBehindTheHandshakeAreNotForgotten() throws {
+        let line = Line()
+        try line.start()
+        line.turn { line.clientResult != nil }
+        // The client's last word of the handshake has not been carried: this goes with it.
+        let client = try #require(try line.clientResult?.get())
+        Array("hello".utf8).withUnsafeBytes { _ = client.write($0) }
+        line.turn { line.serverResult != nil }
+        let far = makeSession(try #require(try line.serverResult?.get()), on: line.loop)
+        line.turn { !far.inbox.isEmpty }
+        #expect(Array(far.inbox.bytes) == Array("hello".utf8))
+    }
+
     @Test func floodsInBothDirectionsAtOnceArriveWhole() throws {
         let line = Line()
         let (client, server) = try connected(line)
