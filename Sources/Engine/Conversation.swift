@@ -126,7 +126,7 @@ package final class Conversation: SessionDelegate {
             } else {
                 transcript.sent(buffer, by: self)
             }
-            linesSent += framing == .line ? buffer.count { $0 == UInt8(ascii: "\n") } : 1
+            linesSent += framing == .line ? buffer.lineFeeds : 1
             log.sent(buffer, at: loop.readClock(), line: line)
         }
         try transmit(bytes)
@@ -145,7 +145,7 @@ package final class Conversation: SessionDelegate {
     /// Passes on bytes that came from another session; the transcript is told by who relays.
     func relay(_ bytes: UnsafeRawBufferPointer) {
         log.sent(bytes, at: loop.now, line: nil)
-        linesSent += framing == .line ? bytes.count { $0 == UInt8(ascii: "\n") } : 1
+        linesSent += framing == .line ? bytes.lineFeeds : 1
         session.send(bytes)
         hasSent = true
         hasArrivedSinceSend = false
@@ -191,7 +191,7 @@ package final class Conversation: SessionDelegate {
         hasArrivedSinceSend = true
         guard framing != .line else {
             log.received(bytes, at: loop.now)
-            linesReceived += bytes.count { $0 == UInt8(ascii: "\n") }
+            linesReceived += bytes.lineFeeds
             return transcript.received(bytes, by: self)
         }
         let hasFeed = framing == .datagram && bytes.last == UInt8(ascii: "\n")

@@ -6,6 +6,7 @@ both. The ratios are what counts; the targets stand beside them.
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -194,7 +195,150 @@ def bench_strands():
     report("1,000 strands with a round trip / one by one", found["at once"] / found["one after the other"], "<= 1", detail)
 
 
+def big_file(mebibytes):
+    name = f"{FOLDER}/{mebibytes}MiB"
+    block = bytes(range(256)) * 4096
+    with open(name, "wb") as file:
+        for _ in range(mebibytes):
+            file.write(block)
+    return name
+
+
+def bench_send_file():
+    """1 GiB from a file to a peer that discards it, to the end of the connection."""
+    file = big_file(1024)
+    server, port = start([FOLDER + "/discard"])
+    text = script(f'open a 127.0.0.1:{port}\nsend a --file "{file}"\na>|\nexpect a eof within 1m\n')
+    found = best(
+        {
+            "nc": lambda: seconds(["/bin/sh", "-c", f"exec nc -N 127.0.0.1 {port} < {file}"]),
+            "socat": lambda: seconds(["socat", "-u", f"OPEN:{file}", f"TCP:127.0.0.1:{port}"]),
+            "muxsh": lambda: seconds([MUXSH, "-q", text]),
+        },
+        5,
+    )
+    stop(server)
+    os.remove(file)
+    detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
+    report("1 GiB of a file, speed: muxsh / nc", found["nc"] / found["muxsh"], ">= 0.9", detail)
+    report("1 GiB of a file, speed: muxsh / socat", found["socat"] / found["muxsh"], ">= 0.9", "")
+
+
+def bench_tls():
+    """512 MiB through TLS 1.3 from openssl s_server, and as much to it."""
+    file = big_file(512)
+    key, certificate = FOLDER + "/tls.key", FOLDER + "/tls.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+         "-out", certificate, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
+        check=True, stderr=subprocess.DEVNULL)
+
+    def serve(*options):
+        process = subprocess.Popen(
+            ["openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, *options], cwd=FOLDER,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        line = b""
+        while not line.startswith(b"ACCEPT"):
+            line = process.stdout.readline()
+        return process, int(line.rsplit(b":", 1)[1])
+
+    server, port = serve("-WWW")
+    name = os.path.basename(file)
+    text = script(
+        f'open a tls://localhost:{port} --ca "{certificate}"\na> GET /{name} HTTP/1.0\r\na>\nexpect a eof within 1m\n')
+    client = f"printf 'GET /{name} HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -connect 127.0.0.1:{port} 2>/dev/null"
+    found = best(
+        {
+            "openssl s_client": lambda: seconds(["/bin/sh", "-c", client]),
+            "muxsh": lambda: seconds([MUXSH, "-q", text]),
+        },
+        5,
+    )
+    stop(server)
+    detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
+    report("512 MiB from TLS, speed: muxsh / s_client", found["openssl s_client"] / found["muxsh"], ">= 0.9", detail)
+
+    # Its output goes nowhere; it ends with its first client.
+    def upload(arguments):
+        def measure():
+            process, port = serve("-naccept", "1")
+            sink = subprocess.Popen(["cat"], stdin=process.stdout, stdout=subprocess.DEVNULL)
+            begin = time.perf_counter()
+            subprocess.run(arguments(port), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process.stdin.close()
+            process.wait()
+            took = time.perf_counter() - begin
+            sink.wait()
+            return took
+        return measure
+
+    def send(port):
+        return [MUXSH, "-q", script(
+            f'open a tls://localhost:{port} --ca "{certificate}"\nsend a --file "{file}" --wait\na>|\nexpect a eof within 1m\n')]
+
+    found = best(
+        {
+            "openssl s_client": upload(lambda port: [
+                "/bin/sh", "-c", f"exec openssl s_client -no_ign_eof -nocommands -connect 127.0.0.1:{port} < {file}"]),
+            "muxsh": upload(send),
+        },
+        3,
+    )
+    os.remove(file)
+    detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
+    report("512 MiB to TLS, speed: muxsh / s_client", found["openssl s_client"] / found["muxsh"], ">= 0.9", detail)
+
+
+def bench_bridge():
+    """256 MiB from a server through a relay to a client."""
+    server, port = start([FOLDER + "/stream", "256"])
+    text = script(
+        f"listen proxy :0\nprint listening on ${{proxy.address}}\naccept proxy client within 1m\n"
+        f"open server 127.0.0.1:{port}\nbridge client server\n")
+
+    def fetch(port):
+        # socat says nothing when it is ready: until then the connection is refused.
+        while True:
+            begin = time.perf_counter()
+            client = subprocess.run(["/bin/sh", "-c", f"exec nc 127.0.0.1 {port} </dev/null >/dev/null 2>&1"])
+            if client.returncode == 0:
+                return time.perf_counter() - begin
+
+    def through_muxsh():
+        relay, relay_port = start([MUXSH, "-q", text])
+        took = fetch(relay_port)
+        relay.wait()
+        return took
+
+    def through_socat(*options):
+        def measure():
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                relay_port = free.getsockname()[1]
+            relay = subprocess.Popen(
+                ["socat", *options, f"TCP-LISTEN:{relay_port},bind=127.0.0.1,reuseaddr", f"TCP:127.0.0.1:{port}"])
+            took = fetch(relay_port)
+            relay.wait()
+            return took
+        return measure
+
+    found = best(
+        {
+            "socat": through_socat(),
+            "socat -b 262144": through_socat("-b", "262144"),
+            "muxsh": through_muxsh,
+        },
+        5,
+    )
+    stop(server)
+    detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
+    report("256 MiB through a bridge, speed: muxsh / socat", found["socat"] / found["muxsh"], ">= 0.9", detail)
+    report("the same against socat with a buffer of ours", found["socat -b 262144"] / found["muxsh"], "(none)", "")
+
+
 def main():
+    bench_send_file()
+    bench_tls()
+    bench_bridge()
     bench_steps()
     bench_strands()
     bench_stream()
