@@ -88,6 +88,44 @@ struct RunningTests {
         #expect(!FileManager.default.fileExists(atPath: folder))
     }
 
+    /// Programs hold the writing end of a pipe: its end of stream comes when the last of them is gone, those that they
+    /// have started and those that ignore SIGTERM too.
+    @Test(arguments: [(SIGKILL, 137), (SIGTERM, 143), (SIGINT, 130), (Int32(0), 5)] as [(Int32, Int32)])
+    func noProgramOutlivesIt(signal: Int32, status: Int32) throws {
+        let folder = try Program.Folder()
+        let pipe = folder.url.appendingPathComponent("pipe").path
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let reading = open(pipe, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        defer { close(reading) }
+        let lines = [
+            #"spawn a sh -c "exec 3>\#(pipe); sleep 1000 & echo up; wait""#, "a< up",
+            #"spawn b --pty sh -c "exec 3>\#(pipe); sleep 1000 & echo up; wait""#, "b< up",
+            #"spawn c sh -c "exec 3>\#(pipe); trap '' TERM HUP; sleep 1000 & echo up""#, "c< up", "wait c",
+            #"spawn d sh -c "exec 3>\#(pipe); trap '' TERM; echo up; while :; do sleep 1000; done""#, "d< up",
+            "print ready", signal == 0 ? "exit 5" : "sleep forever",
+        ]
+        let script = folder.url.appendingPathComponent("t.mux")
+        try lines.joined(separator: "\n").appending("\n").write(to: script, atomically: true, encoding: .utf8)
+        let shell = try RunningProgram(shell: "\(muxsh) -q '\(script.path)'")
+        #expect(shell.line() == "ready")
+        if signal != 0 { shell.signal(signal) }
+        #expect(shell.end().status == status)
+        // Blocks until nobody has the other end any more.
+        _ = fcntl(reading, F_SETFL, 0)
+        var byte: UInt8 = 0
+        #expect(read(reading, &byte, 1) == 0)
+    }
+
+    @Test func programsFindTheirSurroundingsAsWeDid() throws {
+        let shell = try RunningProgram(
+            shell:
+                "ulimit -Sn 200; trap '' USR1; sed -n 's/SigIgn:.//p' /proc/self/status; \(muxsh) -q -c 'spawn c sh -c \"ulimit -Sn; grep SigIgn /proc/self/status\"' -c 'c< 200' -c 'expect c /SigIgn:\\s(\\w+)/' -c 'print ${1}'"
+        )
+        let ignored = shell.line()
+        #expect(ignored != nil && shell.line() == ignored)
+        #expect(shell.end() == (0, ""))
+    }
+
     @Test func aReaderThatIsGoneEndsItQuietly() throws {
         let shell = try RunningProgram(shell: "\(muxsh) -c 'repeat 1000000000 {' -c 'print x' -c '}'")
         #expect(shell.line() == "x")

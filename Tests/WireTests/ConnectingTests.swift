@@ -56,6 +56,21 @@ struct ConnectingTests {
         listener.close()
     }
 
+    @Test func theNextAddressIsTriedWhenOneDoesNotAnswer() throws {
+        // A queue of one that is full: the kernel answers nobody any more.
+        let silent = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        defer { close(silent) }
+        listen(silent, 0)
+        let (_, address) = SocketAddress.filled { getsockname(silent, $0, $1) }
+        let clients = (0..<2).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0) }
+        defer { for client in clients { close(client) } }
+        for client in clients { _ = address.withPointer { Glibc.connect(client, $0, $1) } }
+        let live = try Listener(at: try Address(parsing: "127.0.0.1:0"), on: loop)
+        defer { live.close() }
+        let connection = try connect([address, live.address]).get()
+        #expect(connection.address.description == live.address.description)
+    }
+
     @Test func whenAllRefuseEachIsNamed() throws {
         let refusing = try [refusingAddress(), refusingAddress()]
         guard case .failure(let failure) = connect(refusing) else {
