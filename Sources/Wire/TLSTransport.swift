@@ -182,6 +182,8 @@ package final class TLSTransport: Transport {
         if isAddress {
             X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
         } else {
+            // "*.example.test" may stand for a name, "w*.example.test" not (RFC 6125, section 6.4.3).
+            SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
             SSL_set1_host(ssl, host)
         }
     }
