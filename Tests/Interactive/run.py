@@ -204,7 +204,7 @@ def test_tab_completes_commands_and_sessions():
         terminal.send("\x03")
         terminal.until_prompt()
         terminal.send("s\t\t")
-        terminal.until_line(r"^select +send +serve +set +show +skip +sleep +source")
+        terminal.until_line(r"^select +serve +show +skip +source +starttls")
         terminal.until_last("muxsh> s")
 
 
