@@ -27,6 +27,10 @@ static inline int c_el_set_prompt(EditLine *editor, c_prompt_function function) 
 }
 static inline int c_el_set_signal(EditLine *editor, int flag) { return el_wset(editor, EL_SIGNAL, flag); }
 static inline int c_el_set_editor(EditLine *editor, const wchar_t *name) { return el_wset(editor, EL_EDITOR, name); }
+static inline const wchar_t *c_el_editor(EditLine *editor) {
+    const wchar_t *name = NULL;
+    return el_wget(editor, EL_EDITOR, &name) == 0 ? name : NULL;
+}
 static inline int c_el_set_history(EditLine *editor, HistoryW *history) {
     return el_wset(editor, EL_HIST, history_w, history);
 }

@@ -34,7 +34,8 @@ package struct CommandRegistry {
             BreakCommand.self, ContinueCommand.self, DefineCommand.self, SourceCommand.self, TryCommand.self,
             RetryCommand.self, ParallelCommand.self, BarrierCommand.self, TestCommand.self, SkipCommand.self,
             FailCommand.self, TimeCommand.self, SleepCommand.self, PrintCommand.self, ExitCommand.self,
-            ListCommand.self, ShowCommand.self, HelpCommand.self, QuitCommand.self,
+            ListCommand.self, ShowCommand.self, TalkCommand.self, ViewCommand.self, HistoryCommand.self,
+            HelpCommand.self, QuitCommand.self,
         ])
     }
 

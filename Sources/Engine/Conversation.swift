@@ -31,7 +31,7 @@ package final class Conversation: SessionDelegate {
     /// The transcript has shown a part of the line that is still arriving.
     var hasShownPart = false
     /// The colour of its name (ECMA-48 SGR).
-    let color: Int
+    let color: String
     /// The strand that reads from this session; a second one is an error.
     private(set) weak var reader: Strand?
     /// Strands that wait for room to send.
@@ -60,7 +60,7 @@ package final class Conversation: SessionDelegate {
 
     init(
         name: String, address: String, session: Session, child: ChildProcess? = nil, lineEnding: LineEnding,
-        listener: String? = nil, color: Int,
+        listener: String? = nil, color: String,
         transcript: Transcript, observer: any ConversationObserver, on loop: EventLoop
     ) {
         self.name = name

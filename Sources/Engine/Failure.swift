@@ -61,7 +61,7 @@ package struct Failure: Error {
     }
 
     /// Whether the place is a part of its statement: then carets say more than the line alone.
-    private var pointsAtWord: Bool {
+    package var pointsAtWord: Bool {
         guard let range, details.isEmpty, lastExchanges.isEmpty else { return false }
         let statement = range.lineText.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         return range.columns.count < statement.count

@@ -23,6 +23,13 @@ package final class Interpreter: ConversationObserver {
     /// Told of every change of a session, for the end of input and the prompt.
     package var onChange: ((Conversation) -> Void)?
 
+    /// The lines typed before, at a prompt; nil where there is none.
+    package var history: (() -> [String])?
+    /// Where typed lines go, when they are no commands.
+    package var talk: Talk?
+    /// How a failure is shown; as `Failure.rendered` unless somebody knows better.
+    package var renderFailure: (Failure) -> String = { $0.rendered }
+
     let registry: CommandRegistry
     package let definitions = Definitions()
     let barriers = Barriers()
@@ -188,7 +195,7 @@ package final class Interpreter: ConversationObserver {
     /// Shows a failure on standard error, secrets hidden, behind all that was said before it.
     package func report(_ failure: Failure) {
         for conversation in sessions.all { transcript.showPart(of: conversation) }
-        output.diagnose(Array(redactor.redacted(failure.rendered).utf8))
+        output.diagnose(Array(redactor.redacted(renderFailure(failure)).utf8))
     }
 
     /// The limit of a wait here that names none.

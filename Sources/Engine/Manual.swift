@@ -16,7 +16,8 @@ package struct Manual {
         }
         return
             (["Lines to and from a session:"] + Self.arrowLines.map { "  " + $0 } + ["", "Commands:"] + commands
-            + ["", "'help COMMAND' tells more; muxsh(5) tells all."]).joined(separator: "\n")
+            + ["", "Topics: \(Self.topics.map(\.name).joined(separator: ", "))"]
+            + ["'help COMMAND' and 'help TOPIC' tell more; muxsh(5) tells all."]).joined(separator: "\n")
     }
 
     /// What `help COMMAND` says, or nil when there is none of that name.
@@ -44,6 +45,71 @@ package struct Manual {
 
         The text begins after one blank and runs to the end of the line. \\n \\r \\t \\0 \\e \\\\ \\xHH \\u{HHHH}
         and ${name} are read in it; '\\${' is '${'. A single '\\' at the end means: no line ending here.
+        """
+
+    /// What `help` knows besides commands.
+    package static let topics: [(name: String, summary: String, text: String)] = [
+        ("arrows", "lines to and from a session", arrows),
+        ("sessions", "names, lists, globs and addresses", sessions),
+        ("patterns", "texts and regexes to search for", patterns),
+        ("variables", "let, ${name}, captures and the built-in names", variables),
+        ("keys", "what the keys of the prompt do", keys),
+        ("talk", "sending every line you type", talk),
+    ]
+
+    private static let sessions = """
+        A session is a named conversation: 'open a localhost:8080' gives it the name a.
+        Where T stands you can write a name, a list (a,b) or a glob (replica*, *).
+
+        Addresses:
+          host:port  :port  [::1]:port    TCP; :port is on this machine
+          tls://host:port                 TLS, with a verified certificate
+          udp://host:port                 a datagram is a line
+          unix:/path  unix:@name          Unix sockets; @ is the abstract name space
+
+        'listen' and 'serve' are the other side; 'spawn' makes a program a session.
+        """
+
+    private static let patterns = """
+        Where PATTERN stands: "text" is searched as it is, /regex/ is PCRE2, with the flags i, m, s.
+        ^ and $ mean line starts and ends. A match is in ${0}, its groups in ${1}, ${2} …; (?<name>…) sets
+        ${name}. 'expect' skips ahead to a match and consumes through it; 'T< text' and 'T<~ regex' look at
+        the next line only.
+        """
+
+    private static let variables = """
+        'let name value' sets one, 'let n ${n} + 1' counts, ${name} stands for the value, also in arrow lines.
+        In 'single quotes' nothing is special; \\${ is '${'.
+
+          ${0} ${1} …              the last match and its groups
+          ${status}                how the program ended that 'wait' has waited for
+          ${NAME.port}             the port of a listener or a session's peer; also .address and .pid
+          ${session} ${error}      in 'on' and 'select', and in the 'else' of 'try'
+          ${env.HOME} ${tmp}       the environment, and a private directory
+          ${file} ${dir} ${line}   where the script is
+
+        'let --secret name value' is shown nowhere.
+        """
+
+    private static let keys = """
+          Tab            complete; a second Tab lists the choices
+          ^C             drop the line, or stop the running command
+          ^D             leave; in 'talk' go back to commands
+          ^R  Up  Down   search the history, go through it
+          ^A ^E ^W ^U ^K to the start and end; erase a word, the line, to its end
+          ^L             clear the screen
+          ^Z             stop muxsh; 'fg' brings it back
+
+        ~/.editrc changes them ('bind -v' for vi keys), see editrc(5).
+        """
+
+    private static let talk = """
+        'talk a' sends every line you type to session a, as it is; the prompt is 'a> ' then. 'talk a,b' and
+        'talk *' send to several; 'a,b 1/2> ' says that one of two has answered.
+
+          :list     a line that begins with ':' is a command
+          ::x       sends ':x'
+          :  or ^D  back to commands
         """
 
     private static let arrowLines = [

@@ -5,6 +5,10 @@ import Reactor
 package protocol Output: AnyObject {
     /// Adds text for standard output; it is written before the loop waits.
     func write(_ text: [UInt8])
+    /// Adds text that may be longer than a screen: a prompt shows it a screen at a time.
+    func page(_ text: [UInt8])
+    /// The columns of the screen, or nil where lines may be as long as they like.
+    var width: Int? { get }
     /// Shows text on standard error, after all that was written before it.
     func diagnose(_ text: [UInt8])
     /// Hands over what was written; called before each wait.
@@ -15,6 +19,11 @@ package protocol Output: AnyObject {
     var isDrained: Bool { get }
     /// Whether the reader is gone.
     var isBroken: Bool { get }
+}
+
+extension Output {
+    package func page(_ text: [UInt8]) { write(text) }
+    package var width: Int? { nil }
 }
 
 /// Standard output and standard error of a script's run.

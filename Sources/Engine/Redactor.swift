@@ -100,12 +100,16 @@ package final class Redactor {
     /// `bytes` with the secrets replaced.
     package func redacted(_ bytes: [UInt8]) -> [UInt8] {
         guard !isEmpty else { return bytes }
-        return bytes.withUnsafeBytes { buffer in
-            pieces(of: buffer, isCutBefore: false, isCutBehind: false).flatMap { piece -> [UInt8] in
-                switch piece {
-                case .plain(let range): Array(buffer[range])
-                case .secret(let name): Array("${\(name)}".utf8)
-                }
+        return bytes.withUnsafeBytes { redacted($0, isCutBefore: false, isCutBehind: false) }
+    }
+
+    /// The same of bytes that may be a part of a line.
+    func redacted(_ bytes: UnsafeRawBufferPointer, isCutBefore: Bool, isCutBehind: Bool) -> [UInt8] {
+        guard !isEmpty else { return Array(bytes) }
+        return pieces(of: bytes, isCutBefore: isCutBefore, isCutBehind: isCutBehind).flatMap { piece -> [UInt8] in
+            switch piece {
+            case .plain(let range): Array(bytes[range])
+            case .secret(let name): Array("${\(name)}".utf8)
             }
         }
     }

@@ -113,8 +113,17 @@ package final class SessionTable {
         services = [:]
     }
 
-    /// The colour for the next session, readable on dark and on light (ECMA-48 SGR 31 to 36).
-    var nextColor: Int { [36, 35, 33, 32, 34, 31][opened % 6] }
+    /// The colour for the next session (ECMA-48 SGR), readable on dark and on light: of 256 colours some that are
+    /// neither, otherwise the four that come nearest to that.
+    var nextColor: String {
+        let colors =
+            has256Colors
+            ? ["38;5;32", "38;5;166", "38;5;35", "38;5;133", "38;5;37", "38;5;161"] : ["36", "35", "34", "31"]
+        return colors[opened % colors.count]
+    }
+
+    /// Whether the terminal has 256 colours.
+    package var has256Colors = false
 
     /// The sessions that `text`, a name or a glob, means now.
     func matching(_ text: String) -> [Conversation] {

@@ -17,6 +17,8 @@ package struct Settings {
     package var cutIsEnd = false
     /// The most an inbox holds, in bytes.
     package var inboxLimit = 16 << 20
+    /// How many typed lines are kept.
+    package var historySize = 10_000
     /// Commands, skipped data and timing in the transcript too.
     package var isVerbose = false
     /// Whether `set color auto` means colours: standard output is a terminal that has them.

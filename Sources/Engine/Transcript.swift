@@ -15,6 +15,14 @@ package final class Transcript {
         case file(([UInt8]) -> Void)
     }
 
+    /// How displays show what is said.
+    package enum View: String, CaseIterable {
+        case text, hex
+    }
+
+    package var view = View.text
+    /// The columns of the display, or nil when they do not matter.
+    package var width: () -> Int? = { nil }
     /// Colours and seconds since the start, on displays.
     package var usesColor = false
     package var showsTimestamps = false
@@ -57,6 +65,11 @@ package final class Transcript {
         }
     }
 
+    /// A comment for who sits at the display; files get nothing of it.
+    package func hint(_ text: String) {
+        emit(isForDisplays: true, isDim: true) { $0 += "# \(text)".utf8 }
+    }
+
     /// What `print` said, as comments in files that are to run again; displays have it already.
     func printed(_ text: [UInt8]) {
         for case .file(let write) in sinks {
@@ -72,7 +85,7 @@ package final class Transcript {
         if conversation.framing == .datagram { return sent(datagram: bytes, ending, by: conversation) }
         var rest = bytes
         while !ending.isEmpty, let end = rest.firstRange(of: ending) {
-            emit(conversation, arrow: "> ", UnsafeRawBufferPointer(rebasing: rest[..<end]))
+            emit(conversation, arrow: "> ", UnsafeRawBufferPointer(rebasing: rest[..<end]), ending: ending)
             rest = UnsafeRawBufferPointer(rebasing: rest[(end + ending.count)...])
         }
         let isLine = ending.isEmpty && !rest.isEmpty
@@ -83,7 +96,7 @@ package final class Transcript {
     private func sent(datagram bytes: UnsafeRawBufferPointer, _ ending: [UInt8], by conversation: Conversation) {
         let isLine = bytes.suffix(ending.count).elementsEqual(ending)
         let text = UnsafeRawBufferPointer(rebasing: bytes.dropLast(isLine ? ending.count : 0))
-        emit(conversation, arrow: "> ", text, isPart: !isLine)
+        emit(conversation, arrow: "> ", text, ending: isLine ? ending : [], isPart: !isLine)
     }
 
     /// Bytes that arrived.
@@ -123,27 +136,37 @@ package final class Transcript {
 
     private func showLine(_ bytes: UnsafeRawBufferPointer, of conversation: Conversation) {
         if conversation.unshown.isEmpty {
-            showWhole(bytes.withoutCarriageReturn, of: conversation)
+            showWhole(bytes, of: conversation)
             return
         }
         let line = conversation.unshown + bytes
         conversation.unshown.removeAll(keepingCapacity: true)
-        line.withUnsafeBytes { showWhole($0.withoutCarriageReturn, of: conversation) }
+        line.withUnsafeBytes { showWhole($0, of: conversation) }
     }
 
-    private func showWhole(_ line: UnsafeRawBufferPointer, of conversation: Conversation) {
+    /// Shows a line, of which only the line feed was taken away.
+    private func showWhole(_ bytes: UnsafeRawBufferPointer, of conversation: Conversation) {
+        let line = bytes.withoutCarriageReturn
+        let ending = line.count == bytes.count ? [UInt8(ascii: "\n")] : Array("\r\n".utf8)
         let isRest = conversation.hasShownPart
         conversation.hasShownPart = false
         // The ending of a line whose parts were shown is passed over when the transcript runs: it is no line.
         if isRest && line.isEmpty { return }
-        emit(conversation, arrow: "< ", line, isRest: isRest)
+        emit(conversation, arrow: "< ", line, ending: ending, isRest: isRest)
     }
 
     private func emit(
-        _ conversation: Conversation, arrow: String, _ text: UnsafeRawBufferPointer, isPart: Bool = false,
-        isRest: Bool = false
+        _ conversation: Conversation, arrow: String, _ text: UnsafeRawBufferPointer, ending: [UInt8] = [],
+        isPart: Bool = false, isRest: Bool = false
     ) {
-        emit(isStatement: arrow.utf8.first == UInt8(ascii: ">"), color: conversation.color) { line in
+        if view == .hex, !text.isEmpty || !ending.isEmpty {
+            emitBytes(conversation, arrow: arrow, text, ending, isPart: isPart, isRest: isRest)
+        }
+        emit(
+            isStatement: arrow.utf8.first == UInt8(ascii: ">"),
+            isForFiles: view == .hex && !(text.isEmpty && ending.isEmpty),
+            color: conversation.color
+        ) { line in
             line += conversation.name.utf8
             // An empty text needs no blank behind its arrow.
             line += arrow.utf8
@@ -154,22 +177,40 @@ package final class Transcript {
         }
     }
 
+    /// Shows the bytes of a line on displays, its ending too.
+    private func emitBytes(
+        _ conversation: Conversation, arrow: String, _ text: UnsafeRawBufferPointer, _ ending: [UInt8], isPart: Bool,
+        isRest: Bool
+    ) {
+        let bytes = redactor.redacted(text, isCutBefore: isRest, isCutBehind: isPart) + ending
+        let head = conversation.name + arrow
+        for row in HexDump.rows(of: bytes, width: width().map { $0 - head.count }) {
+            emit(isForDisplays: true, color: conversation.color) { line in
+                line += head.utf8
+            } text: { line in
+                line += row.utf8
+            }
+        }
+    }
+
     private func emit(
-        isStatement: Bool = false, isDim: Bool = false, color: Int? = nil, _ head: (inout [UInt8]) -> Void,
+        isStatement: Bool = false, isForFiles: Bool = false, isForDisplays: Bool = false, isDim: Bool = false,
+        color: String? = nil, _ head: (inout [UInt8]) -> Void,
         text: (inout [UInt8]) -> Void = { _ in }
     ) {
         for sink in sinks {
             var line: [UInt8] = []
             switch sink {
+            case .file where isForDisplays: break
             case .file(let write):
                 head(&line)
                 text(&line)
                 line.append(UInt8(ascii: "\n"))
                 write(line)
-            case .display where isStatement && hidesStatements: break
+            case .display where isForFiles || isStatement && hidesStatements: break
             case .display(let write):
                 if showsTimestamps { line += timestamp.utf8 }
-                let style = usesColor ? (isDim ? 2 : color) : nil
+                let style = usesColor ? (isDim ? "2" : color) : nil
                 if let style { line += "\u{1B}[\(style)m".utf8 }
                 head(&line)
                 if style != nil { line += "\u{1B}[0m".utf8 }

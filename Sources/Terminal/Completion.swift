@@ -2,87 +2,285 @@ import Script
 
 /// What can stand at the cursor.
 package struct Completion: Equatable {
-    /// How many characters before the cursor a candidate takes the place of.
+    /// One of the things that can stand there.
+    package struct Choice: Equatable {
+        /// What takes the place of what was typed.
+        package let text: String
+        /// What a list of the choices shows.
+        package let shown: String
+        /// What it is, in a few words; may be empty.
+        package let summary: String
+    }
+
+    /// How many characters before the cursor a choice takes the place of.
     package let replaced: Int
-    /// What could stand there, sorted, each whole.
-    package let candidates: [String]
-    /// What is inserted behind the only candidate.
+    /// What could stand there, sorted.
+    package let choices: [Choice]
+    /// What is inserted behind the only choice.
     package let suffix: String
 
-    /// What all candidates begin with.
+    package static let nothing = Completion(replaced: 0, choices: [], suffix: "")
+
+    package var candidates: [String] { choices.map(\.text) }
+
+    /// What all choices begin with.
     var commonPrefix: String {
-        guard let first = candidates.first else { return "" }
-        return candidates.dropFirst().reduce(first) { prefix, candidate in
-            String(zip(prefix, candidate).prefix { $0 == $1 }.map(\.0))
+        guard let first = choices.first?.text else { return "" }
+        return choices.dropFirst().reduce(first) { prefix, choice in
+            String(zip(prefix, choice.text).prefix { $0 == $1 }.map(\.0))
         }
     }
 }
 
-/// Finds completions from the command table and the names of the sessions.
+/// What is there to be completed, besides the command table.
+package struct CompletionSources {
+    /// A name, and what it is in a few words.
+    package typealias Named = (name: String, summary: String)
+
+    package var sessions: () -> [Named] = { [] }
+    package var definitions: () -> [String] = { [] }
+    package var variables: () -> [String] = { [] }
+    /// The lines typed before: addresses are found in them.
+    package var history: () -> [String] = { [] }
+    package var topics: [Named] = []
+    /// Whether lines are talk, and commands begin with a colon.
+    package var isTalking: () -> Bool = { false }
+
+    package init() {}
+}
+
+/// Finds completions from the command table and from what is there.
 package struct Completer {
     private let table: CommandTable
-    private let sessions: () -> [String]
-    private let definitions: () -> [String]
+    private let sources: CompletionSources
 
-    /// `sessions` gives the names that are open now, `definitions` the commands that were defined.
-    package init(
-        table: CommandTable, sessions: @escaping () -> [String], definitions: @escaping () -> [String] = { [] }
-    ) {
+    package init(table: CommandTable, sources: CompletionSources) {
         self.table = table
-        self.sessions = sessions
-        self.definitions = definitions
+        self.sources = sources
     }
 
     /// What can stand at the end of `line`, which is the text before the cursor.
     package func complete(_ line: String) -> Completion {
-        let words = line.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
-        let word = words.last ?? ""
-        let before = words.dropLast().filter { !$0.isEmpty }
-        guard let name = before.first else { return completeFirst(word) }
-        guard let command = table[name] else { return Completion(replaced: 0, candidates: [], suffix: "") }
-        if word.hasPrefix("--") {
-            return completion(word, command.options.map(\.name))
+        if sources.isTalking() {
+            guard line.hasPrefix(":"), !line.hasPrefix("::") else { return .nothing }
+            return completeCommand(String(line.dropFirst()))
         }
-        let place = before.dropFirst().filter { !$0.hasPrefix("--") }.count
-        return completeParameter(command, place, before, word)
+        return completeCommand(line)
     }
+
+    private func completeCommand(_ line: String) -> Completion {
+        if let variable = openVariable(in: line) { return completeVariable(variable) }
+        if isArrow(line) { return .nothing }
+        let words = TypedWords(line)
+        guard let name = words.before.first else { return completeFirst(words.current) }
+        guard let command = table[name] else { return .nothing }
+        return completeWord(of: command, words)
+    }
+
+    // MARK: Words
 
     /// The first word: a command, or a session and its arrow.
-    private func completeFirst(_ word: String) -> Completion {
-        let commands = (table.descriptions.map(\.name) + definitions()).filter { $0.hasPrefix(word) }
-        let names = sessions().filter { $0.hasPrefix(word) }.map { $0 + ">" }
-        return Completion(replaced: word.count, candidates: (commands + names).sorted(), suffix: " ")
+    private func completeFirst(_ word: TypedWords.Current) -> Completion {
+        let commands = table.descriptions.map { (name: $0.name, summary: $0.summary) }
+        let defined = sources.definitions().map { (name: $0, summary: "defined here") }
+        let arrows = sources.sessions().map { (name: $0.name + ">", summary: $0.summary) }
+        return completion(word.text, commands + defined + arrows, replacing: word.raw.count)
     }
 
-    private func completeParameter(
-        _ command: CommandDescription, _ place: Int, _ before: [String], _ word: String
-    ) -> Completion {
-        var candidates: [String] = []
-        for form in command.forms where form.elements.indices.contains(place) {
-            candidates += self.candidates(for: form.elements[place])
+    private func completeWord(of command: CommandDescription, _ words: TypedWords) -> Completion {
+        var places: [String] = []
+        var index = 1
+        var wanted: Parameter?
+        while index < words.before.count {
+            let word = words.before[index]
+            index += 1
+            guard let option = command.options.first(where: { $0.name == word }) else {
+                if !word.hasPrefix("--") { places.append(word) }
+                continue
+            }
+            guard let parameter = option.parameter else { continue }
+            if index == words.before.count { wanted = parameter }
+            index += 1
         }
-        // In a comma list the last name is completed.
-        let last = word.lastIndex(of: ",").map { String(word[word.index(after: $0)...]) } ?? word
-        return completion(last, candidates)
+        if let wanted { return complete(wanted, words.current) }
+        if words.current.quote == nil, words.current.raw.hasPrefix("--") {
+            let options = command.options.map { (name: $0.name, summary: $0.summary) }
+            return completion(words.current.text, options, replacing: words.current.raw.count)
+        }
+        let next = command.forms.flatMap { Self.next(in: $0.elements[...], behind: places[...]) }
+        return complete(next, words.current)
     }
 
-    private func candidates(for element: Element) -> [String] {
+    /// The elements that can stand behind some words.
+    private static func next(in elements: ArraySlice<Element>, behind words: ArraySlice<String>) -> [Element] {
+        guard let element = elements.first else { return [] }
+        let rest = elements.dropFirst()
         switch element {
-        case .keyword(let keyword): return [keyword]
-        case .condition: return ["defined", "not", "open"]
-        case .optional(let inner): return inner.first.map { candidates(for: $0) } ?? []
-        case .parameter(let parameter), .repeating(let parameter):
-            switch parameter.kind {
-            case .session, .target: return sessions()
-            case .command: return table.descriptions.map(\.name) + ["arrows"]
-            case .choice(let choices): return choices
-            default: return []
+        case .optional(let inner):
+            let inside = next(in: inner[...] + rest, behind: words)
+            return inside + next(in: rest, behind: words)
+        case .keyword(let keyword):
+            guard let word = words.first else { return [element] }
+            return word == keyword ? next(in: rest, behind: words.dropFirst()) : []
+        case .repeating: return [element]
+        case .parameter, .condition:
+            return words.isEmpty ? [element] : next(in: rest, behind: words.dropFirst())
+        }
+    }
+
+    private func complete(_ elements: [Element], _ word: TypedWords.Current) -> Completion {
+        var names: [CompletionSources.Named] = []
+        for element in elements {
+            switch element {
+            case .keyword(let keyword): names.append((keyword, ""))
+            case .condition: names += ["defined", "not", "open"].map { ($0, "") }
+            case .optional: break
+            case .parameter(let parameter), .repeating(let parameter):
+                // Files and lists of sessions have ways of their own.
+                let own = complete(parameter, word)
+                if !own.choices.isEmpty { return own }
+            }
+        }
+        return completion(word.text, names, replacing: word.raw.count)
+    }
+
+    private func complete(_ parameter: Parameter, _ word: TypedWords.Current) -> Completion {
+        switch parameter.kind {
+        case .session: return completion(word.text, sources.sessions(), replacing: word.raw.count)
+        case .target: return completeTarget(word)
+        case .command:
+            let commands = table.descriptions.map { (name: $0.name, summary: $0.summary) }
+            return completion(word.text, commands + sources.topics, replacing: word.raw.count)
+        case .choice(let choices):
+            return completion(word.text, choices.map { ($0, "") }, replacing: word.raw.count)
+        case .script: return completeFile(word)
+        default: break
+        }
+        switch parameter.name {
+        case "FILE", "PATH": return completeFile(word)
+        case "ADDRESS": return completion(word.text, addresses.map { ($0, "") }, replacing: word.raw.count)
+        default: return .nothing
+        }
+    }
+
+    /// The last name of a list; a glob gives way to the names it means.
+    private func completeTarget(_ word: TypedWords.Current) -> Completion {
+        let last = word.raw.lastIndex(of: ",").map { String(word.raw[word.raw.index(after: $0)...]) } ?? word.raw
+        let sessions = sources.sessions()
+        if isGlob(last) {
+            let names = sessions.map(\.name).filter { globMatches(last, $0) }
+            let all = names.joined(separator: ",")
+            return names.isEmpty
+                ? .nothing
+                : Completion(
+                    replaced: last.count, choices: [.init(text: all, shown: all, summary: "")], suffix: " ")
+        }
+        return completion(last, sessions, replacing: last.count)
+    }
+
+    private func completeFile(_ word: TypedWords.Current) -> Completion {
+        let entries = FileNames.completions(of: word.text)
+        let choices = entries.map { entry in
+            let needsQuotes = word.quote != nil || entry.path.contains { " \t\"'#${}\\".contains($0) }
+            let escaped = Escapes.escaped(Array(entry.path.utf8)).replacing("\"", with: "\\\"")
+            // A folder is gone into: its quotes stay open.
+            let text = needsQuotes ? "\"" + escaped + (entry.isFolder ? "" : "\"") : entry.path
+            return Completion.Choice(text: text, shown: entry.shown, summary: "")
+        }
+        let isFolder = entries.count == 1 && entries[0].isFolder
+        return Completion(replaced: word.raw.count, choices: choices, suffix: isFolder ? "" : " ")
+    }
+
+    /// Addresses in the lines typed before, the newest first seen once.
+    private var addresses: [String] {
+        var found: Set<String> = []
+        for line in sources.history() {
+            let words = TypedWords(line + " ").before
+            guard let name = words.first, ["open", "listen", "serve"].contains(name) else { continue }
+            for word in words.dropFirst() where word.contains(":") && !word.contains("${") { found.insert(word) }
+        }
+        return found.sorted()
+    }
+
+    private func completion(
+        _ word: String, _ candidates: [CompletionSources.Named], replacing count: Int
+    ) -> Completion {
+        var seen: Set<String> = []
+        let fitting = candidates.filter { $0.name.hasPrefix(word) && seen.insert($0.name).inserted }
+        let choices = fitting.sorted { $0.name < $1.name }.map {
+            Completion.Choice(text: $0.name, shown: $0.name, summary: $0.summary)
+        }
+        return Completion(replaced: count, choices: choices, suffix: " ")
+    }
+
+    // MARK: Variables and arrows
+
+    /// The name in a `${` that is not closed, or nil.
+    private func openVariable(in line: String) -> String? {
+        guard let start = line.lastIndex(of: "$"), line[start...].hasPrefix("${") else { return nil }
+        if start > line.startIndex, line[line.index(before: start)] == "\\" { return nil }
+        let name = line[start...].dropFirst(2)
+        return name.contains("}") || name.contains(" ") ? nil : String(name)
+    }
+
+    private func completeVariable(_ name: String) -> Completion {
+        let fitting = Set(sources.variables().filter { $0.hasPrefix(name) }).sorted()
+        let choices = fitting.map { Completion.Choice(text: $0 + "}", shown: $0, summary: "") }
+        return Completion(replaced: name.count, choices: choices, suffix: "")
+    }
+
+    /// Whether the line is an arrow line, whose text is nobody's to complete.
+    private func isArrow(_ line: String) -> Bool {
+        let trimmed = line.drop { $0 == " " || $0 == "\t" }
+        guard let arrow = trimmed.firstIndex(where: { $0 == ">" || $0 == "<" }), arrow > trimmed.startIndex else {
+            return false
+        }
+        return !trimmed[..<arrow].contains { $0 == " " || $0 == "\t" }
+    }
+}
+
+/// The words of a line that is being typed.
+struct TypedWords {
+    /// The word at the cursor.
+    struct Current {
+        /// As it stands in the line, with its opening quote.
+        var raw = ""
+        /// What it says so far.
+        var text = ""
+        /// The quote it is in, or nil.
+        var quote: Character?
+    }
+
+    /// The words before it, without quotes.
+    private(set) var before: [String] = []
+    private(set) var current = Current()
+
+    init(_ line: String) {
+        var isEscaped = false
+        var isInWord = false
+        for character in line {
+            if isEscaped {
+                current.text.append(character)
+                current.raw.append(character)
+                isEscaped = false
+            } else if current.quote == nil, character == " " || character == "\t" {
+                if isInWord { before.append(current.text) }
+                current = Current()
+                isInWord = false
+            } else {
+                isInWord = true
+                take(character, &isEscaped)
             }
         }
     }
 
-    private func completion(_ word: String, _ candidates: [String]) -> Completion {
-        Completion(
-            replaced: word.count, candidates: Set(candidates.filter { $0.hasPrefix(word) }).sorted(), suffix: " ")
+    private mutating func take(_ character: Character, _ isEscaped: inout Bool) {
+        current.raw.append(character)
+        switch (character, current.quote) {
+        case ("\\", "\""): isEscaped = true
+        case ("\"", nil) where current.text.isEmpty, ("'", nil) where current.text.isEmpty: current.quote = character
+        case (let closing, let quote?) where closing == quote: current.quote = nil
+        default: current.text.append(character)
+        }
     }
 }

@@ -11,7 +11,8 @@ final class History {
     private(set) var entries: [String] = []
 
     private static let header = "_HiStOrY_V2_\n"
-    private static let most = 10_000
+    /// How many entries are kept.
+    private var most = 10_000
 
     /// Reads the file at `path`, or keeps the history in memory when there is none.
     init(path: String?) {
@@ -26,7 +27,14 @@ final class History {
         guard !line.isEmpty, line.first != " ", line.first != "\t", line != entries.last else { return false }
         entries.append(line)
         append(line)
+        limit(to: most)
         return true
+    }
+
+    /// Keeps so many entries, the newest; the file is cut when there are twice as many.
+    func limit(to size: Int) {
+        most = size
+        if entries.count > size { entries.removeFirst(entries.count - size) }
     }
 
     private func load(_ path: String) {
@@ -42,8 +50,8 @@ final class History {
             bytes += buffer.prefix(count)
         }
         let lines = bytes.split(separator: 0x0A).dropFirst()
-        entries = lines.suffix(Self.most).map { Self.decode(Array($0)) }
-        if lines.count > 2 * Self.most { rewrite(path) }
+        entries = lines.suffix(most).map { Self.decode(Array($0)) }
+        if lines.count > 2 * most { rewrite(path) }
     }
 
     /// Keeps the newest entries only: a new file takes the old one's place.

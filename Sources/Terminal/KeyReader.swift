@@ -14,6 +14,8 @@ struct KeyReader {
     private(set) var keys: [Key] = []
     private var bytes: [UInt8] = []
     private var paste: [UInt8]?
+    /// What a lone ESC is handed over as.
+    var loneEscape: UInt32 = 0x1B
 
     /// Sequences that have a command, behind ESC, and the sequence that libedit knows for them.
     private static let known: [String: String] = [
@@ -38,13 +40,19 @@ struct KeyReader {
     /// Nothing has followed an ESC: it is a key of its own.
     mutating func flushEscape() {
         guard holdsEscape else { return }
-        keys += bytes.map { .character(UInt32($0)) }
+        keys.append(.character(bytes.count == 1 ? loneEscape : 0x1B))
+        keys += bytes.dropFirst().map { .character(UInt32($0)) }
         bytes = []
     }
 
     /// The next key, or nil.
     mutating func next() -> Key? {
         keys.isEmpty ? nil : keys.removeFirst()
+    }
+
+    /// Puts a key back: it is the next one again.
+    mutating func putBack(_ key: Key) {
+        keys.insert(key, at: 0)
     }
 
     /// Drops everything that was typed ahead.

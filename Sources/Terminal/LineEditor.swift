@@ -33,7 +33,10 @@ package final class LineEditor: DescriptorWatcher {
 
     private var reader = KeyReader()
     private var escapeTimer: Timer?
-    private var prompt: [UInt32] = []
+    /// What stands before the line; it may change while the line is typed.
+    private var makePrompt: () -> String = { "" }
+    /// What stands in place of prompt and line while text is shown a screen at a time.
+    private var pagerPrompt: [UInt32]?
     private var pasted: [UInt32] = []
     private var isReading = false
     private var isInterrupted = false
@@ -43,6 +46,7 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Keys of our own, which cannot be typed (C1 control characters), for commands of our own.
     private static let pasteKey: Int32 = 0x9D
+    private static let escapeKey: UInt32 = 0x9C
     private static let escapeHold = Duration.milliseconds(30)
 
     /// - Parameters:
@@ -68,6 +72,7 @@ package final class LineEditor: DescriptorWatcher {
         screen = Screen(OutputStream(STDOUT_FILENO, on: loop))
         screen.promptColor = usesColor ? 1 : nil
         history = History(path: historyPath)
+        TerminalRescue.arm()
         emptyPrompt = .allocate(capacity: 1)
         emptyPrompt.initialize(to: 0)
         configure()
@@ -82,6 +87,7 @@ package final class LineEditor: DescriptorWatcher {
         write("\u{1B}[?2004l")
         screen.stream.flush()
         el_end(editor)
+        TerminalRescue.disarm()
         history_wend(libeditHistory)
         fclose(sink)
         emptyPrompt.deallocate()
@@ -100,6 +106,7 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Paints what has changed. To be called before each wait of the loop.
     package func refresh() {
+        if let pagerPrompt { return screen.refresh(prompt: pagerPrompt, line: [], cursor: 0) }
         guard isReading else { return screen.stream.flush() }
         guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar,
             let cursor = info.cursor
@@ -108,10 +115,15 @@ package final class LineEditor: DescriptorWatcher {
         screen.refresh(prompt: prompt, line: line, cursor: cursor - buffer)
     }
 
-    /// Reads a line behind `prompt`; the loop goes round meanwhile.
-    package func readLine(prompt: String) -> Line {
+    private var prompt: [UInt32] { makePrompt().unicodeScalars.map(\.value) }
+
+    /// The columns of the screen.
+    package var width: Int { screen.width }
+
+    /// Reads a line behind `prompt`, which is asked for before each wait; the loop goes round meanwhile.
+    package func readLine(prompt: @escaping () -> String) -> Line {
         guard !isClosed else { return .ended }
-        self.prompt = prompt.unicodeScalars.map(\.value)
+        makePrompt = prompt
         isInterrupted = false
         isReading = true
         var count: Int32 = 0
@@ -130,6 +142,70 @@ package final class LineEditor: DescriptorWatcher {
         return .text(accepted(text, Int(count)))
     }
 
+    /// Shows text a screen at a time, when it is longer than one: Space shows the next screen, Enter a line, q or ^C
+    /// leaves out the rest; any other key does too, and is the first one of the next line.
+    package func page(_ text: [UInt8]) {
+        let lines = text.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast(text.last == 0x0A ? 1 : 0)
+        var rest = lines[...]
+        var room = screen.height - 1
+        while let line = rest.first {
+            let rows = max(1, (displayedWidth(of: line) + screen.width - 1) / screen.width)
+            if rows > room, room < screen.height - 1 || rest.count < lines.count {
+                switch awaitPagerKey() {
+                case .screen: room = screen.height - 1
+                case .line: room = rows
+                case .end: return
+                }
+                continue
+            }
+            screen.show(Array(line) + [0x0A])
+            room -= rows
+            rest = rest.dropFirst()
+        }
+    }
+
+    private enum PagerKey {
+        case screen, line, end
+    }
+
+    private func awaitPagerKey() -> PagerKey {
+        isInterrupted = false
+        pagerPrompt = Array(
+            (screen.width < 50 ? "-- more --" : "-- more: Space, Enter, q --").unicodeScalars.map(\.value))
+        defer {
+            pagerPrompt = nil
+            isInterrupted = false
+            screen.withdraw()
+        }
+        while !isClosed, !isInterrupted {
+            switch reader.next() {
+            case .character(0x20): return .screen
+            case .character(0x0D), .character(0x0A): return .line
+            case .character(UInt32(UInt8(ascii: "q"))): return .end
+            case let key?:
+                reader.putBack(key)
+                return .end
+            case nil:
+                refresh()
+                turn()
+            }
+        }
+        return .end
+    }
+
+    private func displayedWidth(of line: some Sequence<UInt8>) -> Int {
+        String(decoding: Array(line), as: UTF8.self).unicodeScalars.reduce(0) { $0 + displayWidth($1.value) }
+    }
+
+    /// The lines typed before, oldest first.
+    package var historyLines: [String] { history.entries }
+
+    /// How many lines are kept from now on.
+    package func setHistorySize(_ size: Int) {
+        history.limit(to: size)
+        _ = c_history_set_size(libeditHistory, Int32(clamping: max(1, size)))
+    }
+
     /// Keeps a line for the next runs and the arrow keys.
     package func addToHistory(_ line: String) {
         guard history.add(line) else { return }
@@ -139,6 +215,7 @@ package final class LineEditor: DescriptorWatcher {
     /// ^C: drops the line being typed.
     package func interrupt() {
         reader.removeAll()
+        if pagerPrompt != nil { isInterrupted = true }
         guard isReading, !isInterrupted else { return }
         refresh()
         screen.finishLine(suffix: "^C")
@@ -223,6 +300,12 @@ package final class LineEditor: DescriptorWatcher {
         bind("\t", "muxsh-complete")
         bind(String(UnicodeScalar(UInt8(Self.pasteKey))), "muxsh-paste")
         bind("\u{0C}", "muxsh-clear")
+        // In vi's maps ESC leads sequences in, so that libedit would wait for what follows: an ESC alone is a key of ours.
+        if let name = c_el_editor(editor), name[0] == wchar_t(UInt8(ascii: "v")) {
+            reader.loneEscape = Self.escapeKey
+            let key = String(UnicodeScalar(UInt8(Self.escapeKey)))
+            bind(key, "vi-command-mode", alternative: "ed-unassigned")
+        }
         bind("\u{1B}[H", "ed-move-to-beg")
         bind("\u{1B}[F", "ed-move-to-end")
         bind("\u{1B}[3~", "ed-delete-next-char")
@@ -238,12 +321,10 @@ package final class LineEditor: DescriptorWatcher {
         _ = c_el_add_function(editor, kept, kept, command)
     }
 
-    private func bind(_ key: String, _ command: String) {
+    private func bind(_ key: String, _ command: String, alternative: String? = nil) {
         wide(key) { key in
-            wide(command) { command in
-                _ = c_el_bind(editor, key, command)
-                _ = c_el_bind_alternative(editor, key, command)
-            }
+            wide(command) { _ = c_el_bind(editor, key, $0) }
+            wide(alternative ?? command) { _ = c_el_bind_alternative(editor, key, $0) }
         }
     }
 
@@ -317,17 +398,17 @@ package final class LineEditor: DescriptorWatcher {
             screen.bell()
             return UInt8(CC_ERROR)
         }
-        let insertion = String(common.dropFirst(completion.replaced))
         let isOnly = completion.candidates.count == 1
-        if isOnly || !insertion.isEmpty {
+        if isOnly || common.count > completion.replaced {
             lastListing = nil
-            let text = insertion + (isOnly ? completion.suffix : "")
-            wide(text) { _ = el_winsertstr(editor, $0) }
+            // What was typed may be written anew: a quote comes before a name with blanks.
+            el_deletestr(editor, Int32(completion.replaced))
+            wide(common + (isOnly ? completion.suffix : "")) { _ = el_winsertstr(editor, $0) }
             return UInt8(CC_REFRESH)
         }
         // The choices are listed at the second Tab, as other shells do.
         if lastListing == line {
-            screen.show(Array(Self.columns(completion.candidates, width: screen.width).utf8))
+            screen.show(Array(listing(of: completion).utf8))
         } else {
             screen.bell()
         }
@@ -335,10 +416,32 @@ package final class LineEditor: DescriptorWatcher {
         return UInt8(CC_NORM)
     }
 
-    /// The words in columns, read downward.
-    static func columns(_ words: [String], width: Int) -> String {
+    /// The choices, each with its summary on a line of its own where all of them fit so, otherwise in columns.
+    private func listing(of completion: Completion) -> String {
+        let choices = completion.choices
+        let room = max(2, screen.height - 2)
+        let widest = choices.map(\.shown.count).max() ?? 0
+        let hasSummaries = choices.contains { !$0.summary.isEmpty }
+        guard hasSummaries, choices.count <= room, widest + 12 <= screen.width else {
+            return Self.columns(choices.map(\.shown), width: screen.width, most: room)
+        }
+        return choices.map { choice in
+            let padding = String(repeating: " ", count: widest - choice.shown.count + 2)
+            let line = choice.summary.isEmpty ? choice.shown : choice.shown + padding + choice.summary
+            return String(line.prefix(screen.width - 1)) + "\n"
+        }.joined()
+    }
+
+    /// The words in columns, read downward; when there are more than `most` rows, the rest is counted.
+    static func columns(_ words: [String], width: Int, most: Int = 10_000) -> String {
         let cell = (words.map(\.count).max() ?? 0) + 2
         let across = max(1, width / cell)
+        var words = words
+        var rest = ""
+        if words.count > across * most {
+            rest = "… \(words.count - across * (most - 1)) more\n"
+            words = Array(words.prefix(across * (most - 1)))
+        }
         let rows = (words.count + across - 1) / across
         var text = ""
         for row in 0..<rows {
@@ -347,7 +450,7 @@ package final class LineEditor: DescriptorWatcher {
             }.joined()
             text += String(line.prefix(width)).trimmingTrailingBlanks + "\n"
         }
-        return text
+        return text + rest
     }
 
     private func write(_ text: String) {

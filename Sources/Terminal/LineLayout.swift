@@ -58,7 +58,7 @@ struct LineLayout: Equatable {
 }
 
 /// The columns that a scalar takes as `displayed` shows it.
-func displayWidth(_ scalar: UInt32) -> Int {
+package func displayWidth(_ scalar: UInt32) -> Int {
     if scalar < 0x20 || scalar == 0x7F { return 2 }
     if scalar < 0x7F { return 1 }
     if isJoiner(scalar) { return 0 }

@@ -28,6 +28,8 @@ final class Screen {
     private var lastRow = 0
     private var above: [UInt8] = []
     private var needsPaint = true
+    /// What is on the screen may reach further down than we know: a terminal lays it out again, or does not.
+    private var mayReachFurther = false
 
     init(_ stream: OutputStream) {
         self.stream = stream
@@ -48,6 +50,7 @@ final class Screen {
                 painted.prompt + painted.line, cursor: painted.prompt.count + painted.cursor, width: width)
             cursorRow = min(layout.cursor.row, height - 1)
             lastRow = min(layout.end.row, height - 1)
+            mayReachFurther = true
         }
         needsPaint = true
     }
@@ -82,6 +85,15 @@ final class Screen {
         forget()
         writeAbove()
         stream.flush()
+    }
+
+    /// Takes what is painted away; what follows is written in its place.
+    func withdraw() {
+        var output: [UInt8] = []
+        erase(&output)
+        stream.write(output)
+        forget()
+        writeAbove()
     }
 
     /// Clears the screen; the line is painted anew at its top.
@@ -146,6 +158,8 @@ final class Screen {
             for _ in lastRow..<former { output += "\r\n\u{1B}[K".utf8 }
             output += "\u{1B}[\(former - lastRow)A".utf8
         }
+        if mayReachFurther { output += "\u{1B}[J".utf8 }
+        mayReachFurther = false
         cursorRow = layout.cursor.row - state.firstRow
         if lastRow > cursorRow { output += "\u{1B}[\(lastRow - cursorRow)A".utf8 }
         output += "\r".utf8

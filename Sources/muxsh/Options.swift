@@ -6,6 +6,8 @@ import Wire
 
 /// What can be said on the command line.
 struct Options: ParsableArguments, ParsableCommand {
+    static let version = "0.1.0"
+
     static let configuration = CommandConfiguration(
         commandName: "muxsh",
         abstract: "Talk to many servers at once, from a prompt, a script or a pipe.",
@@ -13,7 +15,7 @@ struct Options: ParsableArguments, ParsableCommand {
             Without FILE and -c: a prompt when standard input is a terminal; otherwise each line of standard input runs as \
             it arrives. See muxsh(1), and muxsh(5) for the language.
             """,
-        version: "muxsh 0.1.0")
+        version: "muxsh \(version)")
 
     @Argument(help: ArgumentHelp("Run these scripts, in order; - is standard input.", valueName: "file"))
     var files: [String] = []

@@ -9,6 +9,8 @@ final class Prompt {
     private let shell: Shell
     /// The exit status, unless `exit` says another.
     private var status: Int32 = 0
+    /// The line that was typed last, while it is checked and runs.
+    private var typedLine: TypedLine?
     private var pauseTimers: [String: Timer] = [:]
 
     /// What a server has begun to say and not ended, such as `login: `, is shown after so long.
@@ -33,47 +35,97 @@ final class Prompt {
         interpreter.settings.dropsOldest = true
         output.flush()
         let keyboard = Keyboard(shell, interpreter, output)
+        interpreter.history = { keyboard.editor?.historyLines ?? [] }
+        interpreter.transcript.width = { output.width }
+        interpreter.renderFailure = { [unowned self] in typedLine?.rendered($0) ?? $0.rendered }
         shell.handleSignal = { [unowned self] in handle($0, keyboard, interpreter) }
         interpreter.onChange = { [unowned self] in showPartLater(of: $0, in: interpreter) }
         self.status = status
-        let final = readLines(from: keyboard, in: interpreter)
+        greet(keyboard, interpreter)
+        var checker = shell.reader.checker(
+            sessions: interpreter.sessions.all.map(\.name), variables: interpreter.variables.names)
+        let final =
+            readInitialFile(in: interpreter, keyboard, &checker) ?? readLines(from: keyboard, in: interpreter, &checker)
         shell.handleSignal = { _ in false }
         interpreter.onChange = nil
+        interpreter.history = nil
         keyboard.end()
         output.editor = nil
         let outputStatus = shell.finish(interpreter)
         return shell.interruption?.rawValue ?? outputStatus ?? final
     }
 
-    private func readLines(from keyboard: Keyboard, in interpreter: Interpreter) -> Int32 {
+    /// Says once how to go on from here.
+    private func greet(_ keyboard: Keyboard, _ interpreter: Interpreter) {
+        guard !shell.invocation.isQuiet, interpreter.sessions.all.isEmpty else { return }
+        interpreter.transcript.hint("muxsh \(Options.version): 'help' tells the commands, Tab completes, ^D leaves")
+    }
+
+    /// Runs init.mux, if there is one; a status when it ends the prompt.
+    private func readInitialFile(
+        in interpreter: Interpreter, _ keyboard: Keyboard, _ checker: inout Checker
+    ) -> Int32? {
+        guard let path = Self.initialFile, case .success(let bytes) = ScriptReader.load(path) else { return nil }
+        var parser = shell.reader.parser(for: SourceText(name: path, directory: directory(of: path)))
+        for line in SourceText.lines(of: bytes) { parser.feed(line) }
+        parser.finish()
+        return runCompleted(&parser, &checker, in: interpreter, keyboard)
+    }
+
+    private static var initialFile: String? {
+        let configuration = environmentValue("XDG_CONFIG_HOME").flatMap { $0.isEmpty ? nil : $0 }
+        let home = environmentValue("HOME").map { $0 + "/.config" }
+        return (configuration ?? home).map { $0 + "/muxsh/init.mux" }
+    }
+
+    private func readLines(
+        from keyboard: Keyboard, in interpreter: Interpreter, _ checker: inout Checker
+    ) -> Int32 {
         var parser = shell.reader.parser(for: SourceText(name: "<prompt>"))
-        var checker = shell.reader.checker(
-            sessions: interpreter.sessions.all.map(\.name), variables: interpreter.variables.names)
         while shell.interruption == nil {
-            switch keyboard.readLine(prompt: parser.isInsideStatement ? ".....> " : "muxsh> ") {
-            case .ended where parser.isInsideStatement && !keyboard.isClosed:
+            let isInside = parser.isInsideStatement
+            let line = keyboard.readLine { isInside ? ".....> " : keyboard.prompt }
+            switch line {
+            case .ended where isInside && !keyboard.isClosed:
                 // The end of the input ends the block, not the prompt.
                 parser.finish()
                 show(parser.errors, in: interpreter)
                 parser.reset()
+            case .ended where interpreter.talk != nil && !keyboard.isClosed: interpreter.talk = nil
             case .ended: return status
             case .interrupted: parser.reset()
             case .text(let text):
                 keyboard.remember(text, redactor: interpreter.redactor)
                 let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
                 for line in lines {
-                    parser.feed(Array(line.utf8))
-                    let isTyped = lines.count == 1
-                    if let status = runCompleted(&parser, &checker, isTyped: isTyped, in: interpreter) { return status }
+                    let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
+                    guard let statement = statement(of: String(line), parser, interpreter) else { continue }
+                    parser.feed(Array(statement.utf8))
+                    typedLine = prompt.map {
+                        TypedLine(prompt: $0, typed: String(line), statement: statement, width: keyboard.width)
+                    }
+                    defer { typedLine = nil }
+                    if let status = runCompleted(&parser, &checker, in: interpreter, keyboard) { return status }
                 }
             }
         }
         return status
     }
 
+    /// What a line means: itself, or while talking what `Talk` makes of it; nil when it has ended the talk.
+    private func statement(of line: String, _ parser: Parser, _ interpreter: Interpreter) -> String? {
+        guard let talk = interpreter.talk, !parser.isInsideStatement else { return line }
+        switch talk.read(line) {
+        case .statement(let statement): return statement
+        case .end:
+            interpreter.talk = nil
+            return nil
+        }
+    }
+
     /// Checks and runs what is whole; a status when the prompt is to be left.
     private func runCompleted(
-        _ parser: inout Parser, _ checker: inout Checker, isTyped: Bool, in interpreter: Interpreter
+        _ parser: inout Parser, _ checker: inout Checker, in interpreter: Interpreter, _ keyboard: Keyboard
     ) -> Int32? {
         let statements = parser.takeCompleted()
         var attempt = checker
@@ -85,14 +137,16 @@ final class Prompt {
         }
         guard !statements.isEmpty else { return nil }
         checker = attempt
-        let status = shell.run(statements, in: interpreter, isTyped: isTyped)
+        let status = shell.run(statements, in: interpreter, isTyped: typedLine != nil)
         interpreter.printLatencies()
+        keyboard.showPages()
+        keyboard.editor?.setHistorySize(interpreter.settings.historySize)
         if case .exited(let given) = interpreter.result { return given ?? self.status }
         return interpreter.output.isBroken ? status : nil
     }
 
     private func show(_ errors: [ScriptError], in interpreter: Interpreter) {
-        let text = ScriptErrors(errors: errors).rendered
+        let text = typedLine?.rendered(errors) ?? ScriptErrors(errors: errors).rendered
         interpreter.output.diagnose(Array(interpreter.redactor.redacted(text).utf8))
     }
 
@@ -120,79 +174,5 @@ final class Prompt {
         pauseTimers[conversation.name] = shell.loop.schedule(after: Self.partPause) {
             interpreter.transcript.showPart(of: conversation)
         }
-    }
-}
-
-/// Where the lines of a prompt come from: the line editor, or plain lines on a terminal that can do no more.
-final class Keyboard {
-    let editor: LineEditor?
-    private let plain: StandardInput?
-    private let shell: Shell
-    private let interpreter: Interpreter
-    private let output: SwitchedOutput
-    private var isInterrupted = false
-
-    init(_ shell: Shell, _ interpreter: Interpreter, _ output: SwitchedOutput) {
-        self.shell = shell
-        self.output = output
-        self.interpreter = interpreter
-        let isDumb = ["", "dumb"].contains(environmentValue("TERM") ?? "")
-        let completer = Completer(
-            table: shell.registry.table,
-            sessions: { interpreter.sessions.all.map(\.name) + interpreter.sessions.allServices.map(\.name) },
-            definitions: { interpreter.definitions.names })
-        editor =
-            isDumb
-            ? nil
-            : LineEditor(
-                on: shell.loop, historyPath: Self.historyPath, completer: completer,
-                usesColor: shell.invocation.color.isColored(STDOUT_FILENO), turn: { shell.turn(interpreter) })
-        plain = editor == nil ? StandardInput(on: shell.loop) : nil
-        output.editor = editor
-    }
-
-    /// ^C: drops the line being typed.
-    func interrupt() {
-        if let editor { editor.interrupt() } else { isInterrupted = true }
-    }
-
-    func end() {
-        editor?.end()
-        plain?.end()
-    }
-
-    /// Whether no more lines can come.
-    var isClosed: Bool { editor?.isClosed ?? plain?.isAtEnd ?? true }
-
-    func readLine(prompt: String) -> LineEditor.Line {
-        if let editor { return editor.readLine(prompt: prompt) }
-        guard let plain else { return .ended }
-        output.plainPrompt = prompt
-        defer { output.plainPrompt = nil }
-        while shell.interruption == nil, !isInterrupted {
-            if let line = plain.nextLine() { return .text(String(decoding: line, as: UTF8.self)) }
-            if plain.isAtEnd { break }
-            shell.turn(interpreter)
-        }
-        // What comes next begins on a line of its own.
-        output.write([])
-        defer { isInterrupted = false }
-        return isInterrupted ? .interrupted : .ended
-    }
-
-    /// Keeps a typed line, unless it tells a secret.
-    func remember(_ line: String, redactor: Redactor) {
-        guard !line.contains("--secret") else { return }
-        editor?.addToHistory(redactor.redacted(line))
-    }
-
-    func suspend() {
-        if let editor { editor.suspend() } else { kill(getpid(), SIGSTOP) }
-    }
-
-    private static var historyPath: String? {
-        let state = environmentValue("XDG_STATE_HOME").flatMap { $0.isEmpty ? nil : $0 }
-        let home = environmentValue("HOME").map { $0 + "/.local/state" }
-        return (state ?? home).map { $0 + "/muxsh/history" }
     }
 }

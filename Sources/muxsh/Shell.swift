@@ -99,6 +99,8 @@ final class Shell {
             if name == "tmp" { return temporary.path }
             return name.hasPrefix("env.") ? environmentValue(String(name.dropFirst(4))) : nil
         }
+        let terminal = environmentValue("TERM") ?? ""
+        interpreter.sessions.has256Colors = terminal.contains("256color") || environmentValue("COLORTERM") != nil
         self.interpreter = interpreter
         return interpreter
     }

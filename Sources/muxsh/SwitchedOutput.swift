@@ -13,6 +13,7 @@ final class SwitchedOutput: Output {
         didSet { isOnPromptLine = false }
     }
     private var isOnPromptLine = false
+    private var pages: [UInt8] = []
 
     init(_ standard: StandardOutput) {
         self.standard = standard
@@ -27,6 +28,19 @@ final class SwitchedOutput: Output {
         leavePromptLine()
         standard.write(text)
     }
+
+    /// At a prompt it waits until the command is done.
+    func page(_ text: [UInt8]) {
+        if editor != nil { pages += text } else { write(text) }
+    }
+
+    /// What waits to be shown a screen at a time.
+    func takePages() -> [UInt8] {
+        defer { pages = [] }
+        return pages
+    }
+
+    var width: Int? { editor?.width }
 
     func diagnose(_ text: [UInt8]) {
         if let editor { return editor.show(text) }

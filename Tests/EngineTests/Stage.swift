@@ -50,7 +50,7 @@ final class Stage {
             on: loop)
         interpreter.sessions.add(
             Conversation(
-                name: name, address: "test", session: session, lineEnding: .lf, color: 36,
+                name: name, address: "test", session: session, lineEnding: .lf, color: "36",
                 transcript: interpreter.transcript, observer: interpreter, on: loop))
     }
 

@@ -121,11 +121,15 @@ struct HistoryTests {
 }
 
 struct CompletionTests {
-    private let completer = Completer(table: CommandRegistry.standard().table) {
-        ["alpha", "alto", "beta"]
-    } definitions: {
-        ["greet"]
-    }
+    private let completer: Completer = {
+        var sources = CompletionSources()
+        sources.sessions = { ["alpha", "alto", "beta"].map { ($0, "127.0.0.1:1") } }
+        sources.definitions = { ["greet"] }
+        sources.variables = { ["name", "number"] }
+        sources.history = { ["open a localhost:8080", "print x:1", "serve s [::1]:7000", "open b localhost:${port}"] }
+        sources.topics = [("keys", "the keys")]
+        return Completer(table: CommandRegistry.standard().table, sources: sources)
+    }()
 
     @Test(arguments: [
         ("op", 2, ["open"]), ("al", 2, ["alpha>", "alto>"]),
@@ -140,7 +144,12 @@ struct CompletionTests {
             ]
         ),
         ("expect beta ", 0, ["bytes", "eof", "hex", "lines", "not", "nothing", "reset"]),
-        ("help ar", 2, ["arrows"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
+        ("help key", 3, ["keys"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
+        ("open x lo", 2, ["localhost:8080"]), ("open [", 1, ["[::1]:7000"]), ("close al*", 3, ["alpha,alto"]),
+        ("print ${n", 1, ["name}", "number}"]), ("a> ${num", 3, ["number}"]), ("a> sen", 0, []),
+        ("set fr", 2, ["frame"]), ("set alpha fr", 2, ["frame"]), ("open a b --eol cr", 2, ["cr", "crlf"]),
+        ("expect alpha \"x\" wi", 2, ["within"]), ("print \\${n", 0, []), ("select wi", 2, ["within"]),
+        ("expect alpha \"a b\" wi", 2, ["within"]), ("view h", 1, ["hex"]),
     ])
     func completes(line: String, replaced: Int, candidates: [String]) {
         let completion = completer.complete(line)

@@ -6,7 +6,10 @@ struct HelpCommand: Command {
         CommandDescription(
             name: "help", summary: "explain the commands",
             forms: [Form(.optional([.parameter(Parameter("COMMAND", .command))]))],
-            text: "'help' lists the commands, 'help COMMAND' explains one, 'help arrows' explains the arrow lines.",
+            text: """
+                'help' lists the commands, 'help COMMAND' explains one. There are topics besides: \
+                \(Manual.topics.map(\.name).joined(separator: ", ")).
+                """,
             examples: ["help", "help expect", "help arrows"])
     }
 
@@ -22,15 +25,17 @@ private struct HelpInstruction: Instruction {
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let manual = Manual(interpreter.registry.table)
         guard let topic else {
-            interpreter.print(Array(manual.overview.utf8))
+            interpreter.page(manual.overview)
             return .next
         }
         let name = try strand.text(topic.template)
-        guard let text = name == "arrows" ? Manual.arrows : manual.help(for: name) else {
-            let nearest = interpreter.registry.table.nearest(to: name).map { "; did you mean '\($0)'?" } ?? ""
+        let topics = Manual.topics
+        guard let text = topics.first(where: { $0.name == name })?.text ?? manual.help(for: name) else {
+            let known = interpreter.registry.table.descriptions.map(\.name) + topics.map(\.name)
+            let nearest = nearestSpelling(of: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
             throw Failure(.expectation, "there is no command '\(name)'\(nearest)", range: topic.range)
         }
-        interpreter.print(Array(text.utf8))
+        interpreter.page(text)
         return .next
     }
 }

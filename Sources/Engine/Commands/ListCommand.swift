@@ -7,7 +7,10 @@ struct ListCommand: Command {
         CommandDescription(
             name: "list", summary: "show the sessions and services",
             forms: [Form()],
-            text: "A line for each: name, kind, address, state, bytes and lines sent and received, unread bytes, age.",
+            text: """
+                A line for each: name, kind, address, state, bytes and lines sent and received, unread bytes, age. At the \
+                prompt as much of it as fits the width of the screen.
+                """,
             examples: ["list"])
     }
 
@@ -36,21 +39,9 @@ private struct ListInstruction: Instruction {
             return .next
         }
         let heading = ["NAME", "KIND", "ADDRESS", "STATE", "SENT B/L", "RECEIVED B/L", "UNREAD", "AGE"]
-        for line in table([heading] + sessions + services) { interpreter.print(Array(line.utf8)) }
+        let table = TextTable([heading] + sessions + services, leastImportant: [7, 4, 5, 6, 1, 2], cuttable: 2)
+        for line in table.lines(width: interpreter.output.width) { interpreter.page(line) }
         return .next
-    }
-
-    /// The rows with their columns aligned, two blanks between.
-    private func table(_ rows: [[String]]) -> [String] {
-        let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            var line = ""
-            for (column, cell) in row.enumerated() {
-                line += cell
-                if column < row.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
-            }
-            return line
-        }
     }
 }
 

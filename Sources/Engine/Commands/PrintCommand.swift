@@ -34,6 +34,14 @@ private struct PrintInstruction: Instruction {
 }
 
 extension Interpreter {
+    /// Writes a line of what a command tells; at a prompt a screen at a time.
+    func page(_ text: String) {
+        var line: [UInt8] = []
+        Escapes.appendPrintable(Array(redactor.redacted(text).utf8), to: &line)
+        transcript.printed(line)
+        output.page(line + [UInt8(ascii: "\n")])
+    }
+
     /// Writes a text that a script or a command says, secrets hidden; with a newline unless `isRaw`.
     func print(_ text: [UInt8], isRaw: Bool = false) {
         let shown = redactor.redacted(text)

@@ -17,7 +17,8 @@ struct SetCommand: Command {
             forms: [
                 Form(.keyword("timeout"), duration), Form(.keyword("eol"), ending), Form(.keyword("inbox"), size),
                 Form(.keyword("frame"), framing), Form(.keyword("linger"), duration), Form(.keyword("color"), when),
-                Form(.keyword("cut-is-eof"), cut),
+                Form(.keyword("cut-is-eof"), cut), Form(.keyword("view"), .parameter(.view)),
+                Form(.keyword("history"), .parameter(Parameter("N", .count))),
                 Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
                 Form(session, .keyword("frame"), framing), Form(session, .keyword("inbox"), size),
                 Form(session, .keyword("cut-is-eof"), cut),
@@ -28,7 +29,8 @@ struct SetCommand: Command {
                 much unread data a session holds (16MiB) before the peer has to wait. linger is how long silence may \
                 last at the end of input (1s). cut-is-eof on takes a TLS connection that is closed without close_notify \
                 for an ordinary end of stream. Without T they are for sessions opened from then on and for those that \
-                are open; eol and frame not for UDP.
+                are open; eol and frame not for UDP. color, view \
+                (see there) and history, how many typed lines are kept (10000), are for the prompt.
                 """,
             examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"])
     }
@@ -59,6 +61,12 @@ struct SetCommand: Command {
         case "cut-is-eof":
             let value = Value(text: try call.required("STATE"))
             return { strand throws(Failure) in .cutIsEnd(try value.evaluate(in: strand) == Array("on".utf8)) }
+        case "view":
+            let value = Value(view: try call.required("VIEW"))
+            return { strand throws(Failure) in .view(try value.evaluate(in: strand)) }
+        case "history":
+            let value = Value(count: try call.required("N"))
+            return { strand throws(Failure) in .historySize(try value.evaluate(in: strand)) }
         case "inbox":
             let value = Value(size: try call.required("SIZE"))
             return { strand throws(Failure) in .inbox(try value.evaluate(in: strand)) }
@@ -78,12 +86,14 @@ private struct SetInstruction: Instruction {
         case inbox(Int)
         case color(String)
         case cutIsEnd(Bool)
+        case view(Transcript.View)
+        case historySize(Int)
 
         /// Whether it is for this session when all are meant: what makes lines of a stream is not for datagrams.
         func concerns(_ conversation: Conversation) -> Bool {
             switch self {
             case .lineEnding, .framing: conversation.framing != .datagram
-            case .timeout, .linger, .inbox, .color, .cutIsEnd: true
+            case .timeout, .linger, .inbox, .color, .cutIsEnd, .view, .historySize: true
             }
         }
     }
@@ -116,6 +126,8 @@ private struct SetInstruction: Instruction {
         case .framing(let framing): interpreter.settings.framing = framing
         case .inbox(let size): interpreter.settings.inboxLimit = size
         case .cutIsEnd(let isEnd): interpreter.settings.cutIsEnd = isEnd
+        case .view(let view): interpreter.transcript.view = view
+        case .historySize(let size): interpreter.settings.historySize = size
         case .color(let when):
             interpreter.transcript.usesColor = when == "always" || when == "auto" && interpreter.settings.autoColor
         }
@@ -136,7 +148,7 @@ private struct SetInstruction: Instruction {
             interpreter.transcript.statement("set \(conversation.name) frame \(framing.rawValue)")
         case .inbox(let size): conversation.session.setInboxLimit(size)
         case .cutIsEnd(let isEnd): conversation.session.cutIsEnd = isEnd
-        case .linger, .color: break
+        case .linger, .color, .view, .historySize: break
         }
     }
 }

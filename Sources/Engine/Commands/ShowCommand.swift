@@ -57,9 +57,7 @@ private struct ShowInstruction: Instruction {
     private func show(_ facts: [(String, String)], _ interpreter: Interpreter) {
         for (name, value) in facts {
             let padding = String(repeating: " ", count: max(1, 20 - name.count))
-            var line = Array((name + padding).utf8)
-            Escapes.appendPrintable(Array(value.utf8), to: &line)
-            interpreter.print(line)
+            interpreter.page(name + padding + value.replacing("\n", with: " "))
         }
     }
 }

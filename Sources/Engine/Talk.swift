@@ -1,0 +1,45 @@
+import Script
+import Wire
+
+/// Talking from the prompt: every line goes to some sessions as it is, until a line says otherwise.
+package struct Talk {
+    /// Names and globs, as they were written.
+    let targets: [String]
+
+    /// What a typed line is.
+    package enum Line: Equatable {
+        /// A statement: an arrow line for the text, or what stood behind a `:`.
+        case statement(String)
+        /// `:` alone: back to commands.
+        case end
+    }
+
+    /// Reads a typed line: `:command`, `::text` for a text that begins with `:`, `:` to go back, or a text.
+    package func read(_ line: String) -> Line {
+        if line == ":" { return .end }
+        if line.hasPrefix(":"), !line.hasPrefix("::") { return .statement(String(line.dropFirst())) }
+        let text = line.hasPrefix("::") ? line.dropFirst() : line[...]
+        return .statement("\(targets.joined(separator: ","))> \(Escapes.escaped(Array(text.utf8)))")
+    }
+
+    /// Who is talked to, and how it stands: `a> `, `a,b 1/2> ` while answers are due, `a (closed)> `.
+    ///
+    /// - Parameter width: the columns of the screen; a long list of names gives way to what was written.
+    package func prompt(in interpreter: Interpreter, width: Int) -> String {
+        var conversations: [Conversation] = []
+        for target in targets {
+            for conversation in interpreter.sessions.matching(target)
+            where !conversations.contains(where: { $0 === conversation }) {
+                conversations.append(conversation)
+            }
+        }
+        var names = conversations.map(\.name).joined(separator: ",")
+        if names.isEmpty || names.count > width / 3 { names = targets.joined(separator: ",") }
+        let open = conversations.filter { !$0.inputHasEnded }
+        guard !open.isEmpty else { return "\(names) (closed)> " }
+        let asked = open.filter(\.hasSent)
+        let answered = asked.count(where: \.hasArrivedSinceSend)
+        guard conversations.count > 1, answered < asked.count else { return "\(names)> " }
+        return "\(names) \(answered)/\(asked.count)> "
+    }
+}

@@ -1,0 +1,44 @@
+/// Rows of words as a table that fits a width.
+struct TextTable {
+    private let rows: [[String]]
+    private let leastImportant: [Int]
+    private let cuttable: Int
+
+    /// - Parameters:
+    ///   - rows: the heading first; all of one length.
+    ///   - leastImportant: the columns to leave out when there is no room, the first one first.
+    ///   - cuttable: the column that is shortened before any is left out.
+    init(_ rows: [[String]], leastImportant: [Int], cuttable: Int) {
+        self.rows = rows
+        self.leastImportant = leastImportant
+        self.cuttable = cuttable
+    }
+
+    private static let shortestCut = 12
+
+    /// The table with its columns aligned, two blanks between; `width` is nil for any.
+    func lines(width: Int?) -> [String] {
+        var columns = Array((rows.first ?? []).indices)
+        var widths = columns.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let room = width ?? .max
+        func total() -> Int { columns.reduce(-2) { $0 + widths[$1] + 2 } }
+        if total() > room {
+            widths[cuttable] = min(widths[cuttable], max(Self.shortestCut, widths[cuttable] - (total() - room)))
+        }
+        for column in leastImportant where total() > room { columns.removeAll { $0 == column } }
+        return rows.map { row in
+            let cells = columns.map { cut(row[$0], to: widths[$0]) }
+            var line = ""
+            for (place, cell) in cells.enumerated() {
+                line += cell
+                let padding = widths[columns[place]] - cell.count + 2
+                if place < cells.count - 1 { line += String(repeating: " ", count: padding) }
+            }
+            return cut(line, to: room)
+        }
+    }
+
+    private func cut(_ text: String, to width: Int) -> String {
+        text.count > width ? text.prefix(max(0, width - 1)) + "…" : text
+    }
+}

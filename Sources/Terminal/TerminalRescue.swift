@@ -1,0 +1,37 @@
+import Glibc
+
+/// How the terminal was, for the handler of a crash. A signal handler can reach nothing but a global.
+nonisolated(unsafe) private var formerSettings = termios()
+nonisolated(unsafe) private var isArmed = false
+
+/// Gives the terminal back when the program crashes: a raw terminal is no use to whoever reads the message.
+enum TerminalRescue {
+    /// Notes how the terminal is now, and catches the signals of a crash (signal(7)) from here on.
+    static func arm() {
+        guard tcgetattr(STDIN_FILENO, &formerSettings) == 0 else { return }
+        isArmed = true
+        for number in [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT] {
+            var action = sigaction()
+            action.__sigaction_handler.sa_handler = { number in
+                TerminalRescue.restore()
+                signal(number, SIG_DFL)
+                raise(number)
+            }
+            sigaction(number, &action, nil)
+        }
+    }
+
+    /// The terminal was given back in order.
+    static func disarm() {
+        isArmed = false
+    }
+
+    private static func restore() {
+        guard isArmed else { return }
+        isArmed = false
+        tcsetattr(STDIN_FILENO, TCSANOW, &formerSettings)
+        // Bracketed paste off, the cursor visible, no colours, a line of its own.
+        let text: StaticString = "\u{1B}[?2004l\u{1B}[?25h\u{1B}[0m\r\n"
+        _ = write(STDOUT_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+    }
+}

@@ -1,0 +1,98 @@
+import Engine
+import Glibc
+import Reactor
+import Script
+import Terminal
+
+/// Where the lines of a prompt come from: the line editor, or plain lines on a terminal that can do no more.
+final class Keyboard {
+    let editor: LineEditor?
+    private let plain: StandardInput?
+    private let shell: Shell
+    private let interpreter: Interpreter
+    private let output: SwitchedOutput
+    private var isInterrupted = false
+
+    init(_ shell: Shell, _ interpreter: Interpreter, _ output: SwitchedOutput) {
+        self.shell = shell
+        self.output = output
+        self.interpreter = interpreter
+        let isDumb = ["", "dumb"].contains(environmentValue("TERM") ?? "")
+        var sources = CompletionSources()
+        sources.sessions = {
+            interpreter.sessions.all.map { ($0.name, $0.session.peer) }
+                + interpreter.sessions.allServices.map { ($0.name, $0.service.location) }
+        }
+        sources.definitions = { interpreter.definitions.names }
+        sources.variables = { interpreter.variables.names + ["tmp", "file", "line", "dir", "0", "1"] }
+        sources.history = { interpreter.history?() ?? [] }
+        sources.topics = Manual.topics.map { ($0.name, $0.summary) }
+        sources.isTalking = { interpreter.talk != nil }
+        editor =
+            isDumb
+            ? nil
+            : LineEditor(
+                on: shell.loop, historyPath: Self.historyPath,
+                completer: Completer(table: shell.registry.table, sources: sources),
+                usesColor: shell.invocation.color.isColored(STDOUT_FILENO), turn: { shell.turn(interpreter) })
+        plain = editor == nil ? StandardInput(on: shell.loop) : nil
+        output.editor = editor
+    }
+
+    /// ^C: drops the line being typed.
+    func interrupt() {
+        if let editor { editor.interrupt() } else { isInterrupted = true }
+    }
+
+    func end() {
+        editor?.end()
+        plain?.end()
+    }
+
+    /// Whether no more lines can come.
+    var isClosed: Bool { editor?.isClosed ?? plain?.isAtEnd ?? true }
+
+    /// The columns of the screen.
+    var width: Int { editor?.width ?? 80 }
+
+    /// What stands before a line that begins a statement.
+    var prompt: String { interpreter.talk?.prompt(in: interpreter, width: width) ?? "muxsh> " }
+
+    /// Shows what commands have told, a screen at a time.
+    func showPages() {
+        let text = output.takePages()
+        if !text.isEmpty { editor?.page(text) }
+    }
+
+    func readLine(prompt: @escaping () -> String) -> LineEditor.Line {
+        if let editor { return editor.readLine(prompt: prompt) }
+        guard let plain else { return .ended }
+        output.plainPrompt = prompt()
+        defer { output.plainPrompt = nil }
+        while shell.interruption == nil, !isInterrupted {
+            if let line = plain.nextLine() { return .text(String(decoding: line, as: UTF8.self)) }
+            if plain.isAtEnd { break }
+            shell.turn(interpreter)
+        }
+        // What comes next begins on a line of its own.
+        output.write([])
+        defer { isInterrupted = false }
+        return isInterrupted ? .interrupted : .ended
+    }
+
+    /// Keeps a typed line, unless it tells a secret.
+    func remember(_ line: String, redactor: Redactor) {
+        guard !line.contains("--secret") else { return }
+        editor?.addToHistory(redactor.redacted(line))
+    }
+
+    func suspend() {
+        if let editor { editor.suspend() } else { kill(getpid(), SIGSTOP) }
+    }
+
+    private static var historyPath: String? {
+        let state = environmentValue("XDG_STATE_HOME").flatMap { $0.isEmpty ? nil : $0 }
+        let home = environmentValue("HOME").map { $0 + "/.local/state" }
+        return (state ?? home).map { $0 + "/muxsh/history" }
+    }
+}

@@ -1,0 +1,157 @@
+"""Completion, help a screen at a time, history, modes, pastes, init.mux."""
+
+import os
+import tempfile
+
+from support import connected, muxsh
+from terminal import Server
+
+
+def test_tab_completes_what_there_is():
+    home = tempfile.mkdtemp(prefix="muxsh-files-")
+    os.mkdir(home + "/folder")
+    for name in ("folder/request one.bin", "folder/other.mux"):
+        open(f"{home}/{name}", "w").close()
+    server = Server()
+    with muxsh(home=home) as terminal:
+        connected(terminal, server, "alpha")
+        for typed, completed in [
+            (f"send alpha --file {home}/fol\t", f"send alpha --file {home}/folder/"),
+            (f"send alpha --file {home}/folder/re\t", f'send alpha --file "{home}/folder/request one.bin" '),
+            (f"source {home}/folder/o\t", f"source {home}/folder/other.mux "),
+            ("open b 127\t", f"open b 127.0.0.1:{server.port} "),
+            ("close al*\t", "close alpha "),
+            ("expect alpha,al\t", "expect alpha,alpha "),
+            ("help arr\t", "help arrows "),
+            ("set alpha eol cr\tl\t", "set alpha eol crlf "),
+        ]:
+            terminal.send(typed)
+            terminal.until(
+                lambda: "".join(terminal.lines()).endswith(("muxsh> " + completed).rstrip()), repr(completed))
+            terminal.send("\x03")
+            terminal.until_prompt()
+        terminal.line("let greeting hello")
+        terminal.until_prompt()
+        terminal.send("print ${gre\t you\r")
+        terminal.until_line("^hello you$")
+
+
+def test_help_is_shown_a_screen_at_a_time():
+    with muxsh(rows=12) as terminal:
+        terminal.line("help")
+        terminal.until_last("-- more: Space, Enter, q --")
+        assert terminal.all_lines()[2].startswith("Lines to and from a session")
+        terminal.send("\r")
+        terminal.until_last("-- more: Space, Enter, q --")
+        terminal.send(" ")
+        terminal.until_last("-- more: Space, Enter, q --")
+        terminal.send("q")
+        terminal.until_prompt()
+        terminal.line("help expect")
+        terminal.until_last("-- more: Space, Enter, q --")
+        # What is typed ahead is not lost.
+        terminal.send("print typed ahead\r")
+        terminal.until_line("^typed ahead$")
+        terminal.until_prompt()
+        terminal.line("help")
+        terminal.until_last("-- more: Space, Enter, q --")
+        terminal.send("\x03")
+        terminal.until_prompt()
+        terminal.line("help keys")
+        for _ in range(3):
+            terminal.send(" ")
+        terminal.until_line("complete; a second Tab")
+        terminal.line("help nothing")
+        terminal.until_line("error: there is no command 'nothing'")
+
+
+def test_the_history_has_a_size_and_can_be_shown():
+    home = tempfile.mkdtemp(prefix="muxsh-history-")
+    with muxsh(home=home) as terminal:
+        for number in range(5):
+            terminal.line(f"print number {number}")
+            terminal.until_line(f"^number {number}$")
+            terminal.until_prompt()
+        terminal.line("print number 4")
+        terminal.until_prompt()
+        terminal.line("history 2")
+        # Neighbours that are the same are one.
+        terminal.until_line(r"^5  print number 4$")
+        terminal.until_line(r"^6  history 2$")
+        terminal.line("set history 3")
+        terminal.until_prompt()
+        terminal.line("history")
+        terminal.until_line("^3  history$")
+        terminal.until_prompt()
+
+
+def test_two_prompts_share_a_history():
+    home = tempfile.mkdtemp(prefix="muxsh-history-")
+    with muxsh(home=home) as first, muxsh(home=home) as second:
+        for number in range(20):
+            first.line(f"print first {number}")
+            second.line(f"print second {number}")
+        first.until_line("^first 19$")
+        second.until_line("^second 19$")
+        first.until_prompt()
+        second.until_prompt()
+    with open(home + "/state/muxsh/history") as file:
+        lines = file.read().replace("\\040", " ").split("\n")
+    for who in ("first", "second"):
+        assert [line for line in lines if who in line] == [f"print {who} {number}" for number in range(20)]
+
+
+def test_vi_keys_from_editrc():
+    home = tempfile.mkdtemp(prefix="muxsh-editrc-")
+    with open(home + "/.editrc", "w") as file:
+        file.write("bind -v\n")
+    with muxsh(home=home) as terminal:
+        terminal.send("print one two")
+        terminal.until_last("muxsh> print one two")
+        # Escape, back a word, change it.
+        terminal.send("\x1b")
+        terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> print one tw"), "command mode")
+        terminal.send("bcwthree")
+        terminal.until_last("muxsh> print one three")
+        terminal.line("")
+        terminal.until_line("^one three$")
+
+
+def test_init_mux_is_read_at_the_prompt():
+    home = tempfile.mkdtemp(prefix="muxsh-init-")
+    os.makedirs(home + "/.config/muxsh")
+    with open(home + "/.config/muxsh/init.mux", "w") as file:
+        file.write("let greeting hello\ndefine greet who {\n    print ${greeting} ${who}\n}\nset timeout 100ms\n")
+    server = Server()
+    with muxsh(home=home) as terminal:
+        terminal.line("greet you")
+        terminal.until_line("^hello you$")
+        connected(terminal, server)
+        terminal.line("a< nothing")
+        terminal.until_line(r"error: a: timed out after 100\.0 ms")
+        terminal.until_prompt()
+    with open(home + "/.config/muxsh/init.mux", "w") as file:
+        file.write("frob\n")
+    with muxsh(home=home) as terminal:
+        # An error is shown, and the prompt is there all the same.
+        terminal.until_line("init.mux:1:1: error: unknown command 'frob'")
+
+
+def test_a_pasted_script_of_a_thousand_lines_runs_in_order():
+    lines = "".join(f"print line {number} of the paste: äöü €\r" for number in range(1000))
+    with muxsh(columns=60) as terminal:
+        terminal.send("\x1b[200~" + lines + "\x1b[201~")
+        terminal.send("\r")
+        terminal.until_line("^line 999 of the paste: äöü €$")
+        terminal.until_prompt()
+        shown = [row for row in terminal.all_lines() if row.startswith("line ")]
+        assert shown == [f"line {number} of the paste: äöü €" for number in range(1000)], len(shown)
+
+
+def test_a_thousand_lines_typed_fast_run_in_order():
+    with muxsh() as terminal:
+        terminal.send("".join(f"print typed {number}\r" for number in range(1000)))
+        terminal.until_line("^typed 999$")
+        terminal.until_prompt()
+        shown = [row for row in terminal.all_lines() if row.startswith("typed ")]
+        assert shown == [f"typed {number}" for number in range(1000)], len(shown)

@@ -1,0 +1,117 @@
+"""Colours, hexadecimal, tables that fit, errors under the line, plain terminals."""
+
+import re
+
+from support import connected, muxsh
+from terminal import Server
+
+
+def test_sessions_have_colours_of_their_own():
+    servers = [Server(), Server()]
+    with muxsh() as terminal:
+        for name, server in zip("ab", servers):
+            connected(terminal, server, name)
+            server.say("hello\n")
+            terminal.until_line(f"^{name}< hello$")
+        colours = set()
+        for row in range(terminal.screen.lines):
+            text = terminal.screen.display[row]
+            if text.startswith(("a< hello", "b< hello")):
+                colours.add(terminal.screen.buffer[row][0].fg)
+                assert terminal.screen.buffer[row][4].fg == "default"
+        assert len(colours) == 2 and "default" not in colours, colours
+
+
+def test_no_colour_where_none_is_wanted():
+    for options, environment in [(["--color", "never"], {}), ([], {"NO_COLOR": "1"})]:
+        server = Server()
+        with muxsh(*options, **environment) as terminal:
+            connected(terminal, server)
+            server.say("hello\n")
+            terminal.until_line("^a< hello$")
+            terminal.until_prompt()
+            terminal.line("prnt x")
+            terminal.until_line("unknown command")
+            assert not re.search(rb"\x1b\[[0-9;]*m", terminal.received), terminal.received
+
+
+def test_bytes_in_hexadecimal():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line("view hex")
+        terminal.line("print ready")
+        terminal.until_line("^ready$")
+        server.say(b"\x01hello \xff\r\n")
+        terminal.until_line(r"^a< 01 68 65 6c 6c 6f 20 ff 0d 0a +\|\.hello \.\.\.\|$")
+        terminal.line("view text")
+        terminal.line("print ready again")
+        terminal.until_line("^ready again$")
+        server.say(b"hello\n")
+        terminal.until_line("^a< hello$")
+
+
+def test_the_list_fits_the_width():
+    server = Server()
+    with muxsh(columns=100) as terminal:
+        connected(terminal, server)
+        terminal.line("list")
+        terminal.until_line("^NAME +KIND +ADDRESS +STATE +SENT B/L +RECEIVED B/L +UNREAD +AGE$")
+        terminal.until_prompt()
+        terminal.resize(45, 20)
+        terminal.line("list")
+        terminal.until_line("^NAME +KIND +ADDRESS +STATE( +UNREAD)?$")
+        terminal.until_prompt()
+
+
+def test_carets_stand_under_the_typed_words():
+    with muxsh() as terminal:
+        terminal.line("open a localhost")
+        terminal.until_line("error: 'localhost' has no port")
+        rows = terminal.lines()
+        typed = rows.index("muxsh> open a localhost")
+        assert rows[typed + 1] == " " * len("muxsh> open a ") + "^" * len("localhost"), rows
+        terminal.until_prompt()
+        terminal.line("print äöü ${nothing}")
+        terminal.until_line("error: variable 'nothing' is set nowhere")
+        rows = terminal.lines()
+        typed = rows.index("muxsh> print äöü ${nothing}")
+        assert rows[typed + 1] == " " * len("muxsh> print äöü ") + "^" * len("${nothing}"), rows
+
+
+def test_a_failure_at_the_prompt_says_what_arrived_and_not_where():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        server.say("something else\n")
+        terminal.until_line("^a< something else$")
+        terminal.line("a< something")
+        terminal.until_line("^error: a: the line differs$")
+        terminal.until_line(r"^  \| expected: a< something$")
+        terminal.until_line(r"^  \| arrived:  a< something else$")
+        terminal.until_prompt()
+        # In a block the place is needed.
+        terminal.line("repeat 1 {")
+        terminal.line("fail because")
+        terminal.line("}")
+        terminal.until_line(r"^<prompt>:\d+:1: error: because$")
+        terminal.until_prompt()
+
+
+def test_a_dumb_terminal_can_talk_too():
+    server = Server()
+    with muxsh(TERM="dumb") as terminal:
+        terminal.line(f"open a 127.0.0.1:{server.port}")
+        server.accept()
+        terminal.until_line("# a: connected")
+        terminal.until_prompt()
+        terminal.line("talk a")
+        terminal.until_last("a> ")
+        terminal.line("hello")
+        assert server.hear(6) == b"hello\n"
+        server.say("answer\n")
+        terminal.until_line("^a< answer$")
+        terminal.until_last("a> ")
+        terminal.line(":help keys")
+        terminal.until_line("complete; a second Tab")
+        assert b"\x1b" not in terminal.received
