@@ -125,13 +125,19 @@ final class Reception: Service {
 }
 
 extension Interpreter {
+    /// What is shown in a turn before the keyboard is looked at again.
+    private static let readSizeAtPrompt = 16 * 1024
+
     /// Makes a session of a connection and gives it a name; triggers that mean it look at it from now on.
     func adopt(
         _ transport: any Transport, name: String, address: String, peer: String, lineEnding: LineEnding?,
         framing: Framing?, child: ChildProcess? = nil, listener: String? = nil
     ) -> Conversation {
         let session = Session(transport: transport, peer: peer, inboxLimit: settings.inboxLimit, on: loop)
-        if settings.dropsOldest { session.overflow = .dropOldest }
+        if settings.isAtPrompt {
+            session.overflow = .dropOldest
+            session.readSize = Self.readSizeAtPrompt
+        }
         if isHolding { session.hold(true, for: .output) }
         let isDatagram = transport.kind == .udp
         session.setFraming(framing ?? settings.framing(isDatagram: isDatagram))

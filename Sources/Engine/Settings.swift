@@ -23,8 +23,9 @@ package struct Settings {
     package var isVerbose = false
     /// Whether `set color auto` means colours: standard output is a terminal that has them.
     package var autoColor = false
-    /// The oldest unread data gives way when an inbox is full (the prompt); otherwise the peer waits.
-    package var dropsOldest = false
+    /// Somebody sits at a prompt: of a full inbox the oldest unread data gives way, where otherwise the peer waits, and
+    /// little is read at a time.
+    package var isAtPrompt = false
 
     package init() {}
 

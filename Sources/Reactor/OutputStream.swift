@@ -18,11 +18,12 @@ package final class OutputStream: DescriptorWatcher {
     package private(set) var isBroken = false
 
     /// More than this waiting counts as congestion.
-    private static let highWater = 1 << 20
+    private let highWater: Int
 
-    /// Writes to `descriptor`, which stays the caller's.
-    package init(_ descriptor: Int32, on loop: EventLoop) {
+    /// Writes to `descriptor`, which stays the caller's; more than `highWater` bytes waiting count as congestion.
+    package init(_ descriptor: Int32, on loop: EventLoop, highWater: Int = 1 << 20) {
         self.loop = loop
+        self.highWater = highWater
         var status = stat()
         let kind = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
         writesNeverWait = kind == S_IFREG
@@ -36,7 +37,7 @@ package final class OutputStream: DescriptorWatcher {
     }
 
     /// Whether so much waits that no more should be produced.
-    package var isCongested: Bool { pending.count - head > Self.highWater }
+    package var isCongested: Bool { pending.count - head > highWater }
     /// Whether all has been taken, or nobody takes it.
     package var isDrained: Bool { pending.isEmpty || isBroken }
 
@@ -61,7 +62,7 @@ package final class OutputStream: DescriptorWatcher {
         if head == pending.count || isBroken {
             pending.removeAll(keepingCapacity: pending.capacity <= 1 << 18)
             head = 0
-        } else if head > Self.highWater {
+        } else if head > highWater {
             pending.removeFirst(head)
             head = 0
         }

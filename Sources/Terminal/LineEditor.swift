@@ -47,15 +47,19 @@ package final class LineEditor: DescriptorWatcher {
     /// Keys of our own, which cannot be typed (C1 control characters), for commands of our own.
     private static let pasteKey: Int32 = 0x9D
     private static let escapeKey: UInt32 = 0x9C
+    /// What a key has to wait behind: a terminal takes some megabytes a second.
+    private static let highWater = 16 * 1024
     private static let escapeHold = Duration.milliseconds(30)
 
     /// - Parameters:
     ///   - historyPath: where the history is kept, or nil for memory only.
     ///   - turn: lets the loop go round once; called whenever a key is waited for.
     ///   - usesColor: whether the prompt is coloured.
+    ///   - isPlain: no escape sequences where it can do without; so no bracketed paste.
     /// - Returns: nil when the terminal cannot be set up.
     package init?(
-        on loop: EventLoop, historyPath: String?, completer: Completer, usesColor: Bool, turn: @escaping () -> Void
+        on loop: EventLoop, historyPath: String?, completer: Completer, usesColor: Bool, isPlain: Bool,
+        turn: @escaping () -> Void
     ) {
         Self.chooseEncoding()
         guard let sink = fopen("/dev/null", "w"),
@@ -69,22 +73,23 @@ package final class LineEditor: DescriptorWatcher {
         self.sink = sink
         self.editor = editor
         self.libeditHistory = libeditHistory
-        screen = Screen(OutputStream(STDOUT_FILENO, on: loop))
+        screen = Screen(OutputStream(STDOUT_FILENO, on: loop, highWater: Self.highWater))
         screen.promptColor = usesColor ? 1 : nil
+        screen.isPlain = isPlain
         history = History(path: historyPath)
         TerminalRescue.arm()
         emptyPrompt = .allocate(capacity: 1)
         emptyPrompt.initialize(to: 0)
         configure()
         loop.watch(STDIN_FILENO, read: true, write: false, watcher: self)
-        write("\u{1B}[?2004h")
+        write(pasteMarks(true))
     }
 
     /// Gives the terminal back as it was.
     package func end() {
         loop.unwatch(STDIN_FILENO)
         if let escapeTimer { loop.cancel(escapeTimer) }
-        write("\u{1B}[?2004l")
+        write(pasteMarks(false))
         screen.stream.flush()
         el_end(editor)
         TerminalRescue.disarm()
@@ -236,7 +241,7 @@ package final class LineEditor: DescriptorWatcher {
     /// Stops the process as ^Z does, with the terminal as it was; returns when it goes on.
     package func suspend() {
         screen.finishLine()
-        write("\u{1B}[?2004l")
+        write(pasteMarks(false))
         screen.stream.flush()
         _ = c_el_prepare_terminal(editor, 0)
         kill(getpid(), SIGSTOP)
@@ -248,7 +253,7 @@ package final class LineEditor: DescriptorWatcher {
         // libedit believes the terminal is still raw: off, then on.
         _ = c_el_prepare_terminal(editor, 0)
         _ = c_el_prepare_terminal(editor, 1)
-        write("\u{1B}[?2004h")
+        write(pasteMarks(true))
         screen.forget()
         resize()
     }
@@ -451,6 +456,11 @@ package final class LineEditor: DescriptorWatcher {
             text += String(line.prefix(width)).trimmingTrailingBlanks + "\n"
         }
         return text + rest
+    }
+
+    /// Asks the terminal to mark what is pasted, or not to.
+    private func pasteMarks(_ areWanted: Bool) -> String {
+        screen.isPlain ? "" : "\u{1B}[?2004" + (areWanted ? "h" : "l")
     }
 
     private func write(_ text: String) {

@@ -21,6 +21,9 @@ final class Screen {
     private(set) var height = 24
     /// Colours the prompt (ECMA-48 SGR), or nil.
     var promptColor: Int?
+    /// Nothing but text, newlines, carriage returns and backspaces, as long as prompt and line fit into one row: for
+    /// screen readers and logs.
+    var isPlain = false
 
     private var painted: Painted?
     /// The rows on the screen from the top of what is painted to its cursor and to its last row.
@@ -60,18 +63,59 @@ final class Screen {
         var state = Painted(prompt: prompt, line: line, cursor: cursor, width: width)
         state.firstRow = painted?.firstRow ?? 0
         guard needsPaint || !above.isEmpty || state != painted else { return }
-        var output: [UInt8] = Array("\u{1B}[?25l".utf8)
-        if !above.isEmpty {
-            erase(&output)
-            output += above
-            above = []
-        }
-        paint(&state, &output)
-        output += "\u{1B}[?25h".utf8
+        let output = plainUpdate(to: state) ?? update(to: &state)
+        above = []
         painted = state
         needsPaint = false
         stream.write(output)
         stream.flush()
+    }
+
+    private func update(to state: inout Painted) -> [UInt8] {
+        var output: [UInt8] = Array("\u{1B}[?25l".utf8)
+        if !above.isEmpty {
+            erase(&output)
+            output += above
+        }
+        paint(&state, &output)
+        output += "\u{1B}[?25h".utf8
+        return output
+    }
+
+    /// The same without escape sequences; nil when that cannot be.
+    private func plainUpdate(to state: Painted) -> [UInt8]? {
+        guard isPlain, lastRow == 0, isOneRow(state), !mayReachFurther else { return nil }
+        var output: [UInt8] = []
+        var former = painted.map { columns($0.prompt + $0.line) } ?? 0
+        if !above.isEmpty {
+            output += blank(former) + above
+            former = 0
+        } else if let painted, painted.prompt == state.prompt, painted.cursor == painted.line.count,
+            state.cursor == state.line.count, state.line.starts(with: painted.line)
+        {
+            return state.line.dropFirst(painted.line.count).flatMap { Array(displayed($0).utf8) }
+        }
+        let text = state.prompt + state.line
+        let padding = max(0, former - columns(text))
+        output += "\r".utf8
+        output += text.flatMap { Array(displayed($0).utf8) } + [UInt8](repeating: 0x20, count: padding)
+        let behind = columns(Array(state.line[state.cursor...])) + padding
+        cursorRow = 0
+        return output + [UInt8](repeating: 0x08, count: behind)
+    }
+
+    private func isOneRow(_ state: Painted) -> Bool {
+        let text = state.prompt + state.line
+        return !text.contains(0x0A) && columns(text) < width
+    }
+
+    private func columns(_ text: [UInt32]) -> Int {
+        text.reduce(0) { $0 + displayWidth($1) }
+    }
+
+    /// Takes away what stands in a row, `columns` wide.
+    private func blank(_ columns: Int) -> [UInt8] {
+        columns == 0 ? [] : [0x0D] + [UInt8](repeating: 0x20, count: columns) + [0x0D]
     }
 
     /// The line is finished: the cursor goes below it, and what follows is written there.
@@ -130,7 +174,11 @@ final class Screen {
     /// Clears every row of what is painted, from the last one up. Not by ESC[J: some terminals would scroll the erased
     /// rows into their history.
     private func erase(_ output: inout [UInt8]) {
-        guard painted != nil else { return }
+        guard let painted else { return }
+        if isPlain, lastRow == 0, isOneRow(painted) {
+            output += blank(columns(painted.prompt + painted.line))
+            return
+        }
         moveDown(lastRow - cursorRow, &output)
         output += "\r\u{1B}[K".utf8
         for _ in 0..<lastRow { output += "\u{1B}[A\u{1B}[K".utf8 }

@@ -100,9 +100,9 @@ package final class Session: DescriptorWatcher {
     private var watchesRead = false
     private var watchesWrite = false
 
-    /// The most that one turn reads from one session, so that no peer starves the others. Room that a read does not
+    /// The most that one turn reads from the session, so that no peer starves the others. Room that a read does not
     /// fill is never touched, and so costs no memory.
-    private static let readSize = 256 * 1024
+    package var readSize = 256 * 1024
     private static let datagramsInTurn = 64
 
     /// Takes a connected transport and begins to read from it.
@@ -244,7 +244,7 @@ package final class Session: DescriptorWatcher {
     private func readOnce(_ transport: any Transport) -> Bool {
         let room =
             overflow == .dropOldest || inbox.framing == .datagram
-            ? Self.readSize : min(Self.readSize, inbox.limit - inbox.held)
+            ? max(readSize, inbox.framing == .datagram ? 65536 : 0) : min(readSize, inbox.limit - inbox.held)
         guard room > 0 else {
             updateInterest()
             return false

@@ -34,7 +34,8 @@ final class Keyboard {
             : LineEditor(
                 on: shell.loop, historyPath: Self.historyPath,
                 completer: Completer(table: shell.registry.table, sources: sources),
-                usesColor: shell.invocation.color.isColored(STDOUT_FILENO), turn: { shell.turn(interpreter) })
+                usesColor: shell.invocation.color.isColored(STDOUT_FILENO),
+                isPlain: shell.invocation.color == .never, turn: { shell.turn(interpreter) })
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
     }

@@ -24,7 +24,7 @@ final class Prompt {
     func run() -> Int32 {
         let output = SwitchedOutput(shell.makeOutput())
         let interpreter = shell.makeInterpreter(output: output)
-        interpreter.settings.dropsOldest = true
+        interpreter.settings.isAtPrompt = true
         let status = shell.run(shell.openingStatements(), in: interpreter)
         return run(continuing: interpreter, on: output, status: status ?? 0)
     }
@@ -32,7 +32,7 @@ final class Prompt {
     /// Goes on with the sessions and variables of a script that has run.
     /// `status` is the exit status so far; `exit N` overrides it.
     func run(continuing interpreter: Interpreter, on output: SwitchedOutput, status: Int32) -> Int32 {
-        interpreter.settings.dropsOldest = true
+        interpreter.settings.isAtPrompt = true
         output.flush()
         let keyboard = Keyboard(shell, interpreter, output)
         interpreter.history = { keyboard.editor?.historyLines ?? [] }

@@ -35,6 +35,34 @@ def test_no_colour_where_none_is_wanted():
             assert not re.search(rb"\x1b\[[0-9;]*m", terminal.received), terminal.received
 
 
+def test_nothing_but_text_for_screen_readers():
+    server = Server()
+    with muxsh("--color", "never") as terminal:
+        connected(terminal, server)
+        terminal.send("print one two three")
+        terminal.until_last("muxsh> print one two three")
+        server.say("news\n")
+        terminal.until_line("^a< news$")
+        terminal.until_last("muxsh> print one two three")
+        # Back a word, out with the one before it, a letter in, to the end.
+        terminal.send("\x1bb\x17x\x05!")
+        terminal.until_last("muxsh> print one xthree!")
+        terminal.send("\x7f")
+        terminal.until_last("muxsh> print one xthree")
+        terminal.line("")
+        terminal.until_line("^one xthree$")
+        terminal.line("help")
+        terminal.until_last("-- more: Space, Enter, q --")
+        terminal.send("q")
+        terminal.until_prompt()
+        assert b"\x1b" not in terminal.received, terminal.received
+        # A line of several rows cannot do without.
+        terminal.send("print " + "0123456789" * 12)
+        terminal.until(lambda: "".join(terminal.lines()).endswith("0123456789" * 12), "the long line")
+        terminal.send("\x01")
+        terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> "), "the start of the line")
+
+
 def test_bytes_in_hexadecimal():
     server = Server()
     with muxsh() as terminal:
