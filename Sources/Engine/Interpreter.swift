@@ -40,7 +40,7 @@ package final class Interpreter: ConversationObserver {
     private var main: Strand?
     private var lastCaptures: [[UInt8]?] = []
     /// Whether no session is read because the reader of our output is far behind.
-    private(set) var isHolding = false
+    package private(set) var isHolding = false
     /// How the last statements ended, or how a trigger ended the script beside them: nil while they run.
     package private(set) var result: Result?
 

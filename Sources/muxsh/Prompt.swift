@@ -142,6 +142,8 @@ final class Prompt {
         keyboard.showPages()
         keyboard.editor?.setHistorySize(interpreter.settings.historySize)
         if case .exited(let given) = interpreter.result { return given ?? self.status }
+        // It was told; what ends from here on was not.
+        _ = interpreter.takeStrayResult()
         return interpreter.output.isBroken ? status : nil
     }
 
@@ -171,7 +173,9 @@ final class Prompt {
 
     private func showPartLater(of conversation: Conversation, in interpreter: Interpreter) {
         if let timer = pauseTimers[conversation.name] { shell.loop.cancel(timer) }
-        pauseTimers[conversation.name] = shell.loop.schedule(after: Self.partPause) {
+        pauseTimers[conversation.name] = shell.loop.schedule(after: Self.partPause) { [unowned self] in
+            // While the screen is behind nothing is read: the pause is ours.
+            if interpreter.isHolding { return showPartLater(of: conversation, in: interpreter) }
             interpreter.transcript.showPart(of: conversation)
         }
     }

@@ -118,6 +118,9 @@ def test_a_failure_at_the_prompt_says_what_arrived_and_not_where():
         terminal.until_line(r"^  \| expected: a< something$")
         terminal.until_line(r"^  \| arrived:  a< something else$")
         terminal.until_prompt()
+        terminal.line("print and on")
+        terminal.until_line("^and on$")
+        assert sum("the line differs" in row for row in terminal.all_lines()) == 1
         # In a block the place is needed.
         terminal.line("repeat 1 {")
         terminal.line("fail because")
