@@ -58,7 +58,8 @@ final class Prompt {
     /// Says once how to go on from here.
     private func greet(_ keyboard: Keyboard, _ interpreter: Interpreter) {
         guard !shell.invocation.isQuiet, interpreter.sessions.all.isEmpty else { return }
-        interpreter.transcript.hint("muxsh \(Options.version): 'help' tells the commands, Tab completes, ^D leaves")
+        let more = keyboard.width < 70 ? "" : ", Tab completes, ^D leaves"
+        interpreter.transcript.hint("muxsh \(Options.version): 'help' tells the commands\(more)")
     }
 
     /// Runs init.mux, if there is one; a status when it ends the prompt.
