@@ -17,7 +17,8 @@ enum ArrowInstruction {
             let shown = String(decoding: arrow.range.lineText[arrow.textRange.columns], as: UTF8.self)
             return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
                 let regex = try strand.regex(source)
-                return ({ "a line matching \(shown)" }, { LinePatternMatcher(regex: regex, source: shown) })
+                let values = try strand.values(in: source)
+                return ({ "a line matching \(shown)\(values)" }, { LinePatternMatcher(regex: regex, source: shown + values) })
             }
         case .endOfStream:
             return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
@@ -42,6 +43,19 @@ extension ArrowLine {
 }
 
 extension Strand {
+    /// What the variables in a pattern are now, for failures: ` (${x} is "5")`; nothing without variables.
+    func values(in source: PatternSource) throws(Failure) -> String {
+        if source.compiled != nil { return "" }
+        var seen: [String] = []
+        var parts: [String] = []
+        for (name, range) in source.template.variables where !seen.contains(name) {
+            seen.append(name)
+            let value = try value(of: name, range)
+            parts.append("${\(name)} is \"\(Escapes.escaped(Array(value.prefix(64))))\(value.count > 64 ? "…" : "")\"")
+        }
+        return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
+    }
+
     /// The regex that a pattern is now.
     func regex(_ source: PatternSource) throws(Failure) -> Regex {
         do {

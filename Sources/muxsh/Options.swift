@@ -48,16 +48,16 @@ struct Options: ParsableArguments, ParsableCommand {
     @Flag(help: "Seconds since the start before every transcript line.")
     var timestamps = false
 
-    @Option(help: ArgumentHelp("The limit of a wait that names none (5s).", valueName: "d"))
+    @Option(help: ArgumentHelp("The limit of a wait that names none, written 200ms, 5s or 1m (5s).", valueName: "d"))
     var timeout: TimeLimit?
 
     @Option(help: ArgumentHelp("Multiply every limit by X, for slow machines.", valueName: "x"))
     var timeoutScale: Scale?
 
-    @Option(help: ArgumentHelp("Fail when the whole run takes longer.", valueName: "d"))
+    @Option(help: ArgumentHelp("Fail when the whole run takes longer; written 200ms, 5s or 1m.", valueName: "d"))
     var maxTime: TimeLimit?
 
-    @Option(help: ArgumentHelp("How long silence may last at the end of input (1s).", valueName: "d"))
+    @Option(help: ArgumentHelp("How long silence may last at the end of input, written 200ms, 5s or 1m (1s).", valueName: "d"))
     var linger: TimeLimit?
 
     @Option(help: ArgumentHelp("Write the transcript there as well.", valueName: "file"))

@@ -5,13 +5,14 @@ import sys
 import basics
 import keys
 import looks
+import matrix
 import screen
 import talk
 
 
 def main():
     tests = {}
-    for module in (basics, screen, talk, keys, looks):
+    for module in (basics, screen, talk, keys, looks, matrix):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
     chosen = sys.argv[3:] or list(tests)
     failed = 0

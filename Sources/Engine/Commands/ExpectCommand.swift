@@ -93,7 +93,8 @@ enum Expectation {
         let shown = String(decoding: word.range.lineText[word.range.columns], as: UTF8.self)
         return { strand throws(Failure) in
             let regex = try strand.regex(source)
-            return ({ shown }, { PatternSearch(regex: regex, source: shown) })
+            let values = try strand.values(in: source)
+            return ({ shown + values }, { PatternSearch(regex: regex, source: shown) })
         }
     }
 
