@@ -1,6 +1,7 @@
 """Output above the line in every state of the line: searching, completing, in a block, after a resize, in a flood."""
 
 import os
+import random
 import re
 import signal
 import termios
@@ -174,3 +175,61 @@ def test_the_end_of_the_terminal_ends_it():
     _, status = os.waitpid(pid, 0)
     assert os.WIFEXITED(status) and os.WEXITSTATUS(status) in (0, 129), status
     server.close()
+
+
+def test_any_edit_with_output_in_between_leaves_the_line_whole():
+    width, rows, prompt = 30, 12, "muxsh> "
+    keys = {
+        "left": "\x1b[D", "right": "\x1b[C", "home": "\x01", "end": "\x05", "erase": "\x7f", "delete": "\x1b[3~",
+        "cut": "\x0b",
+    }
+    for seed in (1, 2, 3):
+        chance = random.Random(seed)
+        with muxsh(columns=width, rows=rows) as terminal:
+            server = talkative_narrow(terminal)
+            line, cursor, news = "", 0, 0
+            for _ in range(40):
+                for _ in range(chance.randrange(1, 8)):
+                    key = chance.choice(["text"] * 6 + list(keys))
+                    if key == "text":
+                        text = "".join(chance.choice("abc DEF") for _ in range(chance.randrange(1, 6)))
+                        terminal.send(text)
+                        line, cursor = line[:cursor] + text + line[cursor:], cursor + len(text)
+                        continue
+                    terminal.send(keys[key])
+                    if key == "left":
+                        cursor = max(0, cursor - 1)
+                    elif key == "right":
+                        cursor = min(len(line), cursor + 1)
+                    elif key == "home":
+                        cursor = 0
+                    elif key == "end":
+                        cursor = len(line)
+                    elif key == "erase" and cursor > 0:
+                        line, cursor = line[: cursor - 1] + line[cursor:], cursor - 1
+                    elif key == "delete":
+                        line = line[:cursor] + line[cursor + 1 :]
+                    elif key == "cut":
+                        line = line[:cursor]
+                # No more than the screen holds: above that a window of the rows is shown.
+                if len(line) > width * (rows - 4):
+                    terminal.send(keys["home"] + keys["cut"])
+                    line, cursor = "", 0
+                if chance.random() < 0.5:
+                    news += 1
+                    server.say(f"news {news}\n")
+                shown = prompt + line
+                wanted = [shown[start : start + width].rstrip() for start in range(0, len(shown), width)]
+                if len(shown) % width == 0:
+                    wanted.append("")
+                place = divmod(len(prompt) + cursor, width)
+
+                def is_whole():
+                    screen = [row.rstrip() for row in terminal.screen.display]
+                    top = terminal.screen.cursor.y - place[0]
+                    return (
+                        terminal.screen.cursor.x == place[1] and top >= 0 and screen[top : top + len(wanted)] == wanted
+                        and not any(screen[top + len(wanted) :])
+                        and (news == 0 or f"a< news {news}" in screen[:top]))
+
+                terminal.until(is_whole, f"seed {seed}: {wanted} with the cursor at {place}")
