@@ -256,14 +256,9 @@ final class Strand {
         return true
     }
 
-    /// Sets a built-in name for the block that the strand is in.
+    /// Sets a built-in name for this strand, also behind the block it is in.
     func setResult(_ name: String, to value: [UInt8]) {
-        guard let scope = scopes.last else {
-            if title == nil { variables[name] = value } else { groups[name] = value }
-            return
-        }
-        scope.names.removeAll { $0.name == name }
-        scope.names.append((name, value))
+        if title == nil { variables[name] = value } else { groups[name] = value }
     }
 
     /// The bytes that `template` stands for.
