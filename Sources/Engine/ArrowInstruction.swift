@@ -18,7 +18,10 @@ enum ArrowInstruction {
             return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
                 let regex = try strand.regex(source)
                 let values = try strand.values(in: source)
-                return ({ "a line matching \(shown)\(values)" }, { LinePatternMatcher(regex: regex, source: shown + values) })
+                return (
+                    { "a line matching \(shown)\(values)" },
+                    { LinePatternMatcher(regex: regex, source: shown + values) }
+                )
             }
         case .endOfStream:
             return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in

@@ -57,7 +57,9 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(help: ArgumentHelp("Fail when the whole run takes longer; written 200ms, 5s or 1m.", valueName: "d"))
     var maxTime: TimeLimit?
 
-    @Option(help: ArgumentHelp("How long silence may last at the end of input, written 200ms, 5s or 1m (1s).", valueName: "d"))
+    @Option(
+        help: ArgumentHelp(
+            "How long silence may last at the end of input, written 200ms, 5s or 1m (1s).", valueName: "d"))
     var linger: TimeLimit?
 
     @Option(help: ArgumentHelp("Write the transcript there as well.", valueName: "file"))
