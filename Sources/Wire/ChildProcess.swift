@@ -36,6 +36,9 @@ package final class ChildProcess {
     package internal(set) var ending: Ending?
     /// Called when it has ended.
     package var whenEnded: () -> Void = {}
+    /// Its terminal, which is held open until it has ended or is to end: a program may close it and go on for a moment,
+    /// and would be killed by SIGHUP when it was hung up (pty(7)).
+    var terminal: (any Transport)?
     /// Nobody wants it any more: it is to end.
     var isReleased = false
     var timer: Timer?

@@ -75,6 +75,7 @@ package final class Children {
                 return completion(.failure(failure))
             }
             let process = ChildProcess(number: child)
+            if transport.kind == .terminal { process.terminal = transport }
             children.append(process)
             completion(.success((process, transport)))
             // It may have ended before anybody knew of it.
@@ -93,6 +94,7 @@ package final class Children {
             var cause: Int32 = 0
             var status: Int32 = 0
             guard c_child_has_ended(child.number, &cause, &status) == 1 else { continue }
+            child.terminal = nil
             child.ending = cause == CLD_EXITED ? .exited(status) : .killed(signal: status)
             child.whenEnded()
             if child.isReleased { bury(child) }
@@ -104,6 +106,7 @@ package final class Children {
     package func release(_ child: ChildProcess, isForced: Bool = false) {
         guard !child.isReleased else { return }
         child.isReleased = true
+        child.terminal = nil
         guard child.ending == nil else { return bury(child) }
         if isForced {
             kill(-child.number, SIGKILL)
