@@ -13,6 +13,8 @@ final class History {
     private static let header = "_HiStOrY_V2_\n"
     /// How many entries are kept.
     private var most = 10_000
+    /// How many the file holds, as far as is known.
+    private var written = 0
 
     /// Reads the file at `path`, or keeps the history in memory when there is none.
     init(path: String?) {
@@ -31,10 +33,11 @@ final class History {
         return true
     }
 
-    /// Keeps so many entries, the newest; the file is cut when there are twice as many.
+    /// Keeps so many entries, the newest; the file is cut when there are twice as many in it.
     func limit(to size: Int) {
-        most = size
-        if entries.count > size { entries.removeFirst(entries.count - size) }
+        most = max(1, size)
+        if entries.count > most { entries.removeFirst(entries.count - most) }
+        if written > 2 * most { compact() }
     }
 
     private func load(_ path: String) {
@@ -42,6 +45,16 @@ final class History {
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
         flock(descriptor, LOCK_SH)
+        let lines = Self.lines(of: descriptor)
+        written = lines.count
+        entries = lines.suffix(most).map { Self.decode(Array($0)) }
+        // The lock is given back first: cutting the file wants it alone.
+        flock(descriptor, LOCK_UN)
+        if written > 2 * most { compact() }
+    }
+
+    /// The entries of a file as they are written, without the header.
+    private static func lines(of descriptor: Int32) -> [ArraySlice<UInt8>] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -49,32 +62,51 @@ final class History {
             guard count > 0 else { break }
             bytes += buffer.prefix(count)
         }
-        let lines = bytes.split(separator: 0x0A).dropFirst()
-        entries = lines.suffix(most).map { Self.decode(Array($0)) }
-        if lines.count > 2 * most { rewrite(path) }
+        return Array(bytes.split(separator: 0x0A).dropFirst())
     }
 
-    /// Keeps the newest entries only: a new file takes the old one's place.
-    private func rewrite(_ path: String) {
+    /// Keeps the newest entries of the file only, those of other prompts too: a new file takes the old one's place.
+    private func compact() {
+        guard let path, let descriptor = openLocked(path) else { return }
+        defer { close(descriptor) }
+        let kept = Self.lines(of: descriptor).suffix(most)
         let temporary = path + ".new"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return }
-        let bytes = Array(Self.header.utf8) + entries.flatMap { Self.encode($0) }
-        let isWritten = write(descriptor, bytes, bytes.count) == bytes.count && fsync(descriptor) == 0
-        close(descriptor)
-        if isWritten { rename(temporary, path) } else { unlink(temporary) }
+        let new = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard new >= 0 else { return }
+        let bytes = Array(Self.header.utf8) + kept.flatMap { $0 + [0x0A] }
+        let isWritten = Glibc.write(new, bytes, bytes.count) == bytes.count && fsync(new) == 0
+        close(new)
+        guard isWritten, rename(temporary, path) == 0 else {
+            unlink(temporary)
+            return
+        }
+        written = kept.count
     }
 
     private func append(_ line: String) {
-        guard let path else { return }
-        let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return }
+        guard let path, let descriptor = openLocked(path) else { return }
         defer { close(descriptor) }
-        flock(descriptor, LOCK_EX)
         var status = stat()
         let isNew = fstat(descriptor, &status) == 0 && status.st_size == 0
         let bytes = (isNew ? Array(Self.header.utf8) : []) + Self.encode(line)
-        _ = write(descriptor, bytes, bytes.count)
+        _ = Glibc.write(descriptor, bytes, bytes.count)
+        written += 1
+    }
+
+    /// Opens the file for reading and appending, locked. One that another prompt has replaced meanwhile is opened again:
+    /// what was appended to the old one would be lost.
+    private func openLocked(_ path: String) -> Int32? {
+        for _ in 0..<10 {
+            let descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard descriptor >= 0 else { return nil }
+            flock(descriptor, LOCK_EX)
+            var (opened, present) = (stat(), stat())
+            if fstat(descriptor, &opened) == 0, lstat(path, &present) == 0, opened.st_ino == present.st_ino {
+                return descriptor
+            }
+            close(descriptor)
+        }
+        return nil
     }
 
     private func makeDirectories(above path: String) {

@@ -113,6 +113,25 @@ struct HistoryTests {
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
     }
 
+    @Test func theFileIsCutAndLosesNothingOfAnotherPrompt() {
+        let path = temporaryPath()
+        let (first, second) = (History(path: path), History(path: path))
+        first.limit(to: 5)
+        for number in 0..<40 {
+            _ = first.add("first \(number)")
+            _ = second.add("second \(number)")
+        }
+        let entries = History(path: path).entries
+        #expect(entries.count <= 5 + 40 && first.entries.count == 5 && second.entries.count == 40)
+        // Both see to it that the newest are there, in order.
+        #expect(entries.suffix(4) == ["first 38", "second 38", "first 39", "second 39"])
+        var status = stat()
+        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        let small = History(path: path)
+        small.limit(to: 1)
+        #expect(small.entries == ["second 39"] && History(path: path).entries == ["second 39"])
+    }
+
     @Test func blankLedAndRepeatedLinesAreNotKept() {
         let history = History(path: nil)
         #expect(history.add("x") && !history.add("x") && !history.add(" y") && !history.add(""))
