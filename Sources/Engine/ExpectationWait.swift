@@ -64,6 +64,8 @@ final class ExpectationWait: Wait {
             return true
         case .failed(let words, let details):
             throw failure(conversation, words, details: details)
+        case .differs(let words, let details):
+            throw failure(conversation, words, details: details, showsFirstLine: true)
         case .pending where hasEnded && !matcher.acceptsEnd:
             throw failure(
                 conversation, "\(conversation.inputState) while waiting for \(wanted)", hint: matcher.hint)
@@ -77,13 +79,14 @@ final class ExpectationWait: Wait {
         }
     }
 
+    /// - Parameter showsFirstLine: the details show the first unread line already.
     private func failure(
-        _ conversation: Conversation, _ words: String, details: [String] = [], hint: String? = nil
+        _ conversation: Conversation, _ words: String, details: [String] = [], showsFirstLine: Bool = false,
+        hint: String? = nil
     ) -> Failure {
         let report = FailureReport(conversation, interpreter.redactor)
         var failure = Failure(.expectation, "\(conversation.name): \(words)", details: details, range: range)
-        // A differing line shows what arrived by itself.
-        failure.details += details.isEmpty ? report.arrived : ["(\(report.state))"]
+        failure.details += showsFirstLine ? report.behindFirstLine : report.arrived
         if let hint { failure.details.append(hint) }
         failure.lastExchanges = report.exchanges
         return failure
@@ -96,6 +99,8 @@ struct FailureReport {
     private let redactor: Redactor
     private static let mostLines = 12
     private static let firstLines = 4
+    private static let mostBehind = 4
+    private static let longestBehind = 256
 
     init(_ conversation: Conversation, _ redactor: Redactor) {
         self.conversation = conversation
@@ -132,6 +137,37 @@ struct FailureReport {
         }
         let heading = lost ? "arrived \(since), the end of it:" : "arrived \(since):"
         return [heading] + texts + (consumed == lines.count ? ["nothing unread (\(end))"] : [])
+    }
+
+    /// What is unread behind the first line, and the state.
+    var behindFirstLine: [String] {
+        let inbox = conversation.session.inbox
+        guard let first = inbox.nextLineEnd() else { return ["(\(state))"] }
+        let ends = lineEnds(behind: first.next, in: inbox)
+        var texts = zip([first.next] + ends, ends).prefix(Self.mostBehind).map { begin, end in
+            "          " + brief(lineAt: begin..<inbox.textEnd(ofMessage: begin..<end), in: inbox)
+        }
+        if let next = texts.first { texts[0] = "then:" + next.dropFirst(5) }
+        if ends.count > texts.count { texts.append("          … \(ends.count - texts.count) more") }
+        return texts + ["(\(state))"]
+    }
+
+    /// Where the unread lines from a position on end, or the messages.
+    private func lineEnds(behind position: Int, in inbox: Inbox) -> [Int] {
+        if let ends = inbox.messageEnds { return Array(ends.dropFirst()) }
+        let bytes = inbox.bytes(from: position)
+        var ends = bytes.indices.filter { bytes[$0] == UInt8(ascii: "\n") }.map { position + $0 + 1 }
+        if (ends.last ?? position) < inbox.end { ends.append(inbox.end) }
+        return ends
+    }
+
+    private func brief(lineAt range: Range<Int>, in inbox: Inbox) -> String {
+        let bytes = Array(inbox.bytes(in: range))
+        if bytes.count > Self.longestBehind {
+            return arrow(Array(bytes.prefix(Self.longestBehind)), isPart: true) + "…"
+        }
+        guard conversation.framing == .line else { return arrow(bytes, isPart: false) }
+        return arrow(splitLines(bytes).first ?? [], isPart: bytes.last != UInt8(ascii: "\n"))
     }
 
     /// How many of the lines lie before the front of the inbox as a whole.

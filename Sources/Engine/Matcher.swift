@@ -37,6 +37,8 @@ enum Progress {
     case pending
     /// It cannot be met any more; the words say how, with what was wanted and what arrived below.
     case failed(String, details: [String] = [])
+    /// The first unread line is another one; the details show it.
+    case differs(String, details: [String])
 }
 
 /// Looks for one thing at the front of one session's inbox, going on where it stopped.
@@ -150,7 +152,7 @@ final class LineMatcher: Matcher {
         let wanted = "\(conversation.name)< \(Escapes.escaped(text, isPart: !hasEnding))"
         let shown = "\(conversation.name)< \(Escapes.escaped(arrived, isPart: isPart))"
         let same = zip(wanted.unicodeScalars, shown.unicodeScalars).prefix { $0 == $1 }.count
-        return .failed(
+        return .differs(
             "the line differs",
             details: [
                 "expected: " + wanted, "arrived:  " + shown,
@@ -190,7 +192,7 @@ final class LinePatternMatcher: Matcher {
                     captures: groups.map { $0.map { Array(line[$0]) } }, groups: regex.groups))
         case .limit(let why): return .failed("the pattern was given up: \(why)", details: ["pattern: \(source)"])
         case .none, .partial:
-            return .failed(
+            return .differs(
                 "the line does not match",
                 details: [
                     "expected: \(conversation.name)<~ \(source)",
@@ -344,9 +346,10 @@ final class NotMatcher: Matcher {
     var succeedsLate: Bool { true }
 
     func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        switch unwanted.check(conversation, isWhole: isWhole) {
+        let progress = unwanted.check(conversation, isWhole: isWhole)
+        switch progress {
         case .matched: return .failed("\(description) arrived")
-        case .failed(let words, let details): return .failed(words, details: details)
+        case .failed, .differs: return progress
         case .pending where isWhole:
             let front = conversation.session.inbox.front
             return .matched(Match(start: front, end: front))

@@ -194,7 +194,8 @@ private final class CompareWait: Wait {
                 match.take(from: conversation, by: strand)
             }
             return true
-        case .failed(let words, let details): throw failure(conversation, words, details)
+        case .failed(let words, let details), .differs(let words, let details):
+            throw failure(conversation, words, details)
         case .pending where conversation.refusal != nil:
             throw failure(conversation, "\(conversation.takeRefusal() ?? "") while waiting for \(wanted)")
         case .pending where hasEnded:

@@ -200,7 +200,7 @@ private final class SelectWait: Wait {
         }
         switch progress {
         case .matched: return progress
-        case .failed(let words, _): throw failure([conversation], words)
+        case .failed(let words, _), .differs(let words, _): throw failure([conversation], words)
         case .pending where hasEnded && !candidate.matcher.acceptsEnd:
             throw failure([conversation], "\(conversation.inputState) while waiting for \(wanted)")
         case .pending where conversation.refusal != nil:
