@@ -281,11 +281,19 @@ final class Strand {
     /// The value of a variable; a failure when it has none.
     func value(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8] {
         if let value = optionalValue(of: name, range) { return value }
-        if Literals.count(name) != nil {
+        if let number = Literals.count(name) {
             throw Failure(
-                .expectation, "there is no capture ${\(name)}: the last match has no such group", range: range)
+                .expectation, "there is no capture ${\(name)}: \(whyMissing(capture: number))", range: range)
         }
         throw Failure(.expectation, "variable '\(name)' is not set", range: range)
+    }
+
+    private func whyMissing(capture number: Int) -> String {
+        guard captures.isEmpty else {
+            return number < captures.count
+                ? "that group took no part in the last match" : "the last match has no such group"
+        }
+        return "nothing has matched here yet (the captures of a call are its own)"
     }
 
     /// The value of a variable, or nil when it has none.
