@@ -164,11 +164,7 @@ final class SendWait: Wait {
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        for conversation in conversations {
-            if case .failed = conversation.session.output {
-                throw Failure(.connection, "\(conversation.name): cannot send: \(conversation.outputState)")
-            }
-        }
+        for conversation in conversations { try conversation.requireWorkingOutput() }
         conversations.removeAll { $0.session.bytesWaiting <= most || !$0.session.isOpen }
         if isLate, let conversation = conversations.first {
             throw Failure(

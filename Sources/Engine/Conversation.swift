@@ -139,7 +139,7 @@ package final class Conversation: SessionDelegate {
         bytes.withUnsafeBytes { session.send($0) }
         hasSent = true
         hasArrivedSinceSend = false
-        if case .failed = session.output { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
+        try requireWorkingOutput()
     }
 
     /// Passes on bytes that came from another session; the transcript is told by who relays.
@@ -151,7 +151,16 @@ package final class Conversation: SessionDelegate {
         hasArrivedSinceSend = false
     }
 
+    /// Throws when a write has failed; an output that we have ended is as it should be.
+    func requireWorkingOutput() throws(Failure) {
+        guard case .failed = session.output else { return }
+        var failure = Failure(.connection, "\(name): cannot send: \(outputState)")
+        failure.goneSession = name
+        throw failure
+    }
+
     private func requireOpenOutput() throws(Failure) {
+        try requireWorkingOutput()
         guard session.output == .open else { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
     }
 
@@ -266,6 +275,11 @@ package final class Conversation: SessionDelegate {
         hasNotedEnding = true
         transcript.showPart(of: self)
         transcript.note("\(name): \(ending.words)")
+    }
+
+    /// Says that its answer reaches nobody any more.
+    func noteLoss() {
+        transcript.note("\(name): gone before its answer: \(outputState)")
     }
 
     /// Says once that unread data is lost.

@@ -159,11 +159,21 @@ final class Triggers {
         strand.whenEnded = { [unowned self, unowned strand] result in
             responders.removeAll { $0 === strand }
             conversation.responder = nil
-            if case .failed = result { return interpreter.end(result) }
+            if case .failed(let failure) = result {
+                guard failure.isOfClient(conversation) else { return interpreter.end(result) }
+                return leave(conversation)
+            }
             guard case .passed = result else { return }
             interpreter.conversationChanged(conversation)
         }
         interpreter.start(strand)
+    }
+
+    /// A client that goes away before its answer: whether the kernel had taken the answer by then is chance, so it is no
+    /// failure of the script that plays the server.
+    private func leave(_ conversation: Conversation) {
+        conversation.noteLoss()
+        interpreter.sessions.remove(conversation.name)
     }
 
     /// A session that only triggers use keeps nothing; and data that nobody reads does not keep lines from triggers.
@@ -195,6 +205,13 @@ extension Conversation {
         return targets.contains { target in
             names.contains { isGlob(target) ? globMatches(target, $0) : target == $0 }
         }
+    }
+}
+
+extension Failure {
+    /// Whether it only says that somebody who had connected to us has gone.
+    fileprivate func isOfClient(_ conversation: Conversation) -> Bool {
+        conversation.listener != nil && goneSession == conversation.name
     }
 }
 

@@ -11,7 +11,8 @@ struct OnCommand: Command {
                 From now on each whole line from T is looked at once as it arrives, also of sessions that open later. In \
                 a line that matches, the block runs beside the script, with ${session} and the captures set; the line is \
                 consumed, other lines stay for the script. The blocks of one session run one after the other. A failure \
-                in one fails the script. What nobody else reads from such a session is not kept. The same line run again \
+                in one fails the script; but when a client of a listener has gone before its answer, only the block that \
+                sends it is left, with a note. What nobody else reads from such a session is not kept. The same line run again \
                 takes the place of what it had set; 'off T' ends it.
                 """,
             examples: [

@@ -191,11 +191,7 @@ private final class FileWait: Wait, DescriptorWatcher {
     func descriptorIsWritable() {}
 
     private func requireOutput() throws(Failure) {
-        for conversation in conversations {
-            if case .failed = conversation.session.output {
-                throw Failure(.connection, "\(conversation.name): cannot send: \(conversation.outputState)")
-            }
-        }
+        for conversation in conversations { try conversation.requireWorkingOutput() }
     }
 
     private func most() -> Int {
