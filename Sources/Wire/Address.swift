@@ -89,6 +89,9 @@ package enum Address: Equatable, Sendable {
             guard let colon = text.lastIndex(of: ":") else { throw .missingPort(String(text)) }
             host = text[..<colon]
             service = text[text.index(after: colon)...]
+            if let scheme = ["tcp", "tls", "udp"].first(where: { text.hasPrefix($0 + ":") }), host != scheme {
+                throw .missingSlashes(scheme: scheme, rest: String(text.dropFirst(scheme.count + 1)))
+            }
             guard !host.contains(":") else { throw .bareIPv6(String(text)) }
         }
         guard !service.isEmpty else { throw .missingPort(String(text)) }
@@ -103,6 +106,7 @@ package enum AddressError: Error, Equatable {
     case portOutOfRange(String)
     case unclosedBracket(String)
     case bareIPv6(String)
+    case missingSlashes(scheme: String, rest: String)
     case unknownScheme(String)
     case emptyPath
     case pathTooLong(String)
@@ -114,6 +118,8 @@ package enum AddressError: Error, Equatable {
         case .portOutOfRange(let port): "port \(port) is out of range; ports are 0 to 65535"
         case .unclosedBracket(let text): "'\(text)' has a '[' without its ']'; write [::1]:8080"
         case .bareIPv6(let text): "'\(text)' holds an IPv6 address without brackets; write [::1]:8080"
+        case .missingSlashes(let scheme, let rest):
+            "'\(scheme):\(rest)' lacks the slashes; write \(scheme)://\(rest)"
         case .unknownScheme(let scheme):
             "unknown kind of address '\(scheme)://'; use host:port, tls://host:port, udp://host:port or unix:/path"
         case .emptyPath: "a unix: address needs a path; write unix:/run/server.sock or unix:@name"

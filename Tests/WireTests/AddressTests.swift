@@ -19,6 +19,8 @@ struct AddressTests {
         ("localhost", "'localhost' has no port; write host:port, such as localhost:8080"),
         ("localhost:", "'localhost:' has no port; write host:port, such as localhost:8080"),
         ("h:70000", "port 70000 is out of range; ports are 0 to 65535"),
+        ("udp::80", "'udp::80' lacks the slashes; write udp://:80"),
+        ("tls:a:443", "'tls:a:443' lacks the slashes; write tls://a:443"),
         ("::1:80", "'::1:80' holds an IPv6 address without brackets; write [::1]:8080"),
         ("[::1:80", "'[::1:80' has a '[' without its ']'; write [::1]:8080"),
         ("[::1]80", "'[::1]80' has no port; write host:port, such as localhost:8080"),

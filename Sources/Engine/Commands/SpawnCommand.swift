@@ -24,7 +24,8 @@ struct SpawnCommand: Command {
                 up in PATH; there is no shell in between, and all words behind COMMAND are its own, options too. The \
                 program runs in a session and process group of its own; 'close' ends it with SIGTERM, and with SIGKILL a \
                 second later or with --reset. None outlives muxsh, however muxsh ends, unless it makes itself a daemon. \
-                ${NAME.pid} is its number.
+                ${NAME.pid} is its number. Only 'wait NAME status N' looks at how it ended: without that, a program that \
+                fails is no failure of the script.
                 """,
             examples: [
                 "spawn calc bc -l\ncalc> 2 + 3\ncalc< 5", "spawn server redis-server --port 7000",
@@ -151,7 +152,22 @@ private final class SpawnWait: Wait {
         let program = request.command[0]
         let isMissing = failure.isMissingFile
         let words = isMissing && !program.contains("/") ? "no such program in PATH" : failure.words
-        return Failure(.connection, "\(name): cannot start \(quotedWord(program)): \(words)")
+        return Failure(
+            .connection, "\(name): cannot start \(quotedWord(program)): \(words)",
+            details: isMissing ? hint(for: program) : [])
+    }
+
+    /// What a shell would have understood.
+    private func hint(for program: String) -> [String] {
+        if program.contains(" ") {
+            return [
+                "there is no shell in between: write each word by itself, or spawn \(name) sh -c \(quotedWord(program))"
+            ]
+        }
+        if program.contains("=") {
+            return ["to set a variable: spawn \(name) env \(program) COMMAND"]
+        }
+        return []
     }
 
     private var statement: String {
