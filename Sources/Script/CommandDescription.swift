@@ -6,6 +6,8 @@ package struct CommandDescription {
     /// The ways to write it, the more particular ones first.
     package let forms: [Form]
     package let options: [CommandOption]
+    /// What to write in place of options that one might expect here.
+    package let optionHints: [String: String]
     /// What may follow its block.
     package let alternative: Alternative
     /// The built-in names that are set inside its block.
@@ -19,13 +21,14 @@ package struct CommandDescription {
 
     package init(
         name: String, summary: String, forms: [Form], options: [CommandOption] = [],
-        alternative: Alternative = .none, blockNames: [String] = [], resultNames: [String] = [],
+        optionHints: [String: String] = [:], alternative: Alternative = .none, blockNames: [String] = [], resultNames: [String] = [],
         text: String = "", examples: [String] = []
     ) {
         self.name = name
         self.summary = summary
         self.forms = forms
         self.options = options
+        self.optionHints = optionHints
         self.alternative = alternative
         self.blockNames = blockNames
         self.resultNames = resultNames

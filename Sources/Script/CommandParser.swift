@@ -81,12 +81,12 @@ struct CommandParser {
     }
 
     private func unknownOption(_ name: String, _ word: Word) -> ScriptError {
+        let words = "\(commandName) has no option '\(name)'"
+        if let hint = description.optionHints[name] { return ScriptError(word.range, words, hint: hint) }
         let known = description.options.map(\.name)
         var hint = known.isEmpty ? "\(commandName) has no options" : "options are \(known.joined(separator: ", "))"
         if let nearest = nearestSpelling(of: name, among: known) { hint = "did you mean '\(nearest)'?" }
-        return ScriptError(
-            word.range, "\(commandName) has no option '\(name)'",
-            hint: hint + " (quote a text that begins with --)")
+        return ScriptError(word.range, words, hint: hint + " (quote a text that begins with --)")
     }
 
     /// Whether the word at this place names a program, whose words follow.

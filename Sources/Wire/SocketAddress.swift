@@ -47,12 +47,12 @@ package struct SocketAddress {
         }
     }
 
-    /// `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name`; `unix:` alone for an unnamed one.
+    /// `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name`; `unix:(unnamed)`.
     package var description: String {
         switch family {
         case AF_INET, AF_INET6:
             family == AF_INET6 ? "[\(numericHost)]:\(port ?? 0)" : "\(numericHost):\(port ?? 0)"
-        default: "unix:" + unixName
+        default: unixName.isEmpty ? "unix:(unnamed)" : "unix:" + unixName
         }
     }
 

@@ -34,7 +34,10 @@ package final class TLSContext {
         c_SSL_CTX_set_options(pointer)
         c_SSL_CTX_set_read_ahead(pointer)
         // Otherwise OpenSSL would ask for it on the terminal.
-        SSL_CTX_set_default_passwd_cb(pointer) { _, _, _, _ in -1 }
+        SSL_CTX_set_default_passwd_cb(pointer) { _, _, _, wasAsked in
+            wasAsked?.assumingMemoryBound(to: Bool.self).pointee = true
+            return -1
+        }
         try useCertificate()
         try trust()
         offerProtocols()
@@ -59,15 +62,23 @@ package final class TLSContext {
         }
         let key = options.key ?? certificate
         try requireReadable(key)
-        guard SSL_CTX_use_PrivateKey_file(pointer, key, SSL_FILETYPE_PEM) == 1 else {
-            // The key was read, and is another certificate's.
-            let isOther = TLSErrors.lastReason == X509_R_KEY_VALUES_MISMATCH
-            let words = TLSErrors.takeWords()
-            throw TLSError(
-                message: isOther
-                    ? "the key in \(key) does not belong to the certificate in \(certificate)"
-                    : "\(key) holds no key in PEM that can be read without a password: \(words)")
+        var isLocked = false
+        let isRead = withUnsafeMutablePointer(to: &isLocked) { wasAsked in
+            SSL_CTX_set_default_passwd_cb_userdata(pointer, wasAsked)
+            defer { SSL_CTX_set_default_passwd_cb_userdata(pointer, nil) }
+            return SSL_CTX_use_PrivateKey_file(pointer, key, SSL_FILETYPE_PEM) == 1
         }
+        guard !isRead else { return }
+        // The key was read, and is another certificate's.
+        let isOther = TLSErrors.lastReason == X509_R_KEY_VALUES_MISMATCH
+        let words = TLSErrors.takeWords()
+        if isOther {
+            throw TLSError(message: "the key in \(key) does not belong to the certificate in \(certificate)")
+        }
+        throw isLocked
+            ? TLSError(
+                message: "\(key) is locked with a password", hint: "unlock it: openssl pkey -in \(key) -out FILE")
+            : TLSError(message: "\(key) holds no key in PEM: \(words)")
     }
 
     private func trust() throws(TLSError) {

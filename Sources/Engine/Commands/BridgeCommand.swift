@@ -17,7 +17,8 @@ struct BridgeCommand: Command {
                 ended; with 'for D' it goes on behind the bridge after D, with 'within D' a bridge that lasts longer is a \
                 failure. An end of stream is passed on, and so is a reset; a side that does not read holds up the other. \
                 Both conversations are in the transcript: the lines of B, with its 'open', are a script that plays the \
-                client again. With --frame on one side each of its frames is a line of the other; a datagram is passed \
+                client again (for a protocol whose lines end in CRLF open B with --eol crlf, so that sent lines end so then). \
+                With --frame on one side each of its frames is a line of the other; a datagram is passed \
                 on as one. What was unread before is passed on too.
                 """,
             examples: [

@@ -19,6 +19,10 @@ struct OpenCommand: Command {
                     "--bind", Parameter("ADDRESS", .checked(addressProblem)),
                     "the address and port of our side; port 0 is any"),
             ] + TLSWords.ofBothSides + TLSWords.ofClients,
+            optionHints: [
+                "--tls": "write the address as tls://HOST:PORT, or use 'starttls' later",
+                "--udp": "write the address as udp://HOST:PORT",
+            ],
             text: """
                 ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, unix:/path or \
                 unix:@abstract; a port is a number or a service's name. Without NAME the session is called s1, s2 and so \
