@@ -41,11 +41,15 @@ let package = Package(
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
-        .target(name: "Terminal", dependencies: ["Reactor", "Script", "CEditline"]),
+        .target(
+            name: "Terminal",
+            dependencies: [
+                "Reactor", "Script", "CEditline", .product(name: "DequeModule", package: "swift-collections"),
+            ]),
         .executableTarget(
             name: "muxsh",
             dependencies: [
-                "Engine", "Terminal", "Wire",
+                "Engine", "Terminal", "Wire", "CPlatform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

@@ -18,6 +18,10 @@
 // fork(2). Swift marks fork unavailable because of threads; these programs have one thread.
 static inline pid_t c_fork(void) { return fork(); }
 
+// environ(7): Swift takes it for shared mutable state.
+extern char **environ;
+static inline char **c_environment(void) { return environ; }
+
 // accept4(2), for descriptors that are non-blocking and close-on-exec from the start.
 static inline int c_accept_nonblocking(int listener, struct sockaddr *address, socklen_t *length) {
     return (int)syscall(SYS_accept4, listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);

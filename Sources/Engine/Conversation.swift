@@ -83,6 +83,12 @@ package final class Conversation: SessionDelegate {
 
     /// How its bytes become lines.
     package var framing: Framing { session.inbox.framing }
+    /// Whether the peer has said something since our last send, and not ended the line.
+    var hasBegunLine: Bool {
+        guard framing == .line, let last = log.entries.last, !last.isSend else { return false }
+        return last.bytes.last != UInt8(ascii: "\n")
+    }
+
     /// Whether `text` is the name it has or had.
     func isNamed(_ text: String) -> Bool { name == text || formerName == text }
 

@@ -221,6 +221,15 @@ package final class Interpreter: ConversationObserver {
         return environment(name).map { Array($0.utf8) }
     }
 
+    /// The names of the built-in variables, without those of the environment.
+    package var builtInNames: [String] {
+        let ofSessions = sessions.all.flatMap { session in
+            ["address", session.child == nil ? "port" : "pid"].map { session.name + "." + $0 }
+        }
+        let ofServices = sessions.allServices.flatMap { service in ["address", "port"].map { service.name + "." + $0 } }
+        return ["tmp", "file", "line", "dir", "0", "1"] + ofSessions + ofServices
+    }
+
     /// An expectation was met; with -v the transcript says what it passed over and how long it took.
     func matched(_ conversation: Conversation, skippedFrom front: Int, since began: Instant) {
         guard settings.isVerbose else { return }

@@ -16,10 +16,15 @@ package struct Talk {
 
     /// Reads a typed line: `:command`, `::text` for a text that begins with `:`, `:` to go back, or a text.
     package func read(_ line: String) -> Line {
-        if line == ":" { return .end }
+        if line.hasPrefix(":"), line.dropFirst().allSatisfy({ $0 == " " || $0 == "\t" }) { return .end }
         if line.hasPrefix(":"), !line.hasPrefix("::") { return .statement(String(line.dropFirst())) }
         let text = line.hasPrefix("::") ? line.dropFirst() : line[...]
         return .statement("\(targets.joined(separator: ","))> \(Escapes.escaped(Array(text.utf8)))")
+    }
+
+    /// Whether one of them has begun to say something and waits: a line may then be the answer to `Password: `.
+    package func isAsked(in interpreter: Interpreter) -> Bool {
+        targets.contains { interpreter.sessions.matching($0).contains(where: \.hasBegunLine) }
     }
 
     /// Who is talked to, and how it stands: `a> `, `a,b 1/2> ` while answers are due, `a (closed)> `.

@@ -33,5 +33,5 @@ package struct ProcessState {
 
 extension sigaction {
     /// Whether the signal is ignored (SIG_IGN, which is the number 1 in place of a function).
-    var isIgnored: Bool { unsafeBitCast(__sigaction_handler.sa_handler, to: Int.self) == 1 }
+    package var isIgnored: Bool { unsafeBitCast(__sigaction_handler.sa_handler, to: Int.self) == 1 }
 }

@@ -21,7 +21,8 @@ package struct CommandDescription {
 
     package init(
         name: String, summary: String, forms: [Form], options: [CommandOption] = [],
-        optionHints: [String: String] = [:], alternative: Alternative = .none, blockNames: [String] = [], resultNames: [String] = [],
+        optionHints: [String: String] = [:], alternative: Alternative = .none, blockNames: [String] = [],
+        resultNames: [String] = [],
         text: String = "", examples: [String] = []
     ) {
         self.name = name
@@ -47,6 +48,13 @@ package struct CommandDescription {
 
     /// Each form as a person writes it: `expect T PATTERN [within D]`.
     package var usages: [String] { forms.map(usage) }
+
+    /// Whether a question stands in it.
+    package var takesCondition: Bool {
+        forms.contains { form in
+            form.elements.contains { if case .condition = $0 { true } else { false } }
+        }
+    }
 
     /// A form as a person writes it. A row has no name of its own.
     func usage(of form: Form) -> String {
@@ -149,10 +157,13 @@ package struct Parameter {
     /// In capitals, as the usage shows it.
     package let name: String
     package let kind: Kind
+    /// Words that it may well be, to be offered.
+    package let suggestions: [String]
 
-    package init(_ name: String, _ kind: Kind) {
+    package init(_ name: String, _ kind: Kind, suggestions: [String] = []) {
         self.name = name
         self.kind = kind
+        self.suggestions = suggestions
     }
 
     /// What a parameter's word must be.

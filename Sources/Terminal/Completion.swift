@@ -23,6 +23,15 @@ package struct Completion: Equatable {
 
     package var candidates: [String] { choices.map(\.text) }
 
+    /// With the choices of another, where both take the place of the same.
+    func merged(with other: Completion) -> Completion {
+        if choices.isEmpty { return other }
+        guard other.replaced == replaced else { return self }
+        let texts = Set(candidates)
+        let all = choices + other.choices.filter { !texts.contains($0.text) }
+        return Completion(replaced: replaced, choices: all.sorted { $0.text < $1.text }, suffix: suffix)
+    }
+
     /// What all choices begin with.
     var commonPrefix: String {
         guard let first = choices.first?.text else { return "" }
@@ -40,6 +49,8 @@ package struct CompletionSources {
     package var sessions: () -> [Named] = { [] }
     package var definitions: () -> [String] = { [] }
     package var variables: () -> [String] = { [] }
+    /// The names of environment variables.
+    package var environment: () -> [String] = { [] }
     /// The lines typed before: addresses are found in them.
     package var history: () -> [String] = { [] }
     package var topics: [Named] = []
@@ -103,12 +114,25 @@ package struct Completer {
             index += 1
         }
         if let wanted { return complete(wanted, words.current) }
+        if command.takesCondition, let operand = completeOperand(words) { return operand }
         if words.current.quote == nil, words.current.raw.hasPrefix("--") {
             let options = command.options.map { (name: $0.name, summary: $0.summary) }
             return completion(words.current.text, options, replacing: words.current.raw.count)
         }
         let next = command.forms.flatMap { Self.next(in: $0.elements[...], behind: places[...]) }
         return complete(next, words.current)
+    }
+
+    /// What stands behind `open` and `defined` in a condition; nil elsewhere.
+    private func completeOperand(_ words: TypedWords) -> Completion? {
+        guard words.current.quote == nil, words.before.count > 1 else { return nil }
+        switch words.before.last {
+        case "open": return completion(words.current.text, sources.sessions(), replacing: words.current.raw.count)
+        case "defined":
+            let names = sources.variables().map { (name: $0, summary: "") }
+            return completion(words.current.text, names, replacing: words.current.raw.count)
+        default: return nil
+        }
     }
 
     /// The elements that can stand behind some words.
@@ -130,18 +154,20 @@ package struct Completer {
 
     private func complete(_ elements: [Element], _ word: TypedWords.Current) -> Completion {
         var names: [CompletionSources.Named] = []
+        var others = Completion.nothing
         for element in elements {
             switch element {
             case .keyword(let keyword): names.append((keyword, ""))
             case .condition: names += ["defined", "not", "open"].map { ($0, "") }
             case .optional: break
             case .parameter(let parameter), .repeating(let parameter):
-                // Files and lists of sessions have ways of their own.
                 let own = complete(parameter, word)
-                if !own.choices.isEmpty { return own }
+                others = others.merged(with: own)
             }
         }
-        return completion(word.text, names, replacing: word.raw.count)
+        let keywords = completion(word.text, names, replacing: word.raw.count)
+        // Behind a comma of a list of sessions there can be nothing else.
+        return others.merged(with: keywords)
     }
 
     private func complete(_ parameter: Parameter, _ word: TypedWords.Current) -> Completion {
@@ -159,7 +185,7 @@ package struct Completer {
         switch parameter.name {
         case "FILE", "PATH": return completeFile(word)
         case "ADDRESS": return completion(word.text, addresses.map { ($0, "") }, replacing: word.raw.count)
-        default: return .nothing
+        default: return completion(word.text, parameter.suggestions.map { ($0, "") }, replacing: word.raw.count)
         }
     }
 
@@ -179,12 +205,13 @@ package struct Completer {
     }
 
     private func completeFile(_ word: TypedWords.Current) -> Completion {
-        let entries = FileNames.completions(of: word.text)
+        let entries = FileNames.completions(of: word.bytes)
         let choices = entries.map { entry in
-            let needsQuotes = word.quote != nil || entry.path.contains { " \t\"'#${}\\".contains($0) }
-            let escaped = Escapes.escaped(Array(entry.path.utf8)).replacing("\"", with: "\\\"")
+            let escaped = Escapes.escaped(entry.path).replacing("\"", with: "\\\"")
+            let needsQuotes =
+                word.quote != nil || !entry.path.elementsEqual(escaped.utf8) || escaped.contains { " '#$".contains($0) }
             // A folder is gone into: its quotes stay open.
-            let text = needsQuotes ? "\"" + escaped + (entry.isFolder ? "" : "\"") : entry.path
+            let text = needsQuotes ? "\"" + escaped + (entry.isFolder ? "" : "\"") : escaped
             return Completion.Choice(text: text, shown: entry.shown, summary: "")
         }
         let isFolder = entries.count == 1 && entries[0].isFolder
@@ -224,7 +251,12 @@ package struct Completer {
     }
 
     private func completeVariable(_ name: String) -> Completion {
-        let fitting = Set(sources.variables().filter { $0.hasPrefix(name) }).sorted()
+        // Those of sessions and of the environment are many: they are offered when their first part is there.
+        let all =
+            name.hasPrefix("env.")
+            ? sources.environment().map { "env." + $0 }
+            : sources.variables().filter { !$0.contains(".") || name.contains(".") }
+        let fitting = Set(all.filter { $0.hasPrefix(name) }).sorted()
         let choices = fitting.map { Completion.Choice(text: $0 + "}", shown: $0, summary: "") }
         return Completion(replaced: name.count, choices: choices, suffix: "")
     }
@@ -249,6 +281,23 @@ struct TypedWords {
         var text = ""
         /// The quote it is in, or nil.
         var quote: Character?
+
+        /// The bytes it means so far.
+        var bytes: [UInt8] {
+            guard quote == "\"" else { return Array(text.utf8) }
+            let raw = Array(raw.utf8.dropFirst())
+            var bytes: [UInt8] = []
+            var index = 0
+            while index < raw.count {
+                if raw[index] == UInt8(ascii: "\\"), let decoded = try? Escapes.decode(raw, at: &index) {
+                    bytes += decoded
+                } else {
+                    bytes.append(raw[index])
+                    index += 1
+                }
+            }
+            return bytes
+        }
     }
 
     /// The words before it, without quotes.

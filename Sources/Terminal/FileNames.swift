@@ -1,33 +1,37 @@
 import Glibc
+import Script
 
 /// The files whose paths begin as a text does (readdir(3)).
 enum FileNames {
     struct Entry {
-        /// As it is written, a folder with its slash.
-        let path: String
-        /// Its last part.
+        /// The bytes of its path, a folder with its slash.
+        let path: [UInt8]
+        /// Its last part, as it can be shown: a name may hold whatever acts on a terminal.
         let shown: String
         let isFolder: Bool
     }
 
     /// What `text`, the beginning of a path, could become, sorted; hidden files only when it begins with a dot.
-    static func completions(of text: String) -> [Entry] {
-        let cut = text.lastIndex(of: "/").map { text.index(after: $0) } ?? text.startIndex
-        let (folder, prefix) = (String(text[..<cut]), text[cut...])
-        guard let stream = opendir(folder.isEmpty ? "." : folder) else { return [] }
+    static func completions(of text: [UInt8]) -> [Entry] {
+        let cut = text.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
+        let (folder, prefix) = (Array(text[..<cut]), text[cut...])
+        guard let stream = opendir(cString(folder.isEmpty ? [UInt8(ascii: ".")] : folder)) else { return [] }
         defer { closedir(stream) }
         var entries: [Entry] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            guard name.hasPrefix(prefix), name != ".", name != "..", prefix.hasPrefix(".") || !name.hasPrefix(".")
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            let isHidden = name.first == UInt8(ascii: ".")
+            guard name.starts(with: prefix), name != Array(".".utf8), name != Array("..".utf8),
+                !isHidden || prefix.first == UInt8(ascii: ".")
             else { continue }
             var status = stat()
-            let isFolder = stat(folder + name, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-            let slash = isFolder ? "/" : ""
-            entries.append(Entry(path: folder + name + slash, shown: name + slash, isFolder: isFolder))
+            let isFolder = stat(cString(folder + name), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+            let slash = isFolder ? Array("/".utf8) : []
+            entries.append(
+                Entry(path: folder + name + slash, shown: Escapes.escaped(name + slash), isFolder: isFolder))
         }
-        return entries.sorted { $0.path < $1.path }
+        return entries.sorted { $0.path.lexicographicallyPrecedes($1.path) }
     }
+
+    private static func cString(_ bytes: [UInt8]) -> [CChar] { bytes.map { CChar(bitPattern: $0) } + [0] }
 }

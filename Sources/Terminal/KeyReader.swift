@@ -1,7 +1,11 @@
+import DequeModule
+
 /// What the keyboard says, cut into what the line editor understands.
 enum Key: Equatable {
     /// A character, or a control character that libedit has a command for.
     case character(UInt32)
+    /// A key that sends ESC and more, such as an arrow: what follows ESC, as libedit knows it.
+    case sequence(String)
     /// Text pasted between the terminal's paste marks, as lines separated by newlines.
     case paste([UInt32])
 }
@@ -11,8 +15,9 @@ enum Key: Equatable {
 /// Sequences that libedit has no binding for are dropped, since it would insert their tails as text. Invalid bytes
 /// are dropped too. A lone ESC is held back: `flushEscape` hands it over when nothing has followed it for a while.
 struct KeyReader {
-    private(set) var keys: [Key] = []
+    private(set) var keys: Deque<Key> = []
     private var bytes: [UInt8] = []
+    private var followsReturn = false
     private var paste: [UInt8]?
     /// What a lone ESC is handed over as.
     var loneEscape: UInt32 = 0x1B
@@ -22,8 +27,10 @@ struct KeyReader {
         "[A": "[A", "[B": "[B", "[C": "[C", "[D": "[D", "[H": "[H", "[F": "[F", "[3~": "[3~",
         "OA": "[A", "OB": "[B", "OC": "[C", "OD": "[D", "OH": "[H", "OF": "[F",
         "[1~": "[H", "[7~": "[H", "[4~": "[F", "[8~": "[F",
-        "[1;5C": "f", "[1;5D": "b", "[1;3C": "f", "[1;3D": "b",
+        "[1;5C": "f", "[1;5D": "b", "[1;3C": "f", "[1;3D": "b", "[6~": Self.pageDown,
     ]
+    static let pageDown = "[6~"
+    static let down = "[B"
     private static let pasteStart = Array("[200~".utf8)
     private static let pasteEnd = Array("\u{1B}[201~".utf8)
 
@@ -32,6 +39,7 @@ struct KeyReader {
 
     mutating func feed(_ chunk: some Sequence<UInt8>) {
         bytes += chunk
+        followsReturn = false
         var index = 0
         while index < bytes.count, let count = take(at: index) { index += count }
         bytes.removeFirst(index)
@@ -46,14 +54,10 @@ struct KeyReader {
     }
 
     /// The next key, or nil.
-    mutating func next() -> Key? {
-        keys.isEmpty ? nil : keys.removeFirst()
-    }
+    mutating func next() -> Key? { keys.popFirst() }
 
     /// Puts a key back: it is the next one again.
-    mutating func putBack(_ key: Key) {
-        keys.insert(key, at: 0)
-    }
+    mutating func putBack(_ key: Key) { keys.prepend(key) }
 
     /// Drops everything that was typed ahead.
     mutating func removeAll() {
@@ -67,11 +71,11 @@ struct KeyReader {
         if paste != nil { return takePaste(at: index) }
         let byte = bytes[index]
         if byte == 0x1B { return takeEscape(at: index) }
-        guard byte >= 0x80 else {
-            keys.append(.character(UInt32(byte)))
-            return 1
-        }
-        return takeScalar(at: index)
+        guard byte < 0x80 else { return takeScalar(at: index) }
+        // CR LF, from a terminal that does not mark pastes, is one line's end.
+        if byte != 0x0A || !followsReturn { keys.append(.character(UInt32(byte))) }
+        followsReturn = byte == 0x0D
+        return 1
     }
 
     private mutating func takeScalar(at index: Int) -> Int? {
@@ -106,8 +110,7 @@ struct KeyReader {
         if sequence == Self.pasteStart {
             paste = []
         } else if let known = Self.known[String(decoding: sequence, as: UTF8.self)] {
-            keys.append(.character(0x1B))
-            keys += known.unicodeScalars.map { .character($0.value) }
+            keys.append(.sequence(known))
         }
         return end - index + 1
     }

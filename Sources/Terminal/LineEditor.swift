@@ -1,4 +1,5 @@
 import CEditline
+import DequeModule
 import Glibc
 import Reactor
 
@@ -42,11 +43,17 @@ package final class LineEditor: DescriptorWatcher {
     private var isInterrupted = false
     /// Whether no more lines can come: the terminal is gone, or `close` was called.
     package private(set) var isClosed = false
-    private var lastListing: String?
+    /// The line before the cursor as the last Tab has left it.
+    private var lastCompleted: String?
+    /// Characters of a key that libedit has not taken yet.
+    private var pending: Deque<UInt32> = []
+    /// Whether the terminal was taken again before the signal that says so.
+    private var hasResumed = false
 
     /// Keys of our own, which cannot be typed (C1 control characters), for commands of our own.
     private static let pasteKey: Int32 = 0x9D
     private static let escapeKey: UInt32 = 0x9C
+    private static let endSearchKey: UInt32 = 0x9E
     /// What a key has to wait behind: a terminal takes some megabytes a second.
     private static let highWater = 16 * 1024
     private static let escapeHold = Duration.milliseconds(30)
@@ -113,11 +120,27 @@ package final class LineEditor: DescriptorWatcher {
     package func refresh() {
         if let pagerPrompt { return screen.refresh(prompt: pagerPrompt, line: [], cursor: 0) }
         guard isReading else { return screen.stream.flush() }
-        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar,
-            let cursor = info.cursor
-        else { return }
-        let line = UnsafeBufferPointer(start: buffer, count: last - buffer).map { UInt32(bitPattern: $0) }
-        screen.refresh(prompt: prompt, line: line, cursor: cursor - buffer)
+        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let cursor = info.cursor else { return }
+        screen.refresh(prompt: prompt, line: typedScalars, cursor: cursor - buffer)
+    }
+
+    /// The line being typed; during a search what is looked for stands below it.
+    private var typedScalars: [UInt32] {
+        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar else {
+            return []
+        }
+        return UnsafeBufferPointer(start: buffer, count: last - buffer).map { UInt32(bitPattern: $0) }
+    }
+
+    /// Whether libedit is in an incremental search: it shows that as a last line `bck:` or `fwd:`, with `?` in place of
+    /// the colon when nothing is found.
+    private var isSearching: Bool {
+        guard isReading else { return false }
+        let line = typedScalars
+        guard let start = line.lastIndex(of: 0x0A), line.count > start + 4 else { return false }
+        let mark = String(
+            decoding: line[(start + 1)...(start + 4)].map { UInt8(truncatingIfNeeded: $0) }, as: UTF8.self)
+        return ["bck:", "bck?", "fwd:", "fwd?"].contains(mark)
     }
 
     private var prompt: [UInt32] { makePrompt().unicodeScalars.map(\.value) }
@@ -147,33 +170,19 @@ package final class LineEditor: DescriptorWatcher {
         return .text(accepted(text, Int(count)))
     }
 
-    /// Shows text a screen at a time, when it is longer than one: Space shows the next screen, Enter a line, q or ^C
-    /// leaves out the rest; any other key does too, and is the first one of the next line.
+    /// Shows text a screen at a time, when it is longer than one: Space or PgDn shows the next screen, ^D half of one,
+    /// Enter a line, q or ^C leaves out the rest; any other key does too, and is the first one of the next line.
     package func page(_ text: [UInt8]) {
-        let lines = text.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast(text.last == 0x0A ? 1 : 0)
-        var rest = lines[...]
-        var room = screen.height - 1
-        while let line = rest.first {
-            let rows = max(1, (displayedWidth(of: line) + screen.width - 1) / screen.width)
-            if rows > room, room < screen.height - 1 || rest.count < lines.count {
-                switch awaitPagerKey() {
-                case .screen: room = screen.height - 1
-                case .line: room = rows
-                case .end: return
-                }
-                continue
-            }
-            screen.show(Array(line) + [0x0A])
-            room -= rows
-            rest = rest.dropFirst()
+        var pager = Pager(text, width: screen.width, height: screen.height)
+        screen.show(pager.begin())
+        while !pager.isDone {
+            let command = awaitPagerCommand()
+            if command == .end || command == .leave { return }
+            screen.show(pager.next(command))
         }
     }
 
-    private enum PagerKey {
-        case screen, line, end
-    }
-
-    private func awaitPagerKey() -> PagerKey {
+    private func awaitPagerCommand() -> Pager.Command {
         isInterrupted = false
         pagerPrompt = Array(
             (screen.width < 50 ? "-- more --" : "-- more: Space, Enter, q --").unicodeScalars.map(\.value))
@@ -183,23 +192,15 @@ package final class LineEditor: DescriptorWatcher {
             screen.withdraw()
         }
         while !isClosed, !isInterrupted {
-            switch reader.next() {
-            case .character(0x20): return .screen
-            case .character(0x0D), .character(0x0A): return .line
-            case .character(UInt32(UInt8(ascii: "q"))): return .end
-            case let key?:
-                reader.putBack(key)
-                return .end
-            case nil:
-                refresh()
-                turn()
+            if let key = reader.next() {
+                let command = Pager.command(for: key)
+                if command == .leave { reader.putBack(key) }
+                return command
             }
+            refresh()
+            turn()
         }
         return .end
-    }
-
-    private func displayedWidth(of line: some Sequence<UInt8>) -> Int {
-        String(decoding: Array(line), as: UTF8.self).unicodeScalars.reduce(0) { $0 + displayWidth($1.value) }
     }
 
     /// The lines typed before, oldest first.
@@ -219,12 +220,19 @@ package final class LineEditor: DescriptorWatcher {
 
     /// ^C: drops the line being typed.
     package func interrupt() {
-        reader.removeAll()
+        dropTypedAhead()
         if pagerPrompt != nil { isInterrupted = true }
         guard isReading, !isInterrupted else { return }
-        refresh()
+        let line = typedScalars
+        screen.refresh(prompt: prompt, line: line, cursor: line.count)
         screen.finishLine(suffix: "^C")
         isInterrupted = true
+    }
+
+    /// Forgets the keys that nobody has asked for yet.
+    package func dropTypedAhead() {
+        reader.removeAll()
+        pending = []
     }
 
     /// Ends the present line and all that follow.
@@ -240,16 +248,23 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Stops the process as ^Z does, with the terminal as it was; returns when it goes on.
     package func suspend() {
-        screen.finishLine()
+        if pagerPrompt == nil { screen.finishLine() } else { screen.withdraw() }
         write(pasteMarks(false))
         screen.stream.flush()
         _ = c_el_prepare_terminal(editor, 0)
         kill(getpid(), SIGSTOP)
-        resume()
+        takeTerminal()
+        hasResumed = true
     }
 
     /// The process goes on after it was stopped: the terminal is ours again (SIGCONT).
     package func resume() {
+        // The one that ended our own stop comes when the terminal is long taken.
+        if !hasResumed { takeTerminal() }
+        hasResumed = false
+    }
+
+    private func takeTerminal() {
         // libedit believes the terminal is still raw: off, then on.
         _ = c_el_prepare_terminal(editor, 0)
         _ = c_el_prepare_terminal(editor, 1)
@@ -282,8 +297,9 @@ package final class LineEditor: DescriptorWatcher {
             LineEditor.of(editor)?.nextCharacter(character) ?? -1
         }
         _ = c_el_set_prompt(editor) { LineEditor.of($0)?.emptyPrompt }
-        // ^S would make every write to the terminal block.
-        wide("-ixon") { _ = c_el_set_tty(editor, $0) }
+        // ^S would make every write to the terminal block. libedit lets the terminal swap CR and LF; but CR LF in a
+        // paste is one line's end, not two.
+        for mode in ["-ixon", "-icrnl", "-inlcr"] { wide(mode) { _ = c_el_set_tty(editor, $0) } }
         el_source(editor, nil)
         addCommands()
     }
@@ -298,12 +314,15 @@ package final class LineEditor: DescriptorWatcher {
     private func addCommands() {
         add("muxsh-complete") { editor, _ in LineEditor.of(editor)?.complete() ?? UInt8(CC_ERROR) }
         add("muxsh-paste") { editor, _ in LineEditor.of(editor)?.insertPaste() ?? UInt8(CC_ERROR) }
+        // A search ends by any key with a command and then runs it; by ESC it would take what follows for text.
+        add("muxsh-end-search") { _, _ in UInt8(CC_REFRESH) }
         add("muxsh-clear") { editor, _ in
             LineEditor.of(editor)?.screen.clear()
             return UInt8(CC_REFRESH)
         }
         bind("\t", "muxsh-complete")
         bind(String(UnicodeScalar(UInt8(Self.pasteKey))), "muxsh-paste")
+        bind(String(UnicodeScalar(UInt8(Self.endSearchKey))), "muxsh-end-search")
         bind("\u{0C}", "muxsh-clear")
         // In vi's maps ESC leads sequences in, so that libedit would wait for what follows: an ESC alone is a key of ours.
         if let name = c_el_editor(editor), name[0] == wchar_t(UInt8(ascii: "v")) {
@@ -347,10 +366,21 @@ package final class LineEditor: DescriptorWatcher {
                 character?.pointee = 0x0A
                 return 1
             }
-            switch reader.next() {
-            case .character(let value):
+            if let value = pending.popFirst() {
                 character?.pointee = wchar_t(bitPattern: value)
                 return 1
+            }
+            switch reader.next() {
+            case .character(0x1B) where isSearching:
+                // An ESC alone has done its work; what follows one is the first key behind the search.
+                if !reader.keys.isEmpty { reader.putBack(.character(0x1B)) }
+                pending = [Self.endSearchKey]
+            case .sequence(let sequence) where isSearching:
+                reader.putBack(.sequence(sequence))
+                pending = [Self.endSearchKey]
+            case .character(let value): pending = [value]
+            case .sequence(KeyReader.pageDown): break
+            case .sequence(let sequence): pending = Deque([0x1B] + sequence.unicodeScalars.map(\.value))
             case .paste(let scalars):
                 pasted = scalars
                 character?.pointee = Self.pasteKey
@@ -374,9 +404,7 @@ package final class LineEditor: DescriptorWatcher {
         let line = scalars.last == 0x0A ? Array(scalars.dropLast()) : scalars
         screen.refresh(prompt: prompt, line: line, cursor: line.count)
         screen.finishLine()
-        var view = String.UnicodeScalarView()
-        view.append(contentsOf: line.compactMap(Unicode.Scalar.init))
-        return String(view)
+        return string(of: line)
     }
 
     private func enter(_ line: String) {
@@ -393,10 +421,9 @@ package final class LineEditor: DescriptorWatcher {
         guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let cursor = info.cursor else {
             return UInt8(CC_ERROR)
         }
-        var view = String.UnicodeScalarView()
-        let scalars = UnsafeBufferPointer(start: buffer, count: cursor - buffer)
-        view.append(contentsOf: scalars.compactMap { Unicode.Scalar(UInt32(bitPattern: $0)) })
-        let line = String(view)
+        let typed = typedScalars
+        let place = cursor - buffer
+        let line = string(of: typed[..<place])
         let completion = completer.complete(line)
         let common = completion.commonPrefix
         guard !completion.candidates.isEmpty else {
@@ -405,57 +432,29 @@ package final class LineEditor: DescriptorWatcher {
         }
         let isOnly = completion.candidates.count == 1
         if isOnly || common.count > completion.replaced {
-            lastListing = nil
             // What was typed may be written anew: a quote comes before a name with blanks.
             el_deletestr(editor, Int32(completion.replaced))
-            wide(common + (isOnly ? completion.suffix : "")) { _ = el_winsertstr(editor, $0) }
+            let hasBlank = place < typed.count && typed[place] == 0x20
+            let suffix = isOnly && !(hasBlank && completion.suffix == " ") ? completion.suffix : ""
+            wide(common + suffix) { _ = el_winsertstr(editor, $0) }
+            lastCompleted = isOnly ? nil : line.dropLast(completion.replaced) + common
             return UInt8(CC_REFRESH)
         }
         // The choices are listed at the second Tab, as other shells do.
-        if lastListing == line {
-            screen.show(Array(listing(of: completion).utf8))
+        if lastCompleted == line {
+            let choices = ChoiceList(completion.choices, width: screen.width, height: screen.height)
+            screen.show(Array(choices.text.utf8))
         } else {
             screen.bell()
         }
-        lastListing = line
+        lastCompleted = line
         return UInt8(CC_NORM)
     }
 
-    /// The choices, each with its summary on a line of its own where all of them fit so, otherwise in columns.
-    private func listing(of completion: Completion) -> String {
-        let choices = completion.choices
-        let room = max(2, screen.height - 2)
-        let widest = choices.map(\.shown.count).max() ?? 0
-        let hasSummaries = choices.contains { !$0.summary.isEmpty }
-        guard hasSummaries, choices.count <= room, widest + 12 <= screen.width else {
-            return Self.columns(choices.map(\.shown), width: screen.width, most: room)
-        }
-        return choices.map { choice in
-            let padding = String(repeating: " ", count: widest - choice.shown.count + 2)
-            let line = choice.summary.isEmpty ? choice.shown : choice.shown + padding + choice.summary
-            return String(line.prefix(screen.width - 1)) + "\n"
-        }.joined()
-    }
-
-    /// The words in columns, read downward; when there are more than `most` rows, the rest is counted.
-    static func columns(_ words: [String], width: Int, most: Int = 10_000) -> String {
-        let cell = (words.map(\.count).max() ?? 0) + 2
-        let across = max(1, width / cell)
-        var words = words
-        var rest = ""
-        if words.count > across * most {
-            rest = "… \(words.count - across * (most - 1)) more\n"
-            words = Array(words.prefix(across * (most - 1)))
-        }
-        let rows = (words.count + across - 1) / across
-        var text = ""
-        for row in 0..<rows {
-            let line = stride(from: row, to: words.count, by: rows).map { index in
-                words[index] + String(repeating: " ", count: cell - words[index].count)
-            }.joined()
-            text += String(line.prefix(width)).trimmingTrailingBlanks + "\n"
-        }
-        return text + rest
+    private func string(of scalars: some Sequence<UInt32>) -> String {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: scalars.compactMap(Unicode.Scalar.init))
+        return String(view)
     }
 
     /// Asks the terminal to mark what is pasted, or not to.
@@ -471,14 +470,6 @@ package final class LineEditor: DescriptorWatcher {
     private static func chooseEncoding() {
         setlocale(LC_CTYPE, "")
         if String(cString: nl_langinfo(nl_item(CODESET))) != "UTF-8" { setlocale(LC_CTYPE, "C.UTF-8") }
-    }
-}
-
-extension String {
-    fileprivate var trimmingTrailingBlanks: String {
-        var text = self
-        while text.last == " " { text.removeLast() }
-        return text
     }
 }
 

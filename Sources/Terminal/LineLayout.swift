@@ -1,4 +1,5 @@
 import CEditline
+import Script
 
 /// Where the characters of a prompt and a line stand on a screen of some width.
 ///
@@ -62,21 +63,28 @@ package func displayWidth(_ scalar: UInt32) -> Int {
     if scalar < 0x20 || scalar == 0x7F { return 2 }
     if scalar < 0x7F { return 1 }
     if isJoiner(scalar) { return 0 }
+    if isHidden(scalar) { return 1 }
     let width = Int(c_character_width(wchar_t(bitPattern: scalar)))
     return width < 0 ? 1 : width
 }
 
-/// A scalar as it is shown: control characters as `^X`, what the terminal has no glyph for as `?`.
+/// A scalar as it is shown: control characters as `^X`, what the terminal has no glyph for as `?`, and so what changes
+/// the direction of text.
 func displayed(_ scalar: UInt32) -> String {
     if scalar < 0x20 || scalar == 0x7F {
         return "^" + String(Character(Unicode.Scalar(UInt8(scalar ^ 0x40))))
     }
     if scalar < 0x7F { return String(Character(Unicode.Scalar(UInt8(scalar)))) }
     if isJoiner(scalar) { return "" }
-    guard let character = Unicode.Scalar(scalar), c_character_width(wchar_t(bitPattern: scalar)) >= 0 else {
+    guard !isHidden(scalar), let character = Unicode.Scalar(scalar), c_character_width(wchar_t(bitPattern: scalar)) >= 0
+    else {
         return "?"
     }
     return String(Character(character))
+}
+
+private func isHidden(_ scalar: UInt32) -> Bool {
+    Unicode.Scalar(scalar).map(actsOnTerminal) ?? true
 }
 
 /// Joiners and variation selectors: terminals disagree on their width, so they are kept but not shown.

@@ -1,17 +1,27 @@
 import Glibc
+import Reactor
 
 /// How the terminal was, for the handler of a crash. A signal handler can reach nothing but a global.
 nonisolated(unsafe) private var formerSettings = termios()
 nonisolated(unsafe) private var isArmed = false
 
-/// Gives the terminal back when the program crashes: a raw terminal is no use to whoever reads the message.
+/// Gives the terminal back when a signal ends the program that nobody handles: a crash, ^\, or another's kill(1).
 enum TerminalRescue {
-    /// Notes how the terminal is now, and catches the signals of a crash (signal(7)) from here on.
+    private static let fatal = [
+        SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT, SIGSYS, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,
+        SIGUSR2, SIGXCPU, SIGXFSZ,
+    ]
+
+    /// Notes how the terminal is now, and catches the signals that would end us (signal(7)) from here on.
     static func arm() {
         guard tcgetattr(STDIN_FILENO, &formerSettings) == 0 else { return }
         isArmed = true
-        for number in [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT] {
+        for number in fatal {
             var action = sigaction()
+            sigaction(number, nil, &action)
+            // What is ignored stays so.
+            if action.isIgnored { continue }
+            action = sigaction()
             action.__sigaction_handler.sa_handler = { number in
                 TerminalRescue.restore()
                 signal(number, SIG_DFL)

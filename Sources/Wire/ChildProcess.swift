@@ -65,6 +65,9 @@ package enum SignalName {
         ("IO", SIGIO), ("SYS", SIGSYS),
     ]
 
+    /// The names, without SIG.
+    package static var all: [String] { names.map(\.name) }
+
     /// `SIGTERM` for 15; `signal 40` for one without a name.
     package static func name(of number: Int32) -> String {
         names.first { $0.number == number }.map { "SIG" + $0.name } ?? "signal \(number)"

@@ -24,7 +24,8 @@ final class Keyboard {
                 + interpreter.sessions.allServices.map { ($0.name, $0.service.location) }
         }
         sources.definitions = { interpreter.definitions.names }
-        sources.variables = { interpreter.variables.names + ["tmp", "file", "line", "dir", "0", "1"] }
+        sources.variables = { interpreter.variables.names + interpreter.builtInNames }
+        sources.environment = environmentNames
         sources.history = { interpreter.history?() ?? [] }
         sources.topics = Manual.topics.map { ($0.name, $0.summary) }
         sources.isTalking = { interpreter.talk != nil }
@@ -43,6 +44,12 @@ final class Keyboard {
     /// ^C: drops the line being typed.
     func interrupt() {
         if let editor { editor.interrupt() } else { isInterrupted = true }
+    }
+
+    /// Forgets what was typed ahead.
+    func dropTypedAhead() {
+        editor?.dropTypedAhead()
+        plain?.drop()
     }
 
     func end() {
@@ -81,9 +88,9 @@ final class Keyboard {
         return isInterrupted ? .interrupted : .ended
     }
 
-    /// Keeps a typed line, unless it tells a secret.
+    /// Keeps a typed line, unless it tells a secret, or may be a password that was asked for.
     func remember(_ line: String, redactor: Redactor) {
-        guard !line.contains("--secret") else { return }
+        guard !line.contains("--secret"), interpreter.talk?.isAsked(in: interpreter) != true else { return }
         editor?.addToHistory(redactor.redacted(line))
     }
 

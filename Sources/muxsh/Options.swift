@@ -1,4 +1,5 @@
 import ArgumentParser
+import CPlatform
 import Engine
 import Glibc
 import Script
@@ -211,4 +212,15 @@ enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
 /// An environment variable, or nil.
 func environmentValue(_ name: String) -> String? {
     getenv(name).map { String(cString: $0) }
+}
+
+/// The names of all environment variables.
+func environmentNames() -> [String] {
+    var names: [String] = []
+    var next = c_environment()
+    while let entry = next?.pointee {
+        names.append(String(String(cString: entry).prefix { $0 != "=" }))
+        next = next?.advanced(by: 1)
+    }
+    return names
 }

@@ -32,6 +32,11 @@ final class StandardInput: DescriptorWatcher {
         return Array(rest)
     }
 
+    /// Forgets the lines that nobody has asked for yet.
+    func drop() {
+        consume(through: buffer.count)
+    }
+
     func end() {
         loop.unwatch(STDIN_FILENO)
     }

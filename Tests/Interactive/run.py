@@ -3,6 +3,7 @@
 import sys
 
 import basics
+import completing
 import keys
 import looks
 import matrix
@@ -12,7 +13,7 @@ import talk
 
 def main():
     tests = {}
-    for module in (basics, screen, talk, keys, looks, matrix):
+    for module in (basics, completing, screen, talk, keys, looks, matrix):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
     chosen = sys.argv[3:] or list(tests)
     failed = 0

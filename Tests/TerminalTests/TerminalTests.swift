@@ -13,7 +13,7 @@ struct KeyReaderTests {
     private func keys(_ bytes: [UInt8]) -> [Key] {
         var reader = KeyReader()
         reader.feed(bytes)
-        return reader.keys
+        return Array(reader.keys)
     }
 
     private func characters(_ text: String) -> [Key] {
@@ -22,14 +22,23 @@ struct KeyReaderTests {
 
     @Test func decodesTextAndKeys() {
         #expect(keys("aé你😀\u{01}") == characters("aé你😀\u{01}"))
-        #expect(keys("\u{1B}[A\u{1B}OB") == characters("\u{1B}[A\u{1B}[B"))
-        #expect(keys("\u{1B}[1~\u{1B}[8~\u{1B}[1;5C") == characters("\u{1B}[H\u{1B}[F\u{1B}f"))
+        #expect(keys("\u{1B}[A\u{1B}OB") == [.sequence("[A"), .sequence("[B")])
+        #expect(keys("\u{1B}[1~\u{1B}[8~\u{1B}[1;5C") == [.sequence("[H"), .sequence("[F"), .sequence("f")])
         #expect(keys("\u{1B}b") == characters("\u{1B}b"))
     }
 
     @Test func unknownSequencesAndInvalidBytesAreDropped() {
         #expect(keys("\u{1B}[1;2Ax\u{1B}[15~y\u{1B}[<0;5;5M") == characters("xy"))
         #expect(keys([0xFF, 0x61, 0xC2, 0x9D, 0xE2, 0x28, 0x62]) == characters("a(b"))
+    }
+
+    @Test func aReturnAndALineFeedAreOneLinesEnd() {
+        #expect(keys("a\r\nb\rc\nd\r\n\n") == characters("a\rb\rc\nd\r\n"))
+        // Pressed one after the other they are two keys.
+        var reader = KeyReader()
+        reader.feed([0x0D])
+        reader.feed([0x0A])
+        #expect(Array(reader.keys) == characters("\r\n"))
     }
 
     @Test func aPasteIsOneKey() {
@@ -44,7 +53,7 @@ struct KeyReaderTests {
         for _ in 0..<200 {
             var reader = KeyReader()
             for piece in bytes.cut(using: &generator) { reader.feed(piece) }
-            #expect(reader.keys == keys(bytes))
+            #expect(Array(reader.keys) == keys(bytes))
         }
     }
 
@@ -54,6 +63,31 @@ struct KeyReaderTests {
         #expect(reader.keys.isEmpty && reader.holdsEscape)
         reader.flushEscape()
         #expect(reader.keys == [.character(0x1B)] && !reader.holdsEscape)
+    }
+}
+
+struct PagerTests {
+    @Test func showsAScreenAtATime() {
+        var pager = Pager(Array("1\n2\n3\n4\nlong line\n6\n7\n8\n".utf8), width: 5, height: 4)
+        #expect(pager.begin() == Array("1\n2\n3\n".utf8))
+        #expect(pager.next(.line) == Array("4\n".utf8))
+        // A line of two rows takes the room of two.
+        #expect(pager.next(.halfScreen) == Array("long line\n".utf8))
+        #expect(pager.next(.screen) == Array("6\n7\n8\n".utf8) && pager.isDone)
+    }
+
+    @Test func aLineHigherThanTheScreenIsShownAllTheSame() {
+        var pager = Pager(Array("0123456789abcdef\nx\n".utf8), width: 4, height: 3)
+        #expect(pager.begin() == Array("0123456789abcdef\n".utf8) && !pager.isDone)
+    }
+
+    @Test(arguments: [
+        (Key.character(0x20), Pager.Command.screen), (.sequence("[6~"), .screen), (.character(0x04), .halfScreen),
+        (.character(0x0D), .line), (.sequence("[B"), .line), (.character(0x71), .end), (.character(0x1B), .end),
+        (.character(0x61), .leave), (.sequence("[A"), .leave), (.paste([0x61]), .leave),
+    ])
+    func knowsItsKeys(key: Key, command: Pager.Command) {
+        #expect(Pager.command(for: key) == command)
     }
 }
 
@@ -84,6 +118,7 @@ struct LineLayoutTests {
         #expect(layout("\u{01}").end == .init(row: 0, column: 2))
         #expect(displayed(1) == "^A" && displayed(0x7F) == "^?" && displayed(0x61) == "a")
         #expect(layout("e\u{301}").end == .init(row: 0, column: 1))
+        #expect(layout("\u{202E}").end == .init(row: 0, column: 1) && displayed(0x202E) == "?")
     }
 }
 
@@ -144,7 +179,8 @@ struct CompletionTests {
         var sources = CompletionSources()
         sources.sessions = { ["alpha", "alto", "beta"].map { ($0, "127.0.0.1:1") } }
         sources.definitions = { ["greet"] }
-        sources.variables = { ["name", "number"] }
+        sources.variables = { ["name", "number", "alpha.address", "alpha.port"] }
+        sources.environment = { ["HOME", "HOSTNAME"] }
         sources.history = { ["open a localhost:8080", "print x:1", "serve s [::1]:7000", "open b localhost:${port}"] }
         sources.topics = [("keys", "the keys")]
         return Completer(table: CommandRegistry.standard().table, sources: sources)
@@ -166,6 +202,16 @@ struct CompletionTests {
         ("help key", 3, ["keys"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
         ("open x lo", 2, ["localhost:8080"]), ("open [", 1, ["[::1]:7000"]), ("close al*", 3, ["alpha,alto"]),
         ("print ${n", 1, ["name}", "number}"]), ("a> ${num", 3, ["number}"]), ("a> sen", 0, []),
+        ("print ${al", 2, []), ("print ${alpha.", 6, ["alpha.address}", "alpha.port}"]),
+        ("print ${env.HOM", 7, ["env.HOME}"]), ("if open a", 1, ["alpha", "alto"]), ("if not open b", 1, ["beta"]),
+        ("while defined nu", 2, ["number"]), ("signal beta TER", 3, ["TERM"]), ("set a", 1, ["alpha", "alto"]),
+        (
+            "set ", 0,
+            [
+                "alpha", "alto", "beta", "color", "cut-is-eof", "eol", "frame", "history", "inbox", "linger", "timeout",
+                "view",
+            ]
+        ),
         ("set fr", 2, ["frame"]), ("set alpha fr", 2, ["frame"]), ("open a b --eol cr", 2, ["cr", "crlf"]),
         ("expect alpha \"x\" wi", 2, ["within"]), ("print \\${n", 0, []), ("select wi", 2, ["within"]),
         ("expect alpha \"a b\" wi", 2, ["within"]), ("view h", 1, ["hex"]),
@@ -177,6 +223,12 @@ struct CompletionTests {
 
     @Test func knowsWhatCandidatesShare() {
         #expect(completer.complete("al").commonPrefix == "al")
-        #expect(LineEditor.columns(["aa", "b", "c"], width: 8) == "aa  c\nb\n")
+    }
+
+    @Test func listsInColumnsOfTheSameWidth() {
+        setlocale(LC_CTYPE, "C.UTF-8")
+        #expect(ChoiceList.columns(["aa", "b", "c"], width: 8) == "aa  c\nb\n")
+        #expect(ChoiceList.columns(["你好", "b", "c"], width: 12) == "你好  c\nb\n")
+        #expect(ChoiceList.columns(["toolong"], width: 4) == "tool\n")
     }
 }

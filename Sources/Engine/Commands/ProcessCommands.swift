@@ -7,7 +7,11 @@ struct SignalCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
             name: "signal", summary: "send a signal to a program",
-            forms: [Form(.parameter(.target), .parameter(Parameter("SIGNAL", .checked(signalProblem))))],
+            forms: [
+                Form(
+                    .parameter(.target),
+                    .parameter(Parameter("SIGNAL", .checked(signalProblem), suggestions: SignalName.all)))
+            ],
             options: [CommandOption("--group", "to all of its process group, as ^C at a terminal does")],
             text: "SIGNAL is a name such as TERM, SIGTERM or HUP, or a number. A program that has ended gets none.",
             examples: ["spawn server redis-server --port 7000\nsignal server TERM\nwait server status 0"])

@@ -1,0 +1,65 @@
+/// The choices of a completion as they are listed above the line.
+struct ChoiceList {
+    private let choices: [Completion.Choice]
+    private let width: Int
+    private let height: Int
+
+    init(_ choices: [Completion.Choice], width: Int, height: Int) {
+        self.choices = choices
+        self.width = width
+        self.height = height
+    }
+
+    /// Each with its summary on a line of its own where all of them fit so, otherwise in columns.
+    var text: String {
+        let room = max(2, height - 2)
+        let widest = choices.map { displayWidth(of: $0.shown) }.max() ?? 0
+        let hasSummaries = choices.contains { !$0.summary.isEmpty }
+        guard hasSummaries, choices.count <= room, widest + 12 <= width else {
+            return Self.columns(choices.map(\.shown), width: width, most: room)
+        }
+        return choices.map { choice in
+            let line =
+                choice.summary.isEmpty ? choice.shown : padded(choice.shown, to: widest + 2) + choice.summary
+            return cut(line, to: width - 1) + "\n"
+        }.joined()
+    }
+
+    /// The words in columns, read downward; when there are more than `most` rows, the rest is counted.
+    static func columns(_ words: [String], width: Int, most: Int = 10_000) -> String {
+        let cell = (words.map(displayWidth).max() ?? 0) + 2
+        let across = max(1, width / cell)
+        var words = words
+        var rest = ""
+        if words.count > across * most {
+            rest = "… \(words.count - across * (most - 1)) more\n"
+            words = Array(words.prefix(across * (most - 1)))
+        }
+        let rows = (words.count + across - 1) / across
+        var text = ""
+        for row in 0..<rows {
+            let cells = stride(from: row, to: words.count, by: rows).map { words[$0] }
+            let line = cells.dropLast().map { padded($0, to: cell) }.joined() + (cells.last ?? "")
+            text += cut(line, to: width) + "\n"
+        }
+        return text + rest
+    }
+}
+
+private func displayWidth(of text: String) -> Int {
+    text.unicodeScalars.reduce(0) { $0 + displayWidth($1.value) }
+}
+
+private func padded(_ text: String, to width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - displayWidth(of: text)))
+}
+
+/// As much of a text as fits into so many columns.
+private func cut(_ text: String, to width: Int) -> String {
+    var room = width
+    return String(
+        text.prefix { character in
+            room -= displayWidth(of: String(character))
+            return room >= 0
+        })
+}
