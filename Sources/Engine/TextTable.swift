@@ -7,13 +7,14 @@ struct TextTable {
     /// - Parameters:
     ///   - rows: the heading first; all of one length.
     ///   - leastImportant: the columns to leave out when there is no room, the first one first.
-    ///   - cuttable: the column that is shortened before any is left out.
+    ///   - cuttable: the column that is shortened, at first no further than an address with its port needs.
     init(_ rows: [[String]], leastImportant: [Int], cuttable: Int) {
         self.rows = rows
         self.leastImportant = leastImportant
         self.cuttable = cuttable
     }
 
+    private static let addressWidth = 22
     private static let shortestCut = 12
 
     /// The table with its columns aligned, two blanks between; `width` is nil for any.
@@ -22,10 +23,14 @@ struct TextTable {
         var widths = columns.map { column in rows.map { $0[column].count }.max() ?? 0 }
         let room = width ?? .max
         func total() -> Int { columns.reduce(-2) { $0 + widths[$1] + 2 } }
-        if total() > room {
-            widths[cuttable] = min(widths[cuttable], max(Self.shortestCut, widths[cuttable] - (total() - room)))
+        func shorten(to least: Int) {
+            guard total() > room else { return }
+            widths[cuttable] = min(widths[cuttable], max(least, widths[cuttable] - (total() - room)))
         }
-        for column in leastImportant where total() > room { columns.removeAll { $0 == column } }
+        shorten(to: Self.addressWidth)
+        for column in leastImportant where total() > room && column != cuttable { columns.removeAll { $0 == column } }
+        shorten(to: Self.shortestCut)
+        if total() > room, leastImportant.contains(cuttable) { columns.removeAll { $0 == cuttable } }
         return rows.map { row in
             let cells = columns.map { cut(row[$0], to: widths[$0]) }
             var line = ""

@@ -12,6 +12,8 @@ final class Prompt {
     /// The line that was typed last, while it is checked and runs.
     private var typedLine: TypedLine?
     private var pauseTimers: [String: Timer] = [:]
+    /// Whether ^C has stopped what a line had begun.
+    private var isInterrupted = false
 
     /// What a server has begun to say and not ended, such as `login: `, is shown after so long.
     private static let partPause = Duration.milliseconds(150)
@@ -70,7 +72,7 @@ final class Prompt {
         var parser = shell.reader.parser(for: SourceText(name: path, directory: directory(of: path)))
         for line in SourceText.lines(of: bytes) { parser.feed(line) }
         parser.finish()
-        return runCompleted(&parser, &checker, in: interpreter, keyboard)
+        return runCompleted(&parser, &checker, in: interpreter, keyboard, file: path)
     }
 
     private static var initialFile: String? {
@@ -97,8 +99,11 @@ final class Prompt {
             case .interrupted: parser.reset()
             case .text(let text):
                 keyboard.remember(text, redactor: interpreter.redactor)
-                let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-                for line in lines {
+                var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+                // The newline that a paste ends with and the Enter behind it are one.
+                if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
+                isInterrupted = false
+                for line in lines where !isInterrupted {
                     let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
                     guard let statement = statement(of: String(line), parser, interpreter) else { continue }
                     parser.feed(Array(statement.utf8))
@@ -124,15 +129,17 @@ final class Prompt {
         }
     }
 
-    /// Checks and runs what is whole; a status when the prompt is to be left.
+    /// Checks and runs what is whole; a status when the prompt is to be left. `file` is where it comes from.
     private func runCompleted(
-        _ parser: inout Parser, _ checker: inout Checker, in interpreter: Interpreter, _ keyboard: Keyboard
+        _ parser: inout Parser, _ checker: inout Checker, in interpreter: Interpreter, _ keyboard: Keyboard,
+        file: String? = nil
     ) -> Int32? {
         let statements = parser.takeCompleted()
         var attempt = checker
         let errors = shell.reader.errors(in: statements, &attempt, parseErrors: parser.errors)
         guard errors.isEmpty else {
             show(errors, in: interpreter)
+            if let file { interpreter.output.diagnose(Array("muxsh: nothing of \(file) was run\n".utf8)) }
             parser.reset()
             return nil
         }
@@ -157,6 +164,8 @@ final class Prompt {
         switch signal {
         case SIGINT:
             if interpreter.isRunning {
+                isInterrupted = true
+                keyboard.dropTypedAhead()
                 interpreter.cancel()
             } else {
                 keyboard.interrupt()

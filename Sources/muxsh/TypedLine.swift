@@ -32,27 +32,46 @@ struct TypedLine {
         return visible(text)
     }
 
-    /// A row of carets under the words of a range, where the line fits the screen.
+    /// A row of carets under the words of a range; where the line does not fit the screen, what is around them first.
     private func carets(under range: SourceRange) -> String {
-        let isOwn = range.lineText == Array(typed.utf8) || typed.hasPrefix(":")
+        guard range.lineText == Array(typed.utf8) || typed.hasPrefix(":") else { return "" }
         let line = Array(statement.utf8)
         let start = min(range.columns.lowerBound, line.count)
         let end = min(max(range.columns.upperBound, start), line.count)
+        let (before, marked) = (scalars(line[..<start]), scalars(line[start..<end]))
         let colon = typed.hasPrefix(":") ? 1 : 0
-        let before = displayWidth(of: prompt) + colon + displayWidth(of: line[..<start])
-        let marked = max(1, displayWidth(of: line[start..<end]))
-        guard isOwn, before + marked <= width else {
-            return ""
+        let margin = displayWidth(of: prompt.unicodeScalars) + colon + displayWidth(of: before)
+        if margin + max(1, displayWidth(of: marked)) <= width {
+            return row(of: marked, behind: margin)
         }
-        return String(repeating: " ", count: before) + String(repeating: "^", count: marked) + "\n"
+        let lead = "  … "
+        let room = max(1, width - lead.count)
+        let shownBefore = fitting(before.reversed(), room / 2).reversed()
+        let shown = fitting(marked, room - displayWidth(of: shownBefore))
+        let text = String(String.UnicodeScalarView(shownBefore + shown))
+        return visible(lead + text) + "\n" + row(of: shown, behind: lead.count + displayWidth(of: shownBefore))
     }
 
-    private func displayWidth(of bytes: some Sequence<UInt8>) -> Int {
-        displayWidth(of: String(decoding: Array(bytes), as: UTF8.self))
+    private func row(of marked: [Unicode.Scalar], behind margin: Int) -> String {
+        String(repeating: " ", count: margin) + String(repeating: "^", count: max(1, displayWidth(of: marked))) + "\n"
     }
 
-    private func displayWidth(of text: String) -> Int {
-        text.unicodeScalars.reduce(0) { $0 + Terminal.displayWidth($1.value) }
+    /// The first characters that fit into so many columns.
+    private func fitting(_ scalars: some Sequence<Unicode.Scalar>, _ columns: Int) -> [Unicode.Scalar] {
+        var room = columns
+        return Array(
+            scalars.prefix { scalar in
+                room -= Terminal.displayWidth(scalar.value)
+                return room >= 0
+            })
+    }
+
+    private func scalars(_ bytes: some Sequence<UInt8>) -> [Unicode.Scalar] {
+        Array(String(decoding: Array(bytes), as: UTF8.self).unicodeScalars)
+    }
+
+    private func displayWidth(of scalars: some Sequence<Unicode.Scalar>) -> Int {
+        scalars.reduce(0) { $0 + Terminal.displayWidth($1.value) }
     }
 
     private func visible(_ text: String) -> String {

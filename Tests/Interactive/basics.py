@@ -252,15 +252,37 @@ def test_stopping_and_going_on():
         terminal.until_line("^half whole$")
 
 
+def test_what_arrives_while_it_is_stopped_stands_above_the_line():
+    server = Server()
+    with Terminal(["/bin/bash", "--norc"], PS1="$ ") as terminal:
+        terminal.until_prompt("$ ")
+        terminal.line(f"{MUXSH} -o a=127.0.0.1:{server.port}")
+        server.accept()
+        terminal.until_prompt()
+        terminal.send("print half")
+        terminal.until_last("muxsh> print half")
+        terminal.send("\x1a")
+        terminal.until_line("Stopped")
+        server.say("while stopped\n")
+        terminal.line("fg")
+        terminal.until_line("^a< while stopped$")
+        terminal.until_last("muxsh> print half")
+        server.say("and later\n")
+        terminal.until_line("^a< and later$")
+        terminal.until_last("muxsh> print half")
+        terminal.line("")
+        terminal.until_line("^half$")
+
+
 def test_the_terminal_is_given_back():
-    for ending in ("\x04", "quit\r", "exit 7\r", signal.SIGTERM):
+    for ending in ("\x04", "quit\r", "exit 7\r", "\x1c", signal.SIGTERM, signal.SIGUSR1):
         with Terminal(["/bin/bash", "--norc", "-c", f"{MUXSH}; echo status $?; stty -a"]) as terminal:
             terminal.until_prompt()
             if isinstance(ending, str):
                 terminal.send(ending)
             else:
-                os.system(f"pkill -TERM -P {terminal.process.pid}")
-            status = {"exit 7\r": 7, signal.SIGTERM: 143}.get(ending, 0)
+                os.system(f"pkill -{int(ending)} -P {terminal.process.pid}")
+            status = {"exit 7\r": 7, "\x1c": 131, signal.SIGTERM: 143, signal.SIGUSR1: 138}.get(ending, 0)
             terminal.until_line(f"status {status}$")
             terminal.until_line("[^-]icanon")
             terminal.until_line("[^-]echo ")

@@ -135,6 +135,7 @@ def test_init_mux_is_read_at_the_prompt():
     with muxsh(home=home) as terminal:
         # An error is shown, and the prompt is there all the same.
         terminal.until_line("init.mux:1:1: error: unknown command 'frob'")
+        terminal.until_line("^muxsh: nothing of .*/init.mux was run$")
 
 
 def test_a_pasted_script_of_a_thousand_lines_runs_in_order():
@@ -155,3 +156,76 @@ def test_a_thousand_lines_typed_fast_run_in_order():
         terminal.until_prompt()
         shown = [row for row in terminal.all_lines() if row.startswith("typed ")]
         assert shown == [f"typed {number}" for number in range(1000)], len(shown)
+
+
+def test_keys_behind_a_search_do_what_they_do_elsewhere():
+    with muxsh() as terminal:
+        terminal.line("print alpha beta")
+        terminal.until_line("^alpha beta$")
+        for key, column in [("\x1b[D", -1), ("\x1b[H", None), ("\x1bf", 0)]:
+            terminal.until_prompt()
+            terminal.send("\x12alp")
+            terminal.until_line("bck:alp")
+            terminal.send(key + "!")
+            terminal.until_line("^muxsh> .*!")
+            assert "[" not in terminal.lines()[-1], terminal.lines()[-1]
+            terminal.send("\x03")
+        terminal.until_prompt()
+        # Also when nothing is found: the line is what was found before.
+        terminal.send("\x12alphx")
+        terminal.until_line(r"bck\?alphx")
+        terminal.send("\x1b[F!")
+        terminal.until_last("muxsh> print alpha beta!")
+
+
+def test_control_c_drops_what_was_typed_ahead():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line("sleep forever")
+        terminal.line("print typed ahead")
+        terminal.send("\x04")
+        # The server's word comes behind the keys, so they were taken when it is shown.
+        terminal.until_line("muxsh> sleep forever")
+        server.say("talking\n")
+        terminal.until_line("^a< talking$")
+        terminal.send("\x03")
+        terminal.until_line("# interrupted")
+        terminal.line("print goes on")
+        terminal.until_line("^goes on$")
+        assert "typed ahead" not in "\n".join(terminal.all_lines())
+        # So it is with the rest of a paste.
+        terminal.until_prompt()
+        terminal.send("\x1b[200~sleep forever\rprint rest of the paste\r\x1b[201~\r")
+        terminal.until_line("print rest of the paste")
+        server.say("more\n")
+        terminal.until_line("^a< more$")
+        terminal.send("\x03")
+        terminal.until_line("# interrupted")
+        terminal.line("print still here")
+        terminal.until_line("^still here$")
+        assert not any(row == "rest of the paste" for row in terminal.all_lines())
+
+
+def test_the_dropped_line_is_shown_as_it_was():
+    with muxsh() as terminal:
+        terminal.send("print hello world\x01Y")
+        terminal.until(lambda: terminal.lines()[-1] == "muxsh> Yprint hello world", "the line")
+        terminal.send("\x03")
+        terminal.until_line(r"^muxsh> Yprint hello world\^C$")
+
+
+def test_the_pager_knows_half_a_screen_and_leaves_the_program_alone():
+    with muxsh(rows=12) as terminal:
+        terminal.line("help")
+        terminal.until_last("-- more: Space, Enter, q --")
+        first = terminal.lines()
+        terminal.send("\x04")
+        terminal.until(lambda: terminal.lines()[0] == first[6], "half a screen more")
+        terminal.until_last("-- more: Space, Enter, q --")
+        terminal.send("\x1b[6~")
+        terminal.until_last("-- more: Space, Enter, q --")
+        terminal.send("q")
+        terminal.until_prompt()
+        terminal.line("print here")
+        terminal.until_line("^here$")

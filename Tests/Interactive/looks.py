@@ -146,3 +146,23 @@ def test_a_dumb_terminal_can_talk_too():
         terminal.line(":help keys")
         terminal.until_line("complete; a second Tab")
         assert b"\x1b" not in terminal.received
+
+
+def test_the_list_keeps_the_ports():
+    servers = [Server() for _ in range(2)]
+    with muxsh(columns=80) as terminal:
+        for server, name in zip(servers, ("primary-redis", "replica-redis")):
+            connected(terminal, server, name)
+        terminal.line("list")
+        for server, name in zip(servers, ("primary-redis", "replica-redis")):
+            terminal.until_line(rf"^{name} .*127\.0\.0\.1:{server.port}\b")
+
+
+def test_carets_of_a_line_wider_than_the_screen():
+    with muxsh(columns=40) as terminal:
+        terminal.line("print " + "x" * 60 + " ${nope}")
+        terminal.until_line(r"^  … x+ \$\{nope\}$")
+        row = terminal.lines().index(next(line for line in terminal.lines() if line.startswith("  … ")))
+        assert terminal.lines()[row + 1].strip() == "^" * 7
+        assert terminal.lines()[row + 1].index("^") == terminal.lines()[row].index("$")
+        terminal.until_line("error: variable 'nope' is set nowhere")

@@ -105,3 +105,40 @@ def test_talk_needs_somebody():
         terminal.line("talk *")
         terminal.until_line(r"error: no open session matches '\*'")
         terminal.until_prompt()
+
+
+def test_a_pasted_text_is_sent_as_it_is():
+    server = Server()
+    for text in ("one\ntwo\n", "one\r\ntwo\r\n", "one\rtwo"):
+        server = Server()
+        with muxsh() as terminal:
+            connected(terminal, server)
+            terminal.line("talk a")
+            terminal.until_prompt("a> ")
+            terminal.send("\x1b[200~" + text + "\x1b[201~")
+            terminal.send("\r")
+            terminal.line("end")
+            heard = server.hear(12)
+            assert heard == b"one\ntwo\nend\n", (text, heard)
+
+
+def test_the_answer_to_a_question_is_not_kept():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line("talk a")
+        terminal.until_prompt("a> ")
+        server.say("Password: ")
+        terminal.until_line(r"^a< Password: ")
+        terminal.line("s3cret")
+        assert server.hear(7) == b"s3cret\n"
+        server.say("welcome\n")
+        terminal.until_line("^a< welcome$")
+        terminal.line("hello")
+        assert server.hear(6) == b"hello\n"
+        # A colon and blanks lead back as a colon does.
+        terminal.line(": ")
+        terminal.until_prompt()
+        terminal.line("history")
+        terminal.until_line("  hello$")
+        assert not any("s3cret" in row and "a>" not in row for row in terminal.lines()), terminal.lines()
