@@ -40,6 +40,10 @@ package final class Conversation: SessionDelegate {
     var triggers: [Trigger] = []
     /// The strand of a trigger that answers a line of this session, one at a time.
     var responder: Strand?
+    /// Whether that block reads from this session, which has no gate until it ends.
+    var isHandedOver = false
+    /// Whether what the gate sees next is the rest of a line whose beginning was read.
+    var gateBeginsInLine = false
     /// Whether anything was sent, and whether anything has arrived since.
     private(set) var hasSent = false
     private(set) var hasArrivedSinceSend = false
@@ -83,6 +87,13 @@ package final class Conversation: SessionDelegate {
 
     /// How its bytes become lines.
     package var framing: Framing { session.inbox.framing }
+    /// The last line it has said, cut to what fits a message; nil when it has said nothing.
+    var lastLine: String? {
+        let said = log.entries.last { !$0.isSend }?.bytes ?? []
+        guard let line = SourceText.lines(of: said).last(where: { !$0.isEmpty }) else { return nil }
+        return Escapes.escaped(Array(line.prefix(200)))
+    }
+
     /// Whether the peer has said something since our last send, and not ended the line.
     var hasBegunLine: Bool {
         guard framing == .line, let last = log.entries.last, !last.isSend else { return false }

@@ -176,9 +176,11 @@ struct Compiler {
         program.instructions[index] = instruction
     }
 
-    /// Tells that an expectation may read sessions of this target.
+    /// Tells that an expectation may read sessions of this target. The session that a block of `on` answers does not
+    /// count: what the block leaves unread is nobody's.
     mutating func read(_ target: Target) {
-        readers.formUnion(target.items.map(\.template.glob))
+        let others = target.items.filter { $0.template.soleVariable != "session" }
+        readers.formUnion(others.map(\.template.glob))
     }
 }
 

@@ -102,10 +102,26 @@ final class Triggers {
         if conversation.triggers.isEmpty {
             guard inbox.isGated else { return }
             inbox.removeGate()
-        } else {
+        } else if !conversation.isHandedOver {
             inbox.closeGate(keepingReadable: conversation.reader != nil)
         }
         look(at: conversation)
+    }
+
+    /// A block reads from the session it answers: until it ends all that arrives is its, whatever triggers match.
+    func handOver(_ conversation: Conversation, to strand: Strand) {
+        guard conversation.responder === strand else { return }
+        conversation.isHandedOver = true
+        conversation.session.inbox.removeGate()
+    }
+
+    /// What a block has left unread is looked at from where it stopped; but the ending of a line it has read is no line.
+    private func takeBack(_ conversation: Conversation) {
+        guard conversation.isHandedOver else { return }
+        conversation.isHandedOver = false
+        guard !conversation.triggers.isEmpty else { return }
+        conversation.session.inbox.closeGate(keepingReadable: conversation.reader != nil)
+        conversation.gateBeginsInLine = !conversation.frontBeginsLine
     }
 
     /// Lets lines pass the gate of a session and answers those that match.
@@ -115,7 +131,11 @@ final class Triggers {
         var failure: Failure?
         session.sift { line in
             do throws(Failure) {
-                guard failure == nil, let (trigger, match) = try self.match(line, conversation) else { return .release }
+                let isRest = conversation.gateBeginsInLine && line.isEmpty
+                conversation.gateBeginsInLine = false
+                guard !isRest, failure == nil, let (trigger, match) = try self.match(line, conversation) else {
+                    return .release
+                }
                 guard conversation.responder == nil else { return .keep }
                 respond(to: match, of: trigger, conversation)
                 return .remove
@@ -149,6 +169,8 @@ final class Triggers {
     }
 
     private func respond(to match: Match, of trigger: Trigger, _ conversation: Conversation) {
+        // The block reads what comes behind its line.
+        if isUnread(conversation) { conversation.drain() }
         let strand = Strand(
             program: trigger.program, title: trigger.title, startedAt: trigger.range,
             surroundings: trigger.surroundings, names: [("session", Array(conversation.name.utf8))],
@@ -159,6 +181,7 @@ final class Triggers {
         strand.whenEnded = { [unowned self, unowned strand] result in
             responders.removeAll { $0 === strand }
             conversation.responder = nil
+            takeBack(conversation)
             if case .failed(let failure) = result {
                 guard failure.isOfClient(conversation) else { return interpreter.end(result) }
                 return leave(conversation)
@@ -176,11 +199,16 @@ final class Triggers {
         interpreter.sessions.remove(conversation.name)
     }
 
+    /// Whether the script never reads it, except for the blocks that answer it.
+    private func isUnread(_ conversation: Conversation) -> Bool {
+        readers.map { !conversation.isMeant(by: $0) } ?? false
+    }
+
     /// A session that only triggers use keeps nothing; and data that nobody reads does not keep lines from triggers.
     private func forgetUnread(_ conversation: Conversation) {
         let inbox = conversation.session.inbox
-        let isUnread = readers.map { !conversation.isMeant(by: $0) } ?? false
-        if isUnread {
+        if isUnread(conversation) {
+            guard conversation.responder == nil else { return }
             conversation.drain()
             closeIfDone(conversation)
         } else if inbox.isFull, conversation.reader == nil, !inbox.isEmpty {

@@ -27,6 +27,12 @@ package struct Template {
         literal.map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// The name, when it is one variable and nothing else.
+    package var soleVariable: String? {
+        guard segments.count == 1, case .variable(let name, _) = segments[0] else { return nil }
+        return name
+    }
+
     /// The names in it, in order.
     package var variables: [(name: String, range: SourceRange)] {
         segments.compactMap { segment in

@@ -55,12 +55,12 @@ final class Stage {
     }
 
     /// Parses, checks and starts lines.
-    func start(_ text: String) {
+    func start(_ text: String, isWhole: Bool = false) {
         for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
         let statements = parser.takeCompleted()
         let errors = parser.errors + checker.check(statements)
         precondition(errors.isEmpty, errors.map(\.message).joined(separator: "; "))
-        interpreter.start(statements)
+        interpreter.start(statements, isWhole: isWhole)
         settle()
     }
 

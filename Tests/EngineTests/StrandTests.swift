@@ -213,4 +213,29 @@ struct StrandTests {
             """)
         #expect(stage.shown == "1 2\n")
     }
+
+    /// A block of `on` that reads has the session for itself, and what it leaves is looked at from there, in any split.
+    @Test func whatABlockLeavesUnreadIsLookedAtFromThere() {
+        let stream = "skipped\nPOST 1\nhelloPOST 2\r\nabcd\n\nPOST 3\nPOST POST 4\n\r\n12345\nPOST 5\n12345\n\n"
+        var generator = Generator(seed: 12)
+        for _ in 0..<40 {
+            let stage = Stage()
+            stage.start(
+                """
+                on a /POST (\\S+)/ {
+                    let path ${1}
+                    expect ${session} bytes 5
+                    print "${path} ${0}"
+                }
+                on a /^$/ {
+                    print empty
+                }
+                sleep forever
+                """, isWhole: true)
+            for piece in Array(stream.utf8).cut(using: &generator) { stage.hear(piece) }
+            let printed = stage.shown.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("a<") }
+            #expect(printed == ["1 hello", "2 abcd", "empty", "3 POST ", "4 \\r", "123", "5 12345", "empty"])
+            #expect(stage.state == "running")
+        }
+    }
 }
