@@ -120,7 +120,9 @@ package final class Interpreter: ConversationObserver {
     package func stop(_ failure: Failure) {
         triggers.cancelAll()
         guard let main else { return }
-        finish(main, .failed(placed(failure, main)))
+        let failure = placed(failure, main)
+        main.abandon(with: failure)
+        finish(main, .failed(failure))
     }
 
     /// Gives up what runs, without a failure.
@@ -131,7 +133,10 @@ package final class Interpreter: ConversationObserver {
 
     /// A strand beside the script ends all of it.
     func end(_ result: Result) {
-        if let main { return finish(main, result) }
+        if let main {
+            if case .failed(let failure) = result { main.abandon(with: failure) }
+            return finish(main, result)
+        }
         triggers.cancelAll()
         self.result = result
     }
@@ -242,6 +247,15 @@ package final class Interpreter: ConversationObserver {
         sessions[name]?.session.peer ?? sessions.service(named: name)?.location
     }
 
+    /// The programs that have failed, each in a line with the last that it said: why a server may not be there.
+    var deadPrograms: [String] {
+        sessions.all.compactMap { conversation in
+            guard let ending = conversation.child?.ending, ending.status != 0 else { return nil }
+            let words = conversation.lastLine.map { "; it said last: \($0)" } ?? ""
+            return "\(conversation.name) \(ending.words)\(words)"
+        }
+    }
+
     // MARK: Strands
 
     private func resume(_ strand: Strand) {
@@ -271,6 +285,9 @@ package final class Interpreter: ConversationObserver {
             case .exit(let status): return end(.exited(status))
             case .wait(let wait):
                 try refuseSecondReader(wait, strand)
+                if wait.isReading {
+                    for conversation in wait.conversations { triggers.handOver(conversation, to: strand) }
+                }
                 guard try wait.check(strand, isLate: false) else { return begin(wait, strand) }
                 strand.position = wait.destination ?? strand.position + 1
             }

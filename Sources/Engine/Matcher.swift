@@ -82,6 +82,13 @@ extension Conversation {
         return .at(inbox.bytes[1] == UInt8(ascii: "\n") ? inbox.front + 2 : inbox.front)
     }
 
+    /// Says that what is unread is no whole line.
+    fileprivate var restHint: [String] {
+        frontBeginsLine
+            ? []
+            : ["this is the rest of a line: its beginning has been read, and 'expect' stops behind what it has found"]
+    }
+
     /// The bytes of a range of the inbox.
     func bytes(_ range: Range<Int>) -> [UInt8] {
         Array(session.inbox.bytes(in: range))
@@ -99,6 +106,8 @@ extension Conversation {
 final class LineMatcher: Matcher {
     private let text: [UInt8]
     private let hasEnding: Bool
+    /// Whether the ending of a line that was read before has been passed over.
+    private var hasPassedEnding = false
 
     init(text: [UInt8], hasEnding: Bool) {
         self.text = text
@@ -109,6 +118,7 @@ final class LineMatcher: Matcher {
         let wantsEnding = text.first == UInt8(ascii: "\n") || text.first == UInt8(ascii: "\r")
         if !wantsEnding || hasEnding {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
+            if front > conversation.session.inbox.front { hasPassedEnding = true }
             conversation.consume(through: front)
         }
         return hasEnding ? checkLine(conversation, isWhole: isWhole) : checkBytes(conversation, isWhole: isWhole)
@@ -157,7 +167,10 @@ final class LineMatcher: Matcher {
             details: [
                 "expected: " + wanted, "arrived:  " + shown,
                 "          " + String(repeating: " ", count: same) + "^",
-            ])
+            ] + conversation.restHint
+                + (text.isEmpty && hasPassedEnding
+                    ? ["the ending of the line that was read in part has been passed over: it is no line of its own"]
+                    : []))
     }
 }
 
@@ -198,7 +211,7 @@ final class LinePatternMatcher: Matcher {
                     "expected: \(conversation.name)<~ \(source)",
                     "arrived:  \(conversation.name)< \(Escapes.escaped(Array(line.prefix(1024))))"
                         + (end == nil ? "\\" : ""),
-                ])
+                ] + conversation.restHint)
         }
     }
 }

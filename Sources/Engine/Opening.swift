@@ -36,6 +36,7 @@ final class Opening: Wait {
     /// The problem is one that trying again does not mend.
     private var isHopeless = false
     private var isDone = false
+    private var hasName = false
 
     /// Between two attempts.
     private static let retryPause = Duration.milliseconds(100)
@@ -53,6 +54,8 @@ final class Opening: Wait {
         if self.strand == nil {
             self.strand = strand
             interpreter.transcript.statement(statement)
+            interpreter.sessions.reserve(request.name)
+            hasName = true
             attempt()
         }
         if isDone { return true }
@@ -64,10 +67,16 @@ final class Opening: Wait {
     }
 
     func cancel() {
+        giveUpName()
         resolver?.cancel()
         connector?.cancel()
         handshake?.cancel()
         if let pause { interpreter.loop.cancel(pause) }
+    }
+
+    private func giveUpName() {
+        if hasName { interpreter.sessions.unreserve(request.name) }
+        hasName = false
     }
 
     private func attempt() {
@@ -123,6 +132,7 @@ final class Opening: Wait {
     private func opened(over transport: any Transport, to peer: SocketAddress) {
         let took = shown(interpreter.loop.readClock() - began)
         let name = request.name
+        giveUpName()
         let conversation = interpreter.adopt(
             transport, name: name, address: request.address.description, peer: peer.description,
             lineEnding: request.lineEnding, framing: request.framing)
@@ -151,14 +161,14 @@ final class Opening: Wait {
 
     private func failure(isLate: Bool) -> Failure {
         let what = "\(request.name): cannot connect to \(request.address.description)"
-        let hint = lastProblem?.hint.map { [$0] } ?? []
+        let hint = (lastProblem?.hint.map { [$0] } ?? []) + interpreter.deadPrograms
         guard isLate else {
             return Failure(.connection, "\(what): \(lastProblem?.message ?? "no address")", details: hint)
         }
         let place = handshake == nil ? "" : " in the TLS handshake: the peer does not answer"
         let time = shown(limit ?? .zero)
         guard request.retry != nil else {
-            return Failure(.connection, "\(what): timed out after \(time)\(place)")
+            return Failure(.connection, "\(what): timed out after \(time)\(place)", details: hint)
         }
         return Failure(
             .connection, "\(what) within \(time) (\(attempts) attempt\(attempts == 1 ? "" : "s"))",

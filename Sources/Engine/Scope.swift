@@ -29,6 +29,8 @@ protocol Guardian: AnyObject {
     var deadline: Instant? { get }
     /// Takes a failure and lets the strand go on at a position, with scopes entered as it wants them; or throws it on.
     func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure)
+    /// The script ends inside with a failure that came from elsewhere.
+    func abandon(with failure: Failure, _ interpreter: Interpreter)
     /// A session, listener or service was opened inside.
     func opened(_ name: String, _ peer: AnyObject)
     /// Sessions were sent to or read from inside.
@@ -37,6 +39,7 @@ protocol Guardian: AnyObject {
 
 extension Guardian {
     var deadline: Instant? { nil }
+    func abandon(with failure: Failure, _ interpreter: Interpreter) {}
     func opened(_ name: String, _ peer: AnyObject) {}
     func talked(to conversations: [Conversation]) {}
 }

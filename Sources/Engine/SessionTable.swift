@@ -21,6 +21,8 @@ extension EchoService: Service {
 package final class SessionTable {
     private var conversations: OrderedDictionary<String, Conversation> = [:]
     private var services: OrderedDictionary<String, any Service> = [:]
+    /// Names that strands are about to give.
+    private var reserved: Set<String> = []
     private var numbered = 0
     private var opened = 0
 
@@ -48,7 +50,7 @@ package final class SessionTable {
 
     /// Whether `name` can be given: nobody has it, or only a session whose peer has ended.
     func isFree(_ name: String) -> Bool {
-        if services[name] != nil { return false }
+        if services[name] != nil || reserved.contains(name) { return false }
         guard let former = conversations[name] else { return true }
         return former.inputHasEnded
     }
@@ -56,8 +58,19 @@ package final class SessionTable {
     /// Throws when `name` is taken.
     func requireFree(_ name: String) throws(Failure) {
         guard !isFree(name) else { return }
+        if let service = services[name] {
+            throw Failure(.connection, "'\(name)' is a \(service.kind) here; take another name")
+        }
+        if reserved.contains(name) {
+            throw Failure(.connection, "'\(name)' is being opened by another strand; take another name")
+        }
         throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
     }
+
+    /// Keeps a free name for a session that is being opened, until `unreserve`.
+    func reserve(_ name: String) { reserved.insert(name) }
+
+    func unreserve(_ name: String) { reserved.remove(name) }
 
     /// Adds a session, in place of an ended one of that name.
     func add(_ conversation: Conversation) {

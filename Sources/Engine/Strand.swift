@@ -166,6 +166,13 @@ final class Strand {
     /// The innermost scope's guardian, of which an instruction knows the type.
     func guardian<G: Guardian>(_ type: G.Type) -> G? { scopes.last?.guardian as? G }
 
+    /// Tells who guards a block that the script ends inside with a failure from elsewhere.
+    func abandon(with failure: Failure) {
+        for scope in (callers.flatMap(\.scopes) + scopes).reversed() {
+            scope.guardian?.abandon(with: failure, interpreter)
+        }
+    }
+
     /// Begins the next round of the innermost loop; false, and the loop is left, when there is none.
     func nextRound() -> Bool {
         guard scopes.last?.rounds?.advance() == true else {

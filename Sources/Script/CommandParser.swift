@@ -200,6 +200,9 @@ struct CommandParser {
             if case .optional(let inner) = element { return inner.compactMap(\.keyword) }
             return []
         }
+        if let text = word.bareLiteral, keywords.contains(text) {
+            return ScriptError(word.range, "'\(text)' stands here once only", hint: usageHint(all: false))
+        }
         if let text = word.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords) {
             return ScriptError(word.range, "unexpected '\(text)'", hint: "did you mean '\(nearest)'?")
         }

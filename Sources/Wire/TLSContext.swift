@@ -78,7 +78,9 @@ package final class TLSContext {
         throw isLocked
             ? TLSError(
                 message: "\(key) is locked with a password", hint: "unlock it: openssl pkey -in \(key) -out FILE")
-            : TLSError(message: "\(key) holds no key in PEM: \(words)")
+            : options.key == nil
+                ? TLSError(message: "\(key) holds a certificate and no key", hint: "give its key: --key FILE")
+                : TLSError(message: "\(key) holds no key in PEM: \(words)")
     }
 
     private func trust() throws(TLSError) {

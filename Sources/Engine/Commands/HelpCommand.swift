@@ -33,7 +33,12 @@ private struct HelpInstruction: Instruction {
         guard let text = topics.first(where: { $0.name == name })?.text ?? manual.help(for: name) else {
             let known = interpreter.registry.table.descriptions.map(\.name) + topics.map(\.name)
             let nearest = nearestSpelling(of: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
-            throw Failure(.expectation, "there is no command '\(name)'\(nearest)", range: topic.range)
+            throw Failure(
+                .expectation, "there is no command '\(name)'\(nearest)",
+                details: [
+                    "'help' lists the commands; there is also help \(topics.map(\.name).joined(separator: ", "))"
+                ],
+                range: topic.range)
         }
         interpreter.page(text)
         return .next

@@ -151,9 +151,7 @@ private struct AcceptInstruction: Instruction {
         guard let reception = interpreter.sessions.service(named: listener) as? Reception else {
             throw Failure(.connection, "'\(listener)' is no listener; make one: listen \(listener) :0")
         }
-        guard interpreter.sessions.isFree(name) else {
-            throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
-        }
+        try interpreter.sessions.requireFree(name)
         let limit = try limit?.evaluate(in: strand) ?? interpreter.settings.timeout
         return .wait(AcceptWait(reception, name: name, limit: interpreter.settings.scaled(limit), interpreter))
     }
@@ -178,6 +176,8 @@ private final class AcceptWait: Wait {
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         self.strand = strand
         if let conversation = reception.take(for: strand) {
+            // Another strand may have taken the name meanwhile.
+            if !conversation.isNamed(name) { try interpreter.sessions.requireFree(name) }
             interpreter.sessions.rename(conversation, to: name)
             interpreter.triggers.update(conversation)
             interpreter.opened(name, conversation, by: strand)

@@ -10,7 +10,9 @@ struct OnCommand: Command {
             text: """
                 From now on each whole line from T is looked at once as it arrives, also of sessions that open later. In \
                 a line that matches, the block runs beside the script, with ${session} and the captures set; the line is \
-                consumed, other lines stay for the script. The blocks of one session run one after the other. A failure \
+                consumed, other lines stay for the script. The blocks of one session run one after the other. One that \
+                reads from the session has it for itself until it ends, and what it leaves unread is looked at from \
+                there. A failure \
                 in one fails the script; but when a client of a listener has gone before its answer, only the block that \
                 sends it is left, with a note. What nobody else reads from such a session is not kept. The same line run again \
                 takes the place of what it had set; 'off T' ends it.
@@ -25,9 +27,15 @@ struct OnCommand: Command {
         guard !compiler.place.isInStrand else {
             throw ScriptError(call.range, "'on' stands in no strand", hint: "put it before 'parallel'")
         }
+        let pattern = try call.required("PATTERN")
+        if let word = pattern.bareLiteral, ["eof", "reset", "nothing", "timeout"].contains(word) {
+            throw ScriptError(
+                pattern.range, "'on' looks at lines, not at '\(word)'",
+                hint: "to look for the text, quote it: \"\(word)\"")
+        }
         compiler.emit(
             OnInstruction(
-                target: try call.target(), word: try call.required("PATTERN"), pattern: call.regex("PATTERN"),
+                target: try call.target(), word: pattern, pattern: call.regex("PATTERN"),
                 program: compiler.subprogram(call.block) { $0.isInStrand = true }, range: call.range))
     }
 }

@@ -20,7 +20,8 @@ struct SpawnCommand: Command {
             ],
             text: """
                 What the program writes, to its standard output and standard error, is received; what is sent is its \
-                standard input, and 'NAME>|' ends it (behind a terminal by the end-of-file character). COMMAND is looked \
+                standard input, and 'NAME>|' ends it (behind a terminal by the end-of-file character). What 'set eol' says \
+                is for connections: lines to a program end in a line feed, unless --eol says otherwise. COMMAND is looked \
                 up in PATH; there is no shell in between, and all words behind COMMAND are its own, options too. The \
                 program runs in a session and process group of its own; 'close' ends it with SIGTERM, and with SIGKILL a \
                 second later or with --reset. None outlives muxsh, however muxsh ends, unless it makes itself a daemon. \
@@ -79,7 +80,7 @@ private struct SpawnInstruction: Instruction {
         request.isWithoutEcho = isWithoutEcho
         return .wait(
             SpawnWait(
-                request, name: name, lineEnding: try lineEnding?.evaluate(in: strand),
+                request, name: name, lineEnding: try lineEnding?.evaluate(in: strand) ?? .lf,
                 framing: try framing?.evaluate(in: strand), interpreter))
     }
 }
@@ -90,15 +91,16 @@ private final class SpawnWait: Wait {
     var wanted: String { "the start of \(request.command[0])" }
     private let request: ChildRequest
     private let name: String
-    private let lineEnding: LineEnding?
+    private let lineEnding: LineEnding
     private let framing: Framing?
     private unowned let interpreter: Interpreter
     private var starting: ChildStarting?
     private var hasBegun = false
+    private var hasName = false
     private var result: Result<Void, WireFailure>?
 
     init(
-        _ request: ChildRequest, name: String, lineEnding: LineEnding?, framing: Framing?, _ interpreter: Interpreter
+        _ request: ChildRequest, name: String, lineEnding: LineEnding, framing: Framing?, _ interpreter: Interpreter
     ) {
         self.request = request
         self.name = name
@@ -121,20 +123,30 @@ private final class SpawnWait: Wait {
     }
 
     func cancel() {
+        giveUpName()
         starting?.cancel()
         starting = nil
     }
 
+    private func giveUpName() {
+        if hasName { interpreter.sessions.unreserve(name) }
+        hasName = false
+    }
+
     private func begin(_ strand: Strand) throws(Failure) {
         hasBegun = true
+        hasName = true
+        interpreter.sessions.reserve(name)
         interpreter.transcript.statement(statement)
         do throws(WireFailure) {
             starting = try interpreter.children.start(request) { [unowned self, unowned strand] outcome in
                 starting = nil
+                giveUpName()
                 result = outcome.map { child, transport in began(child, transport, strand) }
                 interpreter.wake(strand)
             }
         } catch {
+            giveUpName()
             throw cannotStart(error)
         }
     }

@@ -114,8 +114,13 @@ private final class TestGuardian: Guardian {
         strand.position = position
     }
 
+    /// The failure is told as the script's; here it only counts.
+    func abandon(with failure: Failure, _ interpreter: Interpreter) {
+        end(.failed(failure), interpreter, isTold: true)
+    }
+
     /// Notes how it ended, and closes what it has opened.
-    func end(_ outcome: TestResults.Outcome, _ interpreter: Interpreter) {
+    func end(_ outcome: TestResults.Outcome, _ interpreter: Interpreter, isTold: Bool = false) {
         let took = interpreter.loop.readClock() - began
         for conversation in conversations { interpreter.transcript.showPart(of: conversation) }
         let quoted = Self.quoted(name)
@@ -125,7 +130,7 @@ private final class TestGuardian: Guardian {
             interpreter.transcript.note("test \(quoted) skipped" + (why.isEmpty ? "" : ": \(why)"))
         case .failed(let failure):
             interpreter.transcript.note("test \(quoted) failed in \(shown(took))")
-            interpreter.report(failure)
+            if !isTold { interpreter.report(failure) }
         }
         interpreter.results.add(
             TestResults.Record(name: name, range: range, outcome: outcome, duration: took))
