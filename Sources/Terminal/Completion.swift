@@ -12,7 +12,7 @@ package struct Completion: Equatable {
         package let summary: String
     }
 
-    /// How many characters before the cursor a choice takes the place of.
+    /// How many scalars before the cursor a choice takes the place of.
     package let replaced: Int
     /// What could stand there, sorted.
     package let choices: [Choice]
@@ -95,7 +95,7 @@ package struct Completer {
         let commands = table.descriptions.map { (name: $0.name, summary: $0.summary) }
         let defined = sources.definitions().map { (name: $0, summary: "defined here") }
         let arrows = sources.sessions().map { (name: $0.name + ">", summary: $0.summary) }
-        return completion(word.text, commands + defined + arrows, replacing: word.raw.count)
+        return completion(word.text, commands + defined + arrows, replacing: word.raw.unicodeScalars.count)
     }
 
     private func completeWord(of command: CommandDescription, _ words: TypedWords) -> Completion {
@@ -117,7 +117,7 @@ package struct Completer {
         if command.takesCondition, let operand = completeOperand(words) { return operand }
         if words.current.quote == nil, words.current.raw.hasPrefix("--") {
             let options = command.options.map { (name: $0.name, summary: $0.summary) }
-            return completion(words.current.text, options, replacing: words.current.raw.count)
+            return completion(words.current.text, options, replacing: words.current.raw.unicodeScalars.count)
         }
         let next = command.forms.flatMap { Self.next(in: $0.elements[...], behind: places[...]) }
         return complete(next, words.current)
@@ -127,10 +127,11 @@ package struct Completer {
     private func completeOperand(_ words: TypedWords) -> Completion? {
         guard words.current.quote == nil, words.before.count > 1 else { return nil }
         switch words.before.last {
-        case "open": return completion(words.current.text, sources.sessions(), replacing: words.current.raw.count)
+        case "open":
+            return completion(words.current.text, sources.sessions(), replacing: words.current.raw.unicodeScalars.count)
         case "defined":
             let names = sources.variables().map { (name: $0, summary: "") }
-            return completion(words.current.text, names, replacing: words.current.raw.count)
+            return completion(words.current.text, names, replacing: words.current.raw.unicodeScalars.count)
         default: return nil
         }
     }
@@ -165,27 +166,30 @@ package struct Completer {
                 others = others.merged(with: own)
             }
         }
-        let keywords = completion(word.text, names, replacing: word.raw.count)
+        let keywords = completion(word.text, names, replacing: word.raw.unicodeScalars.count)
         // Behind a comma of a list of sessions there can be nothing else.
         return others.merged(with: keywords)
     }
 
     private func complete(_ parameter: Parameter, _ word: TypedWords.Current) -> Completion {
         switch parameter.kind {
-        case .session: return completion(word.text, sources.sessions(), replacing: word.raw.count)
+        case .session: return completion(word.text, sources.sessions(), replacing: word.raw.unicodeScalars.count)
         case .target: return completeTarget(word)
         case .command:
             let commands = table.descriptions.map { (name: $0.name, summary: $0.summary) }
-            return completion(word.text, commands + sources.topics, replacing: word.raw.count)
+            return completion(word.text, commands + sources.topics, replacing: word.raw.unicodeScalars.count)
         case .choice(let choices):
-            return completion(word.text, choices.map { ($0, "") }, replacing: word.raw.count)
+            return completion(word.text, choices.map { ($0, "") }, replacing: word.raw.unicodeScalars.count)
         case .script: return completeFile(word)
         default: break
         }
         switch parameter.name {
         case "FILE", "PATH": return completeFile(word)
-        case "ADDRESS": return completion(word.text, addresses.map { ($0, "") }, replacing: word.raw.count)
-        default: return completion(word.text, parameter.suggestions.map { ($0, "") }, replacing: word.raw.count)
+        case "ADDRESS":
+            return completion(word.text, addresses.map { ($0, "") }, replacing: word.raw.unicodeScalars.count)
+        default:
+            return completion(
+                word.text, parameter.suggestions.map { ($0, "") }, replacing: word.raw.unicodeScalars.count)
         }
     }
 
@@ -215,7 +219,7 @@ package struct Completer {
             return Completion.Choice(text: text, shown: entry.shown, summary: "")
         }
         let isFolder = entries.count == 1 && entries[0].isFolder
-        return Completion(replaced: word.raw.count, choices: choices, suffix: isFolder ? "" : " ")
+        return Completion(replaced: word.raw.unicodeScalars.count, choices: choices, suffix: isFolder ? "" : " ")
     }
 
     /// Addresses in the lines typed before, the newest first seen once.

@@ -1,0 +1,224 @@
+import CEditline
+import Glibc
+
+/// libedit (editline(3)): the line being typed, its keys and commands, and the history behind the arrow keys.
+///
+/// Its output goes to a sink: `Screen` paints. It asks for each character by `nextCharacter`, also in the middle of a
+/// search or a key sequence.
+///
+/// Invariant: `el_wgets` is on the stack exactly while `isReading`; nothing called from `nextCharacter` may call it, or
+/// change the line other than by a command.
+final class Libedit {
+    /// Our own commands, which keys of our own lead to: they cannot be typed (C1 control characters).
+    enum Command: UInt32, CaseIterable {
+        case viCommandMode = 0x9C
+        case paste = 0x9D
+        case endSearch = 0x9E
+        case complete = 0x09
+        case clear = 0x0C
+
+        var key: UInt32 { rawValue }
+    }
+
+    /// What a command has done.
+    enum Outcome {
+        case changed, unchanged, failed
+    }
+
+    /// The next character that was typed; nil at the end of input.
+    var nextCharacter: () -> UInt32? = { nil }
+    /// Carries out one of our commands.
+    var perform: (Command) -> Outcome = { _ in .failed }
+    private(set) var isReading = false
+
+    private let editor: OpaquePointer
+    private let history: OpaquePointer
+    private let sink: UnsafeMutablePointer<FILE>
+    private let emptyPrompt: UnsafeMutablePointer<wchar_t>
+    private var commandNames: [UnsafeMutablePointer<wchar_t>] = []
+
+    /// - Returns: nil when the terminal cannot be set up.
+    init?() {
+        Self.chooseEncoding()
+        guard let sink = fopen("/dev/null", "w"),
+            let editor = el_init_fd(
+                "muxsh", c_standard_input(), sink, sink, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO),
+            let history = history_winit()
+        else { return nil }
+        self.editor = editor
+        self.history = history
+        self.sink = sink
+        emptyPrompt = .allocate(capacity: 1)
+        emptyPrompt.initialize(to: 0)
+    }
+
+    /// Sets keys, history and modes; ~/.editrc comes before our own keys.
+    func configure(history lines: [String], size: Int) {
+        _ = c_el_set_client(editor, Unmanaged.passUnretained(self).toOpaque())
+        _ = c_el_set_signal(editor, 0)
+        setHistorySize(size)
+        _ = c_history_set_unique(history, 1)
+        _ = c_el_set_history(editor, history)
+        for line in lines { addToHistory(line) }
+        wide("emacs") { _ = c_el_set_editor(editor, $0) }
+        _ = c_el_set_getc(editor) { editor, character in
+            guard let next = Libedit.of(editor)?.nextCharacter() else { return 0 }
+            character?.pointee = wchar_t(bitPattern: next)
+            return 1
+        }
+        _ = c_el_set_prompt(editor) { Libedit.of($0)?.emptyPrompt }
+        // ^S would make every write to the terminal block. libedit lets the terminal swap CR and LF; but CR LF in a
+        // paste is one line's end, not two.
+        for mode in ["-ixon", "-icrnl", "-inlcr"] { wide(mode) { _ = c_el_set_tty(editor, $0) } }
+        el_source(editor, nil)
+        addCommands()
+    }
+
+    /// Gives the terminal back as it was.
+    func end() {
+        el_end(editor)
+        history_wend(history)
+        fclose(sink)
+        emptyPrompt.deallocate()
+        for name in commandNames { name.deallocate() }
+    }
+
+    // MARK: The line
+
+    /// The line being typed; during a search what is looked for stands below it.
+    var line: [UInt32] {
+        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar else {
+            return []
+        }
+        return UnsafeBufferPointer(start: buffer, count: last - buffer).map { UInt32(bitPattern: $0) }
+    }
+
+    /// The index of the character the cursor is on.
+    var cursor: Int {
+        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let cursor = info.cursor else { return 0 }
+        return cursor - buffer
+    }
+
+    /// Whether an incremental search goes on: the line then ends in one like `bck:`, or `bck?` when nothing is found.
+    var isSearching: Bool {
+        guard isReading else { return false }
+        let line = line
+        guard let start = line.lastIndex(of: 0x0A), line.count > start + 4 else { return false }
+        let mark = line[(start + 1)...(start + 4)].map { UInt8(truncatingIfNeeded: $0) }
+        return ["bck:", "bck?", "fwd:", "fwd?"].contains { mark.elementsEqual($0.utf8) }
+    }
+
+    /// Reads a line, without its newline; nil at the end of input.
+    func readLine() -> [UInt32]? {
+        isReading = true
+        var count: Int32 = 0
+        let text = el_wgets(editor, &count)
+        isReading = false
+        // Between lines the terminal stays raw: what is typed ahead is not echoed.
+        setRaw(true)
+        guard let text, count > 0 else { return nil }
+        let line = UnsafeBufferPointer(start: text, count: Int(count)).map { UInt32(bitPattern: $0) }
+        return line.last == 0x0A ? Array(line.dropLast()) : line
+    }
+
+    /// Inserts at the cursor; false when there is no room.
+    func insert(_ scalars: some Sequence<UInt32>) -> Bool {
+        el_winsertstr(editor, scalars.map { wchar_t(bitPattern: $0) }.filter { $0 != 0 } + [0]) == 0
+    }
+
+    /// Deletes before the cursor.
+    func delete(_ count: Int) {
+        el_deletestr(editor, Int32(count))
+    }
+
+    // MARK: The terminal
+
+    func setRaw(_ isRaw: Bool) {
+        _ = c_el_prepare_terminal(editor, isRaw ? 1 : 0)
+    }
+
+    /// The terminal has another size.
+    func resize() {
+        el_resize(editor)
+    }
+
+    // MARK: History and keys
+
+    func addToHistory(_ line: String) {
+        wide(line) { _ = c_history_enter(history, $0) }
+    }
+
+    func setHistorySize(_ size: Int) {
+        _ = c_history_set_size(history, Int32(clamping: max(1, size)))
+    }
+
+    /// Whether the keys are those of vi.
+    var isVi: Bool {
+        c_el_editor(editor).map { $0[0] == wchar_t(UInt8(ascii: "v")) } ?? false
+    }
+
+    private func addCommands() {
+        add("muxsh-complete") { editor, _ in Libedit.run(.complete, editor) }
+        add("muxsh-paste") { editor, _ in Libedit.run(.paste, editor) }
+        add("muxsh-clear") { editor, _ in Libedit.run(.clear, editor) }
+        // A search ends by any key with a command and then runs it; by ESC it would take what follows for text.
+        add("muxsh-end-search") { editor, _ in Libedit.run(.endSearch, editor) }
+        bind(.complete, "muxsh-complete")
+        bind(.paste, "muxsh-paste")
+        bind(.clear, "muxsh-clear")
+        bind(.endSearch, "muxsh-end-search")
+        // In vi's maps ESC leads sequences in, so that libedit would wait for what follows: an ESC alone is a key of ours.
+        if isVi { bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned") }
+        bind("\u{1B}[H", "ed-move-to-beg")
+        bind("\u{1B}[F", "ed-move-to-end")
+        bind("\u{1B}[3~", "ed-delete-next-char")
+        bind("\u{07}", "ed-start-over")
+    }
+
+    private func add(_ name: String, _ command: @escaping @convention(c) (OpaquePointer?, wint_t) -> UInt8) {
+        // libedit keeps the pointer, not the text.
+        let scalars = name.unicodeScalars.map { wchar_t(bitPattern: $0.value) } + [0]
+        let kept = UnsafeMutablePointer<wchar_t>.allocate(capacity: scalars.count)
+        kept.initialize(from: scalars, count: scalars.count)
+        commandNames.append(kept)
+        _ = c_el_add_function(editor, kept, kept, command)
+    }
+
+    private func bind(_ command: Command, _ name: String, alternative: String? = nil) {
+        bind(String(Unicode.Scalar(UInt8(command.key))), name, alternative: alternative)
+    }
+
+    private func bind(_ key: String, _ command: String, alternative: String? = nil) {
+        wide(key) { key in
+            wide(command) { _ = c_el_bind(editor, key, $0) }
+            wide(alternative ?? command) { _ = c_el_bind_alternative(editor, key, $0) }
+        }
+    }
+
+    private static func run(_ command: Command, _ editor: OpaquePointer?) -> UInt8 {
+        switch of(editor)?.perform(command) {
+        case .changed: UInt8(CC_REFRESH)
+        case .unchanged: UInt8(CC_NORM)
+        case .failed, nil: UInt8(CC_ERROR)
+        }
+    }
+
+    private static func of(_ editor: OpaquePointer?) -> Libedit? {
+        guard let editor, let client = c_el_client(editor) else { return nil }
+        return Unmanaged<Libedit>.fromOpaque(client).takeUnretainedValue()
+    }
+
+    /// libedit drops what the locale cannot decode: text is UTF-8 whatever the environment says.
+    private static func chooseEncoding() {
+        setlocale(LC_CTYPE, "")
+        if String(cString: nl_langinfo(nl_item(CODESET))) != "UTF-8" { setlocale(LC_CTYPE, "C.UTF-8") }
+    }
+}
+
+/// Calls `body` with `text` as C's wide string.
+private func wide(_ text: String, _ body: (UnsafePointer<wchar_t>) -> Void) {
+    let scalars = text.unicodeScalars.map { wchar_t(bitPattern: $0.value) } + [0]
+    scalars.withUnsafeBufferPointer { buffer in
+        if let base = buffer.baseAddress { body(base) }
+    }
+}
