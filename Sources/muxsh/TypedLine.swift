@@ -16,7 +16,7 @@ struct TypedLine {
         guard errors.allSatisfy({ $0.range.source.name == "<prompt>" }) else { return nil }
         return errors.map { error in
             let hint = error.hint.map { "  help: \(visible($0))\n" } ?? ""
-            return carets(under: error.range) + "error: \(visible(error.message))\n" + hint
+            return carets(under: error.range) + fitted("error: \(visible(error.message))\n" + hint, to: width)
         }.joined()
     }
 
@@ -26,7 +26,7 @@ struct TypedLine {
             range.lineText == Array(statement.utf8)
         else { return nil }
         var text = failure.pointsAtWord ? carets(under: range) : ""
-        text += "error: \(failure.message)\n"
+        text += fitted("error: \(failure.message)\n", to: width)
         for detail in failure.details { text += "  | \(detail)\n" }
         if !failure.lastExchanges.isEmpty { text += "  last: \(failure.lastExchanges)\n" }
         return visible(text)

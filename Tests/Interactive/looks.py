@@ -166,3 +166,14 @@ def test_carets_of_a_line_wider_than_the_screen():
         assert terminal.lines()[row + 1].strip() == "^" * 7
         assert terminal.lines()[row + 1].index("^") == terminal.lines()[row].index("$")
         terminal.until_line("error: variable 'nope' is set nowhere")
+
+
+def test_messages_and_help_are_cut_at_blanks():
+    with muxsh(columns=40, rows=40) as terminal:
+        terminal.line("open a localhost:1")
+        terminal.until_line("^error: a: cannot connect to$")
+        terminal.until_line("^localhost:1: connection refused$")
+        terminal.until_prompt()
+        terminal.line("help print")
+        terminal.until_line("^  --raw  control bytes as they are, and$")
+        terminal.until_line("^         no newline at the end$")

@@ -25,7 +25,7 @@ private struct HelpInstruction: Instruction {
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let manual = Manual(interpreter.registry.table)
         guard let topic else {
-            interpreter.page(manual.overview)
+            interpreter.page(fitted(manual.overview, to: interpreter.output.width))
             return .next
         }
         let name = try strand.text(topic.template)
@@ -40,7 +40,7 @@ private struct HelpInstruction: Instruction {
                 ],
                 range: topic.range)
         }
-        interpreter.page(text)
+        interpreter.page(fitted(text, to: interpreter.output.width))
         return .next
     }
 }
