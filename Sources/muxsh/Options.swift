@@ -204,8 +204,14 @@ enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
         case .never: false
         case .auto:
             isatty(descriptor) == 1 && (environmentValue("NO_COLOR") ?? "").isEmpty
-                && !["", "dumb"].contains(environmentValue("TERM") ?? "")
+                && Self.knowsColors(environmentValue("TERM") ?? "")
         }
+    }
+
+    /// Whether a terminal of this type can be trusted with colours: those of DEC had none.
+    private static func knowsColors(_ terminal: String) -> Bool {
+        let isOfDEC = terminal.hasPrefix("vt") && terminal.dropFirst(2).first?.isNumber == true
+        return !["", "dumb", "unknown", "network"].contains(terminal) && !isOfDEC
     }
 }
 

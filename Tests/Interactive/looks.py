@@ -23,7 +23,7 @@ def test_sessions_have_colours_of_their_own():
 
 
 def test_no_colour_where_none_is_wanted():
-    for options, environment in [(["--color", "never"], {}), ([], {"NO_COLOR": "1"})]:
+    for options, environment in [(["--color", "never"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "vt100"})]:
         server = Server()
         with muxsh(*options, **environment) as terminal:
             connected(terminal, server)
