@@ -22,6 +22,11 @@ static inline void c_SSL_CTX_set_options(SSL_CTX *context) {
 
 static inline void c_SSL_CTX_set_read_ahead(SSL_CTX *context) { SSL_CTX_set_read_ahead(context, 1); }
 
+// Tickets are told of by SSL_CTX_sess_set_new_cb, and not kept.
+static inline void c_SSL_CTX_tell_tickets(SSL_CTX *context) {
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+}
+
 static inline int c_SSL_set_tlsext_host_name(SSL *ssl, const char *name) {
     return (int)SSL_set_tlsext_host_name(ssl, name);
 }

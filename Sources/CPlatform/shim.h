@@ -18,6 +18,9 @@
 // fork(2). Swift marks fork unavailable because of threads; these programs have one thread.
 static inline pid_t c_fork(void) { return fork(); }
 
+// prctl(PR_SET_NAME): what ps and killall call this process.
+static inline int c_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
 // environ(7): Swift takes it for shared mutable state.
 extern char **environ;
 static inline char **c_environment(void) { return environ; }

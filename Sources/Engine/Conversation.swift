@@ -6,6 +6,8 @@ import Wire
 protocol ConversationObserver: AnyObject {
     /// Something happened that a wait may be about: bytes, an end, room to send.
     func conversationChanged(_ conversation: Conversation)
+    /// We have closed it: nothing more will happen.
+    func conversationClosed(_ conversation: Conversation)
 }
 
 /// A session under its name in a script: the wire's session with what the language and the transcript know of it.
@@ -42,6 +44,10 @@ package final class Conversation: SessionDelegate {
     var responder: Strand?
     /// Whether that block reads from this session, which has no gate until it ends.
     var isHandedOver = false
+    /// When something has arrived last.
+    private var receivedAt: Instant?
+    /// Whether a failure has told how the connection ended.
+    var hasToldEnd = false
     /// Whether what the gate sees next is the rest of a line whose beginning was read.
     var gateBeginsInLine = false
     /// Whether anything was sent, and whether anything has arrived since.
@@ -87,6 +93,9 @@ package final class Conversation: SessionDelegate {
 
     /// How its bytes become lines.
     package var framing: Framing { session.inbox.framing }
+    /// Whether something has arrived just now.
+    var isReceiving: Bool { receivedAt.map { loop.readClock() - $0 < .milliseconds(20) } ?? false }
+
     /// The last line it has said, cut to what fits a message; nil when it has said nothing.
     var lastLine: String? {
         let said = log.entries.last { !$0.isSend }?.bytes ?? []
@@ -98,6 +107,12 @@ package final class Conversation: SessionDelegate {
     var hasBegunLine: Bool {
         guard framing == .line, let last = log.entries.last, !last.isSend else { return false }
         return last.bytes.last != UInt8(ascii: "\n")
+    }
+
+    /// Closes the session at once; who waits for it is told.
+    func close(reset: Bool) {
+        session.close(reset: reset)
+        observer?.conversationClosed(self)
     }
 
     /// Whether `text` is the name it has or had.
@@ -171,6 +186,7 @@ package final class Conversation: SessionDelegate {
     /// Throws when a write has failed; an output that we have ended is as it should be.
     func requireWorkingOutput() throws(Failure) {
         guard case .failed = session.output else { return }
+        hasToldEnd = true
         var failure = Failure(.connection, "\(name): cannot send: \(outputState)")
         failure.goneSession = name
         throw failure
@@ -215,6 +231,7 @@ package final class Conversation: SessionDelegate {
 
     package func session(_ session: Session, received bytes: UnsafeRawBufferPointer) {
         hasArrivedSinceSend = true
+        receivedAt = loop.now
         guard framing != .line else {
             log.received(bytes, at: loop.now)
             linesReceived += bytes.lineFeeds
@@ -239,15 +256,9 @@ package final class Conversation: SessionDelegate {
             transcript.showPart(of: self)
             transcript.note("\(name): \(error.words)")
         case .oversized: transcript.note("\(name): \(inputState)")
-        case .cut:
-            transcript.ended(self, arrow: "<| reset")
-            transcript.note("\(name): cut without close_notify: what arrived may not be all")
-        case .open, .reset, .closed: transcript.ended(self, arrow: "<| reset")
+        case .open, .reset, .cut, .closed: transcript.ended(self, arrow: "<| reset")
         }
-        let unfinished = session.inbox.undecoded
-        if unfinished > 0, session.input == .ended {
-            transcript.note("\(name): the stream ended inside a frame, after \(shown(bytes: unfinished)) of it")
-        }
+        if let gap { transcript.note("\(name): \(gap)") }
         noteEnding()
         observer?.conversationChanged(self)
     }
@@ -266,6 +277,14 @@ package final class Conversation: SessionDelegate {
         observer?.conversationChanged(self)
     }
 
+    /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
+    var gap: String? {
+        let unfinished = session.inbox.undecoded
+        if session.input == .cut { return "cut without close_notify: what arrived may not be all" }
+        guard unfinished > 0, session.input == .ended else { return nil }
+        return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
+    }
+
     /// Why nobody took what was sent last, in words; nil when that is not known to be so.
     var refusal: String? {
         session.refusal.map { "\($0.words): nobody takes datagrams at \(session.peer)" }
@@ -275,6 +294,15 @@ package final class Conversation: SessionDelegate {
     func takeRefusal() -> String? {
         defer { session.refusal = nil }
         return refusal
+    }
+
+    /// What says that what was sent may have been thrown away, once, unless an expectation has told it already: a refused
+    /// datagram, or a connection that has failed (a reset is the peer's way to end, and a failure only where it is met).
+    func takeLoss() -> String? {
+        if let refusal = takeRefusal() { return "what was sent was refused: \(refusal)" }
+        guard case .failed(let failure) = session.input, !hasToldEnd else { return nil }
+        hasToldEnd = true
+        return failure.words
     }
 
     package func session(_ session: Session, dropped count: Int) {
@@ -313,7 +341,9 @@ package final class Conversation: SessionDelegate {
         case .ending, .ended: "our side has ended (half-closed)"
         case .failed(let error) where child != nil && error.isBrokenPipe:
             "the program has closed its input"
-        case .failed(let error): error.words
+        case .failed(let error):
+            // What the peer has said before says more than what the kernel says of the write.
+            if case .failed(let reason) = session.input { reason.words } else { error.words }
         case .closed: "the session is closed"
         }
     }

@@ -25,8 +25,9 @@ package final class EndOfInput {
 
     /// What could not be sent, in words; a run with such a problem has failed.
     package private(set) var problems: [String] = []
-    /// Peers that were still open when their silence had lasted long enough.
-    package private(set) var stillOpen: [String] = []
+    /// What else is worth knowing: peers that were still open when their silence had lasted long enough, and streams
+    /// that may not be whole.
+    package private(set) var remarks: [String] = []
 
     /// Begins; turn the interpreter until `isOver`.
     package init(_ interpreter: Interpreter) {
@@ -61,9 +62,7 @@ package final class EndOfInput {
         if session.step == .awaitingAnswer, !conversation.hasSent || conversation.hasArrivedSinceSend {
             endOurSide(session)
         }
-        if let refusal = conversation.takeRefusal() {
-            return finish(session, problem: "what was sent was refused: \(refusal)")
-        }
+        if let loss = conversation.takeLoss() { return finish(session, problem: loss) }
         if conversation.inputHasEnded && session.step != .flushing && !isAnswering(conversation) {
             return finish(session)
         }
@@ -108,7 +107,7 @@ package final class EndOfInput {
         case .reading where conversation.framing == .datagram: finish(session)
         case .reading:
             let (state, end) = conversation.child == nil ? ("still open", "closed") : ("still running", "ended")
-            stillOpen.append(
+            remarks.append(
                 "\(conversation.name): \(state) after \(shown(interpreter.settings.linger)) of silence; \(end)")
             finish(session)
         }
@@ -122,6 +121,9 @@ package final class EndOfInput {
         let conversation = session.conversation
         if let timer = session.timer { interpreter.loop.cancel(timer) }
         if let problem { problems.append("\(conversation.name): \(problem)") }
+        if problem == nil, !conversation.hasToldEnd, let gap = conversation.gap {
+            remarks.append("\(conversation.name): \(gap)")
+        }
         interpreter.transcript.showPart(of: conversation)
         open.removeAll { $0 === session }
         interpreter.sessions.remove(conversation.name)

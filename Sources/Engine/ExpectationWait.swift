@@ -74,7 +74,8 @@ final class ExpectationWait: Wait {
             throw failure(conversation, "\(conversation.takeRefusal() ?? "") while waiting for \(wanted)")
         case .pending where isLate:
             throw failure(
-                conversation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint)
+                conversation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint,
+                isLate: true)
         case .pending: return false
         }
     }
@@ -82,9 +83,9 @@ final class ExpectationWait: Wait {
     /// - Parameter showsFirstLine: the details show the first unread line already.
     private func failure(
         _ conversation: Conversation, _ words: String, details: [String] = [], showsFirstLine: Bool = false,
-        hint: String? = nil
+        hint: String? = nil, isLate: Bool = false
     ) -> Failure {
-        let report = FailureReport(conversation, interpreter.redactor)
+        let report = FailureReport(conversation, interpreter.redactor, isLate: isLate)
         var failure = Failure(.expectation, "\(conversation.name): \(words)", details: details, range: range)
         failure.details += showsFirstLine ? report.behindFirstLine : report.arrived
         if let hint { failure.details.append(hint) }
@@ -97,19 +98,25 @@ final class ExpectationWait: Wait {
 struct FailureReport {
     private let conversation: Conversation
     private let redactor: Redactor
+    private let isLate: Bool
     private static let mostLines = 12
     private static let firstLines = 4
     private static let mostBehind = 4
     private static let longestBehind = 256
 
-    init(_ conversation: Conversation, _ redactor: Redactor) {
+    /// - Parameter isLate: a wait has come to its limit.
+    init(_ conversation: Conversation, _ redactor: Redactor, isLate: Bool = false) {
+        self.isLate = isLate
+        if conversation.inputHasEnded { conversation.hasToldEnd = true }
         self.conversation = conversation
         self.redactor = redactor
     }
 
     /// The state of the connection, in words.
     var state: String {
-        conversation.inputHasEnded ? conversation.inputState : "still open, nothing more"
+        if conversation.inputHasEnded { return conversation.inputState }
+        if conversation.session.inbox.isFull { return "still open; the inbox is full, so no more is read" }
+        return isLate && conversation.isReceiving ? "still open and sending" : "still open, nothing more"
     }
 
     /// The lines that arrived since the last send, with a heading; it says what earlier lines have consumed.
@@ -133,7 +140,9 @@ struct FailureReport {
         let lost = entries.contains { $0.count > $0.bytes.count }
         if texts.count > Self.mostLines {
             let hidden = texts.count - Self.mostLines
-            texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: ["  … \(hidden) lines not shown"])
+            // Of what was not kept nobody knows how many lines it was.
+            let remark = lost ? "  … more lines, not shown" : "  … \(hidden) lines not shown"
+            texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: [remark])
         }
         let heading = lost ? "arrived \(since), the end of it:" : "arrived \(since):"
         return [heading] + texts + (consumed == lines.count ? ["nothing unread (\(end))"] : [])

@@ -180,6 +180,11 @@ package final class Interpreter: ConversationObserver {
         onChange?(conversation)
     }
 
+    func conversationClosed(_ conversation: Conversation) {
+        if let strand = conversation.reader { wake(strand) }
+        for strand in conversation.senders { wake(strand) }
+    }
+
     /// Makes a waiting strand look again at what it waits for.
     func wake(_ strand: Strand) {
         guard !strand.isReady, !strand.isFinished else { return }

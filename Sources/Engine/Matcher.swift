@@ -238,6 +238,7 @@ final class EndMatcher: Matcher {
                 return .failed("more data instead of the \(wantsReset ? "reset" : "end of the stream")")
             }
         }
+        if conversation.inputHasEnded { conversation.hasToldEnd = true }
         switch conversation.session.input {
         case .open: return .pending
         case .ended where !wantsReset, .reset where wantsReset:

@@ -15,6 +15,8 @@ struct OpeningRequest {
     let retry: String?
     /// The time for all attempts.
     let limit: Duration
+    /// The time for each of them.
+    let attemptLimit: Duration
 }
 
 /// Resolves, connects and shakes hands, again and again if it may, until there is a session.
@@ -32,6 +34,7 @@ final class Opening: Wait {
     private var connector: Connector?
     private var handshake: TLSHandshake?
     private var pause: Timer?
+    private var attemptTimer: Timer?
     private var lastProblem: TLSError?
     /// The problem is one that trying again does not mend.
     private var isHopeless = false
@@ -68,10 +71,15 @@ final class Opening: Wait {
 
     func cancel() {
         giveUpName()
+        cancelAttempt()
+        if let pause { interpreter.loop.cancel(pause) }
+    }
+
+    private func cancelAttempt() {
         resolver?.cancel()
         connector?.cancel()
         handshake?.cancel()
-        if let pause { interpreter.loop.cancel(pause) }
+        if let attemptTimer { interpreter.loop.cancel(attemptTimer) }
     }
 
     private func giveUpName() {
@@ -82,6 +90,9 @@ final class Opening: Wait {
     private func attempt() {
         attempts += 1
         began = interpreter.loop.readClock()
+        if request.retry != nil, request.attemptLimit < request.limit {
+            attemptTimer = interpreter.loop.schedule(after: request.attemptLimit) { [unowned self] in attemptIsLate() }
+        }
         resolver = Resolver.resolve(request.address, on: interpreter.loop) { [unowned self] answer in
             resolver = nil
             switch answer {
@@ -129,6 +140,18 @@ final class Opening: Wait {
         }
     }
 
+    /// A server that hangs on one connection may take the next.
+    private func attemptIsLate() {
+        let place = placeOfStandstill
+        cancelAttempt()
+        (resolver, connector, handshake) = (nil, nil, nil)
+        failed(TLSError(message: "no answer within \(shown(request.attemptLimit))\(place)"))
+    }
+
+    private var placeOfStandstill: String {
+        handshake == nil ? "" : " in the TLS handshake: the peer does not answer"
+    }
+
     private func opened(over transport: any Transport, to peer: SocketAddress) {
         let took = shown(interpreter.loop.readClock() - began)
         let name = request.name
@@ -142,10 +165,12 @@ final class Opening: Wait {
             interpreter.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")
         }
         isDone = true
+        if let attemptTimer { interpreter.loop.cancel(attemptTimer) }
         wake()
     }
 
     private func failed(_ problem: TLSError) {
+        if let attemptTimer { interpreter.loop.cancel(attemptTimer) }
         lastProblem = problem
         isHopeless = problem.isRefusal
         guard request.retry != nil, !isHopeless else { return wake() }
@@ -165,7 +190,7 @@ final class Opening: Wait {
         guard isLate else {
             return Failure(.connection, "\(what): \(lastProblem?.message ?? "no address")", details: hint)
         }
-        let place = handshake == nil ? "" : " in the TLS handshake: the peer does not answer"
+        let place = placeOfStandstill
         let time = shown(limit ?? .zero)
         guard request.retry != nil else {
             return Failure(.connection, "\(what): timed out after \(time)\(place)", details: hint)

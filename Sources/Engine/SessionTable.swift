@@ -109,7 +109,7 @@ package final class SessionTable {
     }
 
     private func close(_ conversation: Conversation, reset: Bool = false) {
-        conversation.session.close(reset: reset)
+        conversation.close(reset: reset)
         if let child = conversation.child { children?.release(child, isForced: reset) }
     }
 

@@ -129,14 +129,22 @@ package final class Listener: DescriptorWatcher, Acceptor {
         let socket = try Socket.make(SOCK_STREAM, family: address.family)
         if address.port != nil { Socket.setOption(socket.number, level: SOL_SOCKET, SO_REUSEADDR, 1) }
         if address.family == AF_INET6 { Socket.setOption(socket.number, level: Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
-        var result = address.withPointer { bind(socket.number, $0, $1) }
-        if result != 0, errno == EADDRINUSE, let path, isSocket(path), isStale(address) {
+        if let number = bind(socket, to: address) {
+            guard number == EADDRINUSE, let path else { throw Errno(rawValue: number) }
+            // Nobody listens there: it is a file of another kind.
+            guard isSocket(path) else { throw Errno(rawValue: EEXIST) }
+            guard isStale(address) else { throw Errno(rawValue: number) }
             unlink(path)
-            result = address.withPointer { bind(socket.number, $0, $1) }
+            if let number = bind(socket, to: address) { throw Errno(rawValue: number) }
         }
-        guard result == 0 else { throw Errno(rawValue: errno) }
         guard listen(socket.number, SOMAXCONN) == 0 else { throw Errno(rawValue: errno) }
         return socket
+    }
+
+    /// The error's number, or nil.
+    private static func bind(_ socket: borrowing Descriptor, to address: SocketAddress) -> Int32? {
+        let number = socket.number
+        return address.withPointer { Glibc.bind(number, $0, $1) } == 0 ? nil : errno
     }
 
     /// Whether `path` is a socket: nothing else is ever removed.
@@ -145,9 +153,10 @@ package final class Listener: DescriptorWatcher, Acceptor {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
-    /// Whether a socket file is left over from a listener that is gone: connecting to it is refused.
+    /// Whether a socket file is left over from a listener that is gone: connecting to it is refused. A datagram socket
+    /// asks: a listener that is there refuses its kind (EPROTOTYPE) and has no client more.
     private static func isStale(_ address: SocketAddress) -> Bool {
-        guard let probe = try? Socket.make(SOCK_STREAM, family: AF_UNIX) else { return false }
+        guard let probe = try? Socket.make(SOCK_DGRAM, family: AF_UNIX) else { return false }
         return address.withPointer { connect(probe.number, $0, $1) } != 0 && errno == ECONNREFUSED
     }
 

@@ -41,6 +41,7 @@ package final class TLSContext {
         try useCertificate()
         try trust()
         offerProtocols()
+        if role == .client { listenForVerdict() }
     }
 
     deinit {
@@ -98,11 +99,8 @@ package final class TLSContext {
         guard role == .client || options.authorities != nil else { return }
         let mode = role == .client ? SSL_VERIFY_PEER : SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
         SSL_CTX_set_verify(pointer, mode) { isGood, store in
-            guard let store, let ssl = c_X509_STORE_CTX_get_ssl(store), let data = c_SSL_get_app_data(ssl) else {
-                return isGood
-            }
-            return Unmanaged<TLSTransport>.fromOpaque(data).takeUnretainedValue().judge(isGood: isGood == 1, store)
-                ? 1 : 0
+            guard let store, let transport = TLSTransport.of(c_X509_STORE_CTX_get_ssl(store)) else { return isGood }
+            return transport.judge(isGood: isGood == 1, store) ? 1 : 0
         }
         // The session of a server that verifies its clients has a name, as OpenSSL demands.
         if role == .server { SSL_CTX_set_session_id_context(pointer, "muxsh", 5) }
@@ -127,6 +125,21 @@ package final class TLSContext {
                 chosen.pointee = UnsafePointer(found)
                 return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL
             }, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    /// Tells the transport when the server asks for a certificate, and when it goes on (`TLSTransport.verdict`).
+    private func listenForVerdict() {
+        SSL_CTX_set_cert_cb(
+            pointer,
+            { ssl, _ in
+                TLSTransport.of(ssl)?.wasAskedForCertificate = true
+                return 1
+            }, nil)
+        c_SSL_CTX_tell_tickets(pointer)
+        SSL_CTX_sess_set_new_cb(pointer) { ssl, _ in
+            TLSTransport.of(ssl)?.hasTicket = true
+            return 0
+        }
     }
 
     private func requireReadable(_ path: String) throws(TLSError) {

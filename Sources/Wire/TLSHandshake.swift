@@ -6,6 +6,10 @@ package final class TLSHandshake: DescriptorWatcher {
     private let loop: EventLoop
     private let completion: (Result<TLSTransport, TLSError>) -> Void
     private var isFinished = false
+    private var verdictTimer: Timer?
+
+    /// How long a server may take to refuse our certificate, when it says nothing else.
+    private static let verdictPause = Duration.milliseconds(250)
 
     /// Prepares the handshake; `start` begins it. While it lasts nobody else may watch the descriptor.
     package init(
@@ -36,17 +40,25 @@ package final class TLSHandshake: DescriptorWatcher {
         switch transport.handshake() {
         case .needsRead: loop.watch(transport.descriptor, read: true, write: false, watcher: self)
         case .needsWrite: loop.watch(transport.descriptor, read: false, write: true, watcher: self)
-        case .done:
-            finish()
-            completion(.success(transport))
+        case .needsVerdict:
+            loop.watch(transport.descriptor, read: true, write: false, watcher: self)
+            guard verdictTimer == nil else { return }
+            verdictTimer = loop.schedule(after: Self.verdictPause) { [unowned self] in succeed() }
+        case .done: succeed()
         case .failed(let error):
             finish()
             completion(.failure(error))
         }
     }
 
+    private func succeed() {
+        finish()
+        completion(.success(transport))
+    }
+
     private func finish() {
         isFinished = true
+        if let verdictTimer { loop.cancel(verdictTimer) }
         loop.unwatch(transport.descriptor)
     }
 }

@@ -20,7 +20,8 @@ package struct TLSDetails: Equatable, Sendable {
 
 /// TLS over a connected stream socket (OpenSSL 3). The socket's descriptor is the one to watch.
 ///
-/// Invariants: the queue of errors is empty before each call into OpenSSL; after a failure nothing is called any more.
+/// Invariants: the queue of errors is empty before each call into OpenSSL; after a failure nothing is called any more,
+/// but for reads after a failed write: an alert may say why.
 /// A read takes all whole records that are there as far as the buffer has room, so bytes hide in OpenSSL only when the
 /// buffer was too small; `hasBufferedInput` then says so. What a read met behind bytes it returned is kept for the next
 /// one. Renegotiation is off, so a write never has to read; a read may have to write (a key update, RFC 8446, 4.6.3).
@@ -38,6 +39,10 @@ package final class TLSTransport: Transport {
     private var hasEnded = false
     /// What is wrong with the peer's certificate.
     private var refusal: TLSError?
+    /// The server has asked for our certificate.
+    var wasAskedForCertificate = false
+    /// The server has given a ticket, as it does when the handshake is over for it too (RFC 8446, 4.6.1).
+    var hasTicket = false
 
     package let kind = TransportKind.tls
     package private(set) var needsWriteToRead = false
@@ -48,6 +53,8 @@ package final class TLSTransport: Transport {
         case done
         case needsRead
         case needsWrite
+        /// Done for us; but the server may still say that it refuses our certificate.
+        case needsVerdict
         case failed(TLSError)
     }
 
@@ -90,11 +97,11 @@ package final class TLSTransport: Transport {
         ERR_clear_error()
         let result = SSL_do_handshake(ssl)
         if result == 1 {
+            if details == nil { note() }
             isSilent = false
             // What came behind the peer's last word of the handshake was read with it.
             mayHoldBytes = true
-            note()
-            return .done
+            return verdict()
         }
         let systemError = errno
         switch SSL_get_error(ssl, result) {
@@ -108,6 +115,34 @@ package final class TLSTransport: Transport {
             }
         default: return .failed(handshakeError())
         }
+    }
+
+    /// In TLS 1.3 our side of the handshake is over before the server has looked at our certificate (RFC 8446, 4.4.2.4):
+    /// what it says first tells whether it took it.
+    private func verdict() -> Handshake {
+        let isDue = wasAskedForCertificate && !hasTicket && SSL_version(ssl) == TLS1_3_VERSION
+        guard isDue, deferred == nil else { return .done }
+        var byte: UInt8 = 0
+        var count = 0
+        ERR_clear_error()
+        let result = SSL_peek_ex(ssl, &byte, 1, &count)
+        if result == 1 || hasTicket { return .done }
+        let systemError = errno
+        let code = SSL_get_error(ssl, result)
+        if code == SSL_ERROR_WANT_READ { return .needsVerdict }
+        if code == SSL_ERROR_SSL, Self.alert(TLSErrors.lastReason) != nil {
+            isSilent = true
+            return .failed(handshakeError())
+        }
+        errno = systemError
+        deferred = readOutcome(result)
+        return .done
+    }
+
+    /// The transport that a callback of OpenSSL is about.
+    static func of(_ ssl: OpaquePointer?) -> TLSTransport? {
+        guard let ssl, let data = c_SSL_get_app_data(ssl) else { return nil }
+        return Unmanaged<TLSTransport>.fromOpaque(data).takeUnretainedValue()
     }
 
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
@@ -301,7 +336,11 @@ package final class TLSTransport: Transport {
             return TLSError(message: "the peer speaks no version of TLS from 1.2 on (\(words))", isRefusal: true)
         default:
             if let alert {
-                return TLSError(message: "the peer has refused the TLS handshake: \(alert)", isRefusal: true)
+                let needsCertificate = wasAskedForCertificate && context.options.certificate == nil
+                return TLSError(
+                    message: "the peer has refused the TLS handshake: \(alert)",
+                    hint: needsCertificate ? "it asks for a client's certificate: --cert FILE --key FILE" : nil,
+                    isRefusal: true)
             }
             return TLSError(message: "the TLS handshake has failed: \(words)")
         }

@@ -46,6 +46,7 @@ final class Warden {
     /// The warden's life.
     private static func watch(_ pipe: Int32) -> Never {
         setsid()
+        takeName("muxsh-warden")
         for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE] { signal(number, SIG_IGN) }
         dup2(pipe, 0)
         _ = c_close_range(1, UInt32.max)
@@ -60,5 +61,18 @@ final class Warden {
         }
         for group in groups { kill(-group, SIGKILL) }
         _exit(0)
+    }
+
+    /// Bears another name than muxsh, also where ps shows the command line: who kills that by its name does not mean us.
+    private static func takeName(_ name: String) {
+        _ = c_set_name(name)
+        guard let first = CommandLine.unsafeArgv[0], CommandLine.argc > 0,
+            let last = CommandLine.unsafeArgv[Int(CommandLine.argc) - 1]
+        else { return }
+        // The arguments lie one behind the other (proc_pid_cmdline(5)).
+        let room = UnsafeMutableRawBufferPointer(start: first, count: last - first + strlen(last))
+        for (index, byte) in room.indices.enumerated() {
+            room[byte] = index < name.utf8.count ? Array(name.utf8)[index] : 0
+        }
     }
 }

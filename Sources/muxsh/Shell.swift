@@ -173,7 +173,7 @@ final class Shell {
             if let status = strayStatus(of: interpreter) { return status }
         }
         if let interruption { return interruption.rawValue }
-        for note in ending.stillOpen + ending.problems {
+        for note in ending.remarks + ending.problems {
             interpreter.output.diagnose(Array(redactor.redacted("muxsh: \(note)\n").utf8))
         }
         return ending.problems.isEmpty ? 0 : Failure.Status.connection.rawValue

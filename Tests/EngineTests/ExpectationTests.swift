@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import TestSupport
 
@@ -204,5 +205,21 @@ struct ExpectationTests {
         #expect(stage.state == "no open session matches 'x*'")
         stage.start("b< hello")
         #expect(stage.state == "no session 'b' is open")
+    }
+
+    /// The limit of a file is for a standstill, from when something moved last.
+    @Test func aFileThatNobodyTakesFailsAtItsLimit() throws {
+        let path = "/tmp/muxsh-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+        let file = try #require(fopen(path, "w"))
+        defer { unlink(path) }
+        ftruncate(fileno(file), 8 << 20)
+        fclose(file)
+        let stage = Stage()
+        stage.start("send a --file \(path)")
+        #expect(stage.state == "running")
+        stage.wait(.seconds(3))
+        #expect(stage.state == "running")
+        stage.wait(.seconds(2))
+        #expect(stage.state == "a: timed out after 5.0 s sending \(path)")
     }
 }

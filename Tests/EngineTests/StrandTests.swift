@@ -238,4 +238,19 @@ struct StrandTests {
             #expect(stage.state == "running")
         }
     }
+
+    /// Who waits for a session that another strand closes is told at once: a bridge has no limit.
+    @Test func aClosedSessionEndsTheWaitsOfOtherStrands() {
+        let stage = Stage()
+        stage.start("parallel {\n    branch {\n        expect a \"x\"\n    }\n    branch {\n        close a\n    }\n}")
+        #expect(stage.state == "a: closed by us while waiting for \"x\"")
+        let bridged = Stage()
+        let other = SocketPair()
+        bridged.addSession("b", other)
+        bridged.start(
+            "parallel {\n    branch {\n        bridge a b\n    }\n    branch {\n        close a\n    }\n}\nb<|")
+        other.endOutput()
+        bridged.settle()
+        #expect(bridged.state == "passed")
+    }
 }

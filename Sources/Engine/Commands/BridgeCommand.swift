@@ -190,7 +190,7 @@ private struct Lane {
     private mutating func passOnEnd() {
         isOver = true
         showPart()
-        if source.session.input == .ended {
+        if source.session.input == .ended || source.session.input == .closed {
             try? sink.endOutput()
         } else {
             cut(sink, because: source)

@@ -32,17 +32,20 @@ private struct CloseInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         var names: [String] = []
+        var losses: [String] = []
         if let service = try strand.service(target, interpreter) {
             interpreter.sessions.removeService(service)
             names = [service]
         } else {
             for conversation in try strand.conversations(target, orFail: .connection) {
                 interpreter.transcript.showPart(of: conversation)
+                if !isReset, let loss = conversation.takeLoss() { losses.append("\(conversation.name): \(loss)") }
                 interpreter.sessions.remove(conversation.name, reset: isReset)
                 names.append(conversation.name)
             }
         }
         for name in names { interpreter.transcript.statement("close \(name)" + (isReset ? " --reset" : "")) }
+        if let loss = losses.first { throw Failure(.connection, loss, range: range) }
         return .next
     }
 }

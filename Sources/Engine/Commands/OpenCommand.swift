@@ -11,7 +11,9 @@ struct OpenCommand: Command {
                 Form(.parameter(Parameter("NAME", .newSession)), .parameter(.address)), Form(.parameter(.address)),
             ],
             options: [
-                CommandOption("--retry", .duration, "keep trying for D while the server is starting"),
+                CommandOption(
+                    "--retry", .duration,
+                    "keep trying for D while the server is starting, each time as long as --timeout says"),
                 CommandOption("--timeout", .duration, "give up after D (default: the timeout setting)"),
                 CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
@@ -107,7 +109,8 @@ private struct OpenInstruction: Instruction {
             name: name, address: address, bind: try bind?.evaluate(in: strand),
             lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
             retry: try retryWord.map { word throws(Failure) in try strand.text(word.template) },
-            limit: interpreter.settings.scaled(retry ?? timeout ?? interpreter.settings.timeout))
+            limit: interpreter.settings.scaled(retry ?? timeout ?? interpreter.settings.timeout),
+            attemptLimit: interpreter.settings.scaled(timeout ?? interpreter.settings.timeout))
         return .wait(try Opening(request, interpreter))
     }
 

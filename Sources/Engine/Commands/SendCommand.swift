@@ -144,6 +144,8 @@ private final class FileWait: Wait, DescriptorWatcher {
     private var isAtEnd = false
     private var sent = 0
     private var lastProgress = (sent: 0, waiting: 0)
+    /// When something has moved last.
+    private var movedAt: Instant
     private var strand: Strand?
     private unowned let interpreter: Interpreter
 
@@ -159,6 +161,7 @@ private final class FileWait: Wait, DescriptorWatcher {
         self.conversations = conversations
         self.interpreter = interpreter
         timeout = limit
+        movedAt = interpreter.loop.readClock()
         self.limit = limit
     }
 
@@ -173,6 +176,7 @@ private final class FileWait: Wait, DescriptorWatcher {
             cancel()
             return true
         }
+        noteProgress()
         if isLate { try requireProgress() }
         return false
     }
@@ -224,10 +228,16 @@ private final class FileWait: Wait, DescriptorWatcher {
         return true
     }
 
-    /// The limit is for a standstill, not for the whole file: while something moves it begins anew.
-    private func requireProgress() throws(Failure) {
+    private func noteProgress() {
         let progress = (sent: sent, waiting: conversations.map(\.session.bytesWaiting).reduce(0, +))
-        if progress == lastProgress, let conversation = conversations.first {
+        if progress != lastProgress { movedAt = interpreter.loop.readClock() }
+        lastProgress = progress
+    }
+
+    /// The limit is for a standstill, not for the whole file: it begins anew whenever something has moved.
+    private func requireProgress() throws(Failure) {
+        let standstill = interpreter.loop.readClock() - movedAt
+        if standstill >= timeout, let conversation = conversations.first {
             throw Failure(
                 .connection, "\(conversation.name): timed out after \(shown(timeout)) sending \(path)",
                 details: [
@@ -236,9 +246,8 @@ private final class FileWait: Wait, DescriptorWatcher {
                         : "the peer does not read: \(shown(bytes: most())) wait to be sent, \(shown(bytes: sent)) were read"
                 ])
         }
-        lastProgress = progress
         guard let strand else { return }
-        interpreter.extend(strand, by: timeout)
+        interpreter.extend(strand, by: timeout - standstill)
     }
 }
 

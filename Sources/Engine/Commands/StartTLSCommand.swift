@@ -128,6 +128,7 @@ private final class StartTLSWait: Wait {
         for (conversation, handshake) in handshakes {
             handshake.cancel()
             // Nobody can say what comes next on such a connection.
+            conversation.hasToldEnd = true
             conversation.session.fail(.tls("the TLS handshake was not finished"))
         }
         handshakes = []
@@ -164,6 +165,7 @@ private final class StartTLSWait: Wait {
             }
         case .failure(let error):
             problem = problem ?? (conversation, error)
+            conversation.hasToldEnd = true
             conversation.session.fail(.tls(error.message))
         }
     }

@@ -69,8 +69,13 @@ private struct FlushTestInstruction: Instruction {
 private struct PassTestInstruction: Instruction {
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
+    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let guardian = strand.guardian(TestGuardian.self)
+        for conversation in guardian?.conversations ?? [] {
+            if let loss = conversation.takeLoss() {
+                throw Failure(.connection, "\(conversation.name): \(loss)", range: range)
+            }
+        }
         strand.leaveScope()
         guardian?.end(.passed, interpreter)
         return .next
