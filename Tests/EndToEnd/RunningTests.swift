@@ -88,6 +88,20 @@ struct RunningTests {
         #expect(!FileManager.default.fileExists(atPath: folder))
     }
 
+    /// So that who kills muxsh by its name does not kill the one that looks after what is left.
+    @Test func theWardenBearsItsOwnName() throws {
+        let shell = try RunningProgram(shell: "\(muxsh) -q -c 'spawn a cat' -c 'print ready' -c 'sleep forever'")
+        #expect(shell.line() == "ready")
+        let children = try String(
+            contentsOfFile: "/proc/\(shell.process.processIdentifier)/task/\(shell.process.processIdentifier)/children", encoding: .utf8)
+        let lines = try children.split(separator: " ").map {
+            try String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8).prefix { $0 != "\0" }
+        }
+        #expect(lines.sorted() == ["cat", "muxsh-warden"])
+        shell.signal(SIGTERM)
+        #expect(shell.end().status == 143)
+    }
+
     /// Programs hold the writing end of a pipe: its end of stream comes when the last of them is gone, those that they
     /// have started and those that ignore SIGTERM too.
     @Test(arguments: [(SIGKILL, 137), (SIGTERM, 143), (SIGINT, 130), (Int32(0), 5)] as [(Int32, Int32)])

@@ -13,7 +13,7 @@ struct OpenCommand: Command {
             options: [
                 CommandOption(
                     "--retry", .duration,
-                    "keep trying for D while the server is starting, each time as long as --timeout says"),
+                    "keep trying for D while the server is starting, --timeout long each time"),
                 CommandOption("--timeout", .duration, "give up after D (default: the timeout setting)"),
                 CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
