@@ -205,7 +205,7 @@ package final class Interpreter: ConversationObserver {
     /// Shows a failure on standard error, secrets hidden, behind all that was said before it.
     package func report(_ failure: Failure) {
         for conversation in sessions.all { transcript.showPart(of: conversation) }
-        output.diagnose(Array(redactor.redacted(renderFailure(failure)).utf8))
+        output.diagnose(Array(redactor.readable(renderFailure(failure)).utf8))
     }
 
     /// The limit of a wait here that names none.

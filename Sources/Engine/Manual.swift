@@ -53,6 +53,10 @@ package struct Manual {
         ("sessions", "names, lists, globs and addresses", sessions),
         ("patterns", "texts and regexes to search for", patterns),
         ("variables", "let, ${name}, captures and the built-in names", variables),
+        ("frames", "what a line is, and what ends it", frames),
+        ("tls", "certificates, starttls, and being the server", tls),
+        ("programs", "programs as sessions, and their terminals", programs),
+        ("tests", "test, retry, try, reports", tests),
         ("keys", "what the keys of the prompt do", keys),
         ("talk", "sending every line you type", talk),
     ]
@@ -89,6 +93,51 @@ package struct Manual {
           ${file} ${dir} ${line}   where the script is
 
         'let --secret name value' is shown nowhere.
+        """
+
+    private static let frames = """
+        A line ends at a line feed; a CR before it is dropped. What ends a line that is sent: --eol lf, crlf, cr, nul
+        or none, at 'open', 'listen' and 'spawn', or 'set a eol crlf'.
+
+          --frame raw           whatever one read returns is a line
+          --frame u8 … u32le    the line's length stands before it, in so many bits; le: the low byte first
+
+        Over UDP a datagram is a line. 'expect a bytes N' does not care for lines.
+        """
+
+    private static let tls = """
+        'open web tls://localhost:8443' verifies the certificate's chain and host name, by the system's
+        authorities or those of --ca FILE.
+
+          --servername NAME         the name to ask for and to verify
+          --cert FILE --key FILE    our own certificate, for a server that wants one
+          --alpn h2,http/1.1        the protocols to choose from
+          --insecure                goes on whatever is wrong, and says so
+
+        'starttls a' begins TLS on an open session; 'listen s :0 --tls --cert FILE --key FILE' is a server;
+        'show a' tells version, cipher and certificate.
+        """
+
+    private static let programs = """
+        'spawn calc bc' makes a program a session; there is no shell in between: spawn x sh -c "ls | wc".
+
+          calc> 1+1             to its standard input; calc>| ends that
+          calc< 2               what it writes, to standard output and standard error
+          spawn sh --pty sh     with a terminal of its own; --no-echo, so that it does not send back what is typed
+          signal calc TERM      --group for all that it has started
+          wait calc status 0    its end; ${status} is how
+
+        No program outlives muxsh. A program may hold its output back when it has no terminal: --pty.
+        """
+
+    private static let tests = """
+        test "a name" {            counted; what it opens is closed, and the script goes on when it fails
+        retry 5s every 100ms {     again until it passes
+        try {   } else {           a failure inside is no failure; ${error} says what it was
+        compare a,b lines 2        the same answers from several
+        skip "why"   fail "why"
+
+        'muxsh --report tap FILE …' tells the results, 'prove --ext mux --exec "muxsh -q --report tap"' runs many.
         """
 
     private static let keys = """

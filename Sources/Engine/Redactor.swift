@@ -2,6 +2,8 @@ import Script
 
 /// Keeps the values of secrets out of everything that is shown or written: each is replaced by `${NAME}`.
 package final class Redactor {
+    private static let longestLine = 10_000
+
     private var secrets: [(name: String, value: [UInt8])] = []
 
     package init() {}
@@ -95,6 +97,16 @@ package final class Redactor {
     /// `text` with the secrets replaced.
     package func redacted(_ text: String) -> String {
         isEmpty ? text : String(decoding: redacted(Array(text.utf8)), as: UTF8.self)
+    }
+
+    /// A text for a person: the secrets replaced, and long lines cut behind that.
+    package func readable(_ text: String) -> String {
+        redacted(text).split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let scalars = line.unicodeScalars
+            guard scalars.count > Self.longestLine else { return String(line) }
+            let start = String(String.UnicodeScalarView(scalars.prefix(Self.longestLine)))
+            return "\(start)… (\(scalars.count - Self.longestLine) more characters)"
+        }.joined(separator: "\n")
     }
 
     /// `bytes` with the secrets replaced.

@@ -85,7 +85,7 @@ package final class TapReport {
         line("  duration_ms: \(fixed(Double(record.duration.nanoseconds) / 1e6, digits: 1))")
         line("  text: |")
         for text in failure.rendered.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
-            line("    \(text)")
+            line("    \(redactor.readable(String(text)))")
         }
         line("  ...")
     }

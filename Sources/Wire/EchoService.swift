@@ -92,7 +92,7 @@ private final class Client: DescriptorWatcher {
     private var outbox = Outbox()
     /// The service stops: what has arrived is answered, and then nothing more is read.
     private var isFinishing = false
-    /// It was not taking its answers when the service stopped.
+    /// It was not taking its answers when the service stopped, or not all it had sent was read: more may be on its way.
     private var wasHeldUp = false
 
     private static let silence = Duration.milliseconds(200)
@@ -137,7 +137,10 @@ private final class Client: DescriptorWatcher {
     /// and could take answers with it. At most so much a turn that a flood cannot hold up the end.
     private func finishAnswering() {
         for _ in 0..<64 {
-            if readOnce() && outbox.isEmpty { continue }
+            if readOnce() {
+                wasHeldUp = true
+                if outbox.isEmpty { continue }
+            }
             guard transport != nil, outbox.isEmpty else { return }
             return wasHeldUp ? awaitSilence() : end()
         }

@@ -93,7 +93,8 @@ struct RunningTests {
         let shell = try RunningProgram(shell: "\(muxsh) -q -c 'spawn a cat' -c 'print ready' -c 'sleep forever'")
         #expect(shell.line() == "ready")
         let children = try String(
-            contentsOfFile: "/proc/\(shell.process.processIdentifier)/task/\(shell.process.processIdentifier)/children", encoding: .utf8)
+            contentsOfFile: "/proc/\(shell.process.processIdentifier)/task/\(shell.process.processIdentifier)/children",
+            encoding: .utf8)
         let lines = try children.split(separator: " ").map {
             try String(contentsOfFile: "/proc/\($0)/cmdline", encoding: .utf8).prefix { $0 != "\0" }
         }

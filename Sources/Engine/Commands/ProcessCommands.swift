@@ -53,6 +53,22 @@ private struct SignalInstruction: Instruction {
     }
 }
 
+/// What `3` or `TERM` means as the status of a program; nil for what is neither a number nor a signal.
+private func statusNumber(_ text: String) -> Int? {
+    Literals.count(text) ?? SignalName.number(of: text).map { 128 + Int($0) }
+}
+
+extension Parameter {
+    fileprivate static var exitStatus: Parameter {
+        Parameter(
+            "N",
+            .checked {
+                statusNumber($0) == nil ? "'\($0)' is neither a number nor a signal such as TERM or SIGTERM" : nil
+            },
+            suggestions: SignalName.all)
+    }
+}
+
 /// `wait`: waits until a program has ended.
 struct WaitCommand: Command {
     static var description: CommandDescription {
@@ -61,12 +77,12 @@ struct WaitCommand: Command {
             forms: [
                 Form(
                     .parameter(Parameter("NAME", .session)),
-                    .optional([.keyword("status"), .parameter(Parameter("N", .count))]), .within)
+                    .optional([.keyword("status"), .parameter(.exitStatus)]), .within)
             ],
             resultNames: ["status"],
             text: """
                 ${status} is its exit status then, or 128 and the number of the signal that has killed it. With 'status \
-                N' any other one is a failure. What the program has said can still be read.
+                N', a number or a signal's name, any other one is a failure. What the program has said can still be read.
                 """,
             examples: ["spawn job sh -c \"exit 3\"\nwait job status 3 within 2s\nprint \"it ended with ${status}\""])
     }
@@ -74,7 +90,10 @@ struct WaitCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         compiler.emit(
             WaitInstruction(
-                name: try call.target("NAME"), status: call.word("N").map { Value(count: $0) }, limit: call.within,
+                name: try call.target("NAME"),
+                status: call.word("N").map {
+                    Value($0, Parameter.exitStatus.kind) { statusNumber(String(decoding: $0, as: UTF8.self)) }
+                }, limit: call.within,
                 range: call.range))
     }
 }
