@@ -214,42 +214,12 @@ package final class Interpreter: ConversationObserver {
         return settings.scaled(own ?? settings.timeout)
     }
 
-    /// A built-in variable.
-    func builtIn(_ name: String, _ range: SourceRange) -> [UInt8]? {
-        if name == "line" { return Array(String(range.line).utf8) }
-        if name == "file" { return Array(range.source.name.utf8) }
-        if name == "dir" { return Array((range.source.directory.isEmpty ? "." : range.source.directory).utf8) }
-        if name.hasSuffix(".port"), let address = address(of: String(name.dropLast(5))) {
-            return address.lastIndex(of: ":").map { Array(address[address.index(after: $0)...].utf8) }
-        }
-        if name.hasSuffix(".address"), let address = address(of: String(name.dropLast(8))) {
-            return Array(address.utf8)
-        }
-        if name.hasSuffix(".pid"), let child = sessions[String(name.dropLast(4))]?.child {
-            return Array(String(child.number).utf8)
-        }
-        return environment(name).map { Array($0.utf8) }
-    }
-
-    /// The names of the built-in variables, without those of the environment.
-    package var builtInNames: [String] {
-        let ofSessions = sessions.all.flatMap { session in
-            ["address", session.child == nil ? "port" : "pid"].map { session.name + "." + $0 }
-        }
-        let ofServices = sessions.allServices.flatMap { service in ["address", "port"].map { service.name + "." + $0 } }
-        return ["tmp", "file", "line", "dir", "0", "1"] + ofSessions + ofServices
-    }
-
     /// An expectation was met; with -v the transcript says what it passed over and how long it took.
     func matched(_ conversation: Conversation, skippedFrom front: Int, since began: Instant) {
         guard settings.isVerbose else { return }
         let took = shown(loop.readClock() - began)
         let count = conversation.session.inbox.front - front
         transcript.note("\(conversation.name): met after \(took), \(shown(bytes: count)) consumed")
-    }
-
-    private func address(of name: String) -> String? {
-        sessions[name]?.session.peer ?? sessions.service(named: name)?.location
     }
 
     /// The programs that have failed, each in a line with the last that it said: why a server may not be there.
