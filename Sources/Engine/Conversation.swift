@@ -224,6 +224,12 @@ package final class Conversation: SessionDelegate {
         if !unshown.isEmpty, position > inbox.end - unshown.count { transcript.showPart(of: self) }
     }
 
+    /// What is unread begins a line: the one before it was taken out.
+    func frontIsBehindLine() {
+        frontBeginsLine = true
+        frontFollowsReturn = false
+    }
+
     /// Everything unread is forgotten.
     func drain() {
         consume(through: session.inbox.end)

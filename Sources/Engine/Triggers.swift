@@ -110,9 +110,12 @@ final class Triggers {
 
     /// A block reads from the session it answers: until it ends all that arrives is its, whatever triggers match.
     func handOver(_ conversation: Conversation, to strand: Strand) {
-        guard conversation.responder === strand else { return }
+        guard conversation.responder === strand, !conversation.isHandedOver else { return }
         conversation.isHandedOver = true
-        conversation.session.inbox.removeGate()
+        let inbox = conversation.session.inbox
+        inbox.removeGate()
+        // It reads what comes behind its line.
+        conversation.consume(through: max(inbox.front, inbox.lastRemoval))
     }
 
     /// What a block has left unread is looked at from where it stopped; but the ending of a line it has read is no line.
@@ -169,8 +172,8 @@ final class Triggers {
     }
 
     private func respond(to match: Match, of trigger: Trigger, _ conversation: Conversation) {
-        // The block reads what comes behind its line.
-        if isUnread(conversation) { conversation.drain() }
+        // The line goes, and what is unread then begins behind it.
+        if conversation.session.inbox.isEmpty { conversation.frontIsBehindLine() }
         let strand = Strand(
             program: trigger.program, title: trigger.title, startedAt: trigger.range,
             surroundings: trigger.surroundings, names: [("session", Array(conversation.name.utf8))],

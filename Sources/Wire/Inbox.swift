@@ -50,6 +50,8 @@ package final class Inbox {
     package private(set) var framing = Framing.line
     /// Whether what arrives waits for `sift` before it can be read.
     package private(set) var isGated = false
+    /// The position at which `sift` has taken out a line last.
+    package private(set) var lastRemoval = 0
 
     package init(limit: Int) {
         self.limit = limit
@@ -210,7 +212,9 @@ package final class Inbox {
             case .release:
                 visible = lineEnd
                 if ends != nil { visibleEnds += 1 }
-            case .remove: cut(lineEnd - visible)
+            case .remove:
+                cut(lineEnd - visible)
+                lastRemoval = end
             }
             hasReleasedPart = false
         }
