@@ -23,8 +23,8 @@ shell.expect("connected.*muxsh> ")
 flood = b"".join(b"line %d of the flood\n" % number for number in range(lines)) + b"THE END\n"
 threading.Thread(target=connection.sendall, args=(flood,), daemon=True).start()
 
-waits, typed, seen, since = [], b"", b"", None
-while b"THE END" not in seen:
+waits, typed, seen, since, has_ended = [], b"", b"", None, False
+while not has_ended:
     if since is None:
         key = b"abcdefghij"[len(typed) % 10:][:1]
         os.write(shell.child_fd, key)
@@ -32,6 +32,7 @@ while b"THE END" not in seen:
     if not select.select([shell.child_fd], [], [], 10)[0]:
         sys.exit("no more output")
     seen += os.read(shell.child_fd, 65536)
+    has_ended = b"THE END" in seen
     if re.search(rb"muxsh> [^\r\n]*" + typed[-8:], re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", seen)):
         waits.append(time.perf_counter() - since)
         since, seen = None, seen[-100:]
