@@ -40,7 +40,10 @@ package final class Signals: DescriptorWatcher {
         former = []
     }
 
-    package func descriptorIsReadable() {
+    package func descriptorIsReadable() { deliverPending() }
+
+    /// Delivers what has come so far, without waiting for the loop.
+    package func deliverPending() {
         var numbers = [UInt8](repeating: 0, count: 64)
         let count = read(reading.number, &numbers, numbers.count)
         guard count > 0 else { return }

@@ -34,6 +34,8 @@ package final class LineEditor: DescriptorWatcher {
     private var isInterrupted = false
     /// Whether no more lines can come: the terminal is gone, or `close` was called.
     package private(set) var isClosed = false
+    /// Delivers the signals that have come and not been told of yet.
+    package var deliverSignals: () -> Void = {}
     /// The line before the cursor as the last Tab has left it.
     private var lastCompleted: String?
     /// Characters of a key that libedit has not taken yet.
@@ -231,8 +233,13 @@ package final class LineEditor: DescriptorWatcher {
 
     package func descriptorIsReadable() {
         var bytes = [UInt8](repeating: 0, count: 65536)
+        // ^C empties the terminal's queue: a read that was promised something would then wait for the next key.
+        var available: Int32 = 0
+        if ioctl(STDIN_FILENO, UInt(FIONREAD), &available) == 0, available == 0 { return }
         let count = read(STDIN_FILENO, &bytes, bytes.count)
         if count > 0 {
+            // What was typed behind ^C is not to be dropped with what was typed before it.
+            deliverSignals()
             reader.feed(bytes.prefix(count))
             holdEscape()
         } else if count == 0 || (errno != EINTR && errno != EAGAIN) {

@@ -37,6 +37,7 @@ final class Keyboard {
                 completer: Completer(table: shell.registry.table, sources: sources),
                 usesColor: shell.invocation.color.isColored(STDOUT_FILENO),
                 isPlain: shell.invocation.color == .never, turn: { shell.turn(interpreter) })
+        editor?.deliverSignals = { shell.deliverSignals() }
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
     }

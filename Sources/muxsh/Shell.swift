@@ -79,6 +79,11 @@ final class Shell {
         signals?.end()
     }
 
+    /// Delivers the signals that have come, before the loop does.
+    func deliverSignals() {
+        signals?.deliverPending()
+    }
+
     /// A new world for a script: its own sessions and variables.
     func makeInterpreter(output: any Output) -> Interpreter {
         var settings = Settings()

@@ -229,3 +229,15 @@ def test_the_pager_knows_half_a_screen_and_leaves_the_program_alone():
         terminal.until_prompt()
         terminal.line("print here")
         terminal.until_line("^here$")
+
+
+def test_what_is_typed_behind_control_c_is_kept():
+    with muxsh(rows=40) as terminal:
+        for number in range(30):
+            terminal.line("sleep forever")
+            terminal.until(
+                lambda: terminal.lines()[-1] == "muxsh> sleep forever" and terminal.screen.cursor.x == 0, "the sleep")
+            terminal.send(f"dropped {number}\x03print kept {number}\r")
+            terminal.until_line(f"^kept {number}$")
+            terminal.until_prompt()
+            assert not any("dropped" in row for row in terminal.lines()), terminal.lines()
