@@ -30,6 +30,8 @@ package final class Conversation: SessionDelegate {
     package var timeout: Duration?
     /// Received bytes of a line that the transcript has not shown yet.
     var unshown: [UInt8] = []
+    /// What a bridge has sent of a line that has not ended, and not shown yet.
+    var heldBack: [UInt8] = []
     /// The transcript has shown a part of the line that is still arriving.
     var hasShownPart = false
     /// The colour of its name (ECMA-48 SGR).

@@ -61,6 +61,7 @@ final class Opening: Wait {
             hasName = true
             attempt()
         }
+        if isLate { _ = handshake?.settle() }
         if isDone { return true }
         let isIdle = resolver == nil && connector == nil && handshake == nil && pause == nil
         guard isLate || isIdle else { return false }
@@ -142,6 +143,7 @@ final class Opening: Wait {
 
     /// A server that hangs on one connection may take the next.
     private func attemptIsLate() {
+        if handshake?.settle() == true { return }
         let place = placeOfStandstill
         cancelAttempt()
         (resolver, connector, handshake) = (nil, nil, nil)

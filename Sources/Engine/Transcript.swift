@@ -81,6 +81,7 @@ package final class Transcript {
     func sent(_ bytes: UnsafeRawBufferPointer, by conversation: Conversation) {
         guard !isSilent else { return }
         showPart(of: conversation)
+        showHeldBack(of: conversation)
         let ending = conversation.lineEnding.bytes
         if conversation.framing == .datagram { return sent(datagram: bytes, ending, by: conversation) }
         var rest = bytes
@@ -102,6 +103,7 @@ package final class Transcript {
     /// Bytes that arrived.
     func received(_ bytes: UnsafeRawBufferPointer, by conversation: Conversation) {
         guard !isSilent else { return }
+        showHeldBack(of: conversation)
         var rest = bytes
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             showLine(UnsafeRawBufferPointer(rebasing: rest[..<end]), of: conversation)
@@ -114,14 +116,24 @@ package final class Transcript {
     /// A whole message that was sent or has arrived: one line, whatever is in it.
     func message(_ bytes: UnsafeRawBufferPointer, arrow: String, by conversation: Conversation) {
         guard !isSilent else { return }
+        showHeldBack(of: conversation)
         emit(conversation, arrow: arrow, bytes)
     }
 
     /// Our side was ended, or the peer's, or the connection reset: `T>|`, `T<|`, `T<| reset`.
     func ended(_ conversation: Conversation, arrow: String) {
         guard !isSilent else { return }
+        showHeldBack(of: conversation)
         showPart(of: conversation)
         emit(conversation, arrow: arrow, UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// Shows what was sent of a line that has not ended: before what may answer it.
+    func showHeldBack(of conversation: Conversation) {
+        guard !conversation.heldBack.isEmpty else { return }
+        let part = conversation.heldBack
+        conversation.heldBack = []
+        part.withUnsafeBytes { sent($0, by: conversation) }
     }
 
     /// Shows what has arrived of a line whose end has not.

@@ -130,7 +130,8 @@ final class Triggers {
     /// Lets lines pass the gate of a session and answers those that match.
     func look(at conversation: Conversation) {
         let session = conversation.session
-        guard session.inbox.isGated else { return }
+        // What waits at the gate of a session that we have closed is for nobody.
+        guard session.inbox.isGated, interpreter.sessions[conversation.name] === conversation else { return }
         var failure: Failure?
         session.sift { line in
             do throws(Failure) {

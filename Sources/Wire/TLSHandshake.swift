@@ -26,6 +26,13 @@ package final class TLSHandshake: DescriptorWatcher {
         advance()
     }
 
+    /// Goes on without the server's first word, if that is all it waits for; false otherwise.
+    package func settle() -> Bool {
+        guard !isFinished, verdictTimer != nil else { return false }
+        succeed()
+        return true
+    }
+
     /// Ends it; the completion is not called any more.
     package func cancel() {
         guard !isFinished else { return }

@@ -273,4 +273,18 @@ struct StrandTests {
         bridged.settle()
         #expect(bridged.state == "passed")
     }
+
+    /// So that the transcript, run again, does not wait for an answer to what it has not sent.
+    @Test func whatABridgeHasSentOfALineIsShownBeforeTheAnswer() {
+        let stage = Stage()
+        let other = SocketPair()
+        stage.addSession("b", other)
+        stage.start("bridge a b")
+        stage.hear("head\nbo")
+        stage.hear("dy")
+        other.say(Array("answer\n".utf8))
+        stage.settle()
+        let lines = stage.shown.split(separator: "\n").filter { $0.hasPrefix("b") }
+        #expect(lines == ["b> head", "b> body\\", "b< answer"])
+    }
 }

@@ -86,11 +86,7 @@ private final class BridgeWait: Wait {
             hasBegun = true
             interpreter.transcript.note("bridge \(conversations[0].name) \(conversations[1].name)")
         }
-        for index in lanes.indices {
-            // A part of a line that went the other way is shown before what answers it.
-            if lanes[index].hasNews { lanes[1 - index].showPart() }
-            lanes[index].advance()
-        }
+        for index in lanes.indices { try lanes[index].advance() }
         let isOver = lanes.allSatisfy(\.isOver)
         if isOver || isLate { cancel() }
         if isLate, !isOver, !endsInTime {
@@ -112,8 +108,6 @@ private struct Lane {
     let source: Conversation
     let sink: Conversation
     private let transcript: Transcript
-    /// What was passed on of a line that has not ended, and not been shown.
-    private var part: [UInt8] = []
     private(set) var isOver = false
 
     /// More than this waiting for the sink holds up the source.
@@ -129,18 +123,17 @@ private struct Lane {
     /// Whether something waits to be passed on.
     var hasNews: Bool { !source.session.inbox.isEmpty || source.session.inbox.messageEnds?.isEmpty == false }
 
-    mutating func advance() {
+    /// Passes on what is there; throws when it does not fit the other side's frames.
+    mutating func advance() throws(Failure) {
         guard !isOver else { return }
-        if sink.session.output == .open { passOn() }
+        if sink.session.output == .open { try passOn() }
         guard sink.session.output == .open else { return abandon() }
         source.session.hold(sink.session.bytesWaiting > Self.highWater, for: .bridge)
-        if source.inputHasEnded, !hasNews || needsMessages { passOnEnd() }
+        if source.inputHasEnded, !hasNews || needsMessages { try passOnEnd() }
     }
 
-    mutating func showPart() {
-        guard !part.isEmpty else { return }
-        part.withUnsafeBytes { transcript.sent($0, by: sink) }
-        part = []
+    func showPart() {
+        transcript.showHeldBack(of: sink)
     }
 
     /// Whether one side has frames: then lines are passed on, and not bytes.
@@ -149,15 +142,19 @@ private struct Lane {
             || source.framing != .datagram && sink.framing == .datagram
     }
 
-    private mutating func passOn() {
+    private func passOn() throws(Failure) {
         let inbox = source.session.inbox
         if needsMessages {
             while let end = inbox.nextLineEnd() {
                 let line = inbox.bytes(in: inbox.front..<end.text)
                 let isReturn = source.framing == .line && line.last == UInt8(ascii: "\r")
-                try? sink.send(line: Array(line.dropLast(isReturn ? 1 : 0)), at: nil)
+                try sink.send(line: Array(line.dropLast(isReturn ? 1 : 0)), at: nil)
                 Match(start: inbox.front, end: end.next, takesMessage: true).consume(from: source)
             }
+            guard inbox.isFull, inbox.nextLineEnd() == nil else { return }
+            throw Failure(
+                .connection, "\(source.name): a line does not fit into the inbox (\(shown(bytes: inbox.limit)))",
+                details: ["raise it with: set inbox SIZE"])
         } else if source.framing == .datagram {
             while let end = inbox.messageEnds?.first {
                 let datagram = inbox.bytes(in: inbox.front..<end)
@@ -173,22 +170,29 @@ private struct Lane {
     }
 
     /// Shows the whole lines; the rest waits for its end.
-    private mutating func show(_ bytes: UnsafeRawBufferPointer) {
+    private func show(_ bytes: UnsafeRawBufferPointer) {
         guard !transcript.isSilent else { return }
-        let feed = bytes.lastIndex(of: UInt8(ascii: "\n"))
-        guard let feed else {
-            part += bytes
-            if part.count > Self.longestPart { showPart() }
+        guard let feed = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
+            sink.heldBack += bytes
+            if sink.heldBack.count > Self.longestPart { showPart() }
             return
         }
-        let lines = part + bytes[...feed]
-        part = Array(bytes[(feed + 1)...])
+        let lines = sink.heldBack + bytes[...feed]
+        sink.heldBack = []
         lines.withUnsafeBytes { transcript.sent($0, by: sink) }
+        sink.heldBack = Array(bytes[(feed + 1)...])
     }
 
     /// The source has ended in its way, and so does our side of the sink.
-    private mutating func passOnEnd() {
+    private mutating func passOnEnd() throws(Failure) {
         isOver = true
+        if needsMessages {
+            if let gap = source.gap { throw Failure(.connection, "\(source.name): \(gap)") }
+            // A last line without its ending is a frame like the others.
+            let rest = Array(source.session.inbox.bytes)
+            if !rest.isEmpty { try sink.send(line: rest, at: nil) }
+            source.drain()
+        }
         showPart()
         if source.session.input == .ended || source.session.input == .closed {
             try? sink.endOutput()

@@ -125,16 +125,16 @@ private final class RetryGuardian: Guardian {
     func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure) {
         guard failure.status != .skipped else { throw failure }
         let now = interpreter.loop.readClock()
+        for (name, peer) in opened { interpreter.close(name, peer) }
+        for conversation in talkedTo { conversation.drain() }
+        opened = []
+        talkedTo = []
         guard let deadline, now < deadline, next < deadline else {
             var failure = failure
             let count = attempts == 1 ? "1 attempt" : "\(attempts) attempts"
             failure.details.append("'retry' gave up after \(shown(time)) and \(count); this was the last")
             throw failure
         }
-        for (name, peer) in opened { interpreter.close(name, peer) }
-        for conversation in talkedTo { conversation.drain() }
-        opened = []
-        talkedTo = []
         strand.enter(Scope(guardian: self))
         strand.position = position
     }
