@@ -49,7 +49,7 @@ let package = Package(
         .executableTarget(
             name: "muxsh",
             dependencies: [
-                "Engine", "Terminal", "Wire", "CPlatform",
+                "Engine", "Terminal", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

@@ -21,10 +21,6 @@ static inline pid_t c_fork(void) { return fork(); }
 // prctl(PR_SET_NAME): what ps and killall call this process.
 static inline int c_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 
-// environ(7): Swift takes it for shared mutable state.
-extern char **environ;
-static inline char **c_environment(void) { return environ; }
-
 // accept4(2), for descriptors that are non-blocking and close-on-exec from the start.
 static inline int c_accept_nonblocking(int listener, struct sockaddr *address, socklen_t *length) {
     return (int)syscall(SYS_accept4, listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);

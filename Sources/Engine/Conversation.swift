@@ -188,9 +188,9 @@ package final class Conversation: SessionDelegate {
     /// Throws when a write has failed; an output that we have ended is as it should be.
     func requireWorkingOutput() throws(Failure) {
         guard case .failed = session.output else { return }
-        hasToldEnd = true
         var failure = Failure(.connection, "\(name): cannot send: \(outputState)")
         failure.goneSession = name
+        failure.toldEnds = [name]
         throw failure
     }
 

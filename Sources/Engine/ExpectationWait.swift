@@ -89,6 +89,7 @@ final class ExpectationWait: Wait {
         var failure = Failure(.expectation, "\(conversation.name): \(words)", details: details, range: range)
         failure.details += showsFirstLine ? report.behindFirstLine : report.arrived
         if let hint { failure.details.append(hint) }
+        failure.toldEnds = [conversation.name]
         failure.lastExchanges = report.exchanges
         return failure
     }
@@ -107,7 +108,6 @@ struct FailureReport {
     /// - Parameter isLate: a wait has come to its limit.
     init(_ conversation: Conversation, _ redactor: Redactor, isLate: Bool = false) {
         self.isLate = isLate
-        if conversation.inputHasEnded { conversation.hasToldEnd = true }
         self.conversation = conversation
         self.redactor = redactor
     }

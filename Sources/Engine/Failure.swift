@@ -22,6 +22,8 @@ package struct Failure: Error {
     package var details: [String] = []
     /// The last exchanges with their times, in one line; empty when there were none.
     package var lastExchanges = ""
+    /// The sessions whose state it tells: how their connections ended is told with it, when somebody gets it.
+    var toldEnds: [String] = []
     /// The session that could not be sent to because its connection is gone.
     var goneSession: String?
     /// How the place was reached, innermost first: calls, files, strands, the test; set by the interpreter.

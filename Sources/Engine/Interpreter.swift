@@ -175,12 +175,15 @@ package final class Interpreter: ConversationObserver {
 
     func conversationChanged(_ conversation: Conversation) {
         triggers.look(at: conversation)
-        if let strand = conversation.reader { wake(strand) }
-        for strand in conversation.senders { wake(strand) }
+        wakeWaiting(for: conversation)
         onChange?(conversation)
     }
 
     func conversationClosed(_ conversation: Conversation) {
+        wakeWaiting(for: conversation)
+    }
+
+    private func wakeWaiting(for conversation: Conversation) {
         if let strand = conversation.reader { wake(strand) }
         for strand in conversation.senders { wake(strand) }
     }
@@ -326,6 +329,9 @@ package final class Interpreter: ConversationObserver {
     /// Gives a failure to the block that takes it, or ends the strand with it.
     private func fail(_ strand: Strand, _ failure: Failure) {
         let failure = placed(failure, strand)
+        for name in failure.toldEnds {
+            if let conversation = sessions[name], conversation.inputHasEnded { conversation.hasToldEnd = true }
+        }
         strand.wait?.cancel()
         endWait(strand)
         do throws(Failure) {

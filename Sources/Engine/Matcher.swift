@@ -10,6 +10,8 @@ struct Match {
     let end: Int
     /// It takes a whole message, which may be empty.
     var takesMessage = false
+    /// It takes the end of the stream, in whatever way that ended.
+    var takesEnd = false
     /// The captures it sets, or nil for none.
     var captures: [[UInt8]?]?
     var groups: [(name: String, number: Int)] = []
@@ -22,6 +24,7 @@ struct Match {
 
     /// Consumes it.
     func consume(from conversation: Conversation) {
+        if takesEnd { conversation.hasToldEnd = true }
         if takesMessage, end == conversation.session.inbox.front {
             conversation.session.inbox.consumeMessage()
         } else {
@@ -238,14 +241,13 @@ final class EndMatcher: Matcher {
                 return .failed("more data instead of the \(wantsReset ? "reset" : "end of the stream")")
             }
         }
-        if conversation.inputHasEnded { conversation.hasToldEnd = true }
         switch conversation.session.input {
         case .open: return .pending
         case .ended where !wantsReset, .reset where wantsReset:
-            return .matched(Match(start: inbox.end, end: inbox.end))
+            return .matched(Match(start: inbox.end, end: inbox.end, takesEnd: true))
         case .ended: return .failed("the peer ended its side in order, without a reset")
         case .reset: return .failed("reset by the peer, not ended in order")
-        case .cut where wantsReset: return .matched(Match(start: inbox.end, end: inbox.end))
+        case .cut where wantsReset: return .matched(Match(start: inbox.end, end: inbox.end, takesEnd: true))
         case .cut:
             return .failed(
                 "cut without close_notify, not ended in order",

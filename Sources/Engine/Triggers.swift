@@ -60,7 +60,7 @@ final class Trigger {
 /// The triggers of a script.
 ///
 /// A session that triggers look at has a gate before its inbox: each whole line is judged once, before anybody can read
-/// it. A match is taken out and answered by a strand of its own; the strands of one session run one after the other, and
+/// it, unless a block reads from the session. A match is taken out and answered by a strand of its own; the strands of one session run one after the other, and
 /// the next line that matches waits at the gate until then. So answers keep the order of the questions, and a peer that
 /// asks faster than it is answered is not read any further.
 final class Triggers {
@@ -110,7 +110,10 @@ final class Triggers {
 
     /// A block reads from the session it answers: until it ends all that arrives is its, whatever triggers match.
     func handOver(_ conversation: Conversation, to strand: Strand) {
-        guard conversation.responder === strand, !conversation.isHandedOver else { return }
+        let strands = sequence(first: strand, next: \.parent)
+        guard !conversation.isHandedOver, let responder = conversation.responder,
+            strands.contains(where: { $0 === responder })
+        else { return }
         conversation.isHandedOver = true
         let inbox = conversation.session.inbox
         inbox.removeGate()
@@ -148,7 +151,10 @@ final class Triggers {
                 return .release
             }
         } mayMatter: { part in
-            conversation.triggers.contains { $0.mayMatch(part) }
+            let mayMatter = conversation.triggers.contains { $0.mayMatch(part) }
+            // Released, it is the beginning of a line that nobody judges.
+            if !mayMatter { conversation.gateBeginsInLine = false }
+            return mayMatter
         }
         if let failure { return interpreter.end(.failed(failure)) }
         forgetUnread(conversation)

@@ -102,7 +102,8 @@ package final class EventLoop {
         }
         let isReady = takeMarked() || count > 0
         if isReady { dispatchDescriptors() }
-        if isReady || count < 0, postponements < Self.mostPostponements, let earliest = timers.earliest, earliest <= now {
+        if isReady || count < 0, postponements < Self.mostPostponements, let earliest = timers.earliest, earliest <= now
+        {
             // What has already come counts before a limit is over: after a stop of the process both are due at once, and
             // the signal that ends the stop ends the wait before anything was looked at.
             postponements += 1

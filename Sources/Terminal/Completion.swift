@@ -203,9 +203,10 @@ package struct Completer {
             return names.isEmpty
                 ? .nothing
                 : Completion(
-                    replaced: last.count, choices: [.init(text: all, shown: all, summary: "")], suffix: " ")
+                    replaced: last.unicodeScalars.count, choices: [.init(text: all, shown: all, summary: "")],
+                    suffix: " ")
         }
-        return completion(last, sessions, replacing: last.count)
+        return completion(last, sessions, replacing: last.unicodeScalars.count)
     }
 
     private func completeFile(_ word: TypedWords.Current) -> Completion {
@@ -213,7 +214,8 @@ package struct Completer {
         let choices = entries.map { entry in
             let escaped = Escapes.escaped(entry.path).replacing("\"", with: "\\\"")
             let needsQuotes =
-                word.quote != nil || !entry.path.elementsEqual(escaped.utf8) || escaped.contains { " '#$".contains($0) }
+                word.quote != nil || !entry.path.elementsEqual(escaped.utf8)
+                || escaped.contains { " '#${}".contains($0) }
             // A folder is gone into: its quotes stay open.
             let text = needsQuotes ? "\"" + escaped + (entry.isFolder ? "" : "\"") : escaped
             return Completion.Choice(text: text, shown: entry.shown, summary: "")
@@ -262,7 +264,7 @@ package struct Completer {
             : sources.variables().filter { !$0.contains(".") || name.contains(".") }
         let fitting = Set(all.filter { $0.hasPrefix(name) }).sorted()
         let choices = fitting.map { Completion.Choice(text: $0 + "}", shown: $0, summary: "") }
-        return Completion(replaced: name.count, choices: choices, suffix: "")
+        return Completion(replaced: name.unicodeScalars.count, choices: choices, suffix: "")
     }
 
     /// Whether the line is an arrow line, whose text is nobody's to complete.

@@ -8,6 +8,14 @@ enum Key: Equatable {
     case sequence(String)
     /// Text pasted between the terminal's paste marks, as lines separated by newlines.
     case paste([UInt32])
+
+    /// Whether libedit gets ESC first.
+    var beginsWithEscape: Bool {
+        switch self {
+        case .character(0x1B), .sequence: true
+        case .character, .paste: false
+        }
+    }
 }
 
 /// Turns the bytes of a terminal into keys: decodes UTF-8, keeps escape sequences together, collects pastes.
@@ -70,11 +78,12 @@ struct KeyReader {
     private mutating func take(at index: Int) -> Int? {
         if paste != nil { return takePaste(at: index) }
         let byte = bytes[index]
+        // CR LF in one read, from a terminal that does not mark pastes, is one line's end.
+        let endsReturn = followsReturn && byte == 0x0A
+        followsReturn = byte == 0x0D
         if byte == 0x1B { return takeEscape(at: index) }
         guard byte < 0x80 else { return takeScalar(at: index) }
-        // CR LF, from a terminal that does not mark pastes, is one line's end.
-        if byte != 0x0A || !followsReturn { keys.append(.character(UInt32(byte))) }
-        followsReturn = byte == 0x0D
+        if !endsReturn { keys.append(.character(UInt32(byte))) }
         return 1
     }
 

@@ -10,14 +10,12 @@ import Glibc
 /// change the line other than by a command.
 final class Libedit {
     /// Our own commands, which keys of our own lead to: they cannot be typed (C1 control characters).
-    enum Command: UInt32, CaseIterable {
+    enum Command: UInt32 {
         case viCommandMode = 0x9C
         case paste = 0x9D
         case endSearch = 0x9E
         case complete = 0x09
         case clear = 0x0C
-
-        var key: UInt32 { rawValue }
     }
 
     /// What a command has done.
@@ -185,7 +183,7 @@ final class Libedit {
     }
 
     private func bind(_ command: Command, _ name: String, alternative: String? = nil) {
-        bind(String(Unicode.Scalar(UInt8(command.key))), name, alternative: alternative)
+        bind(String(Unicode.Scalar(UInt8(command.rawValue))), name, alternative: alternative)
     }
 
     private func bind(_ key: String, _ command: String, alternative: String? = nil) {

@@ -40,6 +40,8 @@ package final class LineEditor: DescriptorWatcher {
     private var lastCompleted: String?
     /// Characters of a key that libedit has not taken yet.
     private var pending: Deque<UInt32> = []
+    /// Whether the search was ended for the next key: a line may also only look like a search.
+    private var hasEndedSearch = false
     /// Whether the terminal was taken again before the signal that says so.
     private var hasResumed = false
 
@@ -72,7 +74,7 @@ package final class LineEditor: DescriptorWatcher {
         libedit.perform = { [unowned self] in perform($0) }
         libedit.configure(history: history.entries, size: Self.historySize)
         // In vi's maps ESC leads sequences in: an ESC alone is handed over as another key.
-        if libedit.isVi { reader.loneEscape = Libedit.Command.viCommandMode.key }
+        if libedit.isVi { reader.loneEscape = Libedit.Command.viCommandMode.rawValue }
         loop.watch(STDIN_FILENO, read: true, write: false, watcher: self)
         write(pasteMarks(true))
     }
@@ -170,9 +172,9 @@ package final class LineEditor: DescriptorWatcher {
         libedit.setHistorySize(size)
     }
 
-    /// Keeps a line for the next runs and the arrow keys.
-    package func addToHistory(_ line: String) {
-        guard history.add(line) else { return }
+    /// Keeps a line for the arrow keys and, unless it `isPrivate`, for the next runs.
+    package func addToHistory(_ line: String, isPrivate: Bool = false) {
+        guard isPrivate || history.add(line) else { return }
         libedit.addToHistory(line)
     }
 
@@ -269,20 +271,20 @@ package final class LineEditor: DescriptorWatcher {
 
     /// What libedit gets for a key.
     private func characters(of key: Key) -> Deque<UInt32> {
-        switch key {
-        case .character(0x1B) where libedit.isSearching:
+        if key.beginsWithEscape, libedit.isSearching, !hasEndedSearch {
+            hasEndedSearch = true
             // An ESC alone has done its work; what follows one is the first key behind the search.
-            if !reader.keys.isEmpty { reader.putBack(key) }
-            return [Libedit.Command.endSearch.key]
-        case .sequence where libedit.isSearching:
-            reader.putBack(key)
-            return [Libedit.Command.endSearch.key]
+            if key != .character(0x1B) || !reader.keys.isEmpty { reader.putBack(key) }
+            return [Libedit.Command.endSearch.rawValue]
+        }
+        hasEndedSearch = false
+        switch key {
         case .character(let value): return [value]
         case .sequence(KeyReader.pageDown): return []
         case .sequence(let sequence): return Deque([0x1B] + sequence.unicodeScalars.map(\.value))
         case .paste(let scalars):
             pasted = scalars
-            return [Libedit.Command.paste.key]
+            return [Libedit.Command.paste.rawValue]
         }
     }
 

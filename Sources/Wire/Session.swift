@@ -333,8 +333,6 @@ package final class Session: DescriptorWatcher {
 
     private func failOutput(_ failure: WireFailure) {
         output = .failed(failure)
-        // The peer may have said why before it closed: an alert of TLS.
-        if kind == .tls, input == .open, !inbox.isFull, let transport { _ = readOnce(transport) }
         updateInterest()
         delegate?.sessionOutputFailed(self)
     }

@@ -21,7 +21,7 @@ package struct TLSDetails: Equatable, Sendable {
 /// TLS over a connected stream socket (OpenSSL 3). The socket's descriptor is the one to watch.
 ///
 /// Invariants: the queue of errors is empty before each call into OpenSSL; after a failure nothing is called any more,
-/// but for reads after a failed write: an alert may say why.
+/// but for a look at what lies behind a write that met a closed connection: an alert may say why.
 /// A read takes all whole records that are there as far as the buffer has room, so bytes hide in OpenSSL only when the
 /// buffer was too small; `hasBufferedInput` then says so. What a read met behind bytes it returned is kept for the next
 /// one. Renegotiation is off, so a write never has to read; a read may have to write (a key update, RFC 8446, 4.6.3).
@@ -177,15 +177,31 @@ package final class TLSTransport: Transport {
             let result = SSL_write_ex(ssl, bytes.baseAddress.map { $0 + written }, bytes.count - written, &count)
             guard result == 1 else {
                 let failure = errno
-                if SSL_get_error(ssl, result) == SSL_ERROR_WANT_WRITE {
-                    return written > 0 ? .wrote(written) : .wouldBlock
-                }
+                let code = SSL_get_error(ssl, result)
+                if code == SSL_ERROR_WANT_WRITE { return written > 0 ? .wrote(written) : .wouldBlock }
                 // What was written before is lost with the connection.
-                return .failed(self.failure(SSL_get_error(ssl, result), failure))
+                return .failed(
+                    code == SSL_ERROR_SYSCALL ? lastWords() ?? self.failure(code, failure) : self.failure(code, failure)
+                )
             }
             written += count
         }
         return .wrote(written)
+    }
+
+    /// The alert that the peer has sent before it closed, when a write has met the closed connection; the reader gets
+    /// it too.
+    private func lastWords() -> WireFailure? {
+        var byte: UInt8 = 0
+        var count = 0
+        ERR_clear_error()
+        let result = SSL_peek_ex(ssl, &byte, 1, &count)
+        guard result != 1, deferred == nil, SSL_get_error(ssl, result) == SSL_ERROR_SSL,
+            Self.alert(TLSErrors.lastReason) != nil
+        else { return nil }
+        let failure = failure(SSL_ERROR_SSL, 0)
+        deferred = .failed(failure)
+        return failure
     }
 
     /// Sends close_notify, and ends the stream below it.

@@ -69,10 +69,10 @@ final class Warden {
         guard let first = CommandLine.unsafeArgv[0], CommandLine.argc > 0,
             let last = CommandLine.unsafeArgv[Int(CommandLine.argc) - 1]
         else { return }
-        // The arguments lie one behind the other (proc_pid_cmdline(5)).
+        // The kernel has laid the arguments one behind the other (proc_pid_cmdline(5)).
+        guard last >= first else { return }
         let room = UnsafeMutableRawBufferPointer(start: first, count: last - first + strlen(last))
-        for (index, byte) in room.indices.enumerated() {
-            room[byte] = index < name.utf8.count ? Array(name.utf8)[index] : 0
-        }
+        room.initializeMemory(as: UInt8.self, repeating: 0)
+        room.copyBytes(from: name.utf8.prefix(room.count))
     }
 }

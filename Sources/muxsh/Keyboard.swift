@@ -89,10 +89,11 @@ final class Keyboard {
         return isInterrupted ? .interrupted : .ended
     }
 
-    /// Keeps a typed line, unless it tells a secret, or may be a password that was asked for.
+    /// Keeps a typed line, unless it tells a secret; what may be a password that was asked for is not written down.
     func remember(_ line: String, redactor: Redactor) {
-        guard !line.contains("--secret"), interpreter.talk?.isAsked(in: interpreter) != true else { return }
-        editor?.addToHistory(redactor.redacted(line))
+        guard !line.contains("--secret") else { return }
+        let isPrivate = interpreter.talk?.isAsked(in: interpreter) == true
+        editor?.addToHistory(redactor.redacted(line), isPrivate: isPrivate)
     }
 
     func suspend() {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import CPlatform
 import Engine
 import Glibc
 import Script
@@ -223,10 +222,10 @@ func environmentValue(_ name: String) -> String? {
 /// The names of all environment variables.
 func environmentNames() -> [String] {
     var names: [String] = []
-    var next = c_environment()
-    while let entry = next?.pointee {
-        names.append(String(String(cString: entry).prefix { $0 != "=" }))
-        next = next?.advanced(by: 1)
+    var entry = environ
+    while let text = entry.pointee {
+        names.append(String(String(cString: text).prefix { $0 != "=" }))
+        entry += 1
     }
     return names
 }

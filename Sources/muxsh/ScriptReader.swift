@@ -25,16 +25,10 @@ struct ScriptReader {
 
     /// A checker that knows what the options give, and what is there already.
     func checker(sessions: [String] = [], variables: [String] = []) -> Checker {
-        var names: [String] = []
-        var entry = environ
-        while let text = entry.pointee {
-            names.append(String(String(cString: text).prefix { $0 != "=" }))
-            entry += 1
-        }
-        return Checker(
+        Checker(
             commands: registry.table, variables: invocation.definitions.map(\.name) + variables,
             sessions: invocation.sessions.map(\.name) + sessions,
-            environment: names)
+            environment: environmentNames())
     }
 
     /// Reads, parses and checks every script of the command line: what -c says, then the files.

@@ -287,4 +287,27 @@ struct StrandTests {
         let lines = stage.shown.split(separator: "\n").filter { $0.hasPrefix("b") }
         #expect(lines == ["b> head", "b> body\\", "b< answer"])
     }
+
+    @Test func aBranchOfABlockReadsItsSession() {
+        let stage = Stage()
+        stage.start(
+            "on a /./ {\n    parallel {\n        branch {\n            ${session}< next\n            print fine\n        }\n    }\n}\nsleep forever",
+            isWhole: true)
+        stage.hear("first\nnext\n")
+        #expect(stage.shown.hasSuffix("fine\n"))
+    }
+
+    /// The ending of a line that was read in part is no empty line; the next one is, in any split.
+    @Test func anEmptyLineBehindARestIsSeen() {
+        var generator = Generator(seed: 3)
+        for _ in 0..<40 {
+            let stage = Stage()
+            stage.start(
+                "on a /^POST/ {\n    expect ${session} \"bo\"\n}\non a /^$/ {\n    print empty\n}\nsleep forever",
+                isWhole: true)
+            for piece in Array("POST\nbody\n\n".utf8).cut(using: &generator) { stage.hear(piece) }
+            let printed = stage.shown.split(separator: "\n").filter { !$0.hasPrefix("a<") }
+            #expect(printed == ["empty"])
+        }
+    }
 }

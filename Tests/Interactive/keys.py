@@ -178,6 +178,16 @@ def test_keys_behind_a_search_do_what_they_do_elsewhere():
         terminal.until_last("muxsh> print alpha beta!")
 
 
+def test_a_line_that_looks_like_a_search_is_none():
+    with muxsh() as terminal:
+        terminal.send("\x1b[200~print x\nbck:y\x1b[201~")
+        terminal.until_last("bck:y")
+        terminal.send("\x1b[D\x1b[D!")
+        terminal.until(lambda: terminal.lines()[-1] == "bck!:y", "the key where the arrows have led")
+        terminal.send("\x03")
+        terminal.until_prompt()
+
+
 def test_control_c_drops_what_was_typed_ahead():
     server = Server()
     with muxsh() as terminal:

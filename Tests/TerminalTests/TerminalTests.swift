@@ -34,6 +34,7 @@ struct KeyReaderTests {
 
     @Test func aReturnAndALineFeedAreOneLinesEnd() {
         #expect(keys("a\r\nb\rc\nd\r\n\n") == characters("a\rb\rc\nd\r\n"))
+        #expect(keys("a\ré\nb") == characters("a\ré\nb"))
         // Pressed one after the other they are two keys.
         var reader = KeyReader()
         reader.feed([0x0D])

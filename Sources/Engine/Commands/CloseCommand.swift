@@ -45,7 +45,9 @@ private struct CloseInstruction: Instruction {
             }
         }
         for name in names { interpreter.transcript.statement("close \(name)" + (isReset ? " --reset" : "")) }
-        if let loss = losses.first { throw Failure(.connection, loss, range: range) }
+        if let loss = losses.first {
+            throw Failure(.connection, loss, details: Array(losses.dropFirst()), range: range)
+        }
         return .next
     }
 }

@@ -224,6 +224,7 @@ private final class CompareWait: Wait {
         var failure = Failure(
             .expectation, "\(conversation.name): \(words)", details: details + report.arrived, range: range)
         failure.lastExchanges = report.exchanges
+        failure.toldEnds = [conversation.name]
         return failure
     }
 

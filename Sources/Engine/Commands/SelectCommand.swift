@@ -215,6 +215,7 @@ private final class SelectWait: Wait {
         for conversation in conversations {
             let report = FailureReport(conversation, interpreter.redactor)
             failure.details += conversations.count > 1 ? ["\(conversation.name):"] + report.arrived : report.arrived
+            failure.toldEnds.append(conversation.name)
             if failure.lastExchanges.isEmpty { failure.lastExchanges = report.exchanges }
         }
         return failure

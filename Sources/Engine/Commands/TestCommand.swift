@@ -71,10 +71,11 @@ private struct PassTestInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let guardian = strand.guardian(TestGuardian.self)
-        for conversation in guardian?.conversations ?? [] {
-            if let loss = conversation.takeLoss() {
-                throw Failure(.connection, "\(conversation.name): \(loss)", range: range)
-            }
+        let losses = (guardian?.conversations ?? []).compactMap { conversation in
+            conversation.takeLoss().map { "\(conversation.name): \($0)" }
+        }
+        if let loss = losses.first {
+            throw Failure(.connection, loss, details: Array(losses.dropFirst()), range: range)
         }
         strand.leaveScope()
         guardian?.end(.passed, interpreter)
