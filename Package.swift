@@ -63,7 +63,7 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire", "Reactor", "TestSupport"]),
         .testTarget(name: "ScriptTests", dependencies: ["Script", "Engine", "TestSupport"]),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Script", "Wire", "Reactor", "TestSupport"]),
-        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Engine", "TestSupport"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Engine", "Reactor", "TestSupport"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["muxsh", "echod", "Script", "TestSupport"], path: "Tests/EndToEnd",
             exclude: ["Cases", "Peers"]),

@@ -25,6 +25,10 @@ static inline int c_el_set_getc(EditLine *editor, el_rfunc_t function) { return 
 static inline int c_el_set_prompt(EditLine *editor, c_prompt_function function) {
     return el_wset(editor, EL_PROMPT, function);
 }
+static inline int c_el_set_capability(EditLine *editor, const wchar_t *name, const wchar_t *value) {
+    return el_wset(editor, EL_SETTC, name, value, NULL);
+}
+static inline int c_el_set_editing(EditLine *editor, int flag) { return el_wset(editor, EL_EDITMODE, flag); }
 static inline int c_el_set_signal(EditLine *editor, int flag) { return el_wset(editor, EL_SIGNAL, flag); }
 static inline int c_el_set_editor(EditLine *editor, const wchar_t *name) { return el_wset(editor, EL_EDITOR, name); }
 static inline const wchar_t *c_el_editor(EditLine *editor) {

@@ -4,6 +4,8 @@
 #define MUXSH_CPLATFORM_SHIM_H
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -26,6 +28,19 @@ static inline int c_accept_nonblocking(int listener, struct sockaddr *address, s
     return (int)syscall(SYS_accept4, listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+// getsockopt(TCP_INFO): the smoothed round-trip time of a connection in microseconds; 0 where there is none (tcp(7)).
+static inline unsigned c_round_trip_time(int connection) {
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    return getsockopt(connection, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_rtt : 0;
+}
+
+// ioctl(SIOCOUTQ): the bytes that the peer has not acknowledged, or not read from a Unix socket; 0 when that is not known.
+static inline int c_unacknowledged(int connection) {
+    int count = 0;
+    return ioctl(connection, TIOCOUTQ, &count) == 0 ? count : 0;
+}
+
 // memmem(3) of glibc: a linear two-way search.
 extern void *memmem(const void *haystack, size_t haystack_length, const void *needle, size_t needle_length);
 static inline const void *c_memmem(const void *haystack, size_t haystack_length, const void *needle,
@@ -35,6 +50,9 @@ static inline const void *c_memmem(const void *haystack, size_t haystack_length,
 
 // prctl(PR_SET_PDEATHSIG): the kernel sends SIGNAL to this process when its parent dies.
 static inline int c_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
+
+// prctl(PR_SET_CHILD_SUBREAPER): what stems from this process comes to it, and not to init, when its parent ends.
+static inline int c_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 // close_range(2): closes every descriptor from FIRST to LAST.
 static inline int c_close_range(unsigned first, unsigned last) {

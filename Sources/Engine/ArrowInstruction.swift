@@ -14,7 +14,7 @@ enum ArrowInstruction {
                 return ({ "the line \"\(Escapes.escaped(bytes))\"" }, { LineMatcher(text: bytes, hasEnding: ending) })
             }
         case .match(let source):
-            let shown = String(decoding: arrow.range.lineText[arrow.textRange.columns], as: UTF8.self)
+            let shown = String(lossless: arrow.range.lineText[arrow.textRange.columns])
             return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
                 let regex = try strand.regex(source)
                 let values = try strand.values(in: source)

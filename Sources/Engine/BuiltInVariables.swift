@@ -1,22 +1,23 @@
+import Reactor
 import Script
 
 /// The variables that are there without being set (muxsh(5), Variables), but for those of blocks and strands.
 extension Interpreter {
     /// A built-in variable.
-    func builtIn(_ name: String, _ range: SourceRange) -> [UInt8]? {
+    func builtIn(_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
         if name == "line" { return Array(String(range.line).utf8) }
-        if name == "file" { return Array(range.source.name.utf8) }
-        if name == "dir" { return Array((range.source.directory.isEmpty ? "." : range.source.directory).utf8) }
+        if name == "file" { return range.source.path }
+        if name == "dir" { return range.source.directory.isEmpty ? [UInt8(ascii: ".")] : range.source.directory }
         if name.hasSuffix(".port"), let address = address(of: String(name.dropLast(5))), !address.hasPrefix("unix:") {
             return address.lastIndex(of: ":").map { Array(address[address.index(after: $0)...].utf8) }
         }
         if name.hasSuffix(".address"), let address = address(of: String(name.dropLast(8))) {
-            return Array(address.utf8)
+            return address.losslessBytes
         }
         if name.hasSuffix(".pid"), let child = sessions[String(name.dropLast(4))]?.child {
             return Array(String(child.number).utf8)
         }
-        return environment(name).map { Array($0.utf8) }
+        return try environment(name)?.bytes
     }
 
     /// The names of the built-in variables, without those of the environment.

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// A command of the language: what it is called and takes, and what it becomes.
@@ -85,13 +86,14 @@ extension Element {
     static var within: Element { .optional([.keyword("within"), .parameter(.duration)]) }
 }
 
-/// A word of a statement in the transcript, in quotes where it needs them.
+/// A word of a statement in the transcript, which carries its bytes in `text`; in quotes where it needs them.
 package func quotedWord(_ text: String) -> String {
-    let isPlain = text.utf8.allSatisfy { byte in
+    let bytes = text.losslessBytes
+    let isPlain = bytes.allSatisfy { byte in
         isPlainByte(byte) || "/:[]@%=+,~".utf8.contains(byte)
     }
     guard isPlain && !text.isEmpty else {
-        let escaped = Escapes.escaped(Array(text.utf8)).split(separator: "\"", omittingEmptySubsequences: false)
+        let escaped = Escapes.escaped(bytes).split(separator: "\"", omittingEmptySubsequences: false)
         return "\"" + escaped.joined(separator: "\\\"") + "\""
     }
     return text

@@ -48,6 +48,8 @@ package final class Conversation: SessionDelegate {
     var isHandedOver = false
     /// When something has arrived last.
     private var receivedAt: Instant?
+    /// Whether the script has waited for the program to end in a certain way.
+    var isEndAwaited = false
     /// Whether a failure has told how the connection ended.
     var hasToldEnd = false
     /// Whether what the gate sees next is the rest of a line whose beginning was read.

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// What stops a script: a failure has a status, words, and what a person needs to see why.
@@ -38,18 +39,19 @@ package struct Failure: Error {
         self.range = range
     }
 
-    /// The failure for a person: place and message, the source line, the details, the last exchanges.
+    /// The failure for a person: place and message, the source line, the details, the last exchanges; each in a line, and
+    /// nothing in them acts on a terminal.
     package var rendered: String {
-        guard let range else { return printable("muxsh: \(message)\n") }
+        guard let range else { return "muxsh: \(visible(message))\n" }
         let number = String(range.line)
         let margin = String(repeating: " ", count: number.count + 2) + "| "
-        var text = "\(range.description): error: \(message)\n"
-        let traced = shortTrace.map { "  \($0)\n" }.joined()
-        if pointsAtWord { return printable(text) + excerpt(of: range) + printable(traced) }
-        text += " \(number) | \(String(decoding: range.lineText, as: UTF8.self))\n"
-        for detail in details { text += margin + detail + "\n" }
-        if !lastExchanges.isEmpty { text += "  last: \(lastExchanges)\n" }
-        return printable(text + traced)
+        var text = "\(range.description): error: \(visible(message))\n"
+        let traced = shortTrace.map { "  \(visible($0))\n" }.joined()
+        if pointsAtWord { return text + excerpt(of: range) + traced }
+        text += " \(number) | \(visibleSource(range.shownText))\n"
+        for detail in details { text += margin + visible(detail) + "\n" }
+        if !lastExchanges.isEmpty { text += "  last: \(visible(lastExchanges))\n" }
+        return text + traced
     }
 
     /// The trace, without its middle when it is long.
@@ -70,13 +72,11 @@ package struct Failure: Error {
         let statement = range.lineText.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         return range.columns.count < statement.count
     }
+}
 
-    /// `text` without anything that could act on a terminal.
-    private func printable(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        Escapes.appendPrintable(Array(text.utf8), to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
-    }
+/// A text that may carry any bytes, in one line for a person.
+package func visible(_ text: String) -> String {
+    Escapes.visible(text.losslessBytes)
 }
 
 /// A duration as failures and notes show it: `0.3 ms`, `2.0 s`, `1.5 min`.

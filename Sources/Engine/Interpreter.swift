@@ -19,7 +19,7 @@ package final class Interpreter: ConversationObserver {
     package let latencies = Latencies()
     package var settings: Settings
     /// The built-in names that the composition knows: `file`, `dir`, `tmp`, `env.NAME`.
-    package var environment: (String) -> String? = { _ in nil }
+    package var environment: (String) throws(Failure) -> SystemString? = { _ in nil }
     /// Told of every change of a session, for the end of input and the prompt.
     package var onChange: ((Conversation) -> Void)?
 
@@ -208,7 +208,7 @@ package final class Interpreter: ConversationObserver {
     /// Shows a failure on standard error, secrets hidden, behind all that was said before it.
     package func report(_ failure: Failure) {
         for conversation in sessions.all { transcript.showPart(of: conversation) }
-        output.diagnose(Array(redactor.readable(renderFailure(failure)).utf8))
+        output.diagnose(redactor.readable(renderFailure(failure)).losslessBytes)
     }
 
     /// The limit of a wait here that names none.
@@ -225,10 +225,19 @@ package final class Interpreter: ConversationObserver {
         transcript.note("\(conversation.name): met after \(took), \(shown(bytes: count)) consumed")
     }
 
-    /// The programs that have failed, each in a line with the last that it said: why a server may not be there.
-    var deadPrograms: [String] {
+    /// A wait has failed: with it the programs that have failed, each in a line with the last that it said. They may be why.
+    private func withDeadPrograms(_ failure: Failure) -> Failure {
+        var failure = failure
+        failure.details += deadPrograms
+        return failure
+    }
+
+    /// Programs that were to end as they did are no news.
+    private var deadPrograms: [String] {
         sessions.all.compactMap { conversation in
-            guard let ending = conversation.child?.ending, ending.status != 0 else { return nil }
+            guard let ending = conversation.child?.ending, ending.status != 0, !conversation.isEndAwaited else {
+                return nil
+            }
             let words = conversation.lastLine.map { "; it said last: \($0)" } ?? ""
             return "\(conversation.name) \(ending.words)\(words)"
         }
@@ -239,7 +248,7 @@ package final class Interpreter: ConversationObserver {
     private func resume(_ strand: Strand) {
         do throws(Failure) {
             if let wait = strand.wait {
-                guard try wait.check(strand, isLate: false) else { return }
+                guard try check(wait, strand, isLate: false) else { return }
                 endWait(strand)
                 strand.position = wait.destination ?? strand.position + 1
             }
@@ -266,12 +275,20 @@ package final class Interpreter: ConversationObserver {
                 if wait.isReading {
                     for conversation in wait.conversations { triggers.handOver(conversation, to: strand) }
                 }
-                guard try wait.check(strand, isLate: false) else { return begin(wait, strand) }
+                guard try check(wait, strand, isLate: false) else { return begin(wait, strand) }
                 strand.position = wait.destination ?? strand.position + 1
             }
             if output.isCongested { break }
         }
         wake(strand)
+    }
+
+    private func check(_ wait: any Wait, _ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        do throws(Failure) {
+            return try wait.check(strand, isLate: isLate)
+        } catch {
+            throw withDeadPrograms(error)
+        }
     }
 
     private func refuseSecondReader(_ wait: any Wait, _ strand: Strand) throws(Failure) {
@@ -310,7 +327,7 @@ package final class Interpreter: ConversationObserver {
             if strand.isCut && wait.succeedsLate {
                 throw Failure(.expectation, "the time of 'retry' was over while waiting for \(wait.wanted)")
             }
-            if try wait.check(strand, isLate: true) {
+            if try check(wait, strand, isLate: true) {
                 endWait(strand)
                 strand.position = wait.destination ?? strand.position + 1
                 wake(strand)
@@ -367,8 +384,7 @@ package final class Interpreter: ConversationObserver {
 
     private func showCommand(_ instruction: any Instruction) {
         let range = instruction.range
-        let text = String(decoding: range.lineText[range.columns], as: UTF8.self)
-        transcript.note(redactor.redacted("\(range.source.name):\(range.line): \(text)"))
+        transcript.note("\(range.source.name):\(range.line): \(String(lossless: range.shownStatement))")
     }
 
     /// While the reader of our output is far behind, no session is read: memory stays bounded.

@@ -188,7 +188,7 @@ final class Opening: Wait {
 
     private func failure(isLate: Bool) -> Failure {
         let what = "\(request.name): cannot connect to \(request.address.description)"
-        let hint = (lastProblem?.hint.map { [$0] } ?? []) + interpreter.deadPrograms
+        let hint = lastProblem?.hints ?? []
         guard isLate else {
             return Failure(.connection, "\(what): \(lastProblem?.message ?? "no address")", details: hint)
         }

@@ -1,5 +1,5 @@
-import Glibc
 import Reactor
+import Script
 
 /// Where the engine's text goes: standard output and error, or the screen of the prompt.
 package protocol Output: AnyObject {
@@ -9,7 +9,7 @@ package protocol Output: AnyObject {
     func page(_ text: [UInt8])
     /// The columns of the screen, or nil where lines may be as long as they like.
     var width: Int? { get }
-    /// Shows text on standard error, after all that was written before it.
+    /// Shows text on standard error, after all that was written before it; what could act on a terminal is escaped.
     func diagnose(_ text: [UInt8])
     /// Hands over what was written; called before each wait.
     func flush()
@@ -26,18 +26,25 @@ extension Output {
     package var width: Int? { nil }
 }
 
-/// Standard output and standard error of a script's run.
+/// Standard output and standard error of a run, and the files it writes besides: all of them without ever blocking.
+///
+/// Whatever goes to standard error goes through `diagnose`, and nothing of it can act on a terminal.
 package final class StandardOutput: Output {
     private let stream: OutputStream
-    private let errorDescriptor: Int32
+    private let errors: OutputStream
+    /// Files that are written beside them: a pipe among them may fall behind too.
+    package var files: [OutputStream] = []
 
-    package init(on loop: EventLoop, descriptor: Int32 = STDOUT_FILENO, errorDescriptor: Int32 = STDERR_FILENO) {
-        stream = OutputStream(descriptor, on: loop)
-        self.errorDescriptor = errorDescriptor
+    /// - Parameter errors: the same stream as `stream` where both lead to one place.
+    package init(_ stream: OutputStream, errors: OutputStream) {
+        self.stream = stream
+        self.errors = errors
     }
 
-    package var isCongested: Bool { stream.isCongested }
-    package var isDrained: Bool { stream.isDrained }
+    private var all: [OutputStream] { [stream, errors] + files }
+
+    package var isCongested: Bool { stream.isCongested || errors.isCongested || files.contains(where: \.isCongested) }
+    package var isDrained: Bool { all.allSatisfy(\.isDrained) }
     package var isBroken: Bool { stream.isBroken }
 
     package func write(_ text: [UInt8]) {
@@ -45,24 +52,14 @@ package final class StandardOutput: Output {
     }
 
     package func flush() {
-        stream.flush()
+        for stream in all { stream.flush() }
     }
 
     package func diagnose(_ text: [UInt8]) {
         stream.flush()
-        writeAll(text, to: errorDescriptor)
+        var printable: [UInt8] = []
+        Escapes.appendPrintable(text, to: &printable)
+        errors.write(printable)
+        errors.flush()
     }
-}
-
-/// Writes all of `bytes` to a descriptor that takes them at once, such as standard error or a file; false and errno when
-/// an error ends it.
-@discardableResult
-package func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard count > 0 || errno == EINTR else { return false }
-        rest = rest.dropFirst(max(0, count))
-    }
-    return true
 }

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// Keeps the values of secrets out of everything that is shown or written: each is replaced by `${NAME}`.
@@ -13,8 +14,8 @@ package final class Redactor {
     /// Hides `value` from now on. A value of several lines is hidden line by line, since lines are shown alone.
     package func add(name: String, value: [UInt8]) {
         for line in value.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
-            // As it is, and as failures and scripts write it.
-            for form in [Array(line), Array(Escapes.escaped(Array(line)).utf8)] {
+            // As it is, and as scripts and failures write it.
+            for form in [Array(line), Array(Escapes.escaped(Array(line)).utf8), Array(Escapes.visible(line).utf8)] {
                 if !secrets.contains(where: { $0.value == form }) { secrets.append((name, form)) }
             }
         }
@@ -96,7 +97,7 @@ package final class Redactor {
 
     /// `text` with the secrets replaced.
     package func redacted(_ text: String) -> String {
-        isEmpty ? text : String(decoding: redacted(Array(text.utf8)), as: UTF8.self)
+        isEmpty ? text : String(lossless: redacted(text.losslessBytes))
     }
 
     /// A text for a person: the secrets replaced, and long lines cut behind that.

@@ -276,7 +276,7 @@ final class Strand {
 
     /// The text that `template` stands for.
     func text(_ template: Template) throws(Failure) -> String {
-        String(decoding: try expand(template), as: UTF8.self)
+        String(lossless: try expand(template))
     }
 
     /// The value of a variable that an instruction refers to; a failure when it has none.
@@ -287,7 +287,7 @@ final class Strand {
 
     /// The value of a variable; a failure when it has none.
     func value(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8] {
-        if let value = optionalValue(of: name, range) { return value }
+        if let value = try optionalValue(of: name, range) { return value }
         if let number = Literals.count(name) {
             throw Failure(
                 .expectation, "there is no capture ${\(name)}: \(whyMissing(capture: number))", range: range)
@@ -304,11 +304,11 @@ final class Strand {
     }
 
     /// The value of a variable, or nil when it has none.
-    func optionalValue(of name: String, _ range: SourceRange) -> [UInt8]? {
+    func optionalValue(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
         if let value = local(name) { return value }
         if let value = variables[name] { return value }
         if let number = Literals.count(name) { return number < captures.count ? captures[number] : nil }
-        return interpreter.builtIn(name, range)
+        return try interpreter.builtIn(name, range)
     }
 
     private func local(_ name: String) -> [UInt8]? {

@@ -1,13 +1,15 @@
+import Reactor
 import Script
 import Wire
 
 /// The TLS options that `open`, `listen` and `starttls` share.
 struct TLSWords {
-    private let authorities: Value<String>?
-    private let certificate: Value<String>?
-    private let key: Value<String>?
+    private let authorities: Value<SystemString>?
+    private let certificate: Value<SystemString>?
+    private let key: Value<SystemString>?
+    private let keyPassword: Value<[UInt8]>?
     private let serverName: Value<String>?
-    private let protocols: Value<[String]>?
+    private let protocols: Value<[[UInt8]]>?
     private let isInsecure: Bool
     /// The first of them that is given, for errors.
     let first: String?
@@ -15,9 +17,11 @@ struct TLSWords {
     /// Those of both sides.
     static var ofBothSides: [CommandOption] {
         [
-            CommandOption("--ca", Parameter("FILE", .text), "trust the certificates in FILE (PEM), not the system's"),
-            CommandOption("--cert", Parameter("FILE", .text), "our certificate, with its chain (PEM)"),
-            CommandOption("--key", Parameter("FILE", .text), "its key (PEM), when FILE of --cert does not hold it"),
+            CommandOption("--ca", Parameter("FILE", .path), "trust the certificates in FILE, not the system's"),
+            CommandOption("--cert", Parameter("FILE", .path), "our certificate, with its chain: PEM, DER or PKCS#12"),
+            CommandOption("--key", Parameter("FILE", .path), "its key, when FILE of --cert does not hold it"),
+            CommandOption(
+                "--key-password", Parameter("PASSWORD", .text), "what opens the key, such as ${secret}"),
             CommandOption(
                 "--alpn", Parameter("P", .checked(protocolsProblem)), "the protocols to offer, such as h2,http/1.1"),
         ]
@@ -33,19 +37,18 @@ struct TLSWords {
     }
 
     init(_ call: CommandCall) {
-        authorities = call.value(ofOption: "--ca").map { Value(string: $0) }
-        certificate = call.value(ofOption: "--cert").map { Value(string: $0) }
-        key = call.value(ofOption: "--key").map { Value(string: $0) }
+        authorities = call.value(ofOption: "--ca").map { Value(path: $0) }
+        certificate = call.value(ofOption: "--cert").map { Value(path: $0) }
+        key = call.value(ofOption: "--key").map { Value(path: $0) }
+        keyPassword = call.value(ofOption: "--key-password").map { Value(text: $0) }
         serverName = call.value(ofOption: "--servername").map { word in
             Value(word, .checked(serverNameProblem)) { bytes in
-                let text = String(decoding: bytes, as: UTF8.self)
-                return serverNameProblem(text) == nil ? text : nil
+                serverNameProblem(bytes) == nil ? String(decoding: bytes, as: UTF8.self) : nil
             }
         }
         protocols = call.value(ofOption: "--alpn").map { word in
             Value(word, .checked(protocolsProblem)) { bytes in
-                let text = String(decoding: bytes, as: UTF8.self)
-                return protocolsProblem(text) == nil ? text.split(separator: ",").map(String.init) : nil
+                protocolsProblem(bytes) == nil ? bytes.split(separator: UInt8(ascii: ",")).map(Array.init) : nil
             }
         }
         isInsecure = call.has(option: "--insecure")
@@ -57,6 +60,7 @@ struct TLSWords {
         options.authorities = try authorities?.evaluate(in: strand)
         options.certificate = try certificate?.evaluate(in: strand)
         options.key = try key?.evaluate(in: strand)
+        options.keyPassword = try keyPassword?.evaluate(in: strand)
         options.serverName = try serverName?.evaluate(in: strand)
         options.protocols = try protocols?.evaluate(in: strand) ?? []
         options.isInsecure = isInsecure
@@ -64,23 +68,30 @@ struct TLSWords {
     }
 }
 
-private func protocolsProblem(_ text: String) -> String? {
-    let names = text.split(separator: ",", omittingEmptySubsequences: false)
-    return names.allSatisfy { (1...255).contains($0.utf8.count) }
-        ? nil : "'\(text)' is no list of protocols; write names with commas between, such as h2,http/1.1"
+private func protocolsProblem(_ bytes: [UInt8]) -> String? {
+    let names = bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+    return names.allSatisfy { (1...255).contains($0.count) && !$0.contains(0) }
+        ? nil
+        : "'\(Escapes.visible(bytes))' is not a list of protocols; write names with commas between, such as h2,http/1.1"
 }
 
-private func serverNameProblem(_ text: String) -> String? {
-    text.isEmpty || text.utf8.contains { $0 <= 0x20 } ? "'\(text)' is not a host's name" : nil
+private func serverNameProblem(_ bytes: [UInt8]) -> String? {
+    let isName =
+        String(validating: bytes, as: UTF8.self) != nil && !bytes.contains { $0 <= 0x20 || $0 == 0x7F }
+        && bytes.contains { $0 != UInt8(ascii: ".") }
+    return isName ? nil : "'\(Escapes.visible(bytes))' is not a host's name"
 }
 
 extension TLSOptions {
     /// The options as a statement in the transcript has them.
     var words: [String] {
         var words: [String] = []
+        let protocols =
+            protocols.isEmpty ? nil : String(lossless: self.protocols.joined(separator: [UInt8(ascii: ",")]))
         for (name, value) in [
-            ("--ca", authorities), ("--cert", certificate), ("--key", key), ("--servername", serverName),
-            ("--alpn", protocols.isEmpty ? nil : protocols.joined(separator: ",")),
+            ("--ca", authorities?.description), ("--cert", certificate?.description), ("--key", key?.description),
+            ("--key-password", keyPassword.map { String(lossless: $0) }), ("--servername", serverName),
+            ("--alpn", protocols),
         ] {
             if let value { words += [name, quotedWord(value)] }
         }
@@ -92,7 +103,7 @@ extension TLSOptions {
         do throws(TLSError) {
             return try TLSContext(role, self)
         } catch {
-            throw Failure(.connection, "\(name): \(error.message)", details: error.hint.map { [$0] } ?? [])
+            throw Failure(.connection, "\(name): \(error.message)", details: error.hints)
         }
     }
 }

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 import Wire
 
@@ -19,7 +20,7 @@ package struct Talk {
         if line.hasPrefix(":"), line.dropFirst().allSatisfy({ $0 == " " || $0 == "\t" }) { return .end }
         if line.hasPrefix(":"), !line.hasPrefix("::") { return .statement(String(line.dropFirst())) }
         let text = line.hasPrefix("::") ? line.dropFirst() : line[...]
-        return .statement("\(targets.joined(separator: ","))> \(Escapes.escaped(Array(text.utf8)))")
+        return .statement("\(targets.joined(separator: ","))> \(Escapes.escaped(String(text).losslessBytes))")
     }
 
     /// Whether one of them has begun to say something and waits: a line may then be the answer to `Password: `.

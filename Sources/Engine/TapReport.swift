@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// Tells the results of tests in TAP, version 14 (testanything.org).
@@ -91,9 +92,7 @@ package final class TapReport {
     }
 
     private func line(_ text: String) {
-        var bytes: [UInt8] = []
-        Escapes.appendPrintable(Array(redactor.redacted(text).utf8), to: &bytes)
-        write(bytes + [UInt8(ascii: "\n")])
+        write(Array(visible(redactor.redacted(text)).utf8) + [UInt8(ascii: "\n")])
     }
 
     /// One line in which nothing is a directive.
@@ -109,7 +108,8 @@ package final class TapReport {
     }
 
     private func quoted(_ text: String) -> String {
-        "\"" + text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
+        // What is escaped for a person is escaped for YAML too.
+        "\"" + visible(text).map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
     }
 
     private static func reason(_ record: TestResults.Record) -> String? {

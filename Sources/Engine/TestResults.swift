@@ -1,9 +1,11 @@
+import Reactor
 import Script
 
 /// How the tests of a run ended, in order.
 package final class TestResults {
     /// How one test ended.
     package struct Record {
+        /// Its name, which carries any bytes.
         package let name: String
         package let range: SourceRange
         package let outcome: Outcome
@@ -30,7 +32,7 @@ package final class TestResults {
     /// Whether the filter lets a test run; one that it leaves out is counted.
     func picks(_ name: String) -> Bool {
         guard let filter else { return true }
-        let outcome = Array(name.utf8).withUnsafeBytes {
+        let outcome = name.losslessBytes.withUnsafeBytes {
             filter.search($0, from: 0, isWhole: true, beginsLine: true)
         }
         if case .match = outcome { return true }

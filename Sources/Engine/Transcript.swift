@@ -53,16 +53,14 @@ package final class Transcript {
 
     /// A statement that ran, such as an `open` with its options.
     func statement(_ text: String) {
-        emit(isStatement: true) { $0 += redactor.redacted(text).utf8 }
+        emit(isStatement: true) { $0 += redactor.redacted(text).losslessBytes }
     }
 
     /// A comment: something that happened and is not part of what runs.
     package func note(_ text: String) {
         guard !isSilent else { return }
-        emit(isDim: true) { line in
-            line += "# ".utf8
-            Escapes.appendPrintable(Array(redactor.redacted(text).utf8), to: &line)
-        }
+        // One line, whatever is in it: what follows a newline would be a statement of its own.
+        emit(isDim: true) { $0 += "# \(visible(redactor.redacted(text)))".utf8 }
     }
 
     /// A comment for who sits at the display; files get nothing of it.
@@ -179,7 +177,7 @@ package final class Transcript {
             isForFiles: view == .hex && !(text.isEmpty && ending.isEmpty),
             color: conversation.color
         ) { line in
-            line += conversation.name.utf8
+            line += redactor.redacted(conversation.name).utf8
             // An empty text needs no blank behind its arrow.
             line += arrow.utf8
             if text.isEmpty, !isPart, line.last == UInt8(ascii: " ") { line.removeLast() }
@@ -195,7 +193,7 @@ package final class Transcript {
         isRest: Bool
     ) {
         let bytes = redactor.redacted(text, isCutBefore: isRest, isCutBehind: isPart) + ending
-        let head = conversation.name + arrow
+        let head = redactor.redacted(conversation.name) + arrow
         for row in HexDump.rows(of: bytes, width: width().map { $0 - head.count }) {
             emit(isForDisplays: true, color: conversation.color) { line in
                 line += head.utf8

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// A value that a word stands for: known at once when the word is constant, otherwise worked out when it runs.
@@ -62,7 +63,11 @@ extension Value where Result == Int {
 
     /// A whole number with an optional sign.
     convenience init(integer word: Word) {
-        let kind = Parameter.Kind.checked { "'\($0)' is not a whole number" }
+        let kind = Parameter.Kind.checked { bytes in
+            let text = Escapes.visible(bytes)
+            let digits = text.hasPrefix("-") || text.hasPrefix("+") ? String(text.dropFirst()) : text
+            return Literals.tooLarge(digits, "number") ?? "'\(text)' is not a whole number"
+        }
         self.init(word, kind, convert: { $0 }) { Literals.integer($0) }
     }
 
@@ -90,8 +95,20 @@ extension Value where Result == String {
         }
     }
 
-    /// Any text, as characters.
+    /// Any bytes, carried by a text.
     convenience init(string word: Word) {
-        self.init(word, .text) { String(decoding: $0, as: UTF8.self) }
+        self.init(word, .text) { String(lossless: $0) }
+    }
+}
+
+extension Value where Result == SystemString {
+    /// The path of a file.
+    convenience init(path word: Word) {
+        self.init(word, .path) { $0.isEmpty ? nil : SystemString($0) }
+    }
+
+    /// A word of a program.
+    convenience init(argument word: Word) {
+        self.init(word, .argument) { SystemString($0) }
     }
 }

@@ -9,13 +9,15 @@ import Glibc
 package final class OutputStream: DescriptorWatcher {
     private let loop: EventLoop
     private let target: Int32
-    private let reopened: Descriptor?
+    /// A descriptor of our own, which never blocks.
+    private let own: Descriptor?
     private var pending: [UInt8] = []
     private var head = 0
     private var isWatching = false
     private let writesNeverWait: Bool
-    /// Whether the reader is gone; what is written then is dropped.
-    package private(set) var isBroken = false
+    /// Why nothing can be written any more, an error number: EPIPE when the reader is gone. What is written then is dropped.
+    package private(set) var problem: Int32?
+    package var isBroken: Bool { problem != nil }
 
     /// More than this waiting counts as congestion.
     private let highWater: Int
@@ -32,8 +34,24 @@ package final class OutputStream: DescriptorWatcher {
         let isTerminalOrPipe = isWritable && (kind == S_IFIFO || kind == S_IFCHR)
         let number =
             isTerminalOrPipe ? open("/proc/self/fd/\(descriptor)", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : -1
-        reopened = number >= 0 ? Descriptor(owning: number) : nil
+        own = number >= 0 ? Descriptor(owning: number) : nil
         target = number >= 0 ? number : descriptor
+    }
+
+    /// Writes to a descriptor that is opened with O_NONBLOCK.
+    package init(owning descriptor: consuming Descriptor, on loop: EventLoop, highWater: Int = 1 << 20) {
+        self.loop = loop
+        self.highWater = highWater
+        writesNeverWait = false
+        target = descriptor.number
+        own = consume descriptor
+    }
+
+    /// Whether both descriptors lead to the same file, pipe or terminal: then what is written to both has to keep its order.
+    package static func areSame(_ first: Int32, _ second: Int32) -> Bool {
+        var (left, right) = (stat(), stat())
+        return fstat(first, &left) == 0 && fstat(second, &right) == 0 && left.st_dev == right.st_dev
+            && left.st_ino == right.st_ino
     }
 
     /// Whether so much waits that no more should be produced.
@@ -55,7 +73,7 @@ package final class OutputStream: DescriptorWatcher {
             if count > 0 {
                 head += count
             } else {
-                if errno != EAGAIN && errno != EINTR { isBroken = true }
+                if errno != EAGAIN && errno != EINTR { problem = errno }
                 break
             }
         }
@@ -69,6 +87,13 @@ package final class OutputStream: DescriptorWatcher {
         watch(!pending.isEmpty)
     }
 
+    /// Drops what waits: a farewell that follows must not wait behind it.
+    package func dropPending() {
+        pending.removeAll()
+        head = 0
+        watch(false)
+    }
+
     package func descriptorIsReadable() {}
 
     package func descriptorIsWritable() {
@@ -78,7 +103,7 @@ package final class OutputStream: DescriptorWatcher {
     private func writeOnce() -> Int {
         pending.withUnsafeBytes { bytes in
             let rest = UnsafeRawBufferPointer(rebasing: bytes[head...])
-            if reopened != nil || writesNeverWait { return Glibc.write(target, rest.baseAddress, rest.count) }
+            if own != nil || writesNeverWait { return Glibc.write(target, rest.baseAddress, rest.count) }
             let count = send(target, rest.baseAddress, rest.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
             guard count < 0, errno == ENOTSOCK else { return count }
             // A device that could not be opened anew: it may block us, which is all that can be done.

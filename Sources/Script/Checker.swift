@@ -4,17 +4,21 @@
 /// Names are collected over the whole script first, so the order of lines does not matter. For a script that comes
 /// line by line the checker is kept, and knows what was set so far.
 package struct Checker {
-    private var variables: Set<String>
-    /// Names that are worked out when their line runs, as globs.
-    private var computedVariables: [String] = []
-    private var sessions: [String] = []
+    private var variables: KnownNames
+    private var sessions: KnownNames
     private var definitions: [String: Definition] = [:]
     private let commands: [String]
     private let environment: Set<String>
     /// The lines of the script that begin with no command of the language.
     private var invocations: [Invocation] = []
-    /// Lines that did not parse: a name that stands in one of them may well be given there.
-    private var suspectLines: [[UInt8]] = []
+    /// The words of lines that did not parse, each with the number of such lines that it stands in: a name that is among
+    /// them may well be given there.
+    private var suspects: [String: Int] = [:]
+    private var suspectLines: Set<[UInt8]> = []
+    /// How many more errors are told with the nearest known name: to find it, all of them are looked at.
+    private var hintsLeft = 0
+
+    private static let mostHints = 100
 
     /// What a `define` says.
     private struct Definition {
@@ -39,22 +43,32 @@ package struct Checker {
         environment: some Sequence<String>
     ) {
         self.commands = commands.descriptions.map(\.name)
-        self.variables = Set(variables)
-        self.sessions = Array(sessions)
+        self.variables = KnownNames(variables)
+        self.sessions = KnownNames(sessions)
         self.environment = Set(environment)
     }
 
     /// The errors in `statements`; `parseErrors` are the ones already found in the same text.
     package mutating func check(_ statements: [Statement], parseErrors: [ScriptError] = []) -> [ScriptError] {
-        suspectLines = parseErrors.map(\.range.lineText)
+        suspects = [:]
+        suspectLines = []
+        hintsLeft = Self.mostHints
+        for error in parseErrors { suspect(error.range.lineText) }
         var errors: [ScriptError] = []
         var defined: [String: Definition] = [:]
         for statement in statements { collect(statement, &defined, &errors) }
         definitions.merge(defined) { _, new in new }
-        suspectLines += invocations.filter { definitions[$0.name] == nil }.map(\.range.lineText)
+        for invocation in invocations where definitions[invocation.name] == nil { suspect(invocation.range.lineText) }
         invocations = []
-        for statement in statements { check(statement, [], &errors) }
+        for statement in statements where errors.count < Parser.mostErrors { check(statement, [], &errors) }
         return errors
+    }
+
+    private mutating func suspect(_ line: [UInt8]) {
+        guard suspectLines.insert(line).inserted else { return }
+        for word in Set(line.split(whereSeparator: isBlank)) {
+            suspects[String(decoding: word, as: UTF8.self), default: 0] += 1
+        }
     }
 
     private mutating func collect(
@@ -72,7 +86,7 @@ package struct Checker {
             if let pattern = call.condition?.pattern { variables.formUnion(pattern.groupNames) }
             if let name = call.condition?.definedName { variables.insert(name) }
             variables.formUnion(call.description.resultNames)
-            if call.givesNumberedSession { sessions += ["s?", "s??", "s???"] }
+            if call.givesNumberedSession { sessions.formUnion(["s?", "s??", "s???"]) }
             define(call, &defined, &errors)
             for alternative in call.alternatives { collect(.command(alternative), &defined, &errors) }
             for statement in call.block + (call.otherwise ?? []) { collect(statement, &defined, &errors) }
@@ -82,10 +96,9 @@ package struct Checker {
     private mutating func collect(_ word: Word, _ kind: Parameter.Kind) {
         switch kind {
         // A name with variables in it could become any name of that shape.
-        case .newVariable where word.template.literal == nil: computedVariables.append(word.template.glob)
-        case .newVariable: word.template.literalText.map { _ = variables.insert($0) }
-        case .newSession: sessions.append(word.template.glob)
-        case .newListener: sessions += [word.template.glob, word.template.glob + ".*"]
+        case .newVariable: variables.insert(word.template.glob)
+        case .newSession: sessions.insert(word.template.glob)
+        case .newListener: sessions.formUnion([word.template.glob, word.template.glob + ".*"])
         default: break
         }
     }
@@ -104,7 +117,7 @@ package struct Checker {
         defined[name] = Definition(parameters: call.localNames, range: word.range)
     }
 
-    private func check(_ statement: Statement, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ statement: Statement, _ names: Names, _ errors: inout [ScriptError]) {
         switch statement {
         case .arrow(let arrow):
             check(arrow.target, names, &errors)
@@ -118,7 +131,7 @@ package struct Checker {
         }
     }
 
-    private func check(_ call: CommandCall, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ call: CommandCall, _ names: Names, _ errors: inout [ScriptError]) {
         for word in call.allWords { check(word.template, names, &errors) }
         for word in call.condition?.words ?? [] { check(word.template, names, &errors) }
         if let pattern = call.condition?.pattern { check(pattern.template, names, &errors) }
@@ -133,14 +146,13 @@ package struct Checker {
         for statement in call.otherwise ?? [] { check(statement, inElse, &errors) }
     }
 
-    private func check(_ invocation: Invocation, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ invocation: Invocation, _ names: Names, _ errors: inout [ScriptError]) {
         for word in invocation.arguments { check(word.template, names, &errors) }
         guard let definition = definitions[invocation.name] else {
-            if isSuspect(invocation.name, besides: invocation.range.lineText) { return }
-            errors.append(
-                ScriptError(
-                    unknownCommand: invocation.name, invocation.nameRange,
-                    known: commands + definitions.keys.sorted()))
+            // Its own line is one of them.
+            if suspects[invocation.name, default: 0] > 1 { return }
+            let known = takeHint() ? commands + definitions.keys.sorted() : []
+            errors.append(ScriptError(unknownCommand: invocation.name, invocation.nameRange, known: known))
             return
         }
         guard invocation.arguments.count != definition.parameters.count else { return }
@@ -156,7 +168,7 @@ package struct Checker {
         count == 0 ? "no words" : count == 1 ? "one word" : "\(count) words"
     }
 
-    private func check(_ word: Word, _ kind: Parameter.Kind, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ word: Word, _ kind: Parameter.Kind, _ names: Names, _ errors: inout [ScriptError]) {
         switch kind {
         case .target, .session:
             do {
@@ -171,29 +183,33 @@ package struct Checker {
         }
     }
 
-    private func check(_ target: Target, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ target: Target, _ names: Names, _ errors: inout [ScriptError]) {
         for item in target.items {
             check(item.template, names, &errors)
-            guard let name = item.template.literalText, !isGlob(name),
-                !sessions.contains(where: { globMatches($0, name) }),
-                !isSuspect(name)
+            guard let name = item.template.literalText, !isGlob(name), !sessions.contains(name), suspects[name] == nil
             else { continue }
             var hint = "open it first: open \(name) localhost:8080"
-            if let nearest = nearestSpelling(of: name, among: sessions.filter { !isGlob($0) }) {
+            if takeHint(), let nearest = nearestSpelling(of: name, among: sessions.names) {
                 hint = "did you mean '\(nearest)'?"
             }
             errors.append(ScriptError(item.range, "there is no session '\(name)'", hint: hint))
         }
     }
 
-    private func check(_ template: Template, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ template: Template, _ names: Names, _ errors: inout [ScriptError]) {
         for (name, range) in template.variables
-        where !names.contains(name) && !isKnown(variable: name) && !isSuspect(name) {
+        where !names.contains(name) && !isKnown(variable: name) && suspects[name] == nil {
             errors.append(unset(name, names, range))
         }
     }
 
-    private func unset(_ name: String, _ names: Names, _ range: SourceRange) -> ScriptError {
+    /// Whether another error may be told with the nearest known name.
+    private mutating func takeHint() -> Bool {
+        hintsLeft -= 1
+        return hintsLeft >= 0
+    }
+
+    private mutating func unset(_ name: String, _ names: Names, _ range: SourceRange) -> ScriptError {
         if name.hasPrefix("env.") {
             return ScriptError(range, "the environment has no variable '\(name.dropFirst(4))'")
         }
@@ -204,33 +220,26 @@ package struct Checker {
         if name == "session" { hint = "it is set inside 'on' and the branches of 'select'" }
         if name == "error" { hint = "it is set inside the 'else' of 'try'" }
         if name == "status" { hint = "'wait' sets it" }
-        if let nearest = nearestSpelling(of: name, among: variables.union(names)) {
+        if takeHint(), let nearest = nearestSpelling(of: name, among: variables.names.union(names)) {
             hint = "did you mean '${\(nearest)}'?"
         }
         return ScriptError(range, "variable '\(name)' is set nowhere", hint: hint)
     }
 
     private func isKnown(variable name: String) -> Bool {
-        if variables.contains(name) || computedVariables.contains(where: { globMatches($0, name) }) { return true }
+        if variables.contains(name) { return true }
         if isBuiltIn(name) {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
         for suffix in [".port", ".address", ".pid"] where name.hasSuffix(suffix) {
             let session = String(name.dropLast(suffix.count))
-            if sessions.contains(where: { globMatches($0, session) }) { return true }
+            if sessions.contains(session) { return true }
         }
         return false
     }
 
     private func isBuiltIn(_ name: String) -> Bool {
         Self.builtIn.contains(name) || name.hasPrefix("env.") || name.utf8.allSatisfy { (48...57).contains($0) }
-    }
-
-    private func isSuspect(_ name: String, besides own: [UInt8]? = nil) -> Bool {
-        let name = Array(name.utf8)
-        return suspectLines.contains { line in
-            line != own && line.split(whereSeparator: isBlank).contains { $0.elementsEqual(name) }
-        }
     }
 }
 

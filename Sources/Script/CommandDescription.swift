@@ -194,14 +194,18 @@ package struct Parameter {
         case hex
         /// The path of a script, known before the run.
         case script
+        /// The path of a file.
+        case path
         /// The name of a command.
         case command
         /// A program to run: from here on every word is its own, also one that begins with --.
         case program
+        /// A word of a program.
+        case argument
         /// One of these words.
         case choice([String])
         /// Something that its owner checks: the function says what is wrong with a text, or nil.
-        case checked((String) -> String?)
+        case checked(([UInt8]) -> String?)
 
         /// What is wrong with a word that is known before the run, or nil.
         package func problem(with word: Word) -> String? {
@@ -214,10 +218,13 @@ package struct Parameter {
 
         /// What is wrong with a value, or nil.
         package func problem(with bytes: [UInt8]) -> String? {
-            let text = String(decoding: bytes, as: UTF8.self)
+            let text = Escapes.visible(bytes)
             switch self {
-            case .text, .script, .command: return nil
-            case .program: return bytes.isEmpty ? "an empty text names no program" : nil
+            case .text, .command: return nil
+            case .script, .path:
+                return bytes.isEmpty ? "the path of a file is empty" : bytes.contains(0) ? nul("a path") : nil
+            case .program: return bytes.isEmpty ? "an empty text names no program" : argumentProblem(bytes)
+            case .argument: return argumentProblem(bytes)
             case .target: return nil
             case .pattern: return bytes.isEmpty ? "an empty text is found everywhere; write what to look for" : nil
             case .newSession, .newListener, .session:
@@ -233,16 +240,27 @@ package struct Parameter {
                     ? nil
                     : "'\(text)' is not a variable's name; a letter or '_' comes first, then letters, digits, '_ - .'"
             case .duration:
-                return Literals.duration(text) == nil ? "'\(text)' is not a duration; write 5s, 200ms or 1m" : nil
-            case .size: return Literals.size(text) == nil ? "'\(text)' is not a size; write 4096, 16KiB or 4MiB" : nil
-            case .count: return Literals.count(text) == nil ? "'\(text)' is not a whole number" : nil
+                return Literals.duration(text) == nil
+                    ? Literals.tooLong(text) ?? "'\(text)' is not a duration; write 5s, 200ms or 1m" : nil
+            case .size:
+                return Literals.size(text) == nil
+                    ? Literals.tooLarge(text, "size") ?? "'\(text)' is not a size; write 4096, 16KiB or 4MiB" : nil
+            case .count:
+                return Literals.count(text) == nil
+                    ? Literals.tooLarge(text, "number") ?? "'\(text)' is not a whole number" : nil
             case .hex:
                 return Literals.hex(bytes) == nil ? "'\(text)' is not hexadecimal; write pairs such as \"0d 0a\"" : nil
             case .choice(let choices):
                 return choices.contains(text) ? nil : "'\(text)' is none of \(choices.joined(separator: ", "))"
-            case .checked(let check): return check(text)
+            case .checked(let check): return check(bytes)
             }
         }
+
+        private func argumentProblem(_ bytes: [UInt8]) -> String? {
+            bytes.contains(0) ? nul("a program's word") : nil
+        }
+
+        private func nul(_ what: String) -> String { "\(what) cannot hold a NUL byte" }
     }
 }
 

@@ -56,16 +56,21 @@ package indirect enum Condition {
 }
 
 extension Condition {
+    private static let deepest = 100
     private static let usage =
         "write A == B, != < <= > >=, A =~ /regex/, defined NAME, open NAME, or not and one of these"
 
     /// Reads a condition from `words`; `end` is where it ends, for errors.
-    init(_ words: ArraySlice<Word>, end: SourceRange) throws(ScriptError) {
+    init(_ words: ArraySlice<Word>, end: SourceRange, depth: Int = 0) throws(ScriptError) {
         guard let first = words.first else { throw ScriptError(end, "a condition is missing here", hint: Self.usage) }
         // `not == x` compares the text "not".
         let isComparison = words.count == 3 && words.dropFirst().first.flatMap(Self.operatorName) != nil
         switch (first.bareLiteral, words.count) {
-        case ("not", 2...) where !isComparison: self = .not(try Condition(words.dropFirst(), end: end))
+        case ("not", 2...) where !isComparison:
+            guard depth < Self.deepest else {
+                throw ScriptError(first.range, "more than \(Self.deepest) times 'not' in a condition")
+            }
+            self = .not(try Condition(words.dropFirst(), end: end, depth: depth + 1))
         case ("defined", 2): self = .defined(try Self.name(words[words.startIndex + 1]))
         case ("open", 2): self = .open(words[words.startIndex + 1])
         case (_, 3): try self.init(comparing: first, words[words.startIndex + 1], words[words.startIndex + 2])

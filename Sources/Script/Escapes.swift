@@ -60,8 +60,8 @@ package enum Escapes {
 
     /// Writes `bytes` so that an arrow line with this text means them again, and nothing of them acts on a terminal.
     ///
-    /// Control bytes, invalid UTF-8, `\`, `${`, invisible and direction-changing characters and a blank at the end
-    /// are escaped; everything else stands as it is. Without `endsLine` something follows, so that a blank is safe.
+    /// Control bytes, invalid UTF-8, `\`, `${`, invisible and direction-changing characters, blanks that are not the
+    /// ASCII one and a blank at the end are escaped; everything else stands as it is. Without `endsLine` something follows, so that a blank is safe.
     package static func append(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8], endsLine: Bool = true) {
         var index = 0
         while index < bytes.count {
@@ -83,6 +83,20 @@ package enum Escapes {
         var output: [UInt8] = []
         bytes.withUnsafeBytes { append($0, to: &output, endsLine: !isPart) }
         if isPart { output.append(UInt8(ascii: "\\")) }
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// `bytes` in one line for a person: what acts on a terminal or is no UTF-8 is escaped, newlines and tabs too; `\`
+    /// stays.
+    package static func visible(_ bytes: some Sequence<UInt8>) -> String {
+        var output: [UInt8] = []
+        for (index, line) in Array(bytes).split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+            if index > 0 { output += "\\n".utf8 }
+            for (index, piece) in line.split(separator: 0x09, omittingEmptySubsequences: false).enumerated() {
+                if index > 0 { output += "\\t".utf8 }
+                appendPrintable(Array(piece), to: &output)
+            }
+        }
         return String(decoding: output, as: UTF8.self)
     }
 
@@ -122,7 +136,7 @@ package enum Escapes {
         case 0x80...:
             guard let scalar = decodeUTF8(bytes, at: index) else { fallthrough }
             let length = scalarLength(byte)
-            if actsOnTerminal(scalar) {
+            if looksLikeBlank(scalar) || actsOnTerminal(scalar) && !isJoiner(scalar, bytes, index..<(index + length)) {
                 output.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".utf8)
             } else {
                 output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[index..<(index + length)]))
@@ -134,6 +148,20 @@ package enum Escapes {
             output.append(hexDigit(byte & 15))
         }
         return 1
+    }
+
+    /// Whether a zero-width joiner or non-joiner stands between two characters, which it changes: as in many emoji, and
+    /// in words of several scripts (Unicode, section 23.2).
+    private static func isJoiner(_ scalar: Unicode.Scalar, _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool
+    {
+        guard scalar.value == 0x200C || scalar.value == 0x200D else { return false }
+        var before = range.lowerBound - 1
+        while before > 0, bytes[before] & 0xC0 == 0x80 { before -= 1 }
+        guard before >= 0, let left = decodeUTF8(bytes, at: before), range.upperBound < bytes.count,
+            before + scalarLength(bytes[before]) == range.lowerBound,
+            let right = decodeUTF8(bytes, at: range.upperBound)
+        else { return false }
+        return [left, right].allSatisfy { !actsOnTerminal($0) && !looksLikeBlank($0) }
     }
 
     /// The valid scalar of two or more bytes at `index`, or nil (RFC 3629).
@@ -170,6 +198,17 @@ package enum Escapes {
 
     private static func hexDigit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+    }
+}
+
+/// Whether a scalar beyond ASCII shows nothing but room, so that nobody could tell it from a blank (Unicode category Zs,
+/// and the letters and patterns that are empty).
+package func looksLikeBlank(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0xA0, 0x034F, 0x115F, 0x1160, 0x1680, 0x17B4, 0x17B5, 0x2000...0x200A, 0x202F, 0x205F, 0x2800, 0x3000, 0x3164,
+        0xFFA0:
+        true
+    default: false
     }
 }
 

@@ -57,6 +57,35 @@ struct Lexer {
         }
     }
 
+    /// Whether a line that belongs to a command goes on with the next one, by a look at its words alone.
+    ///
+    /// A regex with a blank or a quote in it can deceive this look; then the command is read once too often, or its error
+    /// is told a line later. Reading it anew with each of its lines would take time that grows with their square.
+    static func continues(_ text: [UInt8]) -> Bool {
+        guard text.last == UInt8(ascii: "\\") else { return false }
+        var index = 0
+        while true {
+            while index < text.count, isBlank(text[index]) { index += 1 }
+            guard index < text.count, text[index] != UInt8(ascii: "#") else { return false }
+            if index == text.count - 1 { return true }
+            let quote = text[index]
+            if quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") {
+                index += 1
+                let isDouble = quote == UInt8(ascii: "\"")
+                while index < text.count, text[index] != quote {
+                    index += isDouble && text[index] == UInt8(ascii: "\\") ? 2 : 1
+                }
+                guard index < text.count else { return false }
+                index += 1
+            } else {
+                while index < text.count, !isBlank(text[index]) {
+                    if text[index] == UInt8(ascii: "\\"), index == text.count - 1 { return true }
+                    index += text[index] == UInt8(ascii: "\\") ? 2 : 1
+                }
+            }
+        }
+    }
+
     private mutating func bare() throws -> Word {
         let start = index
         var depth = 0

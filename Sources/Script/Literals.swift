@@ -2,15 +2,23 @@
 package enum Literals {
     /// `5s`, `200ms`, `1.5s`, `1m`, `2h`, `50us`; nil for anything else.
     package static func duration(_ text: String) -> Duration? {
+        seconds(text).flatMap { $0 <= longest ? .nanoseconds(Int64(($0 * 1e9).rounded())) : nil }
+    }
+
+    /// A year is far beyond any wait; the limit keeps every sum of instants in range.
+    private static let longest = 31_536_000.0
+
+    /// Says of a text that it is too long a duration; nil for one that is no duration at all.
+    package static func tooLong(_ text: String) -> String? {
+        seconds(text).flatMap { $0 > longest ? "'\(text)' is too long; a duration is a year (8760h) at most" : nil }
+    }
+
+    private static func seconds(_ text: String) -> Double? {
         let units: [(suffix: String, seconds: Double)] = [
             ("us", 1e-6), ("ms", 1e-3), ("s", 1), ("m", 60), ("h", 3600),
         ]
         for unit in units where text.hasSuffix(unit.suffix) {
-            guard let number = decimal(text.dropLast(unit.suffix.count)) else { continue }
-            let seconds = number * unit.seconds
-            // A year is far beyond any wait; the limit keeps every sum of instants in range.
-            guard seconds <= 31_536_000 else { return nil }
-            return .nanoseconds(Int64((seconds * 1e9).rounded()))
+            if let number = decimal(text.dropLast(unit.suffix.count)) { return number * unit.seconds }
         }
         return nil
     }
@@ -24,6 +32,14 @@ package enum Literals {
             return overflow || size == 0 ? nil : size
         }
         return nil
+    }
+
+    /// Says of a size or number that it is too large; nil for a text that is none at all.
+    package static func tooLarge(_ text: String, _ what: String) -> String? {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard !digits.isEmpty, ["", "B", "KiB", "MiB", "GiB"].contains(text.dropFirst(digits.count)) else { return nil }
+        guard digits.contains(where: { $0 != "0" }) else { return nil }
+        return "'\(text)' is too large a \(what)"
     }
 
     /// A whole number from zero on.
@@ -136,7 +152,8 @@ package enum Literals {
 
     private static func decimal(_ text: Substring) -> Double? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard (1...2).contains(parts.count), parts.allSatisfy({ count(String($0)) != nil }) else { return nil }
+        let isNumber = parts.allSatisfy { part in !part.isEmpty && part.utf8.allSatisfy { (48...57).contains($0) } }
+        guard (1...2).contains(parts.count), isNumber else { return nil }
         return Double(text)
     }
 }

@@ -12,7 +12,19 @@
 /// `completed` as soon as its last line has been read.
 package struct Parser {
     /// Reads the file that a `source` names: its bytes, or the words why not.
-    package typealias Loader = (_ path: String) -> Result<[UInt8], LoadFailure>
+    package typealias Loader = (_ path: [UInt8]) -> Result<LoadedFile, LoadFailure>
+
+    /// A file that was read.
+    package struct LoadedFile {
+        package let bytes: [UInt8]
+        /// What makes it this file and no other, whatever path leads to it.
+        package let identity: String
+
+        package init(bytes: [UInt8], identity: String) {
+            self.bytes = bytes
+            self.identity = identity
+        }
+    }
 
     /// Why a file could not be read.
     package struct LoadFailure: Error {
@@ -33,14 +45,24 @@ package struct Parser {
     private let load: Loader
     /// The files being read, outermost first: none of them may be included again.
     private let including: [String]
+    private let inclusions: Inclusions
     private var openBlocks: [OpenBlock] = []
     /// The first line of a command that goes on over further lines.
     private var continuedFrom: Int?
     /// The line that ends the heredoc being read.
     private var heredocMark: [UInt8]?
 
-    /// How deep blocks may be nested: what walks them needs stack for each.
+    /// How deep blocks may be nested, and files included: what walks them needs stack for each.
     private static let deepest = 200
+    private static let deepestInclusion = 50
+    /// So many errors are found; what follows the last of them is not read.
+    package static let mostErrors = 1000
+
+    /// How many files one script has read: two that include another twice each, and so on, would be read without end.
+    private final class Inclusions {
+        var count = 0
+        static let most = 1000
+    }
 
     /// A block whose `}` has not come.
     private struct OpenBlock {
@@ -74,21 +96,33 @@ package struct Parser {
     }
 
     package init(source: SourceText, commands: CommandTable, load: @escaping Loader) {
-        self.init(source: source, commands: commands, load: load, including: [source.name])
+        self.init(
+            source: source, commands: commands, load: load, including: source.identity.map { [$0] } ?? [],
+            inclusions: Inclusions())
     }
 
-    private init(source: SourceText, commands: CommandTable, load: @escaping Loader, including: [String]) {
+    private init(
+        source: SourceText, commands: CommandTable, load: @escaping Loader, including: [String], inclusions: Inclusions
+    ) {
         self.source = source
         self.commands = commands
         self.load = load
         self.including = including
+        self.inclusions = inclusions
     }
 
     /// Whether the lines so far end inside a statement: more must come.
     package var isInsideStatement: Bool { !openBlocks.isEmpty || continuedFrom != nil }
 
+    /// Whether the last line is not the last one of its command, or of its command's text.
+    package var isInsideCommand: Bool { continuedFrom != nil }
+
+    /// Whether so much is wrong that the rest is not read.
+    package var hasGivenUp: Bool { errors.count >= Self.mostErrors }
+
     /// Reads the next line.
     package mutating func feed(_ line: [UInt8]) {
+        guard !hasGivenUp else { return }
         source.append(line: line)
         parseLine(isLast: false)
     }
@@ -96,6 +130,7 @@ package struct Parser {
     /// Tells that no more lines come: what is open is an error.
     package mutating func finish() {
         if continuedFrom != nil { parseLine(isLast: true) }
+        guard !hasGivenUp else { return }
         for block in openBlocks.reversed() {
             errors.append(
                 ScriptError(block.range, "this block is not closed", hint: "close it with '}' on a line of its own"))
@@ -126,7 +161,12 @@ package struct Parser {
     private mutating func parseLine(isLast: Bool) {
         // The lines of a heredoc are looked at once, when its mark has come.
         if let heredocMark, !isLast, source.lines.last != heredocMark { return }
+        // Likewise the lines of a command that goes on.
+        if continuedFrom != nil, heredocMark == nil, !isLast, let line = source.lines.last, Lexer.continues(line) {
+            return
+        }
         let number = continuedFrom ?? source.lines.count
+        source.hideSecret(in: number...source.lines.count)
         let line = SourceRange(source: source, line: number, columns: 0..<0)
         continuedFrom = nil
         heredocMark = nil
@@ -352,21 +392,32 @@ package struct Parser {
 
     /// Reads the file that a command includes; its statements become the command's block.
     private mutating func including(_ call: CommandCall) throws(ScriptError) -> CommandCall {
-        guard let word = call.includedScript, let text = word.template.literalText else { return call }
-        let path = text.hasPrefix("/") || source.directory.isEmpty ? text : source.directory + "/" + text
-        guard !including.contains(path) else {
-            throw ScriptError(word.range, "'\(text)' includes itself")
+        guard let word = call.includedScript, let text = word.literal else { return call }
+        let isComplete = text.first == UInt8(ascii: "/") || source.directory.isEmpty
+        let path = isComplete ? text : source.directory + [UInt8(ascii: "/")] + text
+        let shown = Escapes.visible(text)
+        inclusions.count += 1
+        guard inclusions.count <= Inclusions.most else {
+            throw ScriptError(word.range, "'source' reads more than \(Inclusions.most) files")
+        }
+        guard including.count <= Self.deepestInclusion else {
+            throw ScriptError(word.range, "files include each other too deep; \(Self.deepestInclusion) is the limit")
         }
         switch load(path) {
         case .failure(let failure):
-            throw ScriptError(word.range, "cannot read '\(text)': \(failure.message)")
-        case .success(let bytes):
+            throw ScriptError(word.range, "cannot read '\(shown)': \(failure.message)")
+        case .success(let file):
+            guard !including.contains(file.identity) else {
+                throw ScriptError(word.range, "'\(shown)' includes itself")
+            }
+            let included = SourceText(
+                path: path, directory: directory(of: path), includedAt: call.range, identity: file.identity)
             var parser = Parser(
-                source: SourceText(name: path, directory: directory(of: path), includedAt: call.range),
-                commands: commands, load: load, including: including + [path])
-            for line in SourceText.lines(of: bytes) { parser.feed(line) }
+                source: included, commands: commands, load: load, including: including + [file.identity],
+                inclusions: inclusions)
+            for line in SourceText.lines(of: file.bytes) { parser.feed(line) }
             parser.finish()
-            errors += parser.errors
+            errors += parser.errors.prefix(max(0, Self.mostErrors - errors.count))
             var call = call
             call.block = parser.completed
             return call
@@ -390,9 +441,9 @@ extension ScriptError {
 }
 
 /// The part of `path` before its last slash; empty when it has none.
-package func directory(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "" }
-    return slash == path.startIndex ? "/" : String(path[..<slash])
+package func directory(of path: [UInt8]) -> [UInt8] {
+    guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return [] }
+    return slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash])
 }
 
 extension CommandCall {

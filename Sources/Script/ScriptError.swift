@@ -14,16 +14,16 @@ package struct ScriptError: Error {
 
     /// The error for a person: place and message, the line, a caret range, the hint. Ends with a newline.
     package var rendered: String {
-        let heading = visible(Array("\(range.description): error: \(message)".utf8)[...])
+        let heading = "\(range.description): error: \(Escapes.visible(message.utf8))"
         var trace = ""
         var source = range.source
         while let place = source.includedAt {
-            trace += visible(Array("  in \(source.name), read at \(place.description)".utf8)[...]) + "\n"
+            trace += "  in \(source.name), read at \(place.description)\n"
             source = place.source
         }
         guard let hint else { return heading + "\n" + excerpt(of: range) + trace }
         let lines = hint.split(separator: "\n", omittingEmptySubsequences: false)
-        let help = lines.map { visible(Array($0.utf8)[...]) }.joined(separator: "\n")
+        let help = lines.map { visibleSource($0.utf8) }.joined(separator: "\n")
         return heading + "\n" + excerpt(of: range) + "  help: \(help)\n" + trace
     }
 }
@@ -33,9 +33,7 @@ package struct ScriptError: Error {
 ///      14 | expect replica /x/
 ///         |        ^^^^^^^
 package func excerpt(of range: SourceRange) -> String {
-    var line = range.lineText
-    // What follows on such a line may be the secret itself.
-    if let secret = "--secret".utf8.first(in: line) { line = Array(line[..<secret]) + " …".utf8 }
+    let line = range.shownText
     let number = String(range.line)
     let margin = String(repeating: " ", count: number.count + 2)
     var start = min(range.columns.lowerBound, line.count)
@@ -43,26 +41,17 @@ package func excerpt(of range: SourceRange) -> String {
     // A range of bytes may begin or end inside a character.
     while start > 0, start < line.count, line[start] & 0xC0 == 0x80 { start -= 1 }
     while end < line.count, line[end] & 0xC0 == 0x80 { end += 1 }
-    let before = visible(line[..<start])
-    let marked = visible(line[start..<end])
+    let before = visibleSource(line[..<start])
+    let marked = visibleSource(line[start..<end])
     let carets = String(repeating: "^", count: max(1, marked.unicodeScalars.count))
     // Tabs stay tabs, so that the carets stand under their text whatever a tab is worth.
     let indent = String(before.map { $0 == "\t" ? "\t" : " " })
-    return " \(number) | \(before)\(marked)\(visible(line[end...]))\n\(margin)| \(indent)\(carets)\n"
+    return " \(number) | \(before)\(marked)\(visibleSource(line[end...]))\n\(margin)| \(indent)\(carets)\n"
 }
 
-/// Source bytes as text that cannot act on a terminal: every control character but the tab becomes a '?'.
-private func visible(_ bytes: ArraySlice<UInt8>) -> String {
-    var text = String.UnicodeScalarView()
-    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
-        text.append(scalar != "\t" && actsOnTerminal(scalar) ? "?" : scalar)
-    }
-    return String(text)
-}
-
-extension String.UTF8View {
-    /// The index behind the first place where it stands in `bytes`.
-    fileprivate func first(in bytes: [UInt8]) -> Int? {
-        bytes.indices.first { bytes[$0...].starts(with: self) }.map { $0 + count }
-    }
+/// Source bytes as text that cannot act on a terminal; tabs stay tabs.
+package func visibleSource(_ bytes: some Sequence<UInt8>) -> String {
+    Array(bytes).split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map {
+        Escapes.visible($0)
+    }.joined(separator: "\t")
 }

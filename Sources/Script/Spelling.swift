@@ -8,7 +8,10 @@ package func nearestSpelling(of word: String, among candidates: some Sequence<St
     var best: (distance: Int, candidate: String)?
     for candidate in candidates where abs(candidate.count - word.count) <= limit {
         let distance = editDistance(Array(word.utf8), Array(candidate.utf8))
-        if distance <= limit, distance < (best?.distance ?? .max) { best = (distance, candidate) }
+        guard distance <= limit, distance <= (best?.distance ?? .max) else { continue }
+        // Of equally near ones the first by name, in whatever order they come.
+        if let best, distance == best.distance, candidate > best.candidate { continue }
+        best = (distance, candidate)
     }
     return best?.candidate
 }

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// What can stand at the cursor.
@@ -290,8 +291,8 @@ struct TypedWords {
 
         /// The bytes it means so far.
         var bytes: [UInt8] {
-            guard quote == "\"" else { return Array(text.utf8) }
-            let raw = Array(raw.utf8.dropFirst())
+            guard quote == "\"" else { return text.losslessBytes }
+            let raw = String(raw.dropFirst()).losslessBytes
             var bytes: [UInt8] = []
             var index = 0
             while index < raw.count {

@@ -1,4 +1,5 @@
 import Glibc
+import Reactor
 
 /// The lines typed before, kept in a file across runs and shared by all prompts.
 ///
@@ -6,7 +7,9 @@ import Glibc
 /// `\` is written as `\ooo`. Each entry is appended under a lock with one write as soon as it is made, so that nothing
 /// is lost when a prompt is killed, and several can run at once.
 final class History {
-    private let path: String?
+    private let path: SystemString?
+    /// Why the entries are not kept across runs, in words; nil when they are, or nobody has asked for it.
+    private(set) var problem: String?
     /// The entries, oldest first.
     private(set) var entries: [String] = []
 
@@ -17,7 +20,7 @@ final class History {
     private var written = 0
 
     /// Reads the file at `path`, or keeps the history in memory when there is none.
-    init(path: String?) {
+    init(path: SystemString?) {
         self.path = path
         guard let path else { return }
         makeDirectories(above: path)
@@ -26,7 +29,8 @@ final class History {
 
     /// Adds a line, unless it begins with a blank or repeats the one before; true if it was added.
     func add(_ line: String) -> Bool {
-        guard !line.isEmpty, line.first != " ", line.first != "\t", line != entries.last else { return false }
+        guard !line.isEmpty, line.first != " ", line.first != "\t", !line.utf8.elementsEqual((entries.last ?? "").utf8)
+        else { return false }
         entries.append(line)
         append(line)
         limit(to: most)
@@ -40,16 +44,11 @@ final class History {
         if written > 2 * most { compact() }
     }
 
-    private func load(_ path: String) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        flock(descriptor, LOCK_SH)
-        let lines = Self.lines(of: descriptor)
+    private func load(_ path: SystemString) {
+        guard let file = openLocked(path) else { return }
+        let lines = Self.lines(of: file.number)
         written = lines.count
         entries = lines.suffix(most).map { Self.decode(Array($0)) }
-        // The lock is given back first: cutting the file wants it alone.
-        flock(descriptor, LOCK_UN)
         if written > 2 * most { compact() }
     }
 
@@ -67,58 +66,83 @@ final class History {
 
     /// Keeps the newest entries of the file only, those of other prompts too: a new file takes the old one's place.
     private func compact() {
-        guard let path, let descriptor = openLocked(path) else { return }
-        defer { close(descriptor) }
-        let kept = Self.lines(of: descriptor).suffix(most)
-        let temporary = path + ".new"
-        let new = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard new >= 0 else { return }
+        guard let path, let file = openLocked(path), let real = Self.realPath(path) else { return }
+        let kept = Self.lines(of: file.number).suffix(most)
+        let temporary = real + ".new"
+        let number = temporary.withCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600) }
+        guard number >= 0 else { return }
+        let new = SharedDescriptor(Descriptor(owning: number))
         let bytes = Array(Self.header.utf8) + kept.flatMap { $0 + [0x0A] }
-        let isWritten = Glibc.write(new, bytes, bytes.count) == bytes.count && fsync(new) == 0
-        close(new)
-        guard isWritten, rename(temporary, path) == 0 else {
-            unlink(temporary)
+        let isWritten = Glibc.write(new.number, bytes, bytes.count) == bytes.count && fsync(new.number) == 0
+        let isDone = isWritten && temporary.withCString { from in real.withCString { rename(from, $0) } } == 0
+        guard isDone else {
+            _ = temporary.withCString { unlink($0) }
             return
         }
         written = kept.count
     }
 
     private func append(_ line: String) {
-        guard let path, let descriptor = openLocked(path) else { return }
-        defer { close(descriptor) }
+        guard let path, let file = openLocked(path) else { return }
         var status = stat()
-        let isNew = fstat(descriptor, &status) == 0 && status.st_size == 0
-        let bytes = (isNew ? Array(Self.header.utf8) : []) + Self.encode(line)
-        _ = Glibc.write(descriptor, bytes, bytes.count)
+        let size = fstat(file.number, &status) == 0 ? status.st_size : 0
+        var bytes = size == 0 ? Array(Self.header.utf8) : []
+        // A file that was cut in the middle of a line: what follows is another one.
+        var last: UInt8 = 0x0A
+        if size > 0, pread(file.number, &last, 1, size - 1) == 1, last != 0x0A { bytes.append(0x0A) }
+        bytes += Self.encode(line)
+        if Glibc.write(file.number, bytes, bytes.count) < 0 { _ = fail(lastErrorWords()) }
         written += 1
     }
 
-    /// Opens the file for reading and appending, locked. One that another prompt has replaced meanwhile is opened again:
-    /// what was appended to the old one would be lost.
-    private func openLocked(_ path: String) -> Int32? {
+    /// Opens the file for reading and appending, locked as long as it is kept. One that another prompt has replaced
+    /// meanwhile is opened again: what was appended to the old one would be lost. A link is followed.
+    ///
+    /// A lock that somebody holds who was stopped is not waited for: each entry is one write at the end of the file anyway.
+    private func openLocked(_ path: SystemString) -> SharedDescriptor? {
         for _ in 0..<10 {
-            let descriptor = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-            guard descriptor >= 0 else { return nil }
-            flock(descriptor, LOCK_EX)
+            let flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+            let number = path.withCString { open($0, flags, 0o600) }
+            guard number >= 0 else { return fail(lastErrorWords()) }
+            let file = SharedDescriptor(Descriptor(owning: number))
+            let isLocked = flock(number, LOCK_EX | LOCK_NB) == 0
             var (opened, present) = (stat(), stat())
-            if fstat(descriptor, &opened) == 0, lstat(path, &present) == 0, opened.st_ino == present.st_ino {
-                return descriptor
+            guard fstat(number, &opened) == 0 else { return fail(lastErrorWords()) }
+            guard opened.st_mode & S_IFMT == S_IFREG else {
+                // Who leads it to /dev/null wants none.
+                return opened.st_mode & S_IFMT == S_IFCHR ? nil : fail("it is not a regular file")
             }
-            close(descriptor)
+            // What was typed is nobody else's.
+            if opened.st_uid == geteuid(), opened.st_mode & 0o077 != 0 { fchmod(number, 0o600) }
+            if path.withCString({ stat($0, &present) }) == 0, opened.st_ino == present.st_ino || !isLocked {
+                return file
+            }
         }
         return nil
     }
 
-    private func makeDirectories(above path: String) {
-        for (index, character) in path.enumerated() where character == "/" && index > 0 {
-            mkdir(String(path.prefix(index)), 0o700)
+    private func fail(_ words: String) -> SharedDescriptor? {
+        if problem == nil { problem = "\(path?.description ?? ""): \(words)" }
+        return nil
+    }
+
+    /// The path without links in it (realpath(3)).
+    private static func realPath(_ path: SystemString) -> SystemString? {
+        guard let real = path.withCString({ realpath($0, nil) }) else { return nil }
+        defer { free(real) }
+        return SystemString(copying: real)
+    }
+
+    private func makeDirectories(above path: SystemString) {
+        for (index, byte) in path.bytes.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
+            _ = SystemString(path.bytes.prefix(index))?.withCString { mkdir($0, 0o700) }
         }
     }
 
     /// An entry as a line of the file, with its newline.
     static func encode(_ line: String) -> [UInt8] {
         var bytes: [UInt8] = []
-        for byte in line.utf8 {
+        for byte in line.losslessBytes {
             if byte <= 0x20 || byte == 0x7F || byte == UInt8(ascii: "\\") {
                 let digits = [byte >> 6, byte >> 3 & 7, byte & 7].map { UInt8(ascii: "0") + $0 }
                 bytes += [UInt8(ascii: "\\")] + digits
@@ -149,6 +173,6 @@ final class History {
                 index += 1
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
+        return String(lossless: bytes)
     }
 }

@@ -1,4 +1,6 @@
 import DequeModule
+import Glibc
+import Reactor
 
 /// What the keyboard says, cut into what the line editor understands.
 enum Key: Equatable {
@@ -6,7 +8,7 @@ enum Key: Equatable {
     case character(UInt32)
     /// A key that sends ESC and more, such as an arrow: what follows ESC, as libedit knows it.
     case sequence(String)
-    /// Text pasted between the terminal's paste marks, as lines separated by newlines.
+    /// Text pasted between the terminal's paste marks, as lines separated by newlines; or one character behind ^V.
     case paste([UInt32])
 
     /// Whether libedit gets ESC first.
@@ -20,13 +22,32 @@ enum Key: Equatable {
 
 /// Turns the bytes of a terminal into keys: decodes UTF-8, keeps escape sequences together, collects pastes.
 ///
-/// Sequences that libedit has no binding for are dropped, since it would insert their tails as text. Invalid bytes
-/// are dropped too. A lone ESC is held back: `flushEscape` hands it over when nothing has followed it for a while.
+/// Sequences that libedit has no binding for are dropped, since it would insert their tails as text. Bytes that are no UTF-8
+/// become the characters that carry them (`String.init(lossless:)`). A lone ESC, and the beginning of a character, are held
+/// back: `flushHeld` hands them over when nothing has followed for a while. What the terminal would make a signal of is not
+/// a key: `feed` stops at it.
 struct KeyReader {
     private(set) var keys: Deque<Key> = []
     private var bytes: [UInt8] = []
     private var followsReturn = false
     private var paste: [UInt8]?
+    /// ^V: the next character is text, whatever it is.
+    private var isQuoting = false
+    /// The bytes that stand for signals (termios(3), VINTR, VSUSP, VQUIT).
+    private let signals: [UInt8: Int32]
+
+    /// - Parameter settings: the terminal's; without them signals are not looked for.
+    init(settings: TerminalSettings? = nil) {
+        var signals: [UInt8: Int32] = [:]
+        if let settings {
+            for (function, number) in [(VINTR, SIGINT), (VSUSP, SIGTSTP), (VQUIT, SIGQUIT)] {
+                let byte = settings.character(function)
+                // Zero is none (_POSIX_VDISABLE).
+                if byte != 0 { signals[byte] = number }
+            }
+        }
+        self.signals = signals
+    }
     /// What a lone ESC is handed over as.
     var loneEscape: UInt32 = 0x1B
 
@@ -42,22 +63,48 @@ struct KeyReader {
     private static let pasteStart = Array("[200~".utf8)
     private static let pasteEnd = Array("\u{1B}[201~".utf8)
 
-    /// Whether an ESC waits for what follows it.
-    var holdsEscape: Bool { bytes.first == 0x1B && paste == nil }
+    /// Whether an ESC or a part of a character waits for what follows it.
+    var holdsPart: Bool { !bytes.isEmpty && paste == nil }
 
-    mutating func feed(_ chunk: some Sequence<UInt8>) {
-        bytes += chunk
+    /// Takes in `chunk` as far as a byte that stands for a signal, which is removed with what precedes it. Returns the
+    /// signal, or nil when all was taken in.
+    mutating func feed(_ chunk: inout ArraySlice<UInt8>) -> Int32? {
         followsReturn = false
+        while let byte = chunk.popFirst() {
+            // In a paste only the one that gives up: a paste that does not end has to have an end.
+            if !isQuoting, let number = signals[byte], paste == nil || number == SIGINT {
+                if number == SIGINT { removeAll() }
+                return number
+            }
+            bytes.append(byte)
+            // A paste is looked at where its end could be: byte by byte it would take time with its square.
+            if paste != nil, byte != Self.pasteEnd.last, !chunk.isEmpty { continue }
+            takeAll()
+        }
+        return nil
+    }
+
+    /// The same of bytes without signals in them.
+    mutating func feed(_ chunk: some Sequence<UInt8>) {
+        var rest = Array(chunk)[...]
+        _ = feed(&rest)
+    }
+
+    private mutating func takeAll() {
         var index = 0
         while index < bytes.count, let count = take(at: index) { index += count }
         bytes.removeFirst(index)
     }
 
-    /// Nothing has followed an ESC: it is a key of its own.
-    mutating func flushEscape() {
-        guard holdsEscape else { return }
-        keys.append(.character(bytes.count == 1 ? loneEscape : 0x1B))
-        keys += bytes.dropFirst().map { .character(UInt32($0)) }
+    /// Nothing has followed: an ESC is a key of its own, and what begins no character are bytes.
+    mutating func flushHeld() {
+        guard holdsPart else { return }
+        if bytes[0] == 0x1B {
+            keys.append(.character(bytes.count == 1 ? loneEscape : 0x1B))
+            keys += bytes.dropFirst().map { .character(UInt32($0)) }
+        } else {
+            for byte in bytes { add(String.standIn(for: byte).value) }
+        }
         bytes = []
     }
 
@@ -72,6 +119,7 @@ struct KeyReader {
         keys = []
         bytes = []
         paste = nil
+        isQuoting = false
     }
 
     /// Takes one key or sequence at `index` and returns its length; nil when more bytes are needed.
@@ -81,26 +129,41 @@ struct KeyReader {
         // CR LF in one read, from a terminal that does not mark pastes, is one line's end.
         let endsReturn = followsReturn && byte == 0x0A
         followsReturn = byte == 0x0D
-        if byte == 0x1B { return takeEscape(at: index) }
         guard byte < 0x80 else { return takeScalar(at: index) }
-        if !endsReturn { keys.append(.character(UInt32(byte))) }
+        if isQuoting {
+            add(byte == 0 ? String.standIn(for: 0).value : UInt32(byte))
+            return 1
+        }
+        switch byte {
+        case 0x1B: return takeEscape(at: index)
+        case Self.quote: isQuoting = true
+        default: if !endsReturn { keys.append(.character(UInt32(byte))) }
+        }
         return 1
+    }
+
+    /// ^V.
+    private static let quote: UInt8 = 0x16
+
+    private mutating func add(_ value: UInt32) {
+        keys.append(isQuoting ? .paste([value]) : .character(value))
+        isQuoting = false
     }
 
     private mutating func takeScalar(at index: Int) -> Int? {
         let first = bytes[index]
         let length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2
-        guard first >= 0xC2, first <= 0xF4 else { return 1 }
         let available = bytes[index...].prefix(length)
-        guard available.dropFirst().allSatisfy({ $0 & 0xC0 == 0x80 }) else { return 1 }
-        guard available.count == length else { return nil }
-        // C1 controls are no text, and some of them stand for the editor's private keys.
-        if let scalar = String(decoding: available, as: UTF8.self).unicodeScalars.first, scalar.value >= 0xA0,
-            scalar != "\u{FFFD}"
-        {
-            keys.append(.character(scalar.value))
+        let isPossible = first >= 0xC2 && first <= 0xF4 && available.dropFirst().allSatisfy { $0 & 0xC0 == 0x80 }
+        if isPossible, available.count < length { return nil }
+        let scalars = String(lossless: isPossible ? available : available.prefix(1)).unicodeScalars
+        // C1 controls are no text, and some of them stand for the editor's private keys: their bytes are carried.
+        if let scalar = scalars.first, scalars.count == 1, (0x80..<0xA0).contains(scalar.value) {
+            for byte in available { add(String.standIn(for: byte).value) }
+            return length
         }
-        return length
+        for scalar in scalars { add(scalar.value) }
+        return isPossible ? length : 1
     }
 
     private mutating func takeEscape(at index: Int) -> Int? {
@@ -125,30 +188,32 @@ struct KeyReader {
     }
 
     private mutating func takePaste(at index: Int) -> Int? {
-        let rest = Array(bytes[index...])
-        if let end = rest.indices.first(where: { rest[$0...].starts(with: Self.pasteEnd) }) {
-            let text = (paste ?? []) + rest[..<end]
-            paste = nil
-            keys.append(.paste(Self.pastedScalars(text)))
-            return end + Self.pasteEnd.count
+        let rest = bytes[index...]
+        // The whole of it is looked at when its end may have come; before that it only grows.
+        guard rest.last == Self.pasteEnd.last, rest.suffix(Self.pasteEnd.count).elementsEqual(Self.pasteEnd) else {
+            let safe = rest.count - (Self.pasteEnd.count - 1)
+            guard safe > 0 else { return nil }
+            paste?.append(contentsOf: rest.prefix(safe))
+            return safe
         }
-        // The last bytes may be the beginning of the end mark.
-        let safe = rest.count - (Self.pasteEnd.count - 1)
-        guard safe > 0 else { return nil }
-        paste?.append(contentsOf: rest[..<safe])
-        return safe
+        let text = (paste ?? []) + rest.dropLast(Self.pasteEnd.count)
+        paste = nil
+        keys.append(.paste(Self.pastedScalars(text)))
+        return rest.count
     }
 
-    /// Pasted text with its line endings as newlines, without control characters but the tab.
+    /// Pasted text with its line endings as newlines; all other characters are text.
     private static func pastedScalars(_ bytes: [UInt8]) -> [UInt32] {
         var scalars: [UInt32] = []
         var last: UInt32 = 0
-        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+        for scalar in String(lossless: bytes).unicodeScalars {
             let value = scalar.value
-            if value == 0x0D || (value == 0x0A && last != 0x0D) {
-                scalars.append(0x0A)
-            } else if value == 0x09 || (value >= 0x20 && value != 0x7F && !(0x80..<0xA0).contains(value)) {
-                scalars.append(value)
+            switch value {
+            case 0x0A where last == 0x0D: break
+            case 0x0A, 0x0D: scalars.append(0x0A)
+            case 0: scalars.append(String.standIn(for: 0).value)
+            case 0x80..<0xA0: scalars += Array(String(scalar).utf8).map { String.standIn(for: $0).value }
+            default: scalars.append(value)
             }
             last = value
         }

@@ -1,5 +1,6 @@
 import CEditline
 import Glibc
+import Reactor
 
 /// libedit (editline(3)): the line being typed, its keys and commands, and the history behind the arrow keys.
 ///
@@ -13,6 +14,7 @@ final class Libedit {
     enum Command: UInt32 {
         case viCommandMode = 0x9C
         case paste = 0x9D
+        case toEnd = 0x9F
         case endSearch = 0x9E
         case complete = 0x09
         case clear = 0x0C
@@ -32,8 +34,17 @@ final class Libedit {
     private let editor: OpaquePointer
     private let history: OpaquePointer
     private let sink: UnsafeMutablePointer<FILE>
+    /// How the terminal was.
+    private let former = TerminalSettings(of: STDIN_FILENO)
     private let emptyPrompt: UnsafeMutablePointer<wchar_t>
     private var commandNames: [UnsafeMutablePointer<wchar_t>] = []
+
+    /// The longest line, in characters.
+    static let longestLine = 2 << 20
+    /// A screen that no line can fill: libedit lays its lines out on the screen it knows of, though nobody sees that one, and
+    /// fails on lines that are longer. A character takes at most nine columns on it, and one key can insert a million. Its
+    /// memory is not touched where nothing is written.
+    private static let imaginaryScreen = [("co", "1048576"), ("li", "32")]
 
     /// - Returns: nil when the terminal cannot be set up.
     init?() {
@@ -59,6 +70,9 @@ final class Libedit {
         _ = c_el_set_history(editor, history)
         for line in lines { addToHistory(line) }
         wide("emacs") { _ = c_el_set_editor(editor, $0) }
+        for (name, value) in Self.imaginaryScreen {
+            wide(name) { name in wide(value) { _ = c_el_set_capability(editor, name, $0) } }
+        }
         _ = c_el_set_getc(editor) { editor, character in
             guard let next = Libedit.of(editor)?.nextCharacter() else { return 0 }
             character?.pointee = wchar_t(bitPattern: next)
@@ -67,13 +81,23 @@ final class Libedit {
         _ = c_el_set_prompt(editor) { Libedit.of($0)?.emptyPrompt }
         // ^S would make every write to the terminal block. libedit lets the terminal swap CR and LF; but CR LF in a
         // paste is one line's end, not two.
-        for mode in ["-ixon", "-icrnl", "-inlcr"] { wide(mode) { _ = c_el_set_tty(editor, $0) } }
-        el_source(editor, nil)
+        // ^C and the like come as keys: so it is known what was typed before them.
+        for mode in ["-ixon", "-icrnl", "-inlcr", "-isig"] { wide(mode) { _ = c_el_set_tty(editor, $0) } }
+        source()
         addCommands()
     }
 
-    /// Gives the terminal back as it was.
+    /// Reads the user's settings (editrc(5)); an EDITRC that is empty counts as not set.
+    private func source() {
+        let home = Environment.setting("HOME").map { $0 + "/.editrc" }
+        guard let path = Environment.setting("EDITRC") ?? home else { return }
+        _ = path.withCString { el_source(editor, $0) }
+    }
+
+    /// Gives the terminal back as it was, without waiting for what it has not shown: libedit itself would wait.
     func end() {
+        _ = c_el_set_editing(editor, 0)
+        former?.apply(to: STDIN_FILENO)
         el_end(editor)
         history_wend(history)
         fclose(sink)
@@ -89,6 +113,26 @@ final class Libedit {
             return []
         }
         return UnsafeBufferPointer(start: buffer, count: last - buffer).map { UInt32(bitPattern: $0) }
+    }
+
+    /// How long the line is.
+    var count: Int {
+        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar else { return 0 }
+        return last - buffer
+    }
+
+    /// Brings the cursor back into the line: some of vi's commands leave it before an empty one.
+    func keepCursorInside() {
+        guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let cursor = info.cursor,
+            let last = info.lastchar
+        else { return }
+        if cursor < buffer { el_cursor(editor, Int32(clamping: buffer - cursor)) }
+        if cursor > last { el_cursor(editor, Int32(clamping: last - cursor)) }
+    }
+
+    /// Moves behind the last character.
+    func moveToEnd() {
+        el_cursor(editor, Int32(clamping: count - cursor))
     }
 
     /// The index of the character the cursor is on.
@@ -135,11 +179,6 @@ final class Libedit {
         _ = c_el_prepare_terminal(editor, isRaw ? 1 : 0)
     }
 
-    /// The terminal has another size.
-    func resize() {
-        el_resize(editor)
-    }
-
     // MARK: History and keys
 
     func addToHistory(_ line: String) {
@@ -165,10 +204,14 @@ final class Libedit {
         bind(.paste, "muxsh-paste")
         bind(.clear, "muxsh-clear")
         bind(.endSearch, "muxsh-end-search")
+        add("muxsh-end") { editor, _ in Libedit.run(.toEnd, editor) }
+        bind(.toEnd, "muxsh-end", alternative: "ed-move-to-end")
+        // It would swallow the next key.
+        bind("^@", "ed-unassigned")
         // In vi's maps ESC leads sequences in, so that libedit would wait for what follows: an ESC alone is a key of ours.
         if isVi { bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned") }
         bind("\u{1B}[H", "ed-move-to-beg")
-        bind("\u{1B}[F", "ed-move-to-end")
+        bind("\u{1B}[F", "muxsh-end", alternative: "ed-move-to-end")
         bind("\u{1B}[3~", "ed-delete-next-char")
         bind("\u{07}", "ed-start-over")
     }

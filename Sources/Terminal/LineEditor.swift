@@ -24,8 +24,8 @@ package final class LineEditor: DescriptorWatcher {
     private let turn: () -> Void
     private let libedit: Libedit
 
-    private var reader = KeyReader()
-    private var escapeTimer: Timer?
+    private var reader = KeyReader(settings: TerminalSettings(of: STDIN_FILENO))
+    private var holdTimer: Timer?
     /// What stands before the line; it may change while the line is typed.
     private var makePrompt: () -> String = { "" }
     /// What stands in place of prompt and line while text is shown a screen at a time.
@@ -34,8 +34,10 @@ package final class LineEditor: DescriptorWatcher {
     private var isInterrupted = false
     /// Whether no more lines can come: the terminal is gone, or `close` was called.
     package private(set) var isClosed = false
-    /// Delivers the signals that have come and not been told of yet.
-    package var deliverSignals: () -> Void = {}
+    /// Takes a signal that a key stands for: ^C, ^Z, ^\.
+    package var takeSignal: (Int32) -> Void = { _ in }
+    /// It gives the terminal back: nothing is shown any more.
+    private var isEnding = false
     /// The line before the cursor as the last Tab has left it.
     private var lastCompleted: String?
     /// Characters of a key that libedit has not taken yet.
@@ -48,7 +50,9 @@ package final class LineEditor: DescriptorWatcher {
     /// What a key has to wait behind: a terminal takes some megabytes a second.
     private static let highWater = 16 * 1024
     private static let historySize = 10_000
-    private static let escapeHold = Duration.milliseconds(30)
+    private static let hold = Duration.milliseconds(30)
+    /// How long the terminal may take to hear our farewell.
+    private static let patience = Duration.seconds(2)
 
     /// - Parameters:
     ///   - historyPath: where the history is kept, or nil for memory only.
@@ -57,7 +61,7 @@ package final class LineEditor: DescriptorWatcher {
     ///   - isPlain: no escape sequences where it can do without; so no bracketed paste.
     /// - Returns: nil when the terminal cannot be set up.
     package init?(
-        on loop: EventLoop, historyPath: String?, completer: Completer, usesColor: Bool, isPlain: Bool,
+        on loop: EventLoop, historyPath: SystemString?, completer: Completer, usesColor: Bool, isPlain: Bool,
         turn: @escaping () -> Void
     ) {
         guard let libedit = Libedit() else { return nil }
@@ -79,12 +83,23 @@ package final class LineEditor: DescriptorWatcher {
         write(pasteMarks(true))
     }
 
-    /// Gives the terminal back as it was.
+    /// Gives the terminal back as it was. In a flood what waits to be shown is dropped, and what sets the terminal back is
+    /// written all the same, as long as it takes anything.
     package func end() {
         loop.unwatch(STDIN_FILENO)
-        if let escapeTimer { loop.cancel(escapeTimer) }
+        if let holdTimer { loop.cancel(holdTimer) }
+        screen.stream.flush()
+        if !screen.stream.isDrained {
+            screen.stream.dropPending()
+            if !screen.isPlain { write("\u{1B}[0m\u{1B}[?25h\r\n") }
+        }
+        isEnding = true
         write(pasteMarks(false))
         screen.stream.flush()
+        var isLate = false
+        let timer = loop.schedule(after: Self.patience) { isLate = true }
+        while !screen.stream.isDrained, !isLate { loop.turn() }
+        loop.cancel(timer)
         libedit.end()
         TerminalRescue.disarm()
     }
@@ -96,11 +111,12 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Shows text above the line being typed; it is painted before the next wait.
     package func show(_ text: [UInt8]) {
-        screen.show(text)
+        if !isEnding { screen.show(text) }
     }
 
     /// Paints what has changed. To be called before each wait of the loop.
     package func refresh() {
+        if isEnding { return }
         if let pagerPrompt { return screen.refresh(prompt: pagerPrompt, line: [], cursor: 0) }
         guard libedit.isReading else { return screen.stream.flush() }
         screen.refresh(prompt: prompt, line: libedit.line, cursor: libedit.cursor)
@@ -163,6 +179,9 @@ package final class LineEditor: DescriptorWatcher {
         return .end
     }
 
+    /// Why typed lines are not kept across runs, in words, or nil.
+    package var historyProblem: String? { history.problem }
+
     /// The lines typed before, oldest first.
     package var historyLines: [String] { history.entries }
 
@@ -202,8 +221,8 @@ package final class LineEditor: DescriptorWatcher {
 
     /// The terminal has another size (SIGWINCH).
     package func resize() {
+        // Libedit's own screen stays what it is: nobody sees it.
         screen.resize()
-        libedit.resize()
     }
 
     /// Stops the process as ^Z does, with the terminal as it was; returns when it goes on.
@@ -240,10 +259,9 @@ package final class LineEditor: DescriptorWatcher {
         if ioctl(STDIN_FILENO, UInt(FIONREAD), &available) == 0, available == 0 { return }
         let count = read(STDIN_FILENO, &bytes, bytes.count)
         if count > 0 {
-            // What was typed behind ^C is not to be dropped with what was typed before it.
-            deliverSignals()
-            reader.feed(bytes.prefix(count))
-            holdEscape()
+            var rest = bytes[..<count]
+            while let number = reader.feed(&rest) { take(number) }
+            holdPart()
         } else if count == 0 || (errno != EINTR && errno != EAGAIN) {
             // The terminal is gone.
             close()
@@ -253,8 +271,19 @@ package final class LineEditor: DescriptorWatcher {
 
     package func descriptorIsWritable() {}
 
+    /// A key that stands for a signal. ^C is for us; of the others the whole of our group hears, as of the terminal's.
+    private func take(_ number: Int32) {
+        guard number == SIGINT else {
+            kill(0, number)
+            return
+        }
+        pending = []
+        takeSignal(number)
+    }
+
     /// The next character of a key; nil when there are no more lines.
     private func nextCharacter() -> UInt32? {
+        libedit.keepCursorInside()
         while true {
             if isClosed { return nil }
             // The line ends by a newline wherever libedit is; it is then dropped.
@@ -265,7 +294,20 @@ package final class LineEditor: DescriptorWatcher {
                 turn()
                 continue
             }
+            guard libedit.count + room(for: key) <= Libedit.longestLine else {
+                screen.bell()
+                continue
+            }
             pending = characters(of: key)
+        }
+    }
+
+    /// How many characters a key may add to the line.
+    private func room(for key: Key) -> Int {
+        switch key {
+        case .paste(let scalars): scalars.count
+        case .character(let value): value < 0x20 || value == 0x7F ? 0 : 1
+        case .sequence: 0
         }
     }
 
@@ -295,16 +337,17 @@ package final class LineEditor: DescriptorWatcher {
             defer { pasted = [] }
             return libedit.insert(pasted) ? .changed : .failed
         case .clear: screen.clear()
+        case .toEnd: libedit.moveToEnd()
         case .endSearch, .viCommandMode: break
         }
         return .changed
     }
 
-    private func holdEscape() {
-        if let escapeTimer { loop.cancel(escapeTimer) }
-        escapeTimer = nil
-        guard reader.holdsEscape else { return }
-        escapeTimer = loop.schedule(after: Self.escapeHold) { [unowned self] in reader.flushEscape() }
+    private func holdPart() {
+        if let holdTimer { loop.cancel(holdTimer) }
+        holdTimer = nil
+        guard reader.holdsPart else { return }
+        holdTimer = loop.schedule(after: Self.hold) { [unowned self] in reader.flushHeld() }
     }
 
     private func complete() -> Libedit.Outcome {

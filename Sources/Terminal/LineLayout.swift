@@ -1,4 +1,5 @@
 import CEditline
+import Reactor
 import Script
 
 /// Where the characters of a prompt and a line stand on a screen of some width.
@@ -63,6 +64,7 @@ package func displayWidth(_ scalar: UInt32) -> Int {
     if scalar < 0x20 || scalar == 0x7F { return 2 }
     if scalar < 0x7F { return 1 }
     if isJoiner(scalar) { return 0 }
+    if let escape = escape(of: scalar) { return escape.utf8.count }
     if isHidden(scalar) { return 1 }
     let width = Int(c_character_width(wchar_t(bitPattern: scalar)))
     return width < 0 ? 1 : width
@@ -76,11 +78,17 @@ func displayed(_ scalar: UInt32) -> String {
     }
     if scalar < 0x7F { return String(Character(Unicode.Scalar(UInt8(scalar)))) }
     if isJoiner(scalar) { return "" }
+    if let escape = escape(of: scalar) { return escape }
     guard !isHidden(scalar), let character = Unicode.Scalar(scalar), c_character_width(wchar_t(bitPattern: scalar)) >= 0
     else {
         return "?"
     }
     return String(Character(character))
+}
+
+/// How a byte is shown that is no text, and that a scalar carries.
+private func escape(of scalar: UInt32) -> String? {
+    Unicode.Scalar(scalar).flatMap { String.carriedByte(of: $0) }.map { Escapes.visible([$0]) }
 }
 
 private func isHidden(_ scalar: UInt32) -> Bool {

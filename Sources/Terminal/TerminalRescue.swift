@@ -2,19 +2,21 @@ import Glibc
 import Reactor
 
 /// How the terminal was, for the handler of a crash. A signal handler can reach nothing but a global.
-nonisolated(unsafe) private var formerSettings = termios()
+nonisolated(unsafe) private var formerSettings: TerminalSettings?
 nonisolated(unsafe) private var isArmed = false
 
 /// Gives the terminal back when a signal ends the program that nobody handles: a crash, ^\, or another's kill(1).
 enum TerminalRescue {
-    private static let fatal = [
-        SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT, SIGSYS, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,
-        SIGUSR2, SIGXCPU, SIGXFSZ,
-    ]
+    private static let fatal =
+        [
+            SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT, SIGSYS, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,
+            SIGUSR2, SIGXCPU, SIGXFSZ, SIGIO, SIGPWR, SIGSTKFLT,
+        ] + Array(34...64)  // The real-time signals, without those of the C library.
 
     /// Notes how the terminal is now, and catches the signals that would end us (signal(7)) from here on.
     static func arm() {
-        guard tcgetattr(STDIN_FILENO, &formerSettings) == 0 else { return }
+        guard let settings = TerminalSettings(of: STDIN_FILENO) else { return }
+        formerSettings = settings
         isArmed = true
         for number in fatal {
             var action = sigaction()
@@ -39,7 +41,7 @@ enum TerminalRescue {
     private static func restore() {
         guard isArmed else { return }
         isArmed = false
-        tcsetattr(STDIN_FILENO, TCSANOW, &formerSettings)
+        formerSettings?.apply(to: STDIN_FILENO)
         // Bracketed paste off, the cursor visible, no colours, a line of its own.
         let text: StaticString = "\u{1B}[?2004l\u{1B}[?25h\u{1B}[0m\r\n"
         _ = write(STDOUT_FILENO, text.utf8Start, text.utf8CodeUnitCount)

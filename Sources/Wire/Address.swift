@@ -1,3 +1,5 @@
+import Reactor
+
 /// Where a session connects to or a listener binds, as a person writes it.
 package enum Address: Equatable, Sendable {
     /// A stream over TCP; `service` is a port number or a service name.
@@ -7,17 +9,21 @@ package enum Address: Equatable, Sendable {
     /// Datagrams over UDP.
     case udp(host: String, service: String)
     /// A stream over a Unix domain socket in the file system (unix(7)).
-    case unix(path: String)
-    /// A stream over a Unix domain socket in the abstract name space (unix(7)).
-    case abstract(name: String)
+    case unix(path: SystemString)
+    /// A stream over a Unix domain socket in the abstract name space (unix(7)), whose names may hold any bytes.
+    case abstract(name: [UInt8])
 
     /// Reads `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `tls://…`, `udp://…`, `unix:/path` or
     /// `unix:@name`.
-    package init(parsing text: String) throws(AddressError) {
-        if text.hasPrefix("unix:") {
-            self = try Self.unixAddress(String(text.dropFirst("unix:".count)))
+    package init(parsing bytes: [UInt8]) throws(AddressError) {
+        if bytes.starts(with: "unix:".utf8) {
+            self = try Self.unixAddress(Array(bytes.dropFirst("unix:".utf8.count)))
             return
         }
+        // Hosts and services are looked up as text: what could end it early or stand for something else is no part of it.
+        guard let text = String(validating: bytes, as: UTF8.self),
+            text.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
+        else { throw .notText(String(lossless: bytes)) }
         guard let scheme = text.range(ofScheme: "://") else {
             let (host, service) = try Self.hostAndService(text[...])
             self = .tcp(host: host, service: service)
@@ -30,6 +36,11 @@ package enum Address: Equatable, Sendable {
         case "udp": self = .udp(host: host, service: service)
         default: throw .unknownScheme(String(text[..<scheme]))
         }
+    }
+
+    /// The same of text.
+    package init(parsing text: String) throws(AddressError) {
+        try self.init(parsing: text.losslessBytes)
     }
 
     /// The host of an address in a network, or nil.
@@ -50,14 +61,14 @@ package enum Address: Equatable, Sendable {
         return false
     }
 
-    /// The address in the form it is read in.
+    /// The address in the form it is read in; its `losslessBytes` are that form.
     package var description: String {
         switch self {
         case .tcp(let host, let service): Self.text(host, service)
         case .tls(let host, let service): "tls://" + Self.text(host, service)
         case .udp(let host, let service): "udp://" + Self.text(host, service)
-        case .unix(let path): "unix:" + path
-        case .abstract(let name): "unix:@" + name
+        case .unix(let path): "unix:" + path.description
+        case .abstract(let name): "unix:@" + String(lossless: name)
         }
     }
 
@@ -65,13 +76,15 @@ package enum Address: Equatable, Sendable {
         (host.contains(":") ? "[\(host)]" : host) + ":" + service
     }
 
-    private static func unixAddress(_ path: String) throws(AddressError) -> Address {
-        let isAbstract = path.hasPrefix("@")
-        let name = isAbstract ? String(path.dropFirst()) : path
+    private static func unixAddress(_ path: [UInt8]) throws(AddressError) -> Address {
+        let isAbstract = path.first == UInt8(ascii: "@")
+        let name = isAbstract ? Array(path.dropFirst()) : path
         guard !name.isEmpty else { throw .emptyPath }
         // sun_path is 108 bytes; a path needs its NUL, an abstract name its leading one (unix(7)).
-        guard name.utf8.count <= 107 else { throw .pathTooLong(name) }
-        return isAbstract ? .abstract(name: name) : .unix(path: name)
+        guard name.count <= 107 else { throw .pathTooLong(name.count) }
+        if isAbstract { return .abstract(name: name) }
+        guard let path = SystemString(name) else { throw .pathWithNUL }
+        return .unix(path: path)
     }
 
     private static func hostAndService(
@@ -109,7 +122,9 @@ package enum AddressError: Error, Equatable {
     case missingSlashes(scheme: String, rest: String)
     case unknownScheme(String)
     case emptyPath
-    case pathTooLong(String)
+    case pathTooLong(Int)
+    case pathWithNUL
+    case notText(String)
 
     /// What is wrong and how to write it.
     package var message: String {
@@ -123,7 +138,10 @@ package enum AddressError: Error, Equatable {
         case .unknownScheme(let scheme):
             "unknown kind of address '\(scheme)://'; use host:port, tls://host:port, udp://host:port or unix:/path"
         case .emptyPath: "a unix: address needs a path; write unix:/run/server.sock or unix:@name"
-        case .pathTooLong(let path): "a Unix socket path has at most 107 bytes, this one \(path.utf8.count)"
+        case .pathTooLong(let count): "a Unix socket path has at most 107 bytes, this one \(count)"
+        case .pathWithNUL: "the path of a Unix socket cannot hold a NUL byte"
+        case .notText(let text):
+            "'\(text)' is not a host and port: a host has no blanks, control characters or invalid UTF-8"
         }
     }
 }

@@ -1,5 +1,6 @@
 import COpenSSL
 import Glibc
+import Reactor
 
 /// What is worth knowing of a peer's certificate (X.509, RFC 5280).
 package struct Certificate: Equatable, Sendable {
@@ -32,7 +33,7 @@ package struct Certificate: Equatable, Sendable {
         c_X509_NAME_print_ex(bio, name)
         var data: UnsafeMutablePointer<CChar>?
         let count = c_BIO_get_mem_data(bio, &data)
-        return String(decoding: UnsafeRawBufferPointer(start: data, count: max(0, count)), as: UTF8.self)
+        return String(lossless: UnsafeRawBufferPointer(start: data, count: max(0, count)))
     }
 
     private static func text(_ time: UnsafePointer<ASN1_TIME>?) -> String {
@@ -55,7 +56,7 @@ package struct Certificate: Equatable, Sendable {
             let bytes = UnsafeRawBufferPointer(
                 start: ASN1_STRING_get0_data(string), count: Int(ASN1_STRING_length(string)))
             switch kind {
-            case GEN_DNS: return String(decoding: bytes, as: UTF8.self)
+            case GEN_DNS: return String(lossless: bytes)
             case GEN_IPADD: return address(bytes)
             default: return nil
             }

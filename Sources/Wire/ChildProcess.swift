@@ -6,8 +6,8 @@ import SystemPackage
 /// A program that we have started, as the leader of a session and process group of its own.
 ///
 /// Once it has ended it stays a zombie until it is released: so its number, which is also its group's, means nobody else
-/// while we may still send signals to it.
-package final class ChildProcess {
+/// while we may still send signals to it. Its parent is its warden, who tells of its end.
+package final class ChildProcess: DescriptorWatcher {
     /// How a program has ended.
     package enum Ending: Equatable, Sendable {
         case exited(Int32)
@@ -33,7 +33,7 @@ package final class ChildProcess {
     /// Its number (getpid(2)).
     package let number: pid_t
     /// How it has ended, or nil while it runs.
-    package internal(set) var ending: Ending?
+    package private(set) var ending: Ending?
     /// Called when it has ended.
     package var whenEnded: () -> Void = {}
     /// Its terminal, which is held open until it has ended or is to end: a program may close it and go on for a moment,
@@ -41,10 +41,46 @@ package final class ChildProcess {
     var terminal: (any Transport)?
     /// Nobody wants it any more: it is to end.
     var isReleased = false
-    var timer: Timer?
+    let warden: pid_t
+    private var report: SharedDescriptor?
+    private weak var loop: EventLoop?
+    private var whenGone: () -> Void = {}
 
-    init(number: pid_t) {
+    init(number: pid_t, warden: pid_t) {
         self.number = number
+        self.warden = warden
+    }
+
+    /// Hears from the warden; `whenGone` is called when nothing of the program is left.
+    func listen(to report: SharedDescriptor, on loop: EventLoop, whenGone: @escaping () -> Void) {
+        self.report = report
+        self.loop = loop
+        self.whenGone = whenGone
+        loop.watch(report.number, read: true, write: false, watcher: self)
+    }
+
+    package func descriptorIsReadable() {
+        guard let report else { return }
+        switch readReport(from: report.number) {
+        case .nothing, .report(.running), .report(.failed): return
+        case .report(.ended(let ending)): end(ending)
+        case .gone:
+            loop?.unwatch(report.number)
+            self.report = nil
+            reap(warden)
+            // Somebody has killed the warden, and the program has died with it.
+            if ending == nil { end(.killed(signal: SIGKILL)) }
+            whenGone()
+        }
+    }
+
+    package func descriptorIsWritable() {}
+
+    private func end(_ ending: Ending) {
+        guard self.ending == nil else { return }
+        terminal = nil
+        self.ending = ending
+        whenEnded()
     }
 
     /// Sends a signal to the program, or to all of its group (kill(2)); nothing once it has ended.

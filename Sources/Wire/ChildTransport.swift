@@ -41,6 +41,11 @@ final class TerminalTransport: Transport {
     private let master: Descriptor
     /// Whether the last byte that was written began a line: an end of file counts only there (termios(3), VEOF).
     private var isAtLineStart = true
+    /// How long the line is that has been admitted and not ended.
+    private var openLine = 0
+
+    /// What the kernel holds of a line that it edits, without its end (termios(3), Canonical and noncanonical mode).
+    private static let longestLine = 4095
 
     init(owning master: consuming Descriptor) {
         self.master = master
@@ -64,11 +69,28 @@ final class TerminalTransport: Transport {
         return outcome
     }
 
+    /// In canonical mode the kernel drops what a line has beyond 4,095 bytes. Otherwise a program gets all of it, in
+    /// pieces.
+    func admit(_ bytes: UnsafeRawBufferPointer) -> String? {
+        let settings = TerminalSettings(of: master.number)
+        let ends = [UInt8(ascii: "\n"), UInt8(ascii: "\r"), settings?.character(VEOF) ?? 4]
+        var longest = openLine
+        var length = openLine
+        for byte in bytes {
+            length = ends.contains(byte) ? 0 : length + 1
+            longest = max(longest, length)
+        }
+        guard settings?.isCanonical == true, longest > Self.longestLine else {
+            openLine = length
+            return nil
+        }
+        return "the program reads whole lines from its terminal, and a terminal cuts a line of \(longest) bytes"
+            + " off behind \(Self.longestLine)"
+    }
+
     /// Types the end-of-file character, twice behind a part of a line: the first one only sends that.
     func endOutput() -> EndOutcome {
-        var settings = termios()
-        tcgetattr(master.number, &settings)
-        let end = withUnsafeBytes(of: settings.c_cc) { $0[Int(VEOF)] }
+        let end = TerminalSettings(of: master.number)?.character(VEOF) ?? 4
         let keys = [UInt8](repeating: end, count: isAtLineStart ? 1 : 2)
         switch keys.withUnsafeBytes({ writeDescriptor(master.number, $0) }) {
         case .wrote(keys.count): return .ended

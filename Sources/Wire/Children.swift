@@ -3,32 +3,32 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// What is to be started: a program and its surroundings.
+/// What is to be started: a program and its environment.
 package struct ChildRequest: Sendable {
-    /// The program, found as a shell finds it (execvp(3)), and its arguments.
-    package var command: [String]
+    /// The program, found as a shell finds it (execvp(3)).
+    package let program: SystemString
+    package let arguments: [SystemString]
     /// Behind a terminal of its own (pty(7)), and not behind pipes.
     package var hasTerminal = false
     /// The terminal does not send back what is typed (termios(3), ECHO).
     package var isWithoutEcho = false
 
-    package init(command: [String]) {
-        self.command = command
+    package init(program: SystemString, arguments: [SystemString] = []) {
+        self.program = program
+        self.arguments = arguments
     }
+
+    /// The program and its arguments.
+    package var words: [SystemString] { [program] + arguments }
 }
 
-/// The child processes: their starting, their ending, and that none outlives us.
+/// The child processes: their starting, their ending, and that nothing of them outlives us.
 ///
-/// `reap` is to be called when SIGCHLD has come. A program is started by fork(2) and execve(2); a pipe that execve closes
-/// tells whether it runs, so that one that does not exist fails at once and nothing blocks.
+/// Each has a `Warden`, which starts it and tells through a pipe what becomes of it.
 package final class Children {
     private let loop: EventLoop
     private let state: ProcessState
     private var children: [ChildProcess] = []
-    private var warden: Warden?
-
-    /// How long a program that is to end may take before it is killed.
-    private static let grace = Duration.seconds(1)
 
     /// - Parameter state: what programs are to find, as it was before this program changed anything.
     package init(on loop: EventLoop, state: ProcessState) {
@@ -45,153 +45,136 @@ package final class Children {
         _ request: ChildRequest, completion: @escaping (Result<(ChildProcess, any Transport), WireFailure>) -> Void
     ) throws(WireFailure) -> ChildStarting {
         do throws(Errno) {
-            return try fork(request, completion)
+            let report = try Descriptor.pipe()
+            let ends = try request.hasTerminal ? ChildEnds.terminal(request) : ChildEnds.pipes()
+            return try start(request, ends, report, completion)
         } catch {
-            throw .system(error)
+            throw error.rawValue == EAGAIN ? .other(Wire.words(ofFork: error)) : .system(error)
         }
     }
 
-    private func fork(
-        _ request: ChildRequest, _ completion: @escaping (Result<(ChildProcess, any Transport), WireFailure>) -> Void
+    private func start(
+        _ request: ChildRequest, _ ends: ChildEnds, _ report: consuming Pipe,
+        _ completion: @escaping (Result<(ChildProcess, any Transport), WireFailure>) -> Void
     ) throws(Errno) -> ChildStarting {
-        if warden == nil { warden = try Warden() }
-        let status = try Descriptor.pipe()
-        let ends = try request.hasTerminal ? ChildEnds.terminal(request) : ChildEnds.pipes()
-        let arguments = request.command.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
+        let words = request.words.map { word in word.withCString { strdup($0) } } + [nil]
+        defer { for word in words { free(word) } }
         let parent = getpid()
-        let child = c_fork()
-        if child == 0 {
-            enter(ends, arguments, parent: parent)
-            var number = errno
-            _ = write(status.writing.number, &number, MemoryLayout<Int32>.size)
-            _exit(127)
+        let writing = report.writing.number
+        // Until the warden waits for signals they wait for it: our handlers are not for it.
+        var (everything, former) = (sigset_t(), sigset_t())
+        sigfillset(&everything)
+        sigprocmask(SIG_BLOCK, &everything, &former)
+        defer { sigprocmask(SIG_SETMASK, &former, nil) }
+        let warden = c_fork()
+        if warden == 0 {
+            Warden.live(parent: parent, report: writing) { warden in enter(ends, words, warden: warden) }
         }
-        guard child > 0 else { throw Errno(rawValue: errno) }
+        guard warden > 0 else { throw Errno(rawValue: errno) }
         let transport = ends.transport
-        return ChildStarting(child, status: status.takeReadingEnd(), on: loop) { [unowned self] failure in
-            if let failure {
-                reapNow(child)
-                return completion(.failure(failure))
-            }
-            let process = ChildProcess(number: child)
-            if transport.kind == .terminal { process.terminal = transport }
-            children.append(process)
-            completion(.success((process, transport)))
-            // It may have ended before anybody knew of it.
-            reap()
+        return ChildStarting(warden, report: report.takeReadingEnd(), on: loop) { [unowned self] outcome in
+            completion(
+                outcome.map { number, report in
+                    let process = ChildProcess(number: number, warden: warden)
+                    if transport.kind == .terminal { process.terminal = transport }
+                    children.append(process)
+                    process.listen(to: report, on: loop) { [unowned self, unowned process] in
+                        children.removeAll { $0 === process }
+                    }
+                    return (process, transport)
+                })
         }
     }
 
-    /// Ends the watch over them; to be called when none is left.
-    package func end() {
-        warden = nil
-    }
-
-    /// Looks which have ended.
-    package func reap() {
-        for child in children where child.ending == nil {
-            var cause: Int32 = 0
-            var status: Int32 = 0
-            guard c_child_has_ended(child.number, &cause, &status) == 1 else { continue }
-            child.terminal = nil
-            child.ending = cause == CLD_EXITED ? .exited(status) : .killed(signal: status)
-            child.whenEnded()
-            if child.isReleased { bury(child) }
-        }
-    }
-
-    /// Ends a program that nobody wants any more: by SIGTERM, and by SIGKILL a second later or when `isForced`. What it
-    /// has left in its process group is killed with it.
+    /// Ends a program that nobody wants any more, with all that stems from it: by SIGTERM, and by SIGKILL a second later or
+    /// when `isForced`. What it has left when it has ended is killed.
     package func release(_ child: ChildProcess, isForced: Bool = false) {
         guard !child.isReleased else { return }
         child.isReleased = true
         child.terminal = nil
-        guard child.ending == nil else { return bury(child) }
-        if isForced {
-            kill(-child.number, SIGKILL)
-            return
-        }
-        kill(-child.number, SIGTERM)
-        kill(-child.number, SIGCONT)
-        child.timer = loop.schedule(after: Self.grace) { kill(-child.number, SIGKILL) }
+        kill(child.warden, isForced || child.ending != nil ? Warden.Order.kill : Warden.Order.end)
     }
 
-    private func bury(_ child: ChildProcess) {
-        if let timer = child.timer { loop.cancel(timer) }
-        kill(-child.number, SIGKILL)
-        reapNow(child.number)
-        children.removeAll { $0 === child }
-    }
-
-    /// Takes the zombie away; it has ended, or ends at once.
-    private func reapNow(_ number: pid_t) {
-        var status: Int32 = 0
-        while waitpid(number, &status, 0) < 0 && errno == EINTR {}
-        warden?.strikeOut(number)
-    }
-
-    /// Runs in the child: becomes the program. Returns only when that fails, with errno set.
-    private func enter(_ ends: ChildEnds, _ arguments: [UnsafeMutablePointer<CChar>?], parent: pid_t) {
+    /// Runs in the child of the warden: becomes the program. Returns only when that fails, with errno set.
+    private func enter(_ ends: ChildEnds, _ words: [UnsafeMutablePointer<CChar>?], warden: pid_t) {
         setsid()
         _ = c_die_with_parent(SIGKILL)
-        // The parent may have died before that was set.
-        if getppid() != parent { _exit(127) }
-        if let warden { Warden.enter(getpid(), at: warden.descriptor) }
+        // The warden may have died before that was set.
+        if getppid() != warden { _exit(127) }
         if ends.isTerminal { _ = c_take_terminal(ends.input.number) }
         dup2(ends.input.number, 0)
         dup2(ends.output.number, 1)
         dup2(ends.output.number, 2)
         state.restore()
         // All else of ours is closed by execve (O_CLOEXEC), but for what others had left open before us.
-        closeInherited()
-        if let program = arguments[0] { execvp(program, arguments) }
-    }
-
-    /// Marks all descriptors above 2 to be closed by execve (close_range(2), CLOSE_RANGE_CLOEXEC).
-    private func closeInherited() {
         _ = c_close_range_on_exec(3, UInt32.max)
+        if let program = words[0] { execvp(program, words) }
     }
 }
 
 /// A program that is being started.
 package final class ChildStarting: DescriptorWatcher {
-    private let child: pid_t
-    private let status: Descriptor
+    private let warden: pid_t
+    private let report: SharedDescriptor
     private let loop: EventLoop
-    private let completion: (WireFailure?) -> Void
+    private let completion: (Result<(pid_t, SharedDescriptor), WireFailure>) -> Void
 
     init(
-        _ child: pid_t, status: consuming Descriptor, on loop: EventLoop,
-        completion: @escaping (WireFailure?) -> Void
+        _ warden: pid_t, report: consuming Descriptor, on loop: EventLoop,
+        completion: @escaping (Result<(pid_t, SharedDescriptor), WireFailure>) -> Void
     ) {
-        self.child = child
-        self.status = status
+        self.warden = warden
+        self.report = SharedDescriptor(report)
         self.loop = loop
         self.completion = completion
-        loop.watch(self.status.number, read: true, write: false, watcher: self)
+        loop.watch(self.report.number, read: true, write: false, watcher: self)
     }
 
     /// Gives it up, as if it had failed.
     package func cancel() {
-        kill(child, SIGKILL)
-        end(WireFailure(number: ECANCELED))
+        kill(warden, Warden.Order.kill)
+        fail(WireFailure(number: ECANCELED))
     }
 
     package func descriptorIsReadable() {
-        var number: Int32 = 0
-        let count = read(status.number, &number, MemoryLayout<Int32>.size)
-        if count < 0 && (errno == EAGAIN || errno == EINTR) { return }
-        // execve has closed the pipe: the program runs.
-        end(count == 0 ? nil : WireFailure(number: number))
+        switch readReport(from: report.number) {
+        case .nothing: return
+        case .report(.running(let number)):
+            loop.unwatch(report.number)
+            completion(.success((number, report)))
+        case .report(.failed(let number)): fail(WireFailure(number: number))
+        case .report(.ended), .gone: fail(.other("its warden has ended"))
+        }
     }
 
     package func descriptorIsWritable() {}
 
-    private func end(_ failure: WireFailure?) {
-        loop.unwatch(status.number)
-        completion(failure)
+    private func fail(_ failure: WireFailure) {
+        loop.unwatch(report.number)
+        reap(warden)
+        completion(.failure(failure))
     }
+}
+
+/// What a read from a warden's pipe gave.
+enum ReportOutcome {
+    case nothing
+    case report(Warden.Report)
+    /// The warden has ended.
+    case gone
+}
+
+func readReport(from descriptor: Int32) -> ReportOutcome {
+    var bytes = [UInt8](repeating: 0, count: Warden.Report.size)
+    let count = read(descriptor, &bytes, bytes.count)
+    if count < 0 { return errno == EAGAIN || errno == EINTR ? .nothing : .gone }
+    return bytes[..<count].withUnsafeBytes { Warden.Report($0) }.map { .report($0) } ?? .gone
+}
+
+/// Takes away the zombie of a process that has ended, or ends within microseconds.
+func reap(_ process: pid_t) {
+    var status: Int32 = 0
+    while waitpid(process, &status, 0) < 0 && errno == EINTR {}
 }
 
 /// The descriptors between us and a child that is not started yet. The child's ends are closed with it: as long as they
@@ -225,11 +208,9 @@ private struct ChildEnds {
         guard number >= 0 else { throw Errno(rawValue: errno) }
         let terminal = SharedDescriptor(Descriptor(owning: number))
         _ = c_set_window_size(number, 24, 80)
-        if request.isWithoutEcho {
-            var settings = termios()
-            tcgetattr(number, &settings)
-            settings.c_lflag &= ~tcflag_t(ECHO)
-            tcsetattr(number, TCSANOW, &settings)
+        if request.isWithoutEcho, let settings = TerminalSettings(of: number) {
+            settings.hasEcho = false
+            settings.apply(to: number)
         }
         return ChildEnds(transport: transport, input: terminal, output: terminal, isTerminal: true)
     }

@@ -8,6 +8,8 @@ package protocol Acceptor: AnyObject {
     var address: SocketAddress { get }
     /// Called with each connection: its transport and the peer's address.
     var accept: (any Transport, String) -> Void { get set }
+    /// Called when no descriptor is left for one who comes: he waits until there is.
+    var whenExhausted: () -> Void { get set }
     /// Stops for good.
     func close()
 }
@@ -20,6 +22,7 @@ package protocol Acceptor: AnyObject {
 package final class DatagramListener: DescriptorWatcher, Acceptor {
     package let address: SocketAddress
     package var accept: (any Transport, String) -> Void = { _, _ in }
+    package var whenExhausted: () -> Void = {}
 
     private let loop: EventLoop
     /// Nil once it is closed.
@@ -42,7 +45,11 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
     package init(at address: Address, on loop: EventLoop) throws(ListenError) {
         self.loop = loop
         var failure = Errno(rawValue: EADDRNOTAVAIL)
-        for candidate in try Listener.candidates(for: address).addresses {
+        let candidates = try Listener.candidates(for: address).addresses
+        if let hint = candidates.lazy.compactMap(\.interfaceHint).first {
+            throw ListenError(message: "cannot listen on \(address.description): \(hint)")
+        }
+        for candidate in candidates {
             do throws(Errno) {
                 let socket = SharedDescriptor(try Socket.make(SOCK_DGRAM, family: candidate.family))
                 guard candidate.withPointer({ bind(socket.number, $0, $1) }) == 0 else { throw Errno(rawValue: errno) }
@@ -97,6 +104,7 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
             accept(transport, name)
         } catch {
             guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.rawValue) else { return }
+            whenExhausted()
             held = (datagram, peer)
             retry = loop.schedule(after: .seconds(1)) { [weak self] in self?.tryAgain() }
             if let socket { loop.watch(socket.number, read: false, write: false, watcher: self) }

@@ -38,6 +38,7 @@ package final class EchoService {
     private let listener: Listener
     private var clients: [ObjectIdentifier: Client] = [:]
     private var whenStopped: (() -> Void)?
+    private var isStopping = false
 
     /// Serves what `listener` accepts, from now on.
     package init(listener: Listener, mode: Mode, limits: Limits = Limits(), on loop: EventLoop) {
@@ -52,12 +53,22 @@ package final class EchoService {
         buffer.deallocate()
     }
 
-    /// Stops accepting, answers what clients have already sent, and calls `completion` when the last one is gone.
+    /// Accepts who waits already, answers what clients have sent, and calls `completion` when the last one is gone.
     package func stop(completion: @escaping () -> Void) {
-        listener.close()
+        isStopping = true
         whenStopped = completion
         for client in Array(clients.values) { client.finish() }
-        if clients.isEmpty { completion() }
+        acceptRest()
+    }
+
+    /// Those who had connected before the stop and wait in the kernel's queue are clients too; the listener is closed when
+    /// there are no more of them.
+    private func acceptRest() {
+        guard whenStopped != nil else { return }
+        if listener.acceptWaiting(while: { clients.count < limits.maxConnections ?? .max }) { listener.close() }
+        guard clients.isEmpty, !listener.isOpen, let whenStopped else { return }
+        self.whenStopped = nil
+        whenStopped()
     }
 
     /// Stops accepting and closes every client at once.
@@ -70,15 +81,16 @@ package final class EchoService {
         let client = Client(transport: transport, peer: peer, service: self)
         clients[ObjectIdentifier(client)] = client
         log { "\(peer) connected" }
+        if isStopping { return client.finish() }
         if let most = limits.maxConnections, clients.count >= most { listener.pause(true) }
     }
 
     fileprivate func clientEnded(_ client: Client, because reason: String) {
         clients[ObjectIdentifier(client)] = nil
         log { "\(client.peer) \(reason), \(client.received) bytes" }
-        if limits.maxConnections != nil, whenStopped == nil { listener.pause(false) }
+        if limits.maxConnections != nil, !isStopping { listener.pause(false) }
         listener.descriptorWasFreed()
-        if clients.isEmpty { whenStopped?() }
+        if isStopping { acceptRest() }
     }
 }
 
@@ -95,7 +107,12 @@ private final class Client: DescriptorWatcher {
     /// It was not taking its answers when the service stopped, or not all it had sent was read: more may be on its way.
     private var wasHeldUp = false
 
-    private static let silence = Duration.milliseconds(200)
+    /// Our side has ended: what is on its way to the client has to reach it before the connection is closed.
+    private var isLeaving = false
+
+    /// How long a client that was held up may be silent before it counts as done, and any client at least.
+    private static let longSilence = Duration.milliseconds(200)
+    private static let shortSilence = Duration.milliseconds(5)
     private var idleTimer: Timer?
     private var lastActivity: Instant
 
@@ -109,7 +126,7 @@ private final class Client: DescriptorWatcher {
     }
 
     func descriptorIsReadable() {
-        if isFinishing { finishAnswering() } else { _ = readOnce() }
+        if isLeaving { discard() } else if isFinishing { finishAnswering() } else { _ = readOnce() }
     }
 
     func descriptorIsWritable() {
@@ -127,7 +144,7 @@ private final class Client: DescriptorWatcher {
 
     func close(because reason: String) {
         guard let transport else { return }
-        if let timer = idleTimer { service.loop.cancel(timer) }
+        setTimer(nil)
         service.loop.unwatch(transport.descriptor)
         self.transport = nil
         service.clientEnded(self, because: reason)
@@ -136,27 +153,57 @@ private final class Client: DescriptorWatcher {
     /// Reads and answers until nothing more is there or an answer is not taken; a close with unread data would be a reset
     /// and could take answers with it. At most so much a turn that a flood cannot hold up the end.
     private func finishAnswering() {
+        setTimer(nil)
         for _ in 0..<64 {
             if readOnce() {
                 wasHeldUp = true
                 if outbox.isEmpty { continue }
             }
             guard transport != nil, outbox.isEmpty else { return }
-            return wasHeldUp ? awaitSilence() : end()
+            return awaitSilence()
         }
         watch(write: false)
     }
 
-    /// What a client had sent that we were not reading from is still on its way: it is over when nothing more comes.
+    /// What a client had sent may still be on its way: it is over when nothing more has come for a while, which is longer
+    /// where we had not been reading, and never less than data takes.
     private func awaitSilence() {
+        guard let transport else { return }
         watch(write: false)
-        if let timer = idleTimer { service.loop.cancel(timer) }
-        idleTimer = service.loop.schedule(after: Self.silence) { [unowned self] in end() }
+        let way = transport.roundTripTime
+        let silence = wasHeldUp ? max(Self.longSilence, way * 4) : max(Self.shortSilence, way * 2)
+        setTimer(service.loop.schedule(after: silence) { [unowned self] in end() })
     }
 
     private func end() {
-        _ = transport?.endOutput()
-        close(because: "done")
+        guard let transport else { return }
+        _ = transport.endOutput()
+        isLeaving = true
+        leave()
+    }
+
+    /// Closes when all answers have reached the client: what it sends to a closed connection would be answered by a reset,
+    /// which takes away what is on its way. That select(2) does not tell, so it is looked at now and again.
+    private func leave() {
+        guard let transport else { return }
+        guard transport.bytesOnTheirWay > 0 else { return close(because: "done") }
+        watch(write: false)
+        let pause = max(Self.shortSilence, transport.roundTripTime / 2)
+        setTimer(service.loop.schedule(after: pause) { [unowned self] in leave() })
+    }
+
+    /// What comes behind the end is not answered.
+    private func discard() {
+        guard let transport else { return }
+        switch transport.read(into: service.buffer) {
+        case .bytes, .wouldBlock, .refused: return
+        case .endOfStream, .cut, .failed: close(because: "done")
+        }
+    }
+
+    private func setTimer(_ timer: Timer?) {
+        if let idleTimer { service.loop.cancel(idleTimer) }
+        idleTimer = timer
     }
 
     /// Reads and answers once; false when there was nothing to read or the client is gone.

@@ -16,11 +16,12 @@ package struct ListenError: Error {
 package final class Listener: DescriptorWatcher, Acceptor {
     package let address: SocketAddress
     package var accept: (any Transport, String) -> Void = { _, _ in }
+    package var whenExhausted: () -> Void = {}
 
     private let loop: EventLoop
     /// Nil once it is closed.
     private var socket: SharedDescriptor?
-    private let path: String?
+    private let path: SystemString?
     private var retry: Timer?
     private var isPaused = false
 
@@ -33,6 +34,9 @@ package final class Listener: DescriptorWatcher, Acceptor {
         self.loop = loop
         self.path = path
         var failure = Errno(rawValue: EADDRNOTAVAIL)
+        if let hint = candidates.lazy.compactMap(\.interfaceHint).first {
+            throw ListenError(message: "cannot listen on \(address.description): \(hint)")
+        }
         for candidate in candidates {
             do {
                 let socket = SharedDescriptor(try Self.bound(to: candidate, path: path))
@@ -53,6 +57,9 @@ package final class Listener: DescriptorWatcher, Acceptor {
         updateInterest()
     }
 
+    /// Whether it has not been closed.
+    package var isOpen: Bool { socket != nil }
+
     /// Tells that a descriptor may be free again.
     package func descriptorWasFreed() {
         guard let timer = retry else { return }
@@ -61,13 +68,22 @@ package final class Listener: DescriptorWatcher, Acceptor {
         updateInterest()
     }
 
+    /// Accepts those who wait in the kernel's queue, as long as there are descriptors and `mayAccept` says so; true when
+    /// nobody waits any more.
+    package func acceptWaiting(while mayAccept: () -> Bool) -> Bool {
+        while let socket, retry == nil, mayAccept() {
+            if !acceptOne(socket) { return retry == nil }
+        }
+        return socket == nil
+    }
+
     /// Stops listening for good.
     package func close() {
         guard let socket else { return }
         if let timer = retry { loop.cancel(timer) }
         loop.unwatch(socket.number)
         self.socket = nil
-        if let path, Self.isSocket(path) { unlink(path) }
+        if let path, Self.isSocket(path) { _ = path.withCString { unlink($0) } }
     }
 
     package func descriptorIsReadable() {
@@ -87,6 +103,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         }
         switch errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+            whenExhausted()
             retry = loop.schedule(after: .seconds(1)) { [weak self] in
                 self?.retry = nil
                 self?.updateInterest()
@@ -108,7 +125,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
     /// The addresses to bind to, and the path of a Unix socket's file.
     static func candidates(
         for address: Address
-    ) throws(ListenError) -> (addresses: [SocketAddress], path: String?) {
+    ) throws(ListenError) -> (addresses: [SocketAddress], path: SystemString?) {
         switch address {
         case .unix(let path): return ([.unix(path: path)], path)
         case .abstract(let name): return ([.abstract(name: name)], nil)
@@ -125,7 +142,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         }
     }
 
-    private static func bound(to address: SocketAddress, path: String?) throws(Errno) -> Descriptor {
+    private static func bound(to address: SocketAddress, path: SystemString?) throws(Errno) -> Descriptor {
         let socket = try Socket.make(SOCK_STREAM, family: address.family)
         if address.port != nil { Socket.setOption(socket.number, level: SOL_SOCKET, SO_REUSEADDR, 1) }
         if address.family == AF_INET6 { Socket.setOption(socket.number, level: Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
@@ -134,7 +151,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
             // Nobody listens there: it is a file of another kind.
             guard isSocket(path) else { throw Errno(rawValue: EEXIST) }
             guard isStale(address) else { throw Errno(rawValue: number) }
-            unlink(path)
+            _ = path.withCString { unlink($0) }
             if let number = bind(socket, to: address) { throw Errno(rawValue: number) }
         }
         guard listen(socket.number, SOMAXCONN) == 0 else { throw Errno(rawValue: errno) }
@@ -148,9 +165,9 @@ package final class Listener: DescriptorWatcher, Acceptor {
     }
 
     /// Whether `path` is a socket: nothing else is ever removed.
-    private static func isSocket(_ path: String) -> Bool {
+    private static func isSocket(_ path: SystemString) -> Bool {
         var status = stat()
-        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+        return path.withCString { lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
     /// Whether a socket file is left over from a listener that is gone: connecting to it is refused. A datagram socket

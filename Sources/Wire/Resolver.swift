@@ -40,7 +40,7 @@ package final class Resolver: DescriptorWatcher {
                 completion(.failure(ResolveError(message: "unknown service '\(service)'; write the port's number")))
                 return nil
             }
-            if host.lowercased() == "localhost" {
+            if ["localhost", "localhost."].contains(host.lowercased()) {
                 // Of two datagram sockets nobody knows which one is heard: the first is where servers are.
                 let hosts = address.isUDP ? ["127.0.0.1", "::1"] : ["::1", "127.0.0.1"]
                 completion(.success(hosts.flatMap { numeric($0, port: port) }))
@@ -54,7 +54,7 @@ package final class Resolver: DescriptorWatcher {
             do {
                 return try Resolver(host: host, port: port, on: loop, completion: completion)
             } catch {
-                completion(.failure(ResolveError(message: "cannot look up \(host): \(error)")))
+                completion(.failure(ResolveError(message: "cannot look up \(host): \(words(ofFork: error))")))
             }
         }
         return nil

@@ -143,6 +143,11 @@ package final class Session: DescriptorWatcher {
         updateInterest()
     }
 
+    /// Says in words why the peer cannot get `bytes` as they are, or nil; to be asked once for what is about to be sent.
+    package func admit(_ bytes: UnsafeRawBufferPointer) -> String? {
+        transport?.admit(bytes)
+    }
+
     /// Ends our side when all that waits has been sent (shutdown(2), SHUT_WR).
     package func endOutput() {
         guard output == .open else { return }

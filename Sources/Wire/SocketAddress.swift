@@ -1,4 +1,5 @@
 import Glibc
+import Reactor
 
 /// A socket address as the kernel takes it: IPv4, IPv6 or Unix (ip(7), ipv6(7), unix(7)).
 package struct SocketAddress {
@@ -27,12 +28,12 @@ package struct SocketAddress {
         }
     }
 
-    static func unix(path: String) -> SocketAddress {
-        SocketAddress(unixName: Array(path.utf8))
+    static func unix(path: SystemString) -> SocketAddress {
+        SocketAddress(unixName: path.bytes)
     }
 
-    static func abstract(name: String) -> SocketAddress {
-        SocketAddress(unixName: [0] + Array(name.utf8))
+    static func abstract(name: [UInt8]) -> SocketAddress {
+        SocketAddress(unixName: [0] + name)
     }
 
     /// The address family, such as `AF_INET6`.
@@ -47,13 +48,39 @@ package struct SocketAddress {
         }
     }
 
-    /// `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name`; `unix:(unnamed)`.
+    /// `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name`, whose bytes the text carries; `unix:(unnamed)`.
     package var description: String {
         switch family {
         case AF_INET, AF_INET6:
             family == AF_INET6 ? "[\(numericHost)]:\(port ?? 0)" : "\(numericHost):\(port ?? 0)"
         default: unixName.isEmpty ? "unix:(unnamed)" : "unix:" + unixName
         }
+    }
+
+    /// Why a link-local address means nothing by itself, and the interfaces it could be for; nil for any other address
+    /// (ipv6(7), sin6_scope_id).
+    var interfaceHint: String? {
+        guard family == AF_INET6 else { return nil }
+        let (first, second, scope) = withRebound(to: sockaddr_in6.self) { address in
+            withUnsafeBytes(of: address.sin6_addr) { ($0[0], $0[1], address.sin6_scope_id) }
+        }
+        guard first == 0xFE, second & 0xC0 == 0x80, scope == 0 else { return nil }
+        let names = Self.interfaceNames
+        let examples = (names.isEmpty ? ["eth0"] : names).prefix(4).map { "[\(numericHost)%\($0)]" }
+        return "a link-local address needs its interface; write \(examples.joined(separator: " or "))"
+    }
+
+    /// The interfaces of this machine that reach others (if_nameindex(3)).
+    private static var interfaceNames: [String] {
+        guard let list = if_nameindex() else { return [] }
+        defer { if_freenameindex(list) }
+        var names: [String] = []
+        var entry = list
+        while entry.pointee.if_index != 0, let name = entry.pointee.if_name {
+            names.append(SystemString(copying: name).description)
+            entry += 1
+        }
+        return names.filter { $0 != "lo" }
     }
 
     /// Calls `body` with the address for a system call.
@@ -96,7 +123,7 @@ package struct SocketAddress {
             var name = withUnsafeBytes(of: address.sun_path) { Array($0.prefix(max(0, Int(length) - offset))) }
             let isAbstract = name.first == 0
             if isAbstract { name.removeFirst() } else { name = Array(name.prefix { $0 != 0 }) }
-            return (isAbstract && !name.isEmpty ? "@" : "") + String(decoding: name, as: UTF8.self)
+            return (isAbstract && !name.isEmpty ? "@" : "") + String(lossless: name)
         }
     }
 

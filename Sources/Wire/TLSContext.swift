@@ -1,5 +1,6 @@
 import COpenSSL
 import Glibc
+import Reactor
 
 /// What TLS conversations of one side and kind have in common: trust, our certificate, versions (SSL_CTX_new(3)).
 ///
@@ -16,6 +17,8 @@ package final class TLSContext {
     package let options: TLSOptions
     /// The protocols as they go over the wire: each behind its length.
     fileprivate let protocols: UnsafeMutableBufferPointer<UInt8>
+    /// What is wrong with the places that the environment names for authorities: why a certificate may not be trusted.
+    private(set) var trustProblems: [String] = []
 
     /// - Throws: when a file cannot be read or does not hold what it should.
     package init(_ role: Role, _ options: TLSOptions) throws(TLSError) {
@@ -25,7 +28,7 @@ package final class TLSContext {
         self.pointer = pointer
         self.role = role
         self.options = options
-        let list = options.protocols.flatMap { [UInt8(truncatingIfNeeded: $0.utf8.count)] + Array($0.utf8) }
+        let list = options.protocols.flatMap { [UInt8(truncatingIfNeeded: $0.count)] + $0 }
         protocols = .allocate(capacity: list.count)
         _ = protocols.initialize(from: list)
         ERR_clear_error()
@@ -33,11 +36,6 @@ package final class TLSContext {
         c_SSL_CTX_set_mode(pointer)
         c_SSL_CTX_set_options(pointer)
         c_SSL_CTX_set_read_ahead(pointer)
-        // Otherwise OpenSSL would ask for it on the terminal.
-        SSL_CTX_set_default_passwd_cb(pointer) { _, _, _, wasAsked in
-            wasAsked?.assumingMemoryBound(to: Bool.self).pointee = true
-            return -1
-        }
         try useCertificate()
         try trust()
         offerProtocols()
@@ -49,53 +47,57 @@ package final class TLSContext {
         protocols.deallocate()
     }
 
+    /// Gives our certificate, its chain and its key, which must belong together.
     private func useCertificate() throws(TLSError) {
-        guard let certificate = options.certificate else {
+        guard let path = options.certificate else {
             guard role == .client else { throw TLSError(message: "a TLS server needs --cert FILE, and --key FILE") }
             guard options.key == nil else {
                 throw TLSError(message: "--key is the key of a certificate: give --cert too")
             }
             return
         }
-        try requireReadable(certificate)
-        guard SSL_CTX_use_certificate_chain_file(pointer, certificate) == 1 else {
-            throw TLSError(message: "\(certificate) holds no certificate in PEM: \(TLSErrors.takeWords())")
+        let file = try CredentialFile(path, password: options.keyPassword)
+        guard let certificate = file.certificates.first else {
+            throw TLSError(message: "\(path) holds a key and no certificate", hint: "give its certificate: --cert FILE")
         }
-        let key = options.key ?? certificate
-        try requireReadable(key)
-        var isLocked = false
-        let isRead = withUnsafeMutablePointer(to: &isLocked) { wasAsked in
-            SSL_CTX_set_default_passwd_cb_userdata(pointer, wasAsked)
-            defer { SSL_CTX_set_default_passwd_cb_userdata(pointer, nil) }
-            return SSL_CTX_use_PrivateKey_file(pointer, key, SSL_FILETYPE_PEM) == 1
+        let keyPath = options.key ?? path
+        let keyFile = try options.key.map { path throws(TLSError) in
+            try CredentialFile(path, password: options.keyPassword)
         }
-        guard !isRead else { return }
-        // The key was read, and is another certificate's.
-        let isOther = TLSErrors.lastReason == X509_R_KEY_VALUES_MISMATCH
-        let words = TLSErrors.takeWords()
-        if isOther {
-            throw TLSError(message: "the key in \(key) does not belong to the certificate in \(certificate)")
+        guard let key = (keyFile ?? file).key else {
+            throw options.key == nil
+                ? TLSError(message: "\(path) holds a certificate and no key", hint: "give its key: --key FILE")
+                : TLSError(message: "\(keyPath) holds a certificate and no key")
         }
-        throw isLocked
-            ? TLSError(
-                message: "\(key) is locked with a password", hint: "unlock it: openssl pkey -in \(key) -out FILE")
-            : options.key == nil
-                ? TLSError(message: "\(key) holds a certificate and no key", hint: "give its key: --key FILE")
-                : TLSError(message: "\(key) holds no key in PEM: \(words)")
+        ERR_clear_error()
+        guard X509_check_private_key(certificate, key) == 1 else {
+            ERR_clear_error()
+            throw TLSError(message: "the key in \(keyPath) does not belong to the certificate in \(path)")
+        }
+        let isUsed =
+            SSL_CTX_use_certificate(pointer, certificate) == 1
+            && file.certificates.dropFirst().allSatisfy { c_SSL_CTX_add1_chain_cert(pointer, $0) == 1 }
+            && SSL_CTX_use_PrivateKey(pointer, key) == 1
+        guard isUsed else {
+            throw TLSError(message: "the certificate in \(path) cannot be used: \(TLSErrors.takeWords())")
+        }
     }
 
     private func trust() throws(TLSError) {
-        if let authorities = options.authorities {
-            try requireReadable(authorities)
-            guard SSL_CTX_load_verify_file(pointer, authorities) == 1 else {
-                throw TLSError(message: "\(authorities) holds no certificate in PEM: \(TLSErrors.takeWords())")
+        if let path = options.authorities {
+            let file = try CredentialFile(path, password: options.keyPassword)
+            guard !file.certificates.isEmpty else { throw TLSError(message: "\(path) holds a key and no certificate") }
+            let store = SSL_CTX_get_cert_store(pointer)
+            for certificate in file.certificates {
+                X509_STORE_add_cert(store, certificate)
+                if role == .server { SSL_CTX_add_client_CA(pointer, certificate) }
             }
             // A certificate that is named is trusted, also when it is not an authority's own.
             X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(pointer), UInt(X509_V_FLAG_PARTIAL_CHAIN))
-            if role == .server { SSL_CTX_set_client_CA_list(pointer, SSL_load_client_CA_file(authorities)) }
         } else if role == .client {
-            SSL_CTX_set_default_verify_paths(pointer)
+            trustSystem()
         }
+        ERR_clear_error()
         guard role == .client || options.authorities != nil else { return }
         let mode = role == .client ? SSL_VERIFY_PEER : SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT
         SSL_CTX_set_verify(pointer, mode) { isGood, store in
@@ -142,10 +144,27 @@ package final class TLSContext {
         }
     }
 
-    private func requireReadable(_ path: String) throws(TLSError) {
-        guard access(path, R_OK) != 0 else { return }
-        let words = WireFailure(number: errno).words
-        throw TLSError(message: "cannot read \(path): \(words)")
+    /// Trusts the system's authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name
+    /// (SSL_CTX_set_default_verify_paths(3), which would take an empty variable for a file without a name).
+    private func trustSystem() {
+        let named = (file: Environment.setting("SSL_CERT_FILE"), folders: Environment.setting("SSL_CERT_DIR"))
+        let file = named.file ?? SystemString(copying: X509_get_default_cert_file())
+        let folders = named.folders ?? SystemString(copying: X509_get_default_cert_dir())
+        if file.withCString({ SSL_CTX_load_verify_file(pointer, $0) }) != 1, named.file != nil {
+            let isReadable = file.withCString { access($0, R_OK) } == 0
+            let words = isReadable ? "it holds no certificate in PEM" : WireFailure(number: errno).words
+            trustProblems.append("SSL_CERT_FILE is \(file): \(words)")
+        }
+        _ = folders.withCString { SSL_CTX_load_verify_dir(pointer, $0) }
+        guard let named = named.folders else { return }
+        for folder in named.bytes.split(separator: UInt8(ascii: ":")).compactMap({ SystemString($0) }) {
+            var status = stat()
+            let isThere = folder.withCString { stat($0, &status) } == 0
+            let isFolder = isThere && status.st_mode & S_IFMT == S_IFDIR
+            if isFolder && folder.withCString({ access($0, R_OK | X_OK) }) == 0 { continue }
+            let words = isThere && !isFolder ? "it is not a directory" : WireFailure(number: errno).words
+            trustProblems.append("SSL_CERT_DIR names \(folder): \(words)")
+        }
     }
 }
 
@@ -153,6 +172,9 @@ package final class TLSContext {
 enum TLSErrors {
     /// The reason of the error that came last, which stays in the queue.
     static var lastReason: Int32 { c_ERR_GET_REASON(ERR_peek_last_error()) }
+
+    /// The reason of the error that came first, which stays in the queue.
+    static var firstReason: Int32 { c_ERR_GET_REASON(ERR_peek_error()) }
 
     /// The words of the error that came first, which led to the others; the queue is empty afterwards.
     static func takeWords() -> String {

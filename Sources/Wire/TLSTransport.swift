@@ -1,5 +1,6 @@
 import COpenSSL
 import Glibc
+import Reactor
 import SystemPackage
 
 /// What was agreed on and found out in a TLS handshake.
@@ -69,7 +70,7 @@ package final class TLSTransport: Transport {
         self.socket = socket
         self.context = context
         self.ssl = ssl
-        self.host = context.options.serverName ?? host
+        self.host = Self.withoutDot(context.options.serverName ?? host)
         SSL_set_fd(ssl, socket.descriptor)
         c_SSL_set_app_data(ssl, Unmanaged.passUnretained(self).toOpaque())
         if context.role == .client {
@@ -137,6 +138,13 @@ package final class TLSTransport: Transport {
         errno = systemError
         deferred = readOutcome(result)
         return .done
+    }
+
+    /// A host's name without the dot that ends it in the DNS: it belongs neither into SNI (RFC 6066, section 3) nor into
+    /// names of certificates. Of an IPv6 address the interface is left out.
+    private static func withoutDot(_ host: String) -> String {
+        if host.contains(":") { return String(host.prefix { $0 != "%" }) }
+        return host.hasSuffix(".") ? String(host.dropLast()) : host
     }
 
     /// The transport that a callback of OpenSSL is about.
@@ -243,8 +251,21 @@ package final class TLSTransport: Transport {
     func judge(isGood: Bool, _ store: OpaquePointer) -> Bool {
         guard !isGood else { return true }
         // The first thing that is wrong is the one to tell.
-        if refusal == nil { refusal = verificationError(store) }
+        if refusal == nil {
+            refusal = verificationError(store)
+            let code = X509_STORE_CTX_get_error(store)
+            if Self.isAboutTrust(code) { refusal?.hints += context.trustProblems }
+        }
         return context.options.isInsecure
+    }
+
+    /// Whether a certificate is refused because nobody that is trusted has signed it.
+    private static func isAboutTrust(_ code: Int32) -> Bool {
+        [
+            X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+            X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
+            X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
+        ].contains(code)
     }
 
     private func verificationError(_ store: OpaquePointer) -> TLSError {
@@ -297,11 +318,13 @@ package final class TLSTransport: Transport {
         SSL_get0_alpn_selected(ssl, &chosen, &count)
         let alpn = UnsafeRawBufferPointer(start: chosen, count: chosen == nil ? 0 : Int(count))
         let isServer = context.role == .server
-        let name = isServer ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { String(cString: $0) } : host
+        let name =
+            isServer
+            ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { SystemString(copying: $0).description } : host
         details = TLSDetails(
             version: String(cString: SSL_get_version(ssl)),
             cipher: SSL_get_current_cipher(ssl).flatMap { SSL_CIPHER_get_name($0) }.map { String(cString: $0) } ?? "?",
-            chosenProtocol: alpn.isEmpty ? nil : String(decoding: alpn, as: UTF8.self), serverName: name,
+            chosenProtocol: alpn.isEmpty ? nil : String(lossless: alpn), serverName: name,
             certificate: SSL_get0_peer_certificate(ssl).map { Certificate($0) },
             doubt: refusal?.message)
     }

@@ -59,6 +59,12 @@ package protocol Transport: AnyObject {
     func endOutput() -> EndOutcome
     /// Makes the coming close a reset instead of an orderly end.
     func resetOnClose()
+    /// Takes notice of `bytes`, which are about to be sent; says in words why the peer cannot get them as they are, or nil.
+    func admit(_ bytes: UnsafeRawBufferPointer) -> String?
+    /// How long the peer's answer takes at least, as far as is known.
+    var roundTripTime: Duration { get }
+    /// How many of the bytes that the kernel has taken have not reached the peer, as far as is known.
+    var bytesOnTheirWay: Int { get }
 }
 
 extension Transport {
@@ -66,6 +72,9 @@ extension Transport {
     package var outputDescriptor: Int32 { descriptor }
     package var needsWriteToRead: Bool { false }
     package var hasBufferedInput: Bool { false }
+    package func admit(_ bytes: UnsafeRawBufferPointer) -> String? { nil }
+    package var roundTripTime: Duration { .zero }
+    package var bytesOnTheirWay: Int { 0 }
 }
 
 /// A connected stream socket: TCP or Unix.
@@ -81,6 +90,8 @@ package final class SocketTransport: Transport {
 
     package let kind: TransportKind
     package var descriptor: Int32 { socket.number }
+    package var roundTripTime: Duration { .microseconds(Int64(c_round_trip_time(socket.number))) }
+    package var bytesOnTheirWay: Int { kind == .tcp ? Int(c_unacknowledged(socket.number)) : 0 }
 
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
         let count = recv(socket.number, buffer.baseAddress, buffer.count, 0)

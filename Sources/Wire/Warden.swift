@@ -1,65 +1,178 @@
 import CPlatform
 import Glibc
 import Reactor
-import SystemPackage
 
-/// A small process that outlives ours by a moment: when we are gone, however we went, it kills the process groups that
-/// are left (kill(2)).
+/// The process above a program: it starts it, tells of its end, and sees to it that nothing of it is left.
 ///
-/// PR_SET_PDEATHSIG reaches the program we started, and not what that has started. The warden reads a pipe whose other
-/// end only we have; its end of stream is our death. A program enters itself before it runs, and we strike it out when
-/// it has been reaped, so that a number that is used again is never meant.
-final class Warden {
-    private var pipe: SharedDescriptor?
-    private let number: pid_t
+/// It is the reaper of all that stems from the program (prctl(2), PR_SET_CHILD_SUBREAPER): whatever group, session or
+/// parent a process has given itself, it comes to the warden when its parent ends. So the warden can end all of them, at
+/// our word or when we are gone, however we went (PR_SET_PDEATHSIG). What it waits for are signals, by sigtimedwait(2): a
+/// process of its own, it is no part of the loop.
+///
+/// The program stays a zombie until then: its number, which is also its group's, means nobody else while we may still
+/// send signals to it.
+struct Warden {
+    /// What a warden tells through its pipe, each in one write.
+    enum Report: Equatable {
+        /// The program could not be started; an error number.
+        case failed(Int32)
+        /// It runs, and has this number.
+        case running(pid_t)
+        case ended(ChildProcess.Ending)
 
-    /// Forks it.
-    init() throws(Errno) {
-        let ends = try Descriptor.pipe()
-        let child = c_fork()
-        if child == 0 { Self.watch(ends.reading.number) }
-        guard child > 0 else { throw Errno(rawValue: errno) }
-        number = child
-        pipe = SharedDescriptor(ends.takeWritingEnd())
-    }
+        static let size = 3 * MemoryLayout<Int32>.size
 
-    deinit {
-        pipe = nil
-        // It ends with its pipe: at once.
-        var status: Int32 = 0
-        while waitpid(number, &status, 0) < 0 && errno == EINTR {}
-    }
-
-    /// The end of the pipe that programs enter themselves at.
-    var descriptor: Int32 { pipe?.number ?? -1 }
-
-    /// Enters a group, or strikes it out when `group` is negative. One write of four bytes is never torn (pipe(7)).
-    static func enter(_ group: pid_t, at descriptor: Int32) {
-        var record = group
-        _ = write(descriptor, &record, MemoryLayout<pid_t>.size)
-    }
-
-    func strikeOut(_ group: pid_t) {
-        Self.enter(-group, at: descriptor)
-    }
-
-    /// The warden's life.
-    private static func watch(_ pipe: Int32) -> Never {
-        setsid()
-        takeName("muxsh-warden")
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE] { signal(number, SIG_IGN) }
-        dup2(pipe, 0)
-        _ = c_close_range(1, UInt32.max)
-        _ = c_set_flags(0, 0)
-        var groups: Set<pid_t> = []
-        var record: pid_t = 0
-        while true {
-            let count = read(0, &record, MemoryLayout<pid_t>.size)
-            if count < 0 && errno == EINTR { continue }
-            guard count == MemoryLayout<pid_t>.size else { break }
-            if record > 0 { groups.insert(record) } else { groups.remove(-record) }
+        /// Reads what `bytes` hands over; nil for what no warden writes.
+        init?(_ bytes: UnsafeRawBufferPointer) {
+            guard bytes.count == Self.size else { return nil }
+            let words = (0..<3).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
+            switch words[0] {
+            case 0: self = .failed(words[1])
+            case 1: self = .running(words[1])
+            case 2: self = .ended(words[1] == CLD_EXITED ? .exited(words[2]) : .killed(signal: words[2]))
+            default: return nil
+            }
         }
-        for group in groups { kill(-group, SIGKILL) }
+    }
+
+    /// The signals that it takes as orders.
+    enum Order {
+        /// End everything: by SIGTERM, and by SIGKILL a second later.
+        static let end = SIGTERM
+        /// Kill everything now; also what the kernel sends when we are gone.
+        static let kill = SIGHUP
+    }
+
+    /// How long a program that is to end may take before it is killed, and how long the killing may take.
+    private static let grace = 1.0
+    private static let patience = 5.0
+
+    private let report: Int32
+    private let program: pid_t
+    private var hasToldEnd = false
+    /// When what is left is killed.
+    private var deadline: Double?
+    /// When what cannot be killed is left alone.
+    private var end: Double?
+
+    /// The life of a warden, in a child process that was just forked with all signals blocked: `start` becomes the program in a child of its own, and
+    /// returns only when that fails, with errno set.
+    static func live(parent: pid_t, report: Int32, start: (_ warden: pid_t) -> Void) -> Never {
+        setsid()
+        _ = c_become_subreaper()
+        _ = c_die_with_parent(Order.kill)
+        // The parent may have died before that was set.
+        if getppid() != parent { _exit(0) }
+        takeName("muxsh-warden")
+        signal(SIGCHLD, SIG_DFL)
+
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { leave(telling: 0, errno, 0, to: report) }
+        _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+        let warden = getpid()
+        let program = c_fork()
+        if program == 0 {
+            start(warden)
+            var number = errno
+            _ = write(ends[1], &number, MemoryLayout<Int32>.size)
+            _exit(127)
+        }
+        guard program > 0 else { leave(telling: 0, errno, 0, to: report) }
+        // Nothing of ours stays open but the two pipes: as long as it did, the end of a stream would never come.
+        dup2(report, 0)
+        dup2(ends[0], 1)
+        _ = c_close_range(2, UInt32.max)
+        _ = c_set_flags(0, 0)
+        var number: Int32 = 0
+        // execve(2) closes the other end: the program runs.
+        if read(1, &number, MemoryLayout<Int32>.size) > 0 {
+            var status: Int32 = 0
+            while waitpid(program, &status, 0) < 0 && errno == EINTR {}
+            leave(telling: 0, number, 0, to: 0)
+        }
+        close(1)
+        tell(1, program, 0, to: 0)
+        var life = Warden(report: 0, program: program)
+        life.watch()
+    }
+
+    private init(report: Int32, program: pid_t) {
+        self.report = report
+        self.program = program
+    }
+
+    private mutating func watch() -> Never {
+        while true {
+            reap()
+            if let end, end <= Self.now || !hasChildren { _exit(0) }
+            if let deadline, deadline <= Self.now {
+                killAll(SIGKILL)
+                end = end ?? Self.now + Self.patience
+            }
+            switch awaitSignal() {
+            case Order.end where deadline == nil:
+                killAll(SIGTERM)
+                killAll(SIGCONT)
+                deadline = Self.now + Self.grace
+            case Order.kill, SIGINT, SIGQUIT: deadline = 0
+            default: break
+            }
+        }
+    }
+
+    /// Waits for a signal, or until something is due; what is being killed is looked at again and again.
+    private func awaitSignal() -> Int32 {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGCHLD, Order.end, Order.kill, SIGINT, SIGQUIT] { sigaddset(&signals, number) }
+        guard let deadline else { return sigwaitinfo(&signals, nil) }
+        let seconds = max(0.01, min(deadline - Self.now, Self.grace))
+        var time = timespec(tv_sec: Int(seconds), tv_nsec: Int((seconds - seconds.rounded(.down)) * 1e9))
+        return sigtimedwait(&signals, nil, &time)
+    }
+
+    /// Tells of the program's end, and takes away the zombies that have come to us; the program's own too when nobody
+    /// wants its number any more.
+    private mutating func reap() {
+        var cause: Int32 = 0
+        var status: Int32 = 0
+        if !hasToldEnd, c_child_has_ended(program, &cause, &status) == 1 {
+            hasToldEnd = true
+            Self.tell(2, cause, status, to: report)
+        }
+        let isOver = deadline != nil && hasToldEnd
+        for child in Processes.children(of: getpid()) where child != program || isOver {
+            waitpid(child, &status, WNOHANG)
+        }
+        // It is over when all that stems from the program has ended, in the time that it is given.
+        if isOver, !hasChildren { _exit(0) }
+    }
+
+    private var hasChildren: Bool {
+        var info = siginfo_t()
+        return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0
+    }
+
+    private func killAll(_ number: Int32) {
+        let all = Processes.descendants(of: getpid())
+        for process in all { kill(process, number) }
+        // Without /proc at least its group.
+        if all.isEmpty { kill(-program, number) }
+    }
+
+    private static var now: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    private static func tell(_ kind: Int32, _ first: Int32, _ second: Int32, to descriptor: Int32) {
+        var words = (kind, first, second)
+        _ = write(descriptor, &words, Report.size)
+    }
+
+    private static func leave(telling kind: Int32, _ first: Int32, _ second: Int32, to descriptor: Int32) -> Never {
+        tell(kind, first, second, to: descriptor)
         _exit(0)
     }
 
@@ -74,5 +187,51 @@ final class Warden {
         let room = UnsafeMutableRawBufferPointer(start: first, count: last - first + strlen(last))
         room.initializeMemory(as: UInt8.self, repeating: 0)
         room.copyBytes(from: name.utf8.prefix(room.count))
+    }
+}
+
+/// Who stems from whom, as /proc tells it (proc_pid_stat(5)).
+private enum Processes {
+    /// The processes whose parent this is.
+    static func children(of parent: pid_t) -> [pid_t] {
+        all.filter { $0.parent == parent }.map(\.process)
+    }
+
+    /// The processes that stem from this one, parents before their children.
+    static func descendants(of ancestor: pid_t) -> [pid_t] {
+        var byParent: [pid_t: [pid_t]] = [:]
+        for (process, parent) in all { byParent[parent, default: []].append(process) }
+        var found: [pid_t] = []
+        var next = byParent[ancestor] ?? []
+        while let process = next.popLast() {
+            found.append(process)
+            next += byParent[process] ?? []
+        }
+        return found
+    }
+
+    private static var all: [(process: pid_t, parent: pid_t)] {
+        guard let folder = opendir("/proc") else { return [] }
+        defer { closedir(folder) }
+        var all: [(process: pid_t, parent: pid_t)] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let process = pid_t(name), let parent = parent(of: process) { all.append((process, parent)) }
+        }
+        return all
+    }
+
+    private static func parent(of process: pid_t) -> pid_t? {
+        let descriptor = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 512)
+        let count = read(descriptor, &bytes, bytes.count)
+        // `PID (NAME) STATE PARENT …`, and the name may hold anything.
+        guard count > 0, let close = bytes[..<count].lastIndex(of: UInt8(ascii: ")")) else { return nil }
+        let fields = bytes[(close + 1)..<count].split(separator: UInt8(ascii: " "))
+        return fields.count > 1 ? pid_t(String(decoding: fields[1], as: UTF8.self)) : nil
     }
 }

@@ -6,6 +6,8 @@ package enum WireFailure: Error, Equatable {
     case system(Errno)
     /// The TLS conversation has failed; in words.
     case tls(String)
+    /// Something else, in words.
+    case other(String)
 
     init(number: Int32) {
         self = .system(Errno(rawValue: number))
@@ -15,7 +17,7 @@ package enum WireFailure: Error, Equatable {
     package var words: String {
         switch self {
         case .system(let error): Wire.words(for: error)
-        case .tls(let words): words
+        case .tls(let words), .other(let words): words
         }
     }
 
@@ -25,6 +27,16 @@ package enum WireFailure: Error, Equatable {
     package var isMissingFile: Bool { self == WireFailure(number: ENOENT) }
     /// Whether a write met a connection that the peer has cut or closed.
     package var isBrokenPipe: Bool { self == WireFailure(number: EPIPE) }
+}
+
+/// Why no process can be started (fork(2)), where an error number means something else than elsewhere.
+func words(ofFork error: Errno) -> String {
+    error.rawValue == EAGAIN ? "no more processes are allowed (ulimit -u)" : words(for: error)
+}
+
+/// Why a socket cannot connect (connect(2)).
+func words(ofConnect error: Errno) -> String {
+    error.rawValue == EAGAIN ? "the listener's queue is full" : words(for: error)
 }
 
 /// An error number in a person's words, without capital or full stop.
@@ -42,7 +54,6 @@ package func words(for error: Errno) -> String {
     case EAFNOSUPPORT: "address family not supported on this machine"
     case ENETUNREACH: "network unreachable"
     case EHOSTUNREACH: "no route to host"
-    case EAGAIN: "the listener's queue is full"
     default: error.description.prefix(1).lowercased() + error.description.dropFirst()
     }
 }

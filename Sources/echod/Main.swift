@@ -11,6 +11,7 @@ struct Echod: ParsableCommand {
         abstract: "Return what each client sends, upper-cased, in one select loop.",
         version: "echod 0.1.0")
 
+    /// It carries any bytes: a path need not be text.
     @Option(help: ArgumentHelp("Listen on ADDRESS: an IP address, [::1] or unix:PATH.", valueName: "address"))
     var bind = "127.0.0.1"
 
@@ -36,35 +37,45 @@ struct Echod: ParsableCommand {
     func run() throws {
         raiseDescriptorLimit()
         let loop = EventLoop()
-        let service = try makeService(on: loop)
+        let output = LineOutput(on: loop)
+        let service = try makeService(output, on: loop)
         var isRunning = true
-        let signals = try Signals([SIGTERM, SIGINT], on: loop) { _ in
+        let signals = try catchSignals(on: loop) {
             // A second signal does not wait for clients that never take their answers.
             if !isRunning { Glibc.exit(0) }
             isRunning = false
         }
-        say("echod: listening on \(service.address.description)", to: STDOUT_FILENO)
-        while isRunning { loop.turn() }
+        output.say("echod: listening on \(service.address.description)")
+        while isRunning, output.problem == nil { loop.turn() }
+        if let problem = output.problem { throw Refusal(outputProblem: problem) }
         var hasClients = true
-        let limit = loop.schedule(after: .seconds(5)) { hasClients = false }
+        let limit = loop.schedule(after: .seconds(10)) { hasClients = false }
         service.stop { hasClients = false }
         while hasClients { loop.turn() }
         loop.cancel(limit)
         signals.end()
     }
 
-    private func makeService(on loop: EventLoop) throws -> EchoService {
+    private func catchSignals(on loop: EventLoop, _ end: @escaping () -> Void) throws -> Signals {
+        do {
+            return try Signals([SIGTERM, SIGINT], on: loop) { _ in end() }
+        } catch {
+            throw Refusal(words: "cannot wait for signals: \(errorWords(error.rawValue))")
+        }
+    }
+
+    private func makeService(_ output: LineOutput, on loop: EventLoop) throws -> EchoService {
         let host = bind.contains(":") && !bind.hasPrefix("[") ? "[\(bind)]" : bind
         let limits = EchoService.Limits(maxConnections: maxConnections, idleTimeout: idleTimeout?.duration)
         do {
             let address = try Address(parsing: bind.hasPrefix("unix:") ? bind : "\(host):\(port)")
-            let service = EchoService(
-                listener: try Listener(at: address, on: loop), mode: mode, limits: limits, on: loop)
-            if verbose { service.log = { say("echod: " + $0(), to: STDERR_FILENO) } }
+            let listener = try Listener(at: address, on: loop)
+            listener.whenExhausted = { output.log("echod: no descriptor is free: further clients wait") }
+            let service = EchoService(listener: listener, mode: mode, limits: limits, on: loop)
+            if verbose { service.log = { output.log("echod: " + $0()) } }
             return service
         } catch let error as ListenError {
-            say("echod: \(error.message)", to: STDERR_FILENO)
-            throw ExitCode(3)
+            throw Refusal(words: error.message)
         } catch let error as AddressError {
             throw ValidationError(error.message)
         }
@@ -73,15 +84,41 @@ struct Echod: ParsableCommand {
     /// Wrong usage is status 1, as in muxsh; the option library would say 64.
     static func main() {
         occupyStandardDescriptors()
+        let output = LineOutput(on: EventLoop())
         do {
-            var command = try parseAsRoot()
+            let arguments = (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0] }
+            var command = try parseAsRoot(arguments.map { SystemString(copying: $0).description })
             try command.run()
+        } catch let error as Refusal {
+            if let words = error.words { output.log("echod: \(words)") }
+            Glibc.exit(3)
         } catch {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
-            if !text.isEmpty { say(text, to: code == .success ? STDOUT_FILENO : STDERR_FILENO) }
-            Glibc.exit(code == .validationFailure ? 1 : code.rawValue)
+            guard code == .success else {
+                if !text.isEmpty { output.log(text) }
+                Glibc.exit(code == .validationFailure ? 1 : code.rawValue)
+            }
+            output.say(text)
+            if let problem = output.finish() {
+                if let words = Refusal(outputProblem: problem).words { output.log("echod: \(words)") }
+                Glibc.exit(3)
+            }
         }
+    }
+}
+
+/// Why the server does not run; a status of 3.
+private struct Refusal: Error {
+    /// Nil when nobody wants to hear it: the reader of standard output is gone.
+    let words: String?
+
+    init(words: String) {
+        self.words = words
+    }
+
+    init(outputProblem number: Int32) {
+        words = number == EPIPE ? nil : "cannot write standard output: \(errorWords(number))"
     }
 }
 
@@ -100,10 +137,4 @@ struct IdleTime: ExpressibleByArgument {
         }
         return nil
     }
-}
-
-/// Writes a line at once, so that a program that waits for it sees it.
-private func say(_ text: String, to descriptor: Int32) {
-    let bytes = Array((text + "\n").utf8)
-    _ = write(descriptor, bytes, bytes.count)
 }

@@ -17,7 +17,7 @@ final class Keyboard {
         self.shell = shell
         self.output = output
         self.interpreter = interpreter
-        let isDumb = ["", "dumb"].contains(environmentValue("TERM") ?? "")
+        let isDumb = ["", "dumb"].contains(Environment.setting("TERM")?.description ?? "")
         var sources = CompletionSources()
         sources.sessions = {
             interpreter.sessions.all.map { ($0.name, $0.session.peer) }
@@ -25,7 +25,7 @@ final class Keyboard {
         }
         sources.definitions = { interpreter.definitions.names }
         sources.variables = { interpreter.variables.names + interpreter.builtInNames }
-        sources.environment = environmentNames
+        sources.environment = { Environment.names.map(\.description).filter(isSessionName) }
         sources.history = { interpreter.history?() ?? [] }
         sources.topics = Manual.topics.map { ($0.name, $0.summary) }
         sources.isTalking = { interpreter.talk != nil }
@@ -37,7 +37,7 @@ final class Keyboard {
                 completer: Completer(table: shell.registry.table, sources: sources),
                 usesColor: shell.invocation.color.isColored(STDOUT_FILENO),
                 isPlain: shell.invocation.color == .never, turn: { shell.turn(interpreter) })
-        editor?.deliverSignals = { shell.deliverSignals() }
+        editor?.takeSignal = { shell.take($0) }
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
     }
@@ -65,7 +65,9 @@ final class Keyboard {
     var width: Int { editor?.width ?? 80 }
 
     /// What stands before a line that begins a statement.
-    var prompt: String { interpreter.talk?.prompt(in: interpreter, width: width) ?? "muxsh> " }
+    var prompt: String {
+        interpreter.talk.map { interpreter.redactor.redacted($0.prompt(in: interpreter, width: width)) } ?? "muxsh> "
+    }
 
     /// Shows what commands have told, a screen at a time.
     func showPages() {
@@ -79,7 +81,7 @@ final class Keyboard {
         output.plainPrompt = prompt()
         defer { output.plainPrompt = nil }
         while shell.interruption == nil, !isInterrupted {
-            if let line = plain.nextLine() { return .text(String(decoding: line, as: UTF8.self)) }
+            if let line = plain.nextLine() { return .text(String(lossless: line)) }
             if plain.isAtEnd { break }
             shell.turn(interpreter)
         }
@@ -100,9 +102,13 @@ final class Keyboard {
         if let editor { editor.suspend() } else { kill(getpid(), SIGSTOP) }
     }
 
-    private static var historyPath: String? {
-        let state = environmentValue("XDG_STATE_HOME").flatMap { $0.isEmpty ? nil : $0 }
-        let home = environmentValue("HOME").map { $0 + "/.local/state" }
-        return (state ?? home).map { $0 + "/muxsh/history" }
+    /// Where the history is kept: below a home directory that is there, for none is made.
+    private static var historyPath: SystemString? {
+        if let state = Environment.setting("XDG_STATE_HOME") { return state + "/muxsh/history" }
+        var status = stat()
+        guard let home = Environment.setting("HOME"), home.withCString({ stat($0, &status) }) == 0,
+            status.st_mode & S_IFMT == S_IFDIR
+        else { return nil }
+        return home + "/.local/state/muxsh/history"
     }
 }

@@ -11,7 +11,7 @@ struct Main {
         occupyStandardDescriptors()
         let invocation: Invocation
         do {
-            invocation = try Invocation.read(Array(CommandLine.arguments.dropFirst()))
+            invocation = try Invocation.read(arguments)
         } catch {
             leave(with: error)
         }
@@ -21,12 +21,15 @@ struct Main {
         exit(status)
     }
 
+    private static var arguments: [SystemString] {
+        (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0].map { SystemString(copying: $0) } }
+    }
+
     /// Help and version are no errors; wrong usage is status 1, where the option library would say 64.
     private static func leave(with error: any Error) -> Never {
         let isFailure = Options.exitCode(for: error) != .success
-        var text: [UInt8] = []
-        Escapes.appendPrintable(Array((Options.fullMessage(for: error) + "\n").utf8), to: &text)
-        let isWritten = writeAll(text, to: isFailure ? STDERR_FILENO : STDOUT_FILENO)
-        exit(isFailure ? Failure.Status.usage.rawValue : isWritten ? 0 : Failure.Status.connection.rawValue)
+        let shell = Shell(Invocation())
+        let status = shell.tell(Options.fullMessage(for: error) + "\n", isFailure: isFailure)
+        exit(status)
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Engine
 import Glibc
+import Reactor
 import Script
 import Wire
 
@@ -18,12 +19,12 @@ struct Options: ParsableArguments, ParsableCommand {
         version: "muxsh \(version)")
 
     @Argument(help: ArgumentHelp("Run these scripts, in order; - is standard input.", valueName: "file"))
-    var files: [String] = []
+    var files: [SystemString] = []
 
     @Option(
         name: .customShort("c"), parsing: .unconditionalSingleValue,
         help: ArgumentHelp("Run LINE; repeat for more lines.", valueName: "line"))
-    var lines: [String] = []
+    var lines: [SystemString] = []
 
     @Option(
         name: .customShort("o"),
@@ -63,7 +64,7 @@ struct Options: ParsableArguments, ParsableCommand {
     var linger: TimeLimit?
 
     @Option(help: ArgumentHelp("Write the transcript there as well.", valueName: "file"))
-    var transcript: String?
+    var transcript: SystemString?
 
     @Option(
         name: .customLong("report"),
@@ -72,7 +73,7 @@ struct Options: ParsableArguments, ParsableCommand {
     var reports: [ReportRequest] = []
 
     @Option(help: ArgumentHelp("Run only the tests whose name matches.", valueName: "regex"))
-    var filter: String?
+    var filter: SystemString?
 
     @Option(help: ArgumentHelp("Colours: auto, always or never.", valueName: "when"))
     var color = ColorChoice.auto
@@ -82,11 +83,11 @@ struct Options: ParsableArguments, ParsableCommand {
     var printsManual = false
 
     /// The environment's --timeout-scale.
-    static let scaleVariable = "MUXSH_TIMEOUT_SCALE"
+    static let scaleVariable: SystemString = "MUXSH_TIMEOUT_SCALE"
 
     /// The options as plain values.
     var invocation: Invocation {
-        let scale = timeoutScale ?? environmentValue(Self.scaleVariable).flatMap { Scale(argument: $0) }
+        let scale = timeoutScale ?? Environment.setting(Self.scaleVariable).flatMap { Scale(argument: $0.description) }
         return Invocation(
             files: files, lines: lines, sessions: sessions, definitions: definitions, staysAtPrompt: staysAtPrompt,
             checksOnly: checksOnly, isQuiet: quiet, isVerbose: verbose, showsTimestamps: timestamps,
@@ -115,7 +116,7 @@ struct Options: ParsableArguments, ParsableCommand {
             throw ValidationError("--transcript would overwrite the script \(transcript)")
         }
         try validateReports()
-        if let text = environmentValue(Self.scaleVariable), Scale(argument: text) == nil {
+        if let text = Environment.setting(Self.scaleVariable), Scale(argument: text.description) == nil {
             throw ValidationError("\(Self.scaleVariable) is '\(text)'; it takes a number above 0, such as 2.5")
         }
         if staysAtPrompt && isatty(STDIN_FILENO) == 0 { throw ValidationError("-i needs a terminal") }
@@ -135,7 +136,7 @@ extension Options {
         }
         if let filter {
             do throws(RegexError) {
-                _ = try Regex(Array(filter.utf8))
+                _ = try Regex(filter.bytes)
             } catch {
                 throw ValidationError("--filter \(filter): bad regex: \(error.message)")
             }
@@ -149,18 +150,25 @@ extension Options {
 /// `FORMAT` or `FORMAT=FILE`.
 struct ReportRequest: ExpressibleByArgument {
     /// Nil for standard output.
-    let path: String?
+    let path: SystemString?
 
     init?(argument: String) {
         let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.first == "tap", parts.count == 1 || !parts[1].isEmpty else { return nil }
-        path = parts.count == 2 ? String(parts[1]) : nil
+        path = parts.count == 2 ? SystemString(String(parts[1]).losslessBytes) : nil
     }
 
     static var allValueStrings: [String] { ["tap"] }
 }
 
-/// `NAME=TEXT`.
+/// Bytes as the system gives them; the option library carries them in a text.
+extension SystemString: ExpressibleByArgument {
+    public init?(argument: String) {
+        self.init(argument.losslessBytes)
+    }
+}
+
+/// `NAME=TEXT`; the text carries any bytes.
 struct Assignment: ExpressibleByArgument {
     let name: String
     let value: String
@@ -202,8 +210,8 @@ enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
         case .always: true
         case .never: false
         case .auto:
-            isatty(descriptor) == 1 && (environmentValue("NO_COLOR") ?? "").isEmpty
-                && Self.knowsColors(environmentValue("TERM") ?? "")
+            isatty(descriptor) == 1 && Environment.setting("NO_COLOR") == nil
+                && Self.knowsColors(Environment.setting("TERM")?.description ?? "")
         }
     }
 
@@ -212,20 +220,4 @@ enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
         let isOfDEC = terminal.hasPrefix("vt") && terminal.dropFirst(2).first?.isNumber == true
         return !["", "dumb", "unknown", "network"].contains(terminal) && !isOfDEC
     }
-}
-
-/// An environment variable, or nil.
-func environmentValue(_ name: String) -> String? {
-    getenv(name).map { String(cString: $0) }
-}
-
-/// The names of all environment variables.
-func environmentNames() -> [String] {
-    var names: [String] = []
-    var entry = environ
-    while let text = entry.pointee {
-        names.append(String(String(cString: text).prefix { $0 != "=" }))
-        entry += 1
-    }
-    return names
 }

@@ -52,7 +52,7 @@ struct PipedScript {
             let errors = shell.reader.errors(in: statements, &checker, parseErrors: parser.errors)
             guard errors.isEmpty else {
                 let text = ScriptErrors(errors: errors).rendered
-                interpreter.output.diagnose(Array(interpreter.redactor.redacted(text).utf8))
+                interpreter.output.diagnose(interpreter.redactor.redacted(text).losslessBytes)
                 return Failure.Status.script.rawValue
             }
             if !statements.isEmpty, let status = shell.run(statements, in: interpreter) { return status }

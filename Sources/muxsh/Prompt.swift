@@ -62,23 +62,26 @@ final class Prompt {
         guard !shell.invocation.isQuiet, interpreter.sessions.all.isEmpty else { return }
         let more = keyboard.width < 70 ? "" : ", Tab completes, ^D leaves"
         interpreter.transcript.hint("muxsh \(Options.version): 'help' tells the commands\(more)")
+        if let problem = keyboard.editor?.historyProblem {
+            interpreter.transcript.hint("the history is not kept: \(visible(problem))")
+        }
     }
 
     /// Runs init.mux, if there is one; a status when it ends the prompt.
     private func readInitialFile(
         in interpreter: Interpreter, _ keyboard: Keyboard, _ checker: inout Checker
     ) -> Int32? {
-        guard let path = Self.initialFile, case .success(let bytes) = ScriptReader.load(path) else { return nil }
-        var parser = shell.reader.parser(for: SourceText(name: path, directory: directory(of: path)))
-        for line in SourceText.lines(of: bytes) { parser.feed(line) }
+        guard let path = Self.initialFile, let file = shell.reader.load(path) else { return nil }
+        let source = SourceText(path: path.bytes, directory: directory(of: path.bytes), identity: file.identity)
+        var parser = shell.reader.parser(for: source)
+        for line in SourceText.lines(of: file.bytes) { parser.feed(line) }
         parser.finish()
         return runCompleted(&parser, &checker, in: interpreter, keyboard, file: path)
     }
 
-    private static var initialFile: String? {
-        let configuration = environmentValue("XDG_CONFIG_HOME").flatMap { $0.isEmpty ? nil : $0 }
-        let home = environmentValue("HOME").map { $0 + "/.config" }
-        return (configuration ?? home).map { $0 + "/muxsh/init.mux" }
+    private static var initialFile: SystemString? {
+        let home = Environment.setting("HOME").map { $0 + "/.config" }
+        return (Environment.setting("XDG_CONFIG_HOME") ?? home).map { $0 + "/muxsh/init.mux" }
     }
 
     private func readLines(
@@ -106,7 +109,7 @@ final class Prompt {
                 for line in lines where !isInterrupted {
                     let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
                     guard let statement = statement(of: String(line), parser, interpreter) else { continue }
-                    parser.feed(Array(statement.utf8))
+                    parser.feed(statement.losslessBytes)
                     typedLine = prompt.map {
                         TypedLine(prompt: $0, typed: String(line), statement: statement, width: keyboard.width)
                     }
@@ -132,14 +135,16 @@ final class Prompt {
     /// Checks and runs what is whole; a status when the prompt is to be left. `file` is where it comes from.
     private func runCompleted(
         _ parser: inout Parser, _ checker: inout Checker, in interpreter: Interpreter, _ keyboard: Keyboard,
-        file: String? = nil
+        file: SystemString? = nil
     ) -> Int32? {
         let statements = parser.takeCompleted()
         var attempt = checker
         let errors = shell.reader.errors(in: statements, &attempt, parseErrors: parser.errors)
         guard errors.isEmpty else {
             show(errors, in: interpreter)
-            if let file { interpreter.output.diagnose(Array("muxsh: nothing of \(file) was run\n".utf8)) }
+            if let file {
+                interpreter.output.diagnose(Array("muxsh: nothing of \(visible(file.description)) was run\n".utf8))
+            }
             parser.reset()
             return nil
         }
@@ -157,7 +162,7 @@ final class Prompt {
 
     private func show(_ errors: [ScriptError], in interpreter: Interpreter) {
         let text = typedLine?.rendered(errors) ?? ScriptErrors(errors: errors).rendered
-        interpreter.output.diagnose(Array(interpreter.redactor.redacted(text).utf8))
+        interpreter.output.diagnose(interpreter.redactor.redacted(text).losslessBytes)
     }
 
     private func handle(_ signal: Int32, _ keyboard: Keyboard, _ interpreter: Interpreter) -> Bool {

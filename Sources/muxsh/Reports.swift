@@ -1,39 +1,33 @@
 import Engine
-import Glibc
 import Reactor
 import Script
 
 /// The reports that --report asks for, on standard output and in files.
 final class Reports {
     private var reports: [TapReport] = []
-    private var files: [OutputFile] = []
+    let files: [OutputFile]
     /// Standard output, when a report goes there.
-    private var stream: OutputStream?
+    private let stream: OutputStream?
 
-    init(_ requests: [ReportRequest], redactor: Redactor, on loop: EventLoop) {
-        // prove(1) calls TAP 14 an error, and says in the environment that it is there.
-        let version = environmentValue("HARNESS_ACTIVE") == nil ? 14 : 13
-        for request in requests {
-            if let path = request.path {
-                let file = OutputFile(path: path)
-                files.append(file)
-                reports.append(TapReport(version: version, redactor: redactor) { file.write($0) })
-            } else {
-                let stream = OutputStream(STDOUT_FILENO, on: loop)
-                self.stream = stream
-                reports.append(TapReport(version: version, redactor: redactor) { stream.write($0) })
-            }
-        }
+    /// Opens the files; `begin` writes the first lines.
+    init(_ requests: [ReportRequest], standardOutput: OutputStream, on loop: EventLoop) {
+        stream = requests.contains { $0.path == nil } ? standardOutput : nil
+        files = requests.compactMap { request in request.path.map { OutputFile(path: $0, on: loop) } }
     }
 
-    /// Whether a report has standard output for itself.
-    var usesStandardOutput: Bool { stream != nil }
-    /// Whether the reader of standard output has taken everything, or is gone.
-    var isDrained: Bool { stream?.isDrained ?? true }
-    var isBroken: Bool { stream?.isBroken ?? false }
+    func begin(redactor: Redactor) {
+        // prove(1) calls TAP 14 an error, and says in the environment that it is there.
+        let version = Environment.setting("HARNESS_ACTIVE") == nil ? 14 : 13
+        if let stream { reports.append(TapReport(version: version, redactor: redactor) { stream.write($0) }) }
+        for file in files { reports.append(TapReport(version: version, redactor: redactor) { file.write($0) }) }
+        stream?.flush()
+    }
+
     /// What is wrong with a file, as a line, or nil.
     var problem: String? {
-        files.lazy.compactMap { file in file.problem.map { "muxsh: cannot write \(file.path): \($0)\n" } }.first
+        files.lazy.compactMap { file in
+            file.problem.map { "muxsh: cannot write \(visible(file.path.description)): \($0)\n" }
+        }.first
     }
 
     func add(_ record: TestResults.Record) {

@@ -1,5 +1,5 @@
 import Engine
-import Glibc
+import Reactor
 import Script
 
 /// A script that was read, parsed and checked whole.
@@ -12,15 +12,25 @@ struct CheckedScript {
 struct ScriptReader {
     private let registry: CommandRegistry
     private let invocation: Invocation
+    private let files: FileReader
 
-    init(registry: CommandRegistry, invocation: Invocation) {
+    init(registry: CommandRegistry, invocation: Invocation, files: FileReader) {
         self.registry = registry
         self.invocation = invocation
+        self.files = files
     }
 
     /// A parser for lines that come one after the other.
     func parser(for source: SourceText) -> Parser {
-        Parser(source: source, commands: registry.table, load: Self.load)
+        Parser(source: source, commands: registry.table) { [files] path in
+            // What is no path for C has been refused with its word.
+            SystemString(path).map { files.read($0) } ?? .failure(Parser.LoadFailure(message: "no such file"))
+        }
+    }
+
+    /// A file that there need not be; nil when it cannot be read.
+    func load(_ path: SystemString) -> Parser.LoadedFile? {
+        try? files.read(path).get()
     }
 
     /// A checker that knows what the options give, and what is there already.
@@ -28,7 +38,7 @@ struct ScriptReader {
         Checker(
             commands: registry.table, variables: invocation.definitions.map(\.name) + variables,
             sessions: invocation.sessions.map(\.name) + sessions,
-            environment: environmentNames())
+            environment: Environment.names.map(\.description))
     }
 
     /// Reads, parses and checks every script of the command line: what -c says, then the files.
@@ -55,18 +65,21 @@ struct ScriptReader {
     private func sources() throws(Refusal) -> [(lines: [[UInt8]], source: SourceText)] {
         var sources: [(lines: [[UInt8]], source: SourceText)] = []
         if !invocation.lines.isEmpty {
-            let lines = invocation.lines.flatMap { SourceText.lines(of: Array($0.utf8)) }
+            let lines = invocation.lines.flatMap { SourceText.lines(of: $0.bytes) }
             sources.append((lines, SourceText(name: "<command>")))
         }
         for path in invocation.files {
-            switch Self.load(path) {
+            switch files.read(path) {
             case .failure(let failure):
-                throw Refusal(status: .usage, words: "muxsh: cannot read \(path): \(failure.message)\n")
-            case .success(let bytes):
-                let isInput = path == "-"
-                let source = SourceText(
-                    name: isInput ? "<stdin>" : path, directory: isInput ? "" : directory(of: path))
-                sources.append((SourceText.lines(of: bytes), source))
+                throw Refusal(
+                    status: .usage, words: "muxsh: cannot read \(visible(path.description)): \(failure.message)\n")
+            case .success(let file):
+                let isInput = path.bytes == [UInt8(ascii: "-")]
+                let source =
+                    isInput
+                    ? SourceText(name: "<stdin>")
+                    : SourceText(path: path.bytes, directory: directory(of: path.bytes), identity: file.identity)
+                sources.append((SourceText.lines(of: file.bytes), source))
             }
         }
         return sources
@@ -87,24 +100,6 @@ struct ScriptReader {
     func errors(in statements: [Statement], _ checker: inout Checker, parseErrors: [ScriptError]) -> [ScriptError] {
         parseErrors + checker.check(statements, parseErrors: parseErrors) + registry.check(statements)
     }
-
-    /// The bytes of a file; `-` is standard input.
-    static func load(_ path: String) -> Result<[UInt8], Parser.LoadFailure> {
-        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return .failure(Parser.LoadFailure(message: lastErrorWords())) }
-        defer { if path != "-" { close(descriptor) } }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = read(descriptor, &buffer, buffer.count)
-            if count == 0 { return .success(bytes) }
-            if count > 0 {
-                bytes += buffer.prefix(count)
-            } else if errno != EINTR {
-                return .failure(Parser.LoadFailure(message: lastErrorWords()))
-            }
-        }
-    }
 }
 
 /// All errors of a script.
@@ -114,7 +109,9 @@ struct ScriptErrors: Error {
     /// All of them for a person, but not more than can be read.
     var rendered: String {
         let rest = errors.count - Self.most
-        return errors.prefix(Self.most).map(\.rendered).joined() + (rest > 0 ? "muxsh: and \(rest) more errors\n" : "")
+        let isAll = errors.count < Parser.mostErrors
+        let words = isAll ? "and \(rest) more errors" : "and \(rest) more errors; what follows was not looked at"
+        return errors.prefix(Self.most).map(\.rendered).joined() + (rest > 0 ? "muxsh: \(words)\n" : "")
     }
 
     private static let most = 50
@@ -131,10 +128,4 @@ extension [ScriptError] {
             )
         }.map(\.element)
     }
-}
-
-/// errno in words, without capital.
-func lastErrorWords() -> String {
-    let text = String(cString: strerror(errno))
-    return text.prefix(1).lowercased() + text.dropFirst()
 }

@@ -9,8 +9,14 @@ final class Shell {
     let invocation: Invocation
     let loop = EventLoop()
     let registry = CommandRegistry.standard()
-    let reader: ScriptReader
+    private(set) lazy var reader = ScriptReader(registry: registry, invocation: invocation, files: files)
+    private lazy var files = FileReader(on: loop) { [unowned self] in interruption != nil }
     let start: Instant
+    private let standardOutput: OutputStream
+    private let standardError: OutputStream
+    /// All that is written, and standard error.
+    private lazy var output = StandardOutput(
+        reportsUseStandardOutput ? standardError : standardOutput, errors: standardError)
     /// What programs that scripts start are to find: as it was before we changed anything.
     private let stateBefore = ProcessState()
     private(set) lazy var children = Children(on: loop, state: stateBefore)
@@ -18,13 +24,15 @@ final class Shell {
     private let redactor = Redactor()
     private var transcriptFile: OutputFile?
     private let results = TestResults()
-    private lazy var reports = Reports(invocation.reports, redactor: redactor, on: loop)
+    private var reports: Reports?
     /// The tests that had ended when the present script began.
     private var testsBefore = 0
     /// Why a script was skipped as a whole.
     private var skipReason: String?
     private var hasFailedOutsideTest = false
     private var signals: Signals?
+    /// The file that nobody reads from yet.
+    private var awaitedFile: SystemString?
     private var interpreter: Interpreter?
     private var maxTimer: Timer?
     /// Why the run has to end before its script does: a signal, or the limit of its time.
@@ -32,56 +40,119 @@ final class Shell {
     /// What the run is at when no statement waits: the end of its sessions, or standard input.
     private var endsInput = false
     var readsInput = false
+    /// Whether nothing is left to do but to wait for those who read what was written.
+    private var isDraining = false
     /// Who takes a signal before the shell does; true if that was all.
     var handleSignal: (Int32) -> Bool = { _ in false }
 
     init(_ invocation: Invocation) {
         self.invocation = invocation
-        reader = ScriptReader(registry: registry, invocation: invocation)
         start = loop.readClock()
+        standardOutput = OutputStream(STDOUT_FILENO, on: loop)
+        standardError =
+            OutputStream.areSame(STDOUT_FILENO, STDERR_FILENO) ? standardOutput : OutputStream(STDERR_FILENO, on: loop)
         raiseDescriptorLimit()
-        results.filter = invocation.filter.flatMap { try? Regex(Array($0.utf8)) }
-        results.whenRecorded = { [unowned self] in reports.add($0) }
+        results.filter = invocation.filter.flatMap { try? Regex($0.bytes) }
+        results.whenRecorded = { [unowned self] in reports?.add($0) }
     }
 
-    /// Runs what the options ask for; returns the exit status.
+    /// Runs what the options ask for, and waits until all that it has said is taken; returns the exit status.
     func run() -> Int32 {
+        guard catchSignals() else { return drain(Failure.Status.connection.rawValue) }
+        return drain(runScripts())
+    }
+
+    /// Says a text that is no script's on standard output, or on standard error as wrong usage; returns the exit status.
+    func tell(_ text: String, isFailure: Bool) -> Int32 {
+        guard catchSignals() else { return drain(Failure.Status.connection.rawValue) }
+        guard !isFailure else {
+            say(text)
+            return drain(Failure.Status.usage.rawValue)
+        }
+        standardOutput.write(Array(visibleLines(text).utf8))
+        return drain(0)
+    }
+
+    private func visibleLines(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { visible(String($0)) }.joined(
+            separator: "\n")
+    }
+
+    private func runScripts() -> Int32 {
         if invocation.printsManual {
-            writeAll(Array(Manual(registry.table).commandSection.utf8), to: STDOUT_FILENO)
+            standardOutput.write(Array(Manual(registry.table).commandSection.utf8))
             return 0
         }
         let scripts: [CheckedScript]
         do {
             scripts = try reader.readAll()
         } catch {
+            if let interruption { return interruption.rawValue }
             say(error.words)
             return error.status.rawValue
         }
         if invocation.checksOnly { return 0 }
-        // Only now: a script that is wrong costs nobody an old transcript or report.
-        transcriptFile = invocation.transcript.map(OutputFile.init)
+        if let status = openFiles() { return status }
+        if !scripts.isEmpty { return runAll(scripts, thenPrompts: hasPrompt) }
+        return hasPrompt ? Prompt(self).run() : PipedScript(self).run()
+    }
+
+    private var hasPrompt: Bool {
+        isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && (!invocation.hasScript || invocation.staysAtPrompt)
+    }
+
+    private var reportsUseStandardOutput: Bool { invocation.reports.contains { $0.path == nil } }
+
+    /// Opens what is written besides standard output: only now, for a script that is wrong costs nobody an old transcript
+    /// or report. A status when it cannot be.
+    private func openFiles() -> Int32? {
+        let reports = Reports(invocation.reports, standardOutput: standardOutput, on: loop)
+        self.reports = reports
+        transcriptFile = invocation.transcript.map { OutputFile(path: $0, on: loop) }
+        let files = reports.files + (transcriptFile.map { [$0] } ?? [])
+        while interruption == nil, let file = files.first(where: \.isAwaitingReader) {
+            awaitedFile = file.path
+            loop.turn()
+        }
+        awaitedFile = nil
+        if let interruption { return interruption.rawValue }
         if let problem = fileProblem ?? reports.problem {
             say(problem)
             return Failure.Status.connection.rawValue
         }
-        let hasScript = !scripts.isEmpty
-        let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
-        let hasPrompt = isAtTerminal && (!hasScript || invocation.staysAtPrompt)
-        catchSignals(hasPrompt ? [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT] : [SIGINT, SIGTERM, SIGHUP])
-        if hasScript { return runAll(scripts, thenPrompts: hasPrompt) }
-        return hasPrompt ? Prompt(self).run() : PipedScript(self).run()
+        output.files = files.compactMap(\.stream) + (reportsUseStandardOutput ? [standardOutput] : [])
+        reports.begin(redactor: redactor)
+        return nil
+    }
+
+    /// Waits until all that was said is taken; what nobody takes is given up when a signal comes or the time is over.
+    private func drain(_ status: Int32) -> Int32 {
+        isDraining = true
+        let wasInterrupted = interruption != nil
+        output.flush()
+        while !output.isDrained && interruption == nil { loop.turn() }
+        // A reader that has gone wants to hear nothing; anything else that is wrong is said.
+        if let problem = standardOutput.problem, problem != EPIPE {
+            say("muxsh: cannot write standard output: \(errorWords(problem))\n")
+        }
+        if !wasInterrupted, let interruption { return interruption.rawValue }
+        return status == 0 && standardOutput.isBroken ? Failure.Status.connection.rawValue : status
     }
 
     /// Puts everything away.
     func end() {
         temporary.remove()
-        children.end()
         signals?.end()
     }
 
-    /// Delivers the signals that have come, before the loop does.
-    func deliverSignals() {
-        signals?.deliverPending()
+    /// Takes a signal, whether it was sent to us or a key stands for it.
+    func take(_ number: Int32) {
+        if handleSignal(number) { return }
+        switch number {
+        case SIGTERM: interrupted(.terminated)
+        case SIGHUP: interrupted(.hangup)
+        default: interrupted(.interrupted)
+        }
     }
 
     /// A new world for a script: its own sessions and variables.
@@ -95,25 +166,24 @@ final class Shell {
         let transcript = Transcript(on: loop, start: start, redactor: redactor, sinks: sinks(output))
         transcript.usesColor = invocation.color.isColored(STDOUT_FILENO)
         transcript.showsTimestamps = invocation.showsTimestamps
-        let definitions = invocation.definitions.map { ($0.name, Array($0.value.utf8)) }
+        let definitions = invocation.definitions.map { ($0.name, $0.value.losslessBytes) }
         let interpreter = Interpreter(
             on: loop, settings: settings, variables: Variables(Dictionary(definitions) { _, last in last }),
             redactor: redactor, transcript: transcript, output: output, registry: registry, results: results,
             children: children)
-        interpreter.environment = { [temporary] name in
-            if name == "tmp" { return temporary.path }
-            return name.hasPrefix("env.") ? environmentValue(String(name.dropFirst(4))) : nil
+        interpreter.environment = { [temporary] name throws(Failure) in
+            if name == "tmp" { return try temporary.path() }
+            guard name.hasPrefix("env."), let name = SystemString(name.dropFirst(4).utf8) else { return nil }
+            return Environment.value(of: name)
         }
-        let terminal = environmentValue("TERM") ?? ""
-        interpreter.sessions.has256Colors = terminal.contains("256color") || environmentValue("COLORTERM") != nil
+        let terminal = Environment.setting("TERM")?.description ?? ""
+        interpreter.sessions.has256Colors = terminal.contains("256color") || Environment.setting("COLORTERM") != nil
         self.interpreter = interpreter
         return interpreter
     }
 
     /// Where scripts write: standard output, or standard error when a report has that for itself.
-    func makeOutput() -> StandardOutput {
-        StandardOutput(on: loop, descriptor: reports.usesStandardOutput ? STDERR_FILENO : STDOUT_FILENO)
-    }
+    func makeOutput() -> StandardOutput { output }
 
     /// Runs statements until they end; nil when they passed, otherwise the status of the run.
     func run(
@@ -140,10 +210,10 @@ final class Shell {
             skipReason = failure.message
             let place = failure.range.map { "\($0.description): " } ?? ""
             let reason = failure.message.isEmpty ? "" : ": \(failure.message)"
-            interpreter.output.diagnose(Array(redactor.redacted("\(place)skipped\(reason)\n").utf8))
+            interpreter.output.diagnose(Array((visible(redactor.redacted("\(place)skipped\(reason)")) + "\n").utf8))
         } else {
             interpreter.report(failure)
-            reports.bailOut(failure)
+            reports?.bailOut(failure)
             hasFailedOutsideTest = true
         }
         return failure.status.rawValue
@@ -179,7 +249,7 @@ final class Shell {
         }
         if let interruption { return interruption.rawValue }
         for note in ending.remarks + ending.problems {
-            interpreter.output.diagnose(Array(redactor.redacted("muxsh: \(note)\n").utf8))
+            interpreter.output.diagnose(Array((visible(redactor.redacted("muxsh: \(note)")) + "\n").utf8))
         }
         return ending.problems.isEmpty ? 0 : Failure.Status.connection.rawValue
     }
@@ -202,7 +272,7 @@ final class Shell {
     private func statusWithTests(_ status: Int32, of name: String) -> Int32 {
         defer { testsBefore = results.records.count }
         let tests = results.status(from: testsBefore)
-        if status == 0, tests == nil, results.unpicked == 0 { reports.addScript(name) }
+        if status == 0, tests == nil, results.unpicked == 0 { reports?.addScript(name) }
         // A script that is skipped behind tests that ran is not skipped as a whole.
         return status == 0 || status == Failure.Status.skipped.rawValue ? tests ?? status : status
     }
@@ -212,17 +282,17 @@ final class Shell {
         let skipped = Failure.Status.skipped.rawValue
         var result = statuses.first { $0 != 0 && $0 != skipped } ?? 0
         if result == 0, !statuses.isEmpty, statuses.allSatisfy({ $0 == skipped }) {
-            result = reports.usesStandardOutput ? 0 : skipped
+            result = reportsUseStandardOutput ? 0 : skipped
         }
-        reports.end(skipReason: skipReason)
+        reports?.end(skipReason: skipReason)
         if let summary = results.summary(took: loop.readClock() - start) { say("muxsh: \(summary)\n") }
         if let filter = invocation.filter, results.records.isEmpty, result == 0 {
-            say("muxsh: --filter '\(filter)' picks no test\n")
+            say("muxsh: --filter '\(visible(filter.description))' picks no test\n")
             result = Failure.Status.usage.rawValue
         }
-        while !reports.isDrained && interruption == nil { loop.turn() }
-        if let problem = reports.problem { say(problem) }
-        let isIncomplete = reports.isBroken || reports.problem != nil
+        while !output.isDrained && interruption == nil { loop.turn() }
+        if let problem = reports?.problem { say(problem) }
+        let isIncomplete = standardOutput.isBroken || reports?.problem != nil
         return result == 0 && isIncomplete ? Failure.Status.connection.rawValue : result
     }
 
@@ -235,6 +305,7 @@ final class Shell {
     func openingStatements() -> [Statement] {
         var parser = reader.parser(for: SourceText(name: "-o"))
         for session in invocation.sessions {
+            // The word is escaped where it is more than text.
             parser.feed(Array("open \(session.name) \(quotedWord(session.value))".utf8))
         }
         return parser.completed
@@ -274,24 +345,24 @@ final class Shell {
 
     /// What is wrong with the file of --transcript, as a line, or nil.
     private var fileProblem: String? {
-        transcriptFile?.problem.map { "muxsh: cannot write \(invocation.transcript ?? ""): \($0)\n" }
+        transcriptFile.flatMap { file in
+            file.problem.map { "muxsh: cannot write \(visible(file.path.description)): \($0)\n" }
+        }
     }
 
-    private func catchSignals(_ numbers: [Int32]) {
-        signals = try? Signals(numbers + [SIGCHLD], on: loop) { [unowned self] number in
-            if number == SIGCHLD { return children.reap() }
-            if handleSignal(number) { return }
-            let status: Failure.Status =
-                switch number {
-                case SIGTERM: .terminated
-                case SIGHUP: .hangup
-                default: .interrupted
-                }
-            interrupted(status)
+    /// Catches the signals that end a run or matter at a prompt, before anything is waited for; false when that cannot be.
+    private func catchSignals() -> Bool {
+        let numbers = [SIGINT, SIGTERM, SIGHUP] + (hasPrompt ? [SIGWINCH, SIGTSTP, SIGCONT] : [])
+        do {
+            signals = try Signals(numbers, on: loop) { [unowned self] in take($0) }
+        } catch {
+            say("muxsh: cannot wait for signals: \(errorWords(error.rawValue))\n")
+            return false
         }
         if let limit = invocation.maxTime {
             maxTimer = loop.schedule(at: start + limit) { [unowned self] in timeIsOver(limit) }
         }
+        return true
     }
 
     private func interrupted(_ status: Failure.Status) {
@@ -307,13 +378,18 @@ final class Shell {
             case .terminated: "terminated"
             default: "hung up"
             }
-        interpreter?.stop(Failure(status, words + waitingWords))
+        guard let interpreter, interpreter.isRunning else {
+            if interpreter == nil, !waitingWords.isEmpty { say("muxsh: \(words)\(waitingWords)\n") }
+            interpreter?.stop(Failure(status, words))
+            return
+        }
+        interpreter.stop(Failure(status, words + waitingWords))
     }
 
     private func timeIsOver(_ limit: Duration) {
         interruption = .expectation
         let failure = Failure(.expectation, "the run took longer than \(shown(limit))" + waitingWords)
-        guard let interpreter else { return }
+        guard let interpreter else { return say("\(failure.rendered)") }
         if interpreter.isRunning {
             interpreter.stop(failure)
         } else {
@@ -322,7 +398,12 @@ final class Shell {
     }
 
     private var waitingWords: String {
+        if let path = files.waitsFor ?? awaitedFile {
+            let name = path.bytes == [UInt8(ascii: "-")] ? "standard input" : visible(path.description)
+            return awaitedFile == nil ? " while reading \(name)" : " while waiting for a reader of \(name)"
+        }
         if let wanted = interpreter?.waiting { return " while waiting for \(wanted)" }
+        if isDraining { return " while waiting for a reader of what was written" }
         guard !endsInput else {
             let names = interpreter?.sessions.all.map(\.name).joined(separator: ", ") ?? ""
             return " while waiting for the end of \(names)"
@@ -331,6 +412,6 @@ final class Shell {
     }
 
     private func say(_ text: String) {
-        writeAll(Array(text.utf8), to: STDERR_FILENO)
+        output.diagnose(text.losslessBytes)
     }
 }

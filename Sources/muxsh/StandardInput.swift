@@ -1,6 +1,5 @@
 import Glibc
 import Reactor
-import Script
 
 /// Lines of standard input as they arrive. It reads ahead up to a mebibyte, so that a busy script neither spins nor
 /// holds up its writer for long.

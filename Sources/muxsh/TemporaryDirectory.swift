@@ -1,33 +1,46 @@
+import Engine
 import Glibc
+import Reactor
 
-/// The private directory behind `${tmp}`: made when it is first asked for, removed with what is in it at the end.
+/// The private directory that `${tmp}` names: made when it is first asked for, removed with what is in it at the end.
 final class TemporaryDirectory {
-    private var madePath: String?
+    private var madePath: SystemString?
 
-    /// Its path, or nil when it cannot be made.
-    var path: String? {
+    /// Its path; a failure that says why when it cannot be made.
+    func path() throws(Failure) -> SystemString {
         if let madePath { return madePath }
-        var template = Array("\(environmentValue("TMPDIR") ?? "/tmp")/muxsh.XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { return nil }
-        madePath = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return madePath
+        let parent = Environment.setting("TMPDIR")
+        var template = ((parent ?? "/tmp") + "/muxsh.XXXXXX").bytes.map { CChar(bitPattern: $0) } + [0]
+        guard mkdtemp(&template) != nil else {
+            throw Failure(
+                .connection, "cannot make a private directory in \(parent ?? "/tmp"): \(lastErrorWords())",
+                details: parent == nil ? [] : ["TMPDIR names that directory"])
+        }
+        let path = SystemString(copying: template)
+        madePath = path
+        return path
     }
 
     func remove() {
-        if let madePath { Self.remove(madePath) }
+        if let madePath { Self.remove(madePath, in: AT_FDCWD) }
         madePath = nil
     }
 
-    private static func remove(_ path: String) {
-        // A link is removed itself; only a real directory is entered.
-        guard unlink(path) != 0, let directory = opendir(path) else { return }
+    /// Removes an entry of a directory; a link is removed itself, only a real directory is entered.
+    private static func remove(_ name: SystemString, in parent: Int32) {
+        if name.withCString({ unlinkat(parent, $0, 0) }) == 0 { return }
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        var number = name.withCString { openat(parent, $0, flags) }
+        if number < 0, errno == EACCES, name.withCString({ fchmodat(parent, $0, 0o700, 0) }) == 0 {
+            number = name.withCString { openat(parent, $0, flags) }
+        }
+        guard number >= 0, let directory = fdopendir(number) else { return }
+        fchmod(number, 0o700)
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != "." && name != ".." { remove(path + "/" + name) }
+            let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            if let name = SystemString(bytes), name != ".", name != ".." { remove(name, in: number) }
         }
         closedir(directory)
-        rmdir(path)
+        _ = name.withCString { unlinkat(parent, $0, AT_REMOVEDIR) }
     }
 }

@@ -1,4 +1,5 @@
 import Engine
+import Reactor
 import Script
 import Terminal
 
@@ -15,7 +16,7 @@ struct TypedLine {
     func rendered(_ errors: [ScriptError]) -> String? {
         guard errors.allSatisfy({ $0.range.source.name == "<prompt>" }) else { return nil }
         return errors.map { error in
-            let hint = error.hint.map { "  help: \(visible($0))\n" } ?? ""
+            let hint = error.hint.map { "  help: \(visibleHint($0))\n" } ?? ""
             return carets(under: error.range) + fitted("error: \(visible(error.message))\n" + hint, to: width)
         }.joined()
     }
@@ -23,19 +24,19 @@ struct TypedLine {
     /// A failure of this very line; nil when it comes from elsewhere, such as a defined command.
     func rendered(_ failure: Failure) -> String? {
         guard let range = failure.range, range.source.name == "<prompt>",
-            range.lineText == Array(statement.utf8)
+            range.lineText == statement.losslessBytes
         else { return nil }
         var text = failure.pointsAtWord ? carets(under: range) : ""
-        text += fitted("error: \(failure.message)\n", to: width)
-        for detail in failure.details { text += "  | \(detail)\n" }
-        if !failure.lastExchanges.isEmpty { text += "  last: \(failure.lastExchanges)\n" }
-        return visible(text)
+        text += fitted("error: \(visible(failure.message))\n", to: width)
+        for detail in failure.details { text += "  | \(visible(detail))\n" }
+        if !failure.lastExchanges.isEmpty { text += "  last: \(visible(failure.lastExchanges))\n" }
+        return text
     }
 
     /// A row of carets under the words of a range; where the line does not fit the screen, what is around them first.
     private func carets(under range: SourceRange) -> String {
-        guard range.lineText == Array(typed.utf8) || typed.hasPrefix(":") else { return "" }
-        let line = Array(statement.utf8)
+        guard range.lineText == typed.losslessBytes || typed.hasPrefix(":") else { return "" }
+        let line = statement.losslessBytes
         let start = min(range.columns.lowerBound, line.count)
         let end = min(max(range.columns.upperBound, start), line.count)
         let (before, marked) = (scalars(line[..<start]), scalars(line[start..<end]))
@@ -67,16 +68,15 @@ struct TypedLine {
     }
 
     private func scalars(_ bytes: some Sequence<UInt8>) -> [Unicode.Scalar] {
-        Array(String(decoding: Array(bytes), as: UTF8.self).unicodeScalars)
+        Array(String(lossless: bytes).unicodeScalars)
     }
 
     private func displayWidth(of scalars: some Sequence<Unicode.Scalar>) -> Int {
         scalars.reduce(0) { $0 + Terminal.displayWidth($1.value) }
     }
 
-    private func visible(_ text: String) -> String {
-        var bytes: [UInt8] = []
-        Escapes.appendPrintable(Array(text.utf8), to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
+    private func visibleHint(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { visible(String($0)) }.joined(
+            separator: "\n")
     }
 }

@@ -54,8 +54,9 @@ final class RealServer {
             case .smtp: ["-m", "aiosmtpd", "-n", "-l", "127.0.0.1:\(port)"]
             case .smtpTLS:
                 [
-                    "-m", "aiosmtpd", "-n", "-l", "127.0.0.1:\(port)", "--tlscert", Certificates.path("server.pem"),
-                    "--tlskey", Certificates.path("server.key"),
+                    "-m", "aiosmtpd", "-n", "-l", "127.0.0.1:\(port)", "--tlscert",
+                    Certificates.path("server.pem").description,
+                    "--tlskey", Certificates.path("server.key").description,
                 ]
             }
         try Program.start(process)

@@ -60,7 +60,9 @@ struct ManualTests {
         _ text: String, variables: [String], sessions: [String], environment: [String]
     ) -> [String] {
         let registry = CommandRegistry.standard()
-        var parser = Parser(source: SourceText(name: "example"), commands: registry.table) { _ in .success([]) }
+        var parser = Parser(source: SourceText(name: "example"), commands: registry.table) { _ in
+            .success(.init(bytes: [], identity: ""))
+        }
         for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
         parser.finish()
         var checker = Checker(

@@ -40,7 +40,9 @@ final class Stage {
         interpreter = Interpreter(
             on: loop, settings: Settings(), variables: Variables(), redactor: redactor, transcript: transcript,
             output: output, registry: registry)
-        parser = Parser(source: SourceText(name: "t.mux"), commands: registry.table) { _ in .success([]) }
+        parser = Parser(source: SourceText(name: "t.mux"), commands: registry.table) { _ in
+            .success(.init(bytes: [], identity: ""))
+        }
         addSession("a", pair, inboxLimit: inboxLimit)
     }
 
@@ -117,6 +119,8 @@ final class Stage {
 extension Stage {
     /// A parser for lines typed at a prompt.
     var typedParser: Parser {
-        Parser(source: SourceText(name: "<prompt>"), commands: interpreter.registry.table) { _ in .success([]) }
+        Parser(source: SourceText(name: "<prompt>"), commands: interpreter.registry.table) { _ in
+            .success(.init(bytes: [], identity: ""))
+        }
     }
 }

@@ -43,7 +43,9 @@ struct ParserTests {
     }
 
     @Test func aStatementIsWholeWithItsLastLine() {
-        var parser = Parser(source: SourceText(name: "p"), commands: CommandTable([])) { _ in .success([]) }
+        var parser = Parser(source: SourceText(name: "p"), commands: CommandTable([])) { _ in
+            .success(.init(bytes: [], identity: ""))
+        }
         parser.feed(Array("a> x".utf8))
         #expect(parser.takeCompleted().count == 1 && !parser.isInsideStatement)
     }

@@ -4,8 +4,11 @@ import Engine
 
 /// Parses and checks `text` as muxsh would a file; files that it sources come from `files`.
 func parse(_ text: String, files: [String: String] = [:]) -> (statements: [Statement], errors: [ScriptError]) {
-    var parser = Parser(source: SourceText(name: "t.mux"), commands: CommandRegistry.standard().table) { path in
-        files[path].map { .success(Array($0.utf8)) } ?? .failure(Parser.LoadFailure(message: "no such file"))
+    let source = SourceText(path: Array("t.mux".utf8), directory: [], identity: "t.mux")
+    var parser = Parser(source: source, commands: CommandRegistry.standard().table) { path in
+        files[String(decoding: path, as: UTF8.self)].map {
+            .success(.init(bytes: Array($0.utf8), identity: String(decoding: path, as: UTF8.self)))
+        } ?? .failure(Parser.LoadFailure(message: "no such file"))
     }
     for line in SourceText.lines(of: Array(text.utf8)) { parser.feed(line) }
     parser.finish()

@@ -1,4 +1,5 @@
 import Foundation
+import Reactor
 
 /// A folder with certificates that were made for this run of the tests, by the openssl program:
 ///
@@ -28,8 +29,8 @@ package enum Certificates {
     }()
 
     /// The path of one of its files.
-    package static func path(_ name: String) -> String {
-        folder?.appendingPathComponent(name).path ?? name
+    package static func path(_ name: String) -> SystemString {
+        SystemString((folder?.appendingPathComponent(name).path ?? name).utf8) ?? ""
     }
 
     private static let script = """

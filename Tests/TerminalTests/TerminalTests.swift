@@ -1,4 +1,5 @@
 import Engine
+import Reactor
 import Glibc
 import Testing
 import TestSupport
@@ -27,9 +28,40 @@ struct KeyReaderTests {
         #expect(keys("\u{1B}b") == characters("\u{1B}b"))
     }
 
-    @Test func unknownSequencesAndInvalidBytesAreDropped() {
+    @Test func unknownSequencesAreDropped() {
         #expect(keys("\u{1B}[1;2Ax\u{1B}[15~y\u{1B}[<0;5;5M") == characters("xy"))
-        #expect(keys([0xFF, 0x61, 0xC2, 0x9D, 0xE2, 0x28, 0x62]) == characters("a(b"))
+    }
+
+    private func carried(_ bytes: UInt8...) -> [Key] {
+        bytes.map { .character(String.standIn(for: $0).value) }
+    }
+
+    @Test func bytesThatAreNoUTF8AreCarried() {
+        #expect(keys([0xFF, 0x61]) == carried(0xFF) + characters("a"))
+        #expect(keys([0xE9, 0x74, 0xE9, 0x20]) == carried(0xE9) + characters("t") + carried(0xE9) + characters(" "))
+        // Controls of C1, which no text holds, and what stands for another byte.
+        #expect(keys([0xC2, 0x9D, 0x62]) == carried(0xC2, 0x9D) + characters("b"))
+        #expect(keys([0xF4, 0x8F, 0xBF, 0xA9]) == carried(0xF4, 0x8F, 0xBF, 0xA9))
+        // The beginning of a character waits a moment for the rest.
+        var reader = KeyReader()
+        reader.feed([0xE9])
+        #expect(reader.keys.isEmpty && reader.holdsPart)
+        reader.flushHeld()
+        #expect(Array(reader.keys) == carried(0xE9) && !reader.holdsPart)
+    }
+
+    @Test func behindControlVAnythingIsText() {
+        #expect(keys([0x16, 0x03, 0x61]) == [.paste([0x03])] + characters("a"))
+        #expect(keys([0x16, 0x1B, 0x5B, 0x41]) == [.paste([0x1B])] + characters("[A"))
+        #expect(keys([0x16, 0xC3, 0xA9]) == [.paste([0xE9])])
+        #expect(keys([0x16, 0x00]) == [.paste([String.standIn(for: 0).value])])
+        #expect(keys([0x16, 0x16]) == [.paste([0x16])])
+    }
+
+    @Test func aPasteKeepsWhatIsNoText() {
+        let text = Array("\u{1B}[200~a\u{1B}[31m\u{04}".utf8) + [0xE9, 0x00] + Array("~\u{1B}[201~".utf8)
+        let (latin, nul) = (String.standIn(for: 0xE9).value, String.standIn(for: 0).value)
+        #expect(keys(text) == [.paste("a\u{1B}[31m\u{04}".unicodeScalars.map(\.value) + [latin, nul, 0x7E])])
     }
 
     @Test func aReturnAndALineFeedAreOneLinesEnd() {
@@ -45,7 +77,8 @@ struct KeyReaderTests {
     @Test func aPasteIsOneKey() {
         #expect(
             keys("x\u{1B}[200~a\r\nb\rc\nd\te\u{07}\u{1B}[201~y")
-                == characters("x") + [.paste(Array("a\nb\nc\nd\te".unicodeScalars.map(\.value)))] + characters("y"))
+                == characters("x") + [.paste(Array("a\nb\nc\nd\te\u{07}".unicodeScalars.map(\.value)))]
+                + characters("y"))
     }
 
     @Test func theSplitOfTheBytesMakesNoDifference() {
@@ -61,9 +94,9 @@ struct KeyReaderTests {
     @Test func aLoneEscapeIsHeldUntilItIsAskedFor() {
         var reader = KeyReader()
         reader.feed([0x1B])
-        #expect(reader.keys.isEmpty && reader.holdsEscape)
-        reader.flushEscape()
-        #expect(reader.keys == [.character(0x1B)] && !reader.holdsEscape)
+        #expect(reader.keys.isEmpty && reader.holdsPart)
+        reader.flushHeld()
+        #expect(reader.keys == [.character(0x1B)] && !reader.holdsPart)
     }
 }
 
@@ -124,8 +157,8 @@ struct LineLayoutTests {
 }
 
 struct HistoryTests {
-    private func temporaryPath() -> String {
-        "/tmp/muxsh-history-\(getpid())-\(UInt32.random(in: 0...UInt32.max))/sub/history"
+    private func temporaryPath() -> SystemString {
+        SystemString("/tmp/muxsh-history-\(getpid())-\(UInt32.random(in: 0...UInt32.max))/sub/history".utf8) ?? "x"
     }
 
     @Test(arguments: ["a b", "back\\slash", "tab\there", "é你", "line\nline", "${x}"])
@@ -146,7 +179,7 @@ struct HistoryTests {
         #expect(first.add("one") && second.add("two") && first.add("three"))
         #expect(History(path: path).entries == ["one", "two", "three"])
         var status = stat()
-        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        #expect(path.withCString { stat($0, &status) } == 0 && status.st_mode & 0o777 == 0o600)
     }
 
     @Test func theFileIsCutAndLosesNothingOfAnotherPrompt() {
@@ -162,7 +195,7 @@ struct HistoryTests {
         // Both see to it that the newest are there, in order.
         #expect(entries.suffix(4) == ["first 38", "second 38", "first 39", "second 39"])
         var status = stat()
-        #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        #expect(path.withCString { stat($0, &status) } == 0 && status.st_mode & 0o777 == 0o600)
         let small = History(path: path)
         small.limit(to: 1)
         #expect(small.entries == ["second 39"] && History(path: path).entries == ["second 39"])
@@ -194,7 +227,8 @@ struct CompletionTests {
         (
             "open x y --", 2,
             [
-                "--alpn", "--bind", "--ca", "--cert", "--eol", "--frame", "--insecure", "--key", "--retry",
+                "--alpn", "--bind", "--ca", "--cert", "--eol", "--frame", "--insecure", "--key", "--key-password",
+                "--retry",
                 "--servername",
                 "--timeout",
             ]

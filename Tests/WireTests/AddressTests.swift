@@ -9,7 +9,7 @@ struct AddressTests {
         ("[::1]:6379", .tcp(host: "::1", service: "6379")),
         ("tcp://example.org:http", .tcp(host: "example.org", service: "http")),
         ("unix:/run/x.sock", .unix(path: "/run/x.sock")),
-        ("unix:@name", .abstract(name: "name")),
+        ("unix:@name", .abstract(name: Array("name".utf8))),
     ])
     func readsAnAddress(text: String, address: Address) throws {
         #expect(try Address(parsing: text) == address)

@@ -83,16 +83,18 @@ struct ConnectingTests {
     }
 
     @Test func unixSocketsConnectAndTheFileGoesWithItsListener() throws {
-        let path = "/tmp/muxsh-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
+        let path = try #require(
+            SystemString("/tmp/muxsh-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock".utf8))
         let listener = try Listener(at: .unix(path: path), on: loop)
-        #expect(access(path, F_OK) == 0)
+        #expect(path.withCString { access($0, F_OK) } == 0)
         _ = try connect([.unix(path: path)]).get()
         listener.close()
-        #expect(access(path, F_OK) != 0)
+        #expect(path.withCString { access($0, F_OK) } != 0)
     }
 
     @Test func aSocketFileThatIsLeftOverIsReplacedAndALiveOneIsNot() throws {
-        let path = "/tmp/muxsh-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
+        let path = try #require(
+            SystemString("/tmp/muxsh-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock".utf8))
         let stale = socket(AF_UNIX, 1, 0)
         _ = SocketAddress.unix(path: path).withPointer { bind(stale, $0, $1) }
         close(stale)

@@ -5,8 +5,10 @@ struct ExitCommand: Command {
     static var description: CommandDescription {
         let status = Parameter(
             "N",
-            .checked { text in
-                guard let number = Literals.count(text), number <= 255 else { return "an exit status is 0 to 255" }
+            .checked { bytes in
+                guard let number = Literals.count(Escapes.visible(bytes)), number <= 255 else {
+                    return "an exit status is 0 to 255"
+                }
                 return nil
             })
         return CommandDescription(

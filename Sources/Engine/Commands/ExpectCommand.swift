@@ -90,7 +90,7 @@ enum Expectation {
     static func makePattern(_ call: CommandCall) throws(ScriptError) -> Factory {
         let word = try call.required("PATTERN")
         guard let source = call.regex("PATTERN") else { return search(for: Value(text: word), word) }
-        let shown = String(decoding: word.range.lineText[word.range.columns], as: UTF8.self)
+        let shown = String(lossless: word.range.lineText[word.range.columns])
         return { strand throws(Failure) in
             let regex = try strand.regex(source)
             let values = try strand.values(in: source)

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// `help`: the commands, one command, or the arrow lines.

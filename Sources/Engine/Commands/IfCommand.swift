@@ -117,7 +117,7 @@ private indirect enum Question {
             return Self.compare(try left.evaluate(in: strand), operation, try right.evaluate(in: strand))
         case .match(let value, let pattern):
             return try Self.matches(try value.evaluate(in: strand), pattern, strand)
-        case .defined(let name): return strand.optionalValue(of: name, range) != nil
+        case .defined(let name): return try strand.optionalValue(of: name, range) != nil
         case .open(let name):
             let name = try name.evaluate(in: strand)
             return interpreter.sessions.service(named: name) != nil
@@ -134,7 +134,7 @@ private indirect enum Question {
     }
 
     private static func number(_ word: Word) -> Value<Number> {
-        Value(word, .checked { "'\($0)' is not a number" }, convert: { .integer($0) }) { Number($0) }
+        Value(word, .checked { "'\(Escapes.visible($0))' is not a number" }, convert: { .integer($0) }) { Number($0) }
     }
 
     private static func compare(_ left: Number, _ operation: Condition.Operator, _ right: Number) -> Bool {

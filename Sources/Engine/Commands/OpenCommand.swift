@@ -60,9 +60,9 @@ struct OpenCommand: Command {
 }
 
 /// What is wrong with an address, or nil. Our side's may leave out the port.
-func addressProblem(_ text: String) -> String? {
+func addressProblem(_ bytes: [UInt8]) -> String? {
     do throws(AddressError) {
-        _ = try Address(parsing: text)
+        _ = try Address(parsing: bytes)
         return nil
     } catch {
         return error.message
@@ -75,7 +75,7 @@ extension Parameter {
 
 extension Value where Result == Address {
     convenience init(address word: Word) {
-        self.init(word, .checked(addressProblem)) { try? Address(parsing: String(decoding: $0, as: UTF8.self)) }
+        self.init(word, .checked(addressProblem)) { try? Address(parsing: $0) }
     }
 }
 

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// `print`: writes words to standard output.
@@ -37,7 +38,7 @@ extension Interpreter {
     /// Writes a line of what a command tells; at a prompt a screen at a time.
     func page(_ text: String) {
         var line: [UInt8] = []
-        Escapes.appendPrintable(Array(redactor.redacted(text).utf8), to: &line)
+        Escapes.appendPrintable(redactor.redacted(text).losslessBytes, to: &line)
         transcript.printed(line)
         output.page(line + [UInt8(ascii: "\n")])
     }

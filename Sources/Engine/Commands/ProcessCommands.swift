@@ -27,8 +27,9 @@ struct SignalCommand: Command {
     }
 }
 
-private func signalProblem(_ text: String) -> String? {
-    SignalName.number(of: text) == nil ? "'\(text)' is not a signal; write TERM, HUP, USR1 or a number" : nil
+private func signalProblem(_ bytes: [UInt8]) -> String? {
+    let text = Escapes.visible(bytes)
+    return SignalName.number(of: text) == nil ? "'\(text)' is not a signal; write TERM, HUP, USR1 or a number" : nil
 }
 
 private struct SignalInstruction: Instruction {
@@ -62,8 +63,10 @@ extension Parameter {
     fileprivate static var exitStatus: Parameter {
         Parameter(
             "N",
-            .checked {
-                statusNumber($0) == nil ? "'\($0)' is neither a number nor a signal such as TERM or SIGTERM" : nil
+            .checked { bytes in
+                let text = Escapes.visible(bytes)
+                return statusNumber(text) == nil
+                    ? "'\(text)' is neither a number nor a signal such as TERM or SIGTERM" : nil
             },
             suggestions: SignalName.all)
     }
@@ -142,6 +145,7 @@ private final class EndingWait: Wait {
             }
             guard isLate || hasSaidAll(conversation, strand) else { return false }
             conversation.noteEnding()
+            if status != nil { conversation.isEndAwaited = true }
             strand.setResult("status", to: Array(String(ending.status).utf8))
             if let status, ending.status != status {
                 throw failure(conversation, "the program \(ending.words), not with status \(status)")

@@ -14,7 +14,7 @@ struct SendCommand: Command {
                 CommandOption(
                     "--base64", Parameter("BASE64", .checked(base64Problem)), "bytes in base64, without a line ending"),
                 CommandOption(
-                    "--file", Parameter("PATH", .text), "the bytes of a file, read as they are sent"),
+                    "--file", Parameter("PATH", .path), "the bytes of a file, read as they are sent"),
                 CommandOption("--wait", "go on when the kernel has taken everything"),
             ],
             text: """
@@ -39,7 +39,7 @@ struct SendCommand: Command {
                 hint: count == 0 ? "write send T TEXT, or one of --hex, --base64 and --file" : nil)
         }
         if let path = call.value(ofOption: "--file") {
-            compiler.emit(SendFileInstruction(target: target, path: Value(string: path), range: call.range))
+            compiler.emit(SendFileInstruction(target: target, path: Value(path: path), range: call.range))
         } else if let text = call.word("TEXT") {
             compiler.emit(instruction(target, text, isRaw: call.has(option: "--raw"), call.range))
         } else {
@@ -62,8 +62,8 @@ struct SendCommand: Command {
     }
 }
 
-private func base64Problem(_ text: String) -> String? {
-    Literals.base64(Array(text.utf8)) == nil ? "this is not base64" : nil
+private func base64Problem(_ bytes: [UInt8]) -> String? {
+    Literals.base64(bytes) == nil ? "this is not base64" : nil
 }
 
 private struct SendBytesInstruction: Instruction {
@@ -110,19 +110,19 @@ struct FlushInstruction: Instruction {
 
 private struct SendFileInstruction: Instruction {
     let target: Target
-    let path: Value<String>
+    let path: Value<SystemString>
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let path = try path.evaluate(in: strand)
         let conversations = try strand.conversations(target, orFail: .connection)
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else {
             throw Failure(.connection, "cannot read \(path): \(errorWords(errno))")
         }
         let file = Descriptor(owning: descriptor)
         for conversation in conversations {
-            interpreter.transcript.statement("send \(conversation.name) --file \(quotedWord(path))")
+            interpreter.transcript.statement("send \(conversation.name) --file \(quotedWord(path.description))")
         }
         return .wait(
             FileWait(
@@ -136,7 +136,7 @@ private final class FileWait: Wait, DescriptorWatcher {
     let conversations: [Conversation]
     var limit: Duration?
     var wanted: String { isAwaitingFile ? "more of \(path)" : "room to send \(path)" }
-    private let path: String
+    private let path: SystemString
     private let file: Descriptor
     private let timeout: Duration
     private var isWatching = false
@@ -153,7 +153,7 @@ private final class FileWait: Wait, DescriptorWatcher {
     private static let highWater = 1 << 20
 
     init(
-        path: String, file: consuming Descriptor, _ conversations: [Conversation], limit: Duration,
+        path: SystemString, file: consuming Descriptor, _ conversations: [Conversation], limit: Duration,
         _ interpreter: Interpreter
     ) {
         self.path = path
@@ -249,10 +249,4 @@ private final class FileWait: Wait, DescriptorWatcher {
         guard let strand else { return }
         interpreter.extend(strand, by: timeout - standstill)
     }
-}
-
-/// An error number in words, without capital (strerror(3)).
-private func errorWords(_ number: Int32) -> String {
-    let text = String(cString: strerror(number))
-    return text.prefix(1).lowercased() + text.dropFirst()
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Script
 import Wire
@@ -10,7 +11,7 @@ struct SpawnCommand: Command {
             forms: [
                 Form(
                     .parameter(Parameter("NAME", .newSession)), .parameter(Parameter("COMMAND", .program)),
-                    .optional([.repeating(Parameter("ARG", .text))]))
+                    .optional([.repeating(Parameter("ARG", .argument))]))
             ],
             options: [
                 CommandOption("--pty", "with a terminal of its own, and not with pipes"),
@@ -48,7 +49,8 @@ struct SpawnCommand: Command {
         }
         compiler.emit(
             SpawnInstruction(
-                name: Value(name: try call.required("NAME")), words: words.map { Value(string: $0) },
+                name: Value(name: try call.required("NAME")), program: Value(argument: words[0]),
+                arguments: words.dropFirst().map { Value(argument: $0) },
                 hasTerminal: call.has(option: "--pty"), isWithoutEcho: call.has(option: "--no-echo"),
                 lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
                 framing: call.value(ofOption: "--frame").map { Value(framing: $0) }, range: call.range))
@@ -57,7 +59,8 @@ struct SpawnCommand: Command {
 
 private struct SpawnInstruction: Instruction {
     let name: Value<String>
-    let words: [Value<String>]
+    let program: Value<SystemString>
+    let arguments: [Value<SystemString>]
     let hasTerminal: Bool
     let isWithoutEcho: Bool
     let lineEnding: Value<LineEnding>?
@@ -67,15 +70,9 @@ private struct SpawnInstruction: Instruction {
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
         try interpreter.sessions.requireFree(name)
-        var command: [String] = []
-        for word in words {
-            let text = try word.evaluate(in: strand)
-            guard !text.utf8.contains(0) else {
-                throw Failure(.connection, "\(name): a program's words cannot hold a NUL byte", range: word.word.range)
-            }
-            command.append(text)
-        }
-        var request = ChildRequest(command: command)
+        var words: [SystemString] = []
+        for argument in arguments { words.append(try argument.evaluate(in: strand)) }
+        var request = ChildRequest(program: try program.evaluate(in: strand), arguments: words)
         request.hasTerminal = hasTerminal
         request.isWithoutEcho = isWithoutEcho
         return .wait(
@@ -88,7 +85,7 @@ private struct SpawnInstruction: Instruction {
 /// Waits until the program runs.
 private final class SpawnWait: Wait {
     var limit: Duration?
-    var wanted: String { "the start of \(request.command[0])" }
+    var wanted: String { "the start of \(request.program)" }
     private let request: ChildRequest
     private let name: String
     private let lineEnding: LineEnding
@@ -152,7 +149,7 @@ private final class SpawnWait: Wait {
     }
 
     private func began(_ child: ChildProcess, _ transport: any Transport, _ strand: Strand) {
-        let title = request.command.map(quotedWord).joined(separator: " ")
+        let title = request.words.map { quotedWord($0.description) }.joined(separator: " ")
         let conversation = interpreter.adopt(
             transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
             framing: framing, child: child)
@@ -161,12 +158,30 @@ private final class SpawnWait: Wait {
     }
 
     private func cannotStart(_ failure: WireFailure) -> Failure {
-        let program = request.command[0]
+        let program = request.program.description
         let isMissing = failure.isMissingFile
         let words = isMissing && !program.contains("/") ? "no such program in PATH" : failure.words
+        // A file that is there: what is missing is what would run it.
+        if isMissing, program.contains("/"), request.program.withCString({ access($0, F_OK) }) == 0 {
+            return Failure(.connection, "\(name): cannot start \(quotedWord(program)): \(missingInterpreter)")
+        }
         return Failure(
             .connection, "\(name): cannot start \(quotedWord(program)): \(words)",
             details: isMissing ? hint(for: program) : [])
+    }
+
+    /// Names the program in the first line of a script (execve(2), Interpreter scripts), or what else is missing.
+    private var missingInterpreter: String {
+        let descriptor = request.program.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+        guard descriptor >= 0 else { return "what would run it is missing" }
+        let file = Descriptor(owning: descriptor)
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = read(file.number, &bytes, bytes.count)
+        guard count > 2, bytes.starts(with: "#!".utf8) else { return "the loader that it needs is missing" }
+        let line = bytes[2..<count].prefix { $0 != UInt8(ascii: "\n") }
+        let interpreter = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
+        let hint = interpreter.last == UInt8(ascii: "\r") ? " (its lines end in CR LF)" : ""
+        return "its first line names \(Escapes.visible(interpreter)), which is not there\(hint)"
     }
 
     /// What a shell would have understood.
@@ -184,10 +199,11 @@ private final class SpawnWait: Wait {
 
     private var statement: String {
         let options = (request.hasTerminal ? ["--pty"] : []) + (request.isWithoutEcho ? ["--no-echo"] : [])
-        let command = request.command.map(quotedArgument)
+        let command = request.words.map { quotedArgument($0.description) }
         return
             (["spawn", name] + options + interpreter.settings.words(lineEnding, framing, isDatagram: false)
-            + (options.isEmpty && !request.command[0].hasPrefix("--") ? [] : ["--"]) + command).joined(separator: " ")
+            + (options.isEmpty && !request.program.description.hasPrefix("--") ? [] : ["--"]) + command).joined(
+                separator: " ")
     }
 
     /// A word of a program, in quotes where the language would not take it as it is.

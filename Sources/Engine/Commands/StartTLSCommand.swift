@@ -116,7 +116,7 @@ private final class StartTLSWait: Wait {
             cancel()
             throw Failure(
                 .connection, "\(conversation.name): cannot start TLS: \(error.message)",
-                details: error.hint.map { [$0] } ?? [])
+                details: error.hints)
         }
         guard isLate, let conversation = handshakes.first?.conversation else { return handshakes.isEmpty }
         cancel()

@@ -99,7 +99,7 @@ private final class TestGuardian: Guardian {
     }
 
     /// A name as messages show it.
-    static func quoted(_ name: String) -> String { "\"\(Escapes.escaped(Array(name.utf8)))\"" }
+    static func quoted(_ name: String) -> String { "\"\(Escapes.escaped(name.losslessBytes))\"" }
 
     /// The sessions that the test has opened.
     var conversations: [Conversation] { opened.compactMap { $0.peer as? Conversation } }

@@ -1,3 +1,4 @@
+import Reactor
 import Script
 
 /// `try`: runs a block whose failure does not stop the script.
@@ -51,7 +52,7 @@ private final class TryGuardian: Guardian {
 
     func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure) {
         guard failure.status != .skipped else { throw failure }
-        strand.enter(Scope(names: [("error", Array(failure.firstLine.utf8))]))
+        strand.enter(Scope(names: [("error", failure.firstLine.losslessBytes)]))
         strand.position = otherwise
     }
 }

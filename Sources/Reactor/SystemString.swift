@@ -1,0 +1,123 @@
+/// Bytes as the system takes and gives them: a path, a word of a program, the value of an environment variable.
+///
+/// No NUL byte is in them: C would end the string there, and mean another file or host. `init?` is the only way from a
+/// value of a script to a C function.
+package struct SystemString: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+    /// The bytes, without the NUL that ends them in C.
+    package let bytes: [UInt8]
+
+    /// Nil when `bytes` hold a NUL.
+    package init?(_ bytes: some Sequence<UInt8>) {
+        let bytes = Array(bytes)
+        guard !bytes.contains(0) else { return nil }
+        self.bytes = bytes
+    }
+
+    /// Copies what the system hands over, up to its NUL.
+    package init(copying pointer: UnsafePointer<CChar>) {
+        var bytes: [UInt8] = []
+        var next = pointer
+        while next.pointee != 0 {
+            bytes.append(UInt8(bitPattern: next.pointee))
+            next += 1
+        }
+        self.bytes = bytes
+    }
+
+    package init(stringLiteral text: StaticString) {
+        bytes = text.withUTF8Buffer { Array($0.prefix { $0 != 0 }) }
+    }
+
+    private init(unchecked bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    package static func + (left: SystemString, right: SystemString) -> SystemString {
+        SystemString(unchecked: left.bytes + right.bytes)
+    }
+
+    package var isEmpty: Bool { bytes.isEmpty }
+
+    /// The bytes in a text that `losslessBytes` gives back.
+    package var description: String { String(lossless: bytes) }
+
+    /// Calls `body` with the bytes as C's string, valid during the call only.
+    package func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+        (bytes + [0]).withUnsafeBufferPointer { buffer in
+            buffer.withMemoryRebound(to: CChar.self) { characters in
+                // The array has at least its NUL, and so an address.
+                withExtendedLifetime(bytes) { body(characters.baseAddress ?? Self.empty) }
+            }
+        }
+    }
+
+    nonisolated(unsafe) private static let empty: UnsafePointer<CChar> = {
+        let pointer = UnsafeMutablePointer<CChar>.allocate(capacity: 1)
+        pointer.initialize(to: 0)
+        return UnsafePointer(pointer)
+    }()
+}
+
+/// Text that can carry any bytes: those that are not UTF-8 stand in it as the scalars U+10FF80 to U+10FFFF, which are for
+/// private use. Bytes that spell such a scalar are carried one by one too, so that nothing is mistaken for another.
+/// U+10FF00 is a NUL, for what cannot hold one.
+///
+/// It is for what has to be text on its way: arguments through the option library, lines through the line editor, values
+/// inside messages.
+extension String {
+    private static let firstStandIn: UInt32 = 0x10FF00
+
+    /// The text that carries `bytes`.
+    package init(lossless bytes: some Sequence<UInt8>) {
+        let bytes = Array(bytes)
+        // Nearly all text is ASCII or plain UTF-8 that holds no stand-ins, which begin with F4 8F BE or F4 8F BF.
+        if !bytes.contains(0xF4), let text = String(validating: bytes, as: UTF8.self) {
+            self = text
+            return
+        }
+        var scalars = String.UnicodeScalarView()
+        var index = 0
+        while index < bytes.count {
+            if let (scalar, length) = Self.scalar(in: bytes, at: index), Self.carriedByte(of: scalar) == nil {
+                scalars.append(scalar)
+                index += length
+            } else {
+                scalars.append(Self.standIn(for: bytes[index]))
+                index += 1
+            }
+        }
+        self.init(scalars)
+    }
+
+    /// The scalar that carries a byte of 128 or more, or a NUL.
+    package static func standIn(for byte: UInt8) -> Unicode.Scalar {
+        Unicode.Scalar(firstStandIn + UInt32(byte)) ?? "\u{FFFD}"
+    }
+
+    /// The byte that a scalar carries, or nil.
+    package static func carriedByte(of scalar: Unicode.Scalar) -> UInt8? {
+        scalar.value >= firstStandIn + 0x80 || scalar.value == firstStandIn
+            ? UInt8(truncatingIfNeeded: scalar.value) : nil
+    }
+
+    /// The bytes that the text carries.
+    package var losslessBytes: [UInt8] {
+        // A stand-in begins with this byte in UTF-8.
+        guard utf8.contains(0xF4) else { return Array(utf8) }
+        return unicodeScalars.flatMap { scalar -> [UInt8] in
+            Self.carriedByte(of: scalar).map { [$0] } ?? Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        }
+    }
+
+    /// The valid scalar at `index` with its length in bytes, or nil (RFC 3629).
+    private static func scalar(in bytes: [UInt8], at index: Int) -> (Unicode.Scalar, Int)? {
+        let first = bytes[index]
+        if first < 0x80 { return (Unicode.Scalar(first), 1) }
+        let length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2
+        guard index + length <= bytes.count,
+            let text = String(validating: bytes[index..<(index + length)], as: UTF8.self),
+            let scalar = text.unicodeScalars.first, text.unicodeScalars.count == 1
+        else { return nil }
+        return (scalar, length)
+    }
+}

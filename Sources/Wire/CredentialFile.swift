@@ -1,0 +1,225 @@
+import COpenSSL
+import Glibc
+import Reactor
+
+/// The certificates and the key in a file: PEM, DER (X.509, PKCS#8 and the older forms of keys) or PKCS#12 (RFC 7292).
+///
+/// It owns what it has read. A file of another kind is an error that says what it is, and how to convert it.
+final class CredentialFile {
+    /// The certificates in the order of the file (X509).
+    let certificates: [OpaquePointer]
+    /// The first key in it (EVP_PKEY), or nil.
+    let key: OpaquePointer?
+
+    /// More than this is no file of certificates: the bundle of a system has some 200 KB.
+    private static let most = 16 << 20
+
+    /// Reads the file at `path`; `password` opens what is locked in it.
+    ///
+    /// - Throws: when it cannot be read, or holds neither certificates nor a key.
+    init(_ path: SystemString, password: [UInt8]?) throws(TLSError) {
+        let bytes = try Self.bytes(of: path)
+        let secret = Password(password)
+        ERR_clear_error()
+        let found =
+            bytes.contains(Self.pemMark)
+            ? Self.readPEM(bytes, secret) : try Self.readDER(bytes, path, secret)
+        ERR_clear_error()
+        (certificates, key) = (found.certificates, found.key)
+        guard certificates.isEmpty, key == nil else { return }
+        if secret.wasAsked { throw Self.locked(path, secret) }
+        throw Self.unknown(path, bytes)
+    }
+
+    deinit {
+        for certificate in certificates { X509_free(certificate) }
+        EVP_PKEY_free(key)
+    }
+
+    private typealias Found = (certificates: [OpaquePointer], key: OpaquePointer?)
+
+    // MARK: Reading
+
+    private static func bytes(of path: SystemString) throws(TLSError) -> [UInt8] {
+        let descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
+        guard descriptor >= 0 else {
+            throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).words)")
+        }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count >= 0 else {
+                throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).words)")
+            }
+            if count == 0 { break }
+            bytes += buffer.prefix(count)
+            if bytes.count > most { throw TLSError(message: "\(path) is too large for a file of certificates") }
+        }
+        if bytes.isEmpty { throw TLSError(message: "\(path) is empty") }
+        return bytes
+    }
+
+    private static let pemMark = Array("-----BEGIN ".utf8)
+
+    private static func readPEM(_ bytes: [UInt8], _ secret: Password) -> Found {
+        var certificates: [OpaquePointer] = []
+        withBIO(bytes) { bio in
+            while let certificate = PEM_read_bio_X509_AUX(bio, nil, nil, nil) { certificates.append(certificate) }
+        }
+        let key = withBIO(bytes) { PEM_read_bio_PrivateKey($0, nil, secret.callback, secret.pointer) } ?? nil
+        return (certificates, key)
+    }
+
+    private static func readDER(
+        _ bytes: [UInt8], _ path: SystemString, _ secret: Password
+    ) throws(TLSError) -> Found {
+        if let certificate = withBIO(bytes, { d2i_X509_bio($0, nil) }) ?? nil { return ([certificate], nil) }
+        if let container = withBIO(bytes, { d2i_PKCS12_bio($0, nil) }) ?? nil {
+            defer { PKCS12_free(container) }
+            return try open(container, path, secret)
+        }
+        if let key = withBIO(bytes, { d2i_PrivateKey_bio($0, nil) }) ?? nil { return ([], key) }
+        let locked = withBIO(bytes) { d2i_PKCS8PrivateKey_bio($0, nil, secret.callback, secret.pointer) }
+        return ([], locked ?? nil)
+    }
+
+    private static func open(
+        _ container: OpaquePointer, _ path: SystemString, _ secret: Password
+    ) throws(TLSError) -> Found {
+        var key: OpaquePointer?
+        var certificate: OpaquePointer?
+        var others: OpaquePointer?
+        ERR_clear_error()
+        // Without a password both forms of none are tried: an empty one, and nothing at all.
+        let isOpen = secret.withCString { password in
+            PKCS12_parse(container, password, &key, &certificate, &others) == 1
+                || secret.isEmpty && PKCS12_parse(container, nil, &key, &certificate, &others) == 1
+        }
+        guard isOpen else {
+            // Both of OpenSSL's words for an algorithm that this program does not have.
+            let isOld = [Int32(EVP_R_UNSUPPORTED_ALGORITHM), c_ERR_R_UNSUPPORTED()].contains(TLSErrors.firstReason)
+            let words = TLSErrors.takeWords()
+            if isOld {
+                throw TLSError(
+                    message: "\(path) is locked with an old cipher, such as RC2",
+                    hint: "convert it: openssl pkcs12 -legacy -in \(path) -nodes -out FILE")
+            }
+            if words.contains("mac verify") || words.contains("decrypt") { throw locked(path, secret, isAsked: true) }
+            throw TLSError(message: "\(path) cannot be read as PKCS#12: \(words)")
+        }
+        var certificates = [certificate].compactMap { $0 }
+        for index in 0..<max(0, c_sk_X509_num(others)) {
+            if let other = c_sk_X509_value(others, index), X509_up_ref(other) == 1 { certificates.append(other) }
+        }
+        c_sk_X509_pop_free(others)
+        return (certificates, key)
+    }
+
+    @discardableResult
+    private static func withBIO<Result>(_ bytes: [UInt8], _ body: (OpaquePointer) -> Result) -> Result? {
+        bytes.withUnsafeBytes { buffer in
+            guard let bio = BIO_new_mem_buf(buffer.baseAddress, Int32(clamping: buffer.count)) else { return nil }
+            defer { BIO_free(bio) }
+            return body(bio)
+        }
+    }
+
+    // MARK: What is wrong
+
+    /// The file is locked, and there is no password or a wrong one.
+    private static func locked(_ path: SystemString, _ secret: Password, isAsked: Bool = false) -> TLSError {
+        secret.isEmpty
+            ? TLSError(
+                message: "\(path) is locked with a password", hint: "give the password: --key-password ${NAME}")
+            : TLSError(message: "the password of --key-password does not open \(path)")
+    }
+
+    /// Says what the file is instead, and how to convert it.
+    private static func unknown(_ path: SystemString, _ bytes: [UInt8]) -> TLSError {
+        if let label = label(of: bytes) {
+            let message = "\(path) holds no certificate or key, but: \(label)"
+            switch label {
+            case "PKCS7", "CMS":
+                return TLSError(message: message, hint: "convert it: openssl pkcs7 -print_certs -in \(path) -out FILE")
+            case "OPENSSH PRIVATE KEY":
+                return TLSError(message: message, hint: "convert a copy: ssh-keygen -p -m PEM -f \(path)")
+            case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
+                return TLSError(message: "\(path) holds a certificate that cannot be read: it is damaged")
+            case let key where key.hasSuffix("PRIVATE KEY"):
+                return TLSError(
+                    message: "\(path) holds a key that cannot be read: it is damaged, or of an unknown kind")
+            default: return TLSError(message: message)
+            }
+        }
+        if let bundle = withBIO(bytes, { d2i_PKCS7_bio($0, nil) }) ?? nil {
+            PKCS7_free(bundle)
+            return TLSError(
+                message: "\(path) holds no certificate or key, but: PKCS7",
+                hint: "convert it: openssl pkcs7 -inform DER -print_certs -in \(path) -out FILE")
+        }
+        if bytes.starts(with: [0xFE, 0xED, 0xFE, 0xED]) {
+            return TLSError(
+                message: "\(path) is a Java key store",
+                hint:
+                    "convert it: keytool -importkeystore -srckeystore \(path) -destkeystore FILE -deststoretype PKCS12"
+            )
+        }
+        return TLSError(message: "\(path) holds no certificate or key in PEM, DER or PKCS#12")
+    }
+
+    /// What stands behind the first `-----BEGIN`.
+    private static func label(of bytes: [UInt8]) -> String? {
+        guard let start = bytes.firstIndex(ofRun: pemMark) else { return nil }
+        let label = bytes[(start + pemMark.count)...].prefix { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "\n") }
+        return String(lossless: label.prefix(40))
+    }
+}
+
+/// What OpenSSL is told when it asks for a password: the one that was given, and never the terminal.
+private final class Password {
+    private let bytes: [UInt8]?
+    /// It has asked.
+    private var asked = false
+
+    init(_ bytes: [UInt8]?) {
+        self.bytes = bytes
+    }
+
+    var isEmpty: Bool { bytes?.isEmpty ?? true }
+    var wasAsked: Bool { asked }
+
+    /// For `callback`.
+    var pointer: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
+    /// Writes the password where OpenSSL wants it (pem_password_cb(3)).
+    let callback: @convention(c) (UnsafeMutablePointer<CChar>?, CInt, CInt, UnsafeMutableRawPointer?) -> CInt = {
+        buffer, room, _, data in
+        guard let data, let buffer else { return -1 }
+        let password = Unmanaged<Password>.fromOpaque(data).takeUnretainedValue()
+        password.asked = true
+        guard let bytes = password.bytes, bytes.count <= Int(room) else { return -1 }
+        for (index, byte) in bytes.enumerated() { buffer[index] = CChar(bitPattern: byte) }
+        return CInt(bytes.count)
+    }
+
+    /// Calls `body` with the password, or an empty one, as C's string.
+    func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
+        (SystemString((bytes ?? []).prefix { $0 != 0 }) ?? "").withCString(body)
+    }
+}
+
+extension [UInt8] {
+    /// Where `run`, of one or more bytes, first stands; nil when it does not.
+    fileprivate func firstIndex(ofRun run: [UInt8]) -> Int? {
+        var index = startIndex
+        while let found = self[index...].firstIndex(of: run[0]) {
+            if self[found...].starts(with: run) { return found }
+            index = found + 1
+        }
+        return nil
+    }
+
+    fileprivate func contains(_ run: [UInt8]) -> Bool { firstIndex(ofRun: run) != nil }
+}

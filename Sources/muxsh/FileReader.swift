@@ -1,0 +1,69 @@
+import Glibc
+import Reactor
+import Script
+
+/// Reads whole files through the loop: what is slow, such as a pipe or a FIFO that nobody has opened for writing, holds up
+/// neither sessions nor signals.
+final class FileReader: DescriptorWatcher {
+    private let loop: EventLoop
+    /// Whether to give up.
+    private let isInterrupted: () -> Bool
+    private var isReadable = false
+    /// What is being read at the moment, for the words of an interruption.
+    private(set) var waitsFor: SystemString?
+
+    init(on loop: EventLoop, isInterrupted: @escaping () -> Bool) {
+        self.loop = loop
+        self.isInterrupted = isInterrupted
+    }
+
+    /// The bytes of a file; `-` is standard input.
+    func read(_ path: SystemString) -> Result<Parser.LoadedFile, Parser.LoadFailure> {
+        let isInput = path.bytes == [UInt8(ascii: "-")]
+        let number =
+            isInput ? STDIN_FILENO : path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+        guard number >= 0 else { return .failure(Parser.LoadFailure(message: lastErrorWords())) }
+        let owner = isInput ? nil : SharedDescriptor(Descriptor(owning: number))
+        var status = stat()
+        let isRegular = fstat(number, &status) == 0 && [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
+        return withExtendedLifetime(owner) {
+            bytes(from: number, isRegular: isRegular, path).map {
+                Parser.LoadedFile(bytes: $0, identity: "\(status.st_dev) \(status.st_ino)")
+            }
+        }
+    }
+
+    func descriptorIsReadable() { isReadable = true }
+    func descriptorIsWritable() {}
+
+    private func bytes(
+        from descriptor: Int32, isRegular: Bool, _ path: SystemString
+    ) -> Result<[UInt8], Parser.LoadFailure> {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            if !isRegular, !awaitReadable(descriptor, path) {
+                return .failure(Parser.LoadFailure(message: "interrupted"))
+            }
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count == 0 { return .success(bytes) }
+            if count > 0 {
+                bytes += buffer.prefix(count)
+            } else if errno != EINTR && errno != EAGAIN {
+                return .failure(Parser.LoadFailure(message: lastErrorWords()))
+            }
+        }
+    }
+
+    private func awaitReadable(_ descriptor: Int32, _ path: SystemString) -> Bool {
+        isReadable = false
+        waitsFor = path
+        loop.watch(descriptor, read: true, write: false, watcher: self)
+        defer {
+            loop.unwatch(descriptor)
+            waitsFor = nil
+        }
+        while !isReadable, !isInterrupted() { loop.turn() }
+        return isReadable
+    }
+}
