@@ -23,7 +23,10 @@ struct Answers {
     init(_ answers: [Answer]) {
         var groups: [Group] = []
         for answer in answers {
-            if let index = groups.firstIndex(where: { $0.lines == answer.lines }) {
+            // Bytes are compared: texts that look the same may be composed in another way.
+            if let index = groups.firstIndex(where: {
+                $0.lines.elementsEqual(answer.lines) { $0.utf8.elementsEqual($1.utf8) }
+            }) {
                 groups[index].names.append(answer.name)
             } else {
                 groups.append(Group(names: [answer.name], lines: answer.lines))

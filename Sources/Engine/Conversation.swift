@@ -30,6 +30,8 @@ package final class Conversation: SessionDelegate {
     package var timeout: Duration?
     /// Received bytes of a line that the transcript has not shown yet.
     var unshown: [UInt8] = []
+    /// The ending of a line whose parts were shown, which was passed over.
+    var passedEnding: [UInt8] = []
     /// What a bridge has sent of a line that has not ended, and not shown yet.
     var heldBack: [UInt8] = []
     /// The transcript has shown a part of the line that is still arriving.
@@ -46,8 +48,9 @@ package final class Conversation: SessionDelegate {
     var responder: Strand?
     /// Whether that block reads from this session, which has no gate until it ends.
     var isHandedOver = false
-    /// When something has arrived last.
+    /// When something has arrived and was sent last.
     private var receivedAt: Instant?
+    private var sentAt: Instant?
     /// Whether the script has waited for the program to end in a certain way.
     var isEndAwaited = false
     /// Whether a failure has told how the connection ended.
@@ -100,6 +103,9 @@ package final class Conversation: SessionDelegate {
     /// Whether something has arrived just now.
     var isReceiving: Bool { receivedAt.map { loop.readClock() - $0 < .milliseconds(20) } ?? false }
 
+    /// Since when nothing has been said by either side.
+    var idleSince: Instant { [openedAt, receivedAt ?? openedAt, sentAt ?? openedAt].max() ?? openedAt }
+
     /// The last line it has said, cut to what fits a message; nil when it has said nothing.
     var lastLine: String? {
         let said = log.entries.last { !$0.isSend }?.bytes ?? []
@@ -144,9 +150,10 @@ package final class Conversation: SessionDelegate {
         try send(framing.prefix(for: text.count) + text, line: line, shown: text)
     }
 
-    private func requireFit(_ count: Int) throws(Failure) {
+    /// Throws when a message of `count` bytes is too long for the session.
+    func requireFit(_ count: Int) throws(Failure) {
         guard count > framing.longest else { return }
-        let frame = framing == .datagram ? "a datagram" : "a frame of \(framing.rawValue)"
+        let frame = framing.isDatagram ? "a datagram" : "a frame of \(framing.rawValue)"
         throw Failure(
             .connection,
             "\(name): cannot send: \(count) bytes do not fit into \(frame), at most \(framing.longest)")
@@ -154,8 +161,7 @@ package final class Conversation: SessionDelegate {
 
     /// Sends `bytes` and shows them, or the text that they frame; `line` is the script's, for failures.
     func send(_ bytes: [UInt8], line: Int?, shown text: [UInt8]? = nil) throws(Failure) {
-        try requireOpenOutput()
-        if framing == .datagram { try requireFit(bytes.count) }
+        try admit(bytes)
         (text ?? bytes).withUnsafeBytes { buffer in
             if text != nil {
                 transcript.message(buffer, arrow: "> ", by: self)
@@ -165,15 +171,28 @@ package final class Conversation: SessionDelegate {
             linesSent += framing == .line ? buffer.lineFeeds : 1
             log.sent(buffer, at: loop.readClock(), line: line)
         }
-        try transmit(bytes)
+        try transmit(admitted: bytes)
     }
 
     /// Sends bytes that the transcript tells of in another way.
     func transmit(_ bytes: [UInt8]) throws(Failure) {
+        try admit(bytes)
+        try transmit(admitted: bytes)
+    }
+
+    /// Throws when the peer cannot get `bytes` as they are.
+    private func admit(_ bytes: [UInt8]) throws(Failure) {
         try requireOpenOutput()
-        if framing == .datagram { try requireFit(bytes.count) }
+        if framing.isDatagram { try requireFit(bytes.count) }
+        if let problem = bytes.withUnsafeBytes({ session.admit($0) }) {
+            throw Failure(.connection, "\(name): cannot send: \(problem)")
+        }
+    }
+
+    private func transmit(admitted bytes: [UInt8]) throws(Failure) {
         bytes.withUnsafeBytes { session.send($0) }
         hasSent = true
+        sentAt = loop.now
         hasArrivedSinceSend = false
         try requireWorkingOutput()
     }
@@ -203,7 +222,7 @@ package final class Conversation: SessionDelegate {
 
     /// Ends our side.
     func endOutput() throws(Failure) {
-        guard framing != .datagram else {
+        guard !framing.isDatagram else {
             throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; say close \(name)")
         }
         guard session.output == .open else {
@@ -218,9 +237,9 @@ package final class Conversation: SessionDelegate {
         let inbox = session.inbox
         guard position > inbox.front else { return }
         let last = inbox.bytes[position - inbox.front - 1]
-        let endsMessage = framing == .datagram && inbox.beginsLine(at: position)
+        let endsMessage = framing.isDatagram && inbox.beginsLine(at: position)
         session.consume(through: position)
-        if framing == .datagram { frontBeginsLine = endsMessage }
+        if framing.isDatagram { frontBeginsLine = endsMessage }
         if framing == .line {
             frontBeginsLine = last == UInt8(ascii: "\n")
             frontFollowsReturn = last == UInt8(ascii: "\r")
@@ -247,11 +266,9 @@ package final class Conversation: SessionDelegate {
             linesReceived += bytes.lineFeeds
             return transcript.received(bytes, by: self)
         }
-        let hasFeed = framing == .datagram && bytes.last == UInt8(ascii: "\n")
-        let text = UnsafeRawBufferPointer(rebasing: bytes.dropLast(hasFeed ? 1 : 0))
-        log.received(text, at: loop.now, isMessage: true)
+        log.received(bytes, at: loop.now, isMessage: true)
         linesReceived += 1
-        transcript.message(text, arrow: "< ", by: self)
+        transcript.message(bytes, arrow: "< ", by: self)
     }
 
     package func sessionInboxGrew(_ session: Session) {
@@ -361,7 +378,9 @@ package final class Conversation: SessionDelegate {
     /// The state of the peer's direction in words.
     package var inputState: String {
         switch session.input {
-        case .open: "still open"
+        case .open:
+            child?.ending.map { "the program \($0.words), but what it has started holds its output open" }
+                ?? "still open"
         case .ended where child != nil: "the program has ended its output"
         case .ended: "closed by the peer"
         case .reset: "reset by the peer"

@@ -104,9 +104,10 @@ package final class EndOfInput {
         // What another session still waits for may end this one: its peer may be in this very process.
         case .reading where open.contains { $0.step != .reading }: restartTimer(session)
         // Of UDP nobody knows whether the peer is still there.
-        case .reading where conversation.framing == .datagram: finish(session)
+        case .reading where conversation.framing.isDatagram: finish(session)
         case .reading:
-            let (state, end) = conversation.child == nil ? ("still open", "closed") : ("still running", "ended")
+            let isRunning = conversation.child.map { $0.ending == nil } ?? false
+            let (state, end) = isRunning ? ("still running", "ended") : (conversation.inputState, "closed")
             remarks.append(
                 "\(conversation.name): \(state) after \(shown(interpreter.settings.linger)) of silence; \(end)")
             finish(session)
@@ -124,7 +125,7 @@ package final class EndOfInput {
         if problem == nil, !conversation.hasToldEnd, let gap = conversation.gap {
             remarks.append("\(conversation.name): \(gap)")
         }
-        interpreter.transcript.showPart(of: conversation)
+        interpreter.transcript.showPart(of: conversation, isForced: true)
         open.removeAll { $0 === session }
         interpreter.sessions.remove(conversation.name)
     }

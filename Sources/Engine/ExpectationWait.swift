@@ -116,6 +116,7 @@ struct FailureReport {
     var state: String {
         if conversation.inputHasEnded { return conversation.inputState }
         if conversation.session.inbox.isFull { return "still open; the inbox is full, so no more is read" }
+        if conversation.child?.ending != nil { return conversation.inputState }
         return isLate && conversation.isReceiving ? "still open and sending" : "still open, nothing more"
     }
 
@@ -198,22 +199,46 @@ struct FailureReport {
 
     /// The last exchanges with their times since the first of them: `+0.000 a> x   +0.004 a< y`.
     var exchanges: String {
-        let entries = conversation.log.entries.suffix(5)
-        guard let first = entries.first else { return "" }
-        return entries.map { entry in
-            let time = "+" + fixed((entry.time - first.time).inSeconds, digits: 3)
-            return "\(time) \(conversation.name)\(entry.isSend ? ">" : "<") \(brief(entry))"
+        let entries = Array(conversation.log.entries)
+        let shown = entries.indices.suffix(5)
+        guard let first = shown.first else { return "" }
+        return shown.map { index in
+            let entry = entries[index]
+            let time = "+" + fixed((entry.time - entries[first].time).inSeconds, digits: 3)
+            return
+                "\(time) \(conversation.name)\(entry.isSend ? ">" : "<") \(brief(entry, surroundings(of: index, in: entries)))"
         }.joined(separator: "   ")
     }
 
-    private func brief(_ entry: ExchangeLog.Entry) -> String {
+    /// What was received right before and behind an entry: a secret may have come in several reads.
+    private func surroundings(
+        of index: Int, in entries: [ExchangeLog.Entry]
+    ) -> (before: [UInt8], after: [UInt8]) {
+        guard !redactor.isEmpty, !entries[index].isSend, conversation.framing == .line else { return ([], []) }
+        let before = entries[..<index].reversed().prefix { !$0.isSend }.reversed()
+        return (before.flatMap(\.bytes), entries[(index + 1)...].prefix { !$0.isSend }.flatMap(\.bytes))
+    }
+
+    /// The first line of what was sent, or the last of what was received.
+    private func brief(_ entry: ExchangeLog.Entry, _ around: (before: [UInt8], after: [UInt8])) -> String {
         let isStream = conversation.framing == .line
         let isPart = isStream && entry.bytes.last != UInt8(ascii: "\n")
         let lines = isStream ? splitLines(entry.bytes) : [entry.bytes]
-        // Redacted before it is cut: a piece of a secret is not one any more.
-        let line = redacted((entry.isSend ? lines.first : lines.last) ?? [], isPart: isPart, isRest: !entry.isSend)
-        let text = line.count > 48 ? line.prefix(48) + "…" : line + (isPart ? "\\" : "")
-        return lines.count > 1 ? "\(text) (\(lines.count) lines)" : String(text)
+        let line = (entry.isSend ? lines.first : lines.last) ?? []
+        var output: [UInt8] = []
+        if entry.isSend || !isStream || entry.count > entry.bytes.count && lines.count == 1 {
+            output = Array(redacted(line, isPart: isPart, isRest: !entry.isSend).utf8)
+        } else {
+            // Redacted before it is cut: a piece of a secret is not one any more.
+            let end =
+                isPart
+                ? 0 : entry.bytes.reversed().prefix { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }.count
+            let earlier = entry.bytes.dropLast(end).dropLast(line.count)
+            redactor.appendEscaped(line, between: around.before + earlier, and: around.after, to: &output)
+        }
+        let text = String(decoding: output, as: UTF8.self)
+        let short = text.count > 48 ? text.prefix(48) + "…" : text + (isPart ? "\\" : "")
+        return lines.count > 1 ? "\(short) (\(lines.count) lines)" : String(short)
     }
 
     private func arrow(_ line: [UInt8], isPart: Bool) -> String {

@@ -56,6 +56,9 @@ package final class Interpreter: ConversationObserver {
 
     /// How much later a deadline is looked at again that passed while nothing was read.
     private static let holdingDelay = Duration.milliseconds(200)
+    /// So many strands may run beside the script at a time: each takes memory before it has done anything.
+    private static let mostStrands = 100_000
+    private var strandCount = 0
     /// Steps a strand may take before the loop looks at the descriptors again.
     private static let stepsInTurn = 1000
 
@@ -113,7 +116,15 @@ package final class Interpreter: ConversationObserver {
 
     /// Starts a strand beside the one that runs.
     func start(_ strand: Strand) {
+        strandCount += 1
         wake(strand)
+    }
+
+    /// Throws when so many strands more would be too many.
+    func requireRoom(forStrands count: Int) throws(Failure) {
+        guard count <= Self.mostStrands - strandCount else {
+            throw Failure(.expectation, "at most \(Self.mostStrands) strands run at once")
+        }
     }
 
     /// Ends what runs with a failure: an interrupt, the time limit of the run.
@@ -370,6 +381,7 @@ package final class Interpreter: ConversationObserver {
     private func finish(_ strand: Strand, _ result: Result) {
         guard !strand.isFinished else { return }
         strand.isFinished = true
+        if strand.title != nil { strandCount -= 1 }
         strand.wait?.cancel()
         endWait(strand)
         strand.whenEnded(result)

@@ -77,7 +77,7 @@ extension Conversation {
     fileprivate func lineFront(isWhole: Bool) -> LineFront {
         let inbox = session.inbox
         guard !frontBeginsLine, let first = inbox.bytes.first else { return .at(inbox.front) }
-        if framing == .datagram, let end = inbox.nextLineEnd(), end.text == inbox.front { return .at(end.next) }
+        if framing.isDatagram, let end = inbox.nextLineEnd(), end.text == inbox.front { return .at(end.next) }
         guard framing == .line else { return .at(inbox.front) }
         if first == UInt8(ascii: "\n") { return .at(inbox.front + 1) }
         guard first == UInt8(ascii: "\r") else { return .at(inbox.front) }
@@ -143,10 +143,16 @@ final class LineMatcher: Matcher {
         let line = inbox.bytes.prefix(end.text - inbox.front)
         let hasReturn = conversation.framing == .line && line.last == UInt8(ascii: "\r")
         let length = hasReturn ? line.count - 1 : line.count
-        guard line.prefix(length).elementsEqual(text) else {
+        // The line feed at the end of a datagram belongs to its ending, unless the text asks for it.
+        let isWholeDatagram = conversation.framing == .datagram && bytesEqual(inbox, end, text)
+        guard isWholeDatagram || line.prefix(length).elementsEqual(text) else {
             return difference(conversation, Array(line.prefix(length)), isPart: false)
         }
         return .matched(Match(start: inbox.front, end: end.next, takesMessage: end.text == end.next))
+    }
+
+    private func bytesEqual(_ inbox: Inbox, _ end: Inbox.LineEnd, _ text: [UInt8]) -> Bool {
+        inbox.bytes.prefix(end.next - inbox.front).elementsEqual(text)
     }
 
     private func checkBytes(_ conversation: Conversation, isWhole: Bool) -> Progress {
@@ -162,8 +168,13 @@ final class LineMatcher: Matcher {
     }
 
     private func difference(_ conversation: Conversation, _ arrived: [UInt8], isPart: Bool) -> Progress {
-        let wanted = "\(conversation.name)< \(Escapes.escaped(text, isPart: !hasEnding))"
-        let shown = "\(conversation.name)< \(Escapes.escaped(arrived, isPart: isPart))"
+        var wanted = "\(conversation.name)< \(Escapes.escaped(text, isPart: !hasEnding))"
+        var shown = "\(conversation.name)< \(Escapes.escaped(arrived, isPart: isPart))"
+        // Characters that are composed in another way look the same: then the bytes tell them apart.
+        if wanted == shown, !wanted.utf8.elementsEqual(shown.utf8) {
+            wanted = "\(conversation.name)< \(Escapes.escapedToASCII(text, isPart: !hasEnding))"
+            shown = "\(conversation.name)< \(Escapes.escapedToASCII(arrived, isPart: isPart))"
+        }
         let same = zip(wanted.unicodeScalars, shown.unicodeScalars).prefix { $0 == $1 }.count
         return .differs(
             "the line differs",
@@ -233,7 +244,7 @@ final class EndMatcher: Matcher {
 
     func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
         let inbox = conversation.session.inbox
-        if conversation.framing == .datagram { return .failed("UDP has no end of stream") }
+        if conversation.framing.isDatagram { return .failed("UDP has no end of stream") }
         if isStrict {
             guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
             conversation.consume(through: front)

@@ -21,6 +21,9 @@ final class Reception: Service {
     private var waiting: [Strand] = []
     /// How many there may be before those that have ended are forgotten: so that a server that runs for long keeps none.
     private var sweepAt = 64
+    /// When peers that are silent are looked for.
+    private var idleTimer: Timer?
+    private var isExhausted = false
     private unowned let interpreter: Interpreter
 
     init(
@@ -33,7 +36,13 @@ final class Reception: Service {
         self.lineEnding = lineEnding
         self.framing = framing
         self.interpreter = interpreter
+        listener.whenExhausted = { [unowned self] in
+            // Once, until somebody comes again.
+            if !isExhausted { interpreter.transcript.note("\(name): no descriptor is free: those who come now wait") }
+            isExhausted = true
+        }
         listener.accept = { [unowned self] transport, peer in
+            isExhausted = false
             if let context, let socket = transport as? SocketTransport {
                 shakeHands(over: socket, context, with: peer)
             } else {
@@ -53,6 +62,7 @@ final class Reception: Service {
             interpreter.loop.cancel(timer)
         }
         handshakes = [:]
+        if let idleTimer { interpreter.loop.cancel(idleTimer) }
         for strand in waiting { interpreter.wake(strand) }
     }
 
@@ -76,6 +86,33 @@ final class Reception: Service {
     private func sweep() {
         untaken.removeAll { interpreter.sessions[$0.name] !== $0 }
         sweepAt = max(64, 2 * untaken.count)
+    }
+
+    /// Nothing tells of the end of a peer that sends datagrams: one that is silent for long, and that nobody has accepted or
+    /// waits for, is forgotten, and its socket closed.
+    private func watchIdleness() {
+        guard idleTimer == nil, let oldest = untaken.map(\.idleSince).min() else { return }
+        // Not for each of many peers by itself.
+        let limit = interpreter.settings.idle
+        let due = max(oldest + limit, interpreter.loop.now + limit / 8)
+        idleTimer = interpreter.loop.schedule(at: due) { [unowned self] in
+            idleTimer = nil
+            forgetIdle(limit)
+            watchIdleness()
+        }
+    }
+
+    private func forgetIdle(_ limit: Duration) {
+        sweep()
+        let now = interpreter.loop.now
+        let idle = untaken.filter { $0.idleSince + limit <= now && $0.reader == nil && $0.responder == nil }
+        for conversation in idle {
+            let unread = conversation.session.inbox.count
+            let words = unread == 0 ? "" : ", with \(shown(bytes: unread)) unread"
+            interpreter.transcript.note("\(conversation.name): silent for \(shown(limit)); forgotten\(words)")
+            interpreter.sessions.remove(conversation.name)
+        }
+        sweep()
     }
 
     private func shakeHands(over socket: SocketTransport, _ context: TLSContext, with peer: String) {
@@ -114,6 +151,7 @@ final class Reception: Service {
             listener: name)
         untaken.append(conversation)
         if untaken.count >= sweepAt { sweep() }
+        if listener is DatagramListener { watchIdleness() }
         interpreter.transcript.note("\(conversation.name): connected from \(peer)")
         // Of clients that need not show a certificate there is nothing to say.
         if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
@@ -140,7 +178,7 @@ extension Interpreter {
         }
         if isHolding { session.hold(true, for: .output) }
         let isDatagram = transport.kind == .udp
-        session.setFraming(framing ?? settings.framing(isDatagram: isDatagram))
+        session.setFraming(settings.framing(framing, isDatagram: isDatagram))
         session.cutIsEnd = settings.cutIsEnd
         let conversation = Conversation(
             name: name, address: address, session: session, child: child,

@@ -31,7 +31,7 @@ package final class Redactor {
         var start = 0
         var index = 0
         if isCutBefore, let (name, length) = fragment({ $0.suffix($1) }, { bytes.starts(with: $0) }) {
-            pieces.append(.secret(name))
+            pieces.append(.secret(name, length))
             start = length
             index = length
         }
@@ -40,11 +40,11 @@ package final class Redactor {
                 let (name, _) = fragment({ $0.prefix($1) }, { $0.elementsEqual(bytes[index...]) })
             {
                 if start < index { pieces.append(.plain(start..<index)) }
-                return pieces + [.secret(name)]
+                return pieces + [.secret(name, bytes.count - index)]
             }
             if let secret = secrets.first(where: { isSecret($0.value, at: index, of: bytes) }) {
                 if start < index { pieces.append(.plain(start..<index)) }
-                pieces.append(.secret(secret.name))
+                pieces.append(.secret(secret.name, secret.value.count))
                 index += secret.value.count
                 start = index
             } else {
@@ -70,12 +70,23 @@ package final class Redactor {
 
     private static let shortestFragment = 4
 
+    /// How many of the last bytes may be the beginning of a secret, so that what follows decides what they are.
+    func undecided(_ bytes: [UInt8]) -> Int {
+        guard !isEmpty else { return 0 }
+        for length in (1..<max(1, min(longest, bytes.count + 1))).reversed() {
+            let tail = bytes.suffix(length)
+            if secrets.contains(where: { $0.value.count > length && $0.value.starts(with: tail) }) { return length }
+        }
+        return 0
+    }
+
     /// The longest secret; they are sorted by length.
     private var longest: Int { secrets.first?.value.count ?? 0 }
 
     private enum Piece {
         case plain(Range<Int>)
-        case secret(String)
+        /// The name, and how many bytes stood there.
+        case secret(String, Int)
     }
 
     /// Writes received or sent bytes in the notation of arrow lines, with the secrets replaced.
@@ -90,7 +101,7 @@ package final class Redactor {
             case .plain(let range):
                 let endsLine = !isCutBehind && range.upperBound == bytes.count
                 Escapes.append(UnsafeRawBufferPointer(rebasing: bytes[range]), to: &output, endsLine: endsLine)
-            case .secret(let name): output += "${\(name)}".utf8
+            case .secret(let name, _): output += "${\(name)}".utf8
             }
         }
     }
@@ -122,7 +133,27 @@ package final class Redactor {
         return pieces(of: bytes, isCutBefore: isCutBefore, isCutBehind: isCutBehind).flatMap { piece -> [UInt8] in
             switch piece {
             case .plain(let range): Array(bytes[range])
-            case .secret(let name): Array("${\(name)}".utf8)
+            case .secret(let name, _): Array("${\(name)}".utf8)
+            }
+        }
+    }
+
+    /// Writes received bytes in the notation of arrow lines, where `before` and `after` stand around them: a piece of a secret
+    /// is replaced by the secret's name.
+    func appendEscaped(_ bytes: [UInt8], between before: [UInt8], and after: [UInt8], to output: inout [UInt8]) {
+        let (before, after) = (before.suffix(longest), after.prefix(longest))
+        let all = before + bytes + after
+        let window = before.count..<(before.count + bytes.count)
+        var position = 0
+        for piece in all.withUnsafeBytes({ pieces(of: $0, isCutBefore: true, isCutBehind: true) }) {
+            switch piece {
+            case .plain(let range):
+                output += Escapes.escaped(Array(all[range.clamped(to: window)])).utf8
+                position = range.upperBound
+            case .secret(let name, let count):
+                let range = position..<(position + count)
+                if range.overlaps(window) { output += "${\(name)}".utf8 }
+                position = range.upperBound
             }
         }
     }

@@ -114,7 +114,7 @@ final class PatternSearch: Matcher {
 
 extension Conversation {
     /// Whether each message is searched alone: what is looked for lies in one of them.
-    fileprivate var searchesMessages: Bool { framing.prefixLength != nil || framing == .datagram }
+    fileprivate var searchesMessages: Bool { framing.prefixLength != nil || framing.isDatagram }
 
     /// Searches the messages that end behind `searched`; `find` gives the ranges of a match and its groups.
     fileprivate func searchMessages(

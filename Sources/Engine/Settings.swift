@@ -17,6 +17,8 @@ package struct Settings {
     package var cutIsEnd = false
     /// The most an inbox holds, in bytes.
     package var inboxLimit = 16 << 20
+    /// How long a peer of a UDP listener may be silent that nobody has accepted.
+    package var idle = Duration.seconds(60)
     /// How many typed lines are kept.
     package var historySize = 10_000
     /// Commands, skipped data and timing in the transcript too.
@@ -32,8 +34,10 @@ package struct Settings {
     /// The line ending of a new session: a datagram needs none.
     func lineEnding(isDatagram: Bool) -> LineEnding { isDatagram ? .none : lineEnding }
 
-    /// The framing of a new session.
-    func framing(isDatagram: Bool) -> Framing { isDatagram ? .datagram : framing }
+    /// The framing of a new session; of datagrams --frame raw makes whole ones.
+    func framing(_ given: Framing?, isDatagram: Bool) -> Framing {
+        isDatagram ? (given == .raw || given == .rawDatagram ? .rawDatagram : .datagram) : given ?? framing
+    }
 
     /// `limit` times the scale.
     func scaled(_ limit: Duration) -> Duration {

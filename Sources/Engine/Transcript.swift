@@ -81,7 +81,7 @@ package final class Transcript {
         showPart(of: conversation)
         showHeldBack(of: conversation)
         let ending = conversation.lineEnding.bytes
-        if conversation.framing == .datagram { return sent(datagram: bytes, ending, by: conversation) }
+        if conversation.framing.isDatagram { return sent(datagram: bytes, ending, by: conversation) }
         var rest = bytes
         while !ending.isEmpty, let end = rest.firstRange(of: ending) {
             emit(conversation, arrow: "> ", UnsafeRawBufferPointer(rebasing: rest[..<end]), ending: ending)
@@ -121,26 +121,40 @@ package final class Transcript {
     /// Our side was ended, or the peer's, or the connection reset: `T>|`, `T<|`, `T<| reset`.
     func ended(_ conversation: Conversation, arrow: String) {
         guard !isSilent else { return }
-        showHeldBack(of: conversation)
-        showPart(of: conversation)
+        showHeldBack(of: conversation, isForced: true)
+        showPart(of: conversation, isForced: true)
         emit(conversation, arrow: arrow, UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
     /// Shows what was sent of a line that has not ended: before what may answer it.
-    func showHeldBack(of conversation: Conversation) {
+    func showHeldBack(of conversation: Conversation, isForced: Bool = false) {
         guard !conversation.heldBack.isEmpty else { return }
-        let part = conversation.heldBack
-        conversation.heldBack = []
+        var part = conversation.heldBack
+        let held = isForced ? 0 : redactor.undecided(part)
+        conversation.heldBack = Array(part.suffix(held))
+        part.removeLast(held)
+        guard !part.isEmpty else { return }
         part.withUnsafeBytes { sent($0, by: conversation) }
     }
 
     /// Shows what has arrived of a line whose end has not.
-    package func showPart(of conversation: Conversation) {
+    ///
+    /// - Parameter isForced: nothing will follow that could complete a secret.
+    package func showPart(of conversation: Conversation, isForced: Bool = false) {
         guard !conversation.unshown.isEmpty else { return }
-        let part = conversation.unshown
+        var part = conversation.unshown
+        // What may be the beginning of a secret waits for what follows it.
+        let held = isForced ? 0 : redactor.undecided(part)
+        conversation.unshown = Array(part.suffix(held))
+        part.removeLast(held)
+        guard !part.isEmpty else { return }
         let isRest = conversation.hasShownPart
-        conversation.unshown = []
         conversation.hasShownPart = true
+        // A part that begins like an ending would not pass over the one before it when the transcript runs.
+        if let first = part.first, first == UInt8(ascii: "\n") || first == UInt8(ascii: "\r") {
+            part = conversation.passedEnding + part
+        }
+        conversation.passedEnding = []
         part.withUnsafeBytes { emit(conversation, arrow: "< ", $0, isPart: true, isRest: isRest) }
     }
 
@@ -161,7 +175,8 @@ package final class Transcript {
         let isRest = conversation.hasShownPart
         conversation.hasShownPart = false
         // The ending of a line whose parts were shown is passed over when the transcript runs: it is no line.
-        if isRest && line.isEmpty { return }
+        if isRest && line.isEmpty { return conversation.passedEnding = ending }
+        conversation.passedEnding = []
         emit(conversation, arrow: "< ", line, ending: ending, isRest: isRest)
     }
 

@@ -86,6 +86,13 @@ package enum Escapes {
         return String(decoding: output, as: UTF8.self)
     }
 
+    /// The same, with an escape for every character beyond ASCII.
+    package static func escapedToASCII(_ bytes: [UInt8], isPart: Bool = false) -> String {
+        escaped(bytes, isPart: isPart).unicodeScalars.map { scalar in
+            scalar.isASCII ? String(scalar) : "\\u{\(String(scalar.value, radix: 16))}"
+        }.joined()
+    }
+
     /// `bytes` in one line for a person: what acts on a terminal or is no UTF-8 is escaped, newlines and tabs too; `\`
     /// stays.
     package static func visible(_ bytes: some Sequence<UInt8>) -> String {

@@ -6,16 +6,21 @@ package enum Framing: String, CaseIterable, Sendable {
     case raw
     /// The length of a line stands before it, in so many bits; big-endian unless `le`.
     case u8, u16, u32, u16le, u32le
-    /// A datagram is a line, whatever is in it; the one framing of datagram sockets, and of no others.
+    /// A datagram is a line, whatever is in it, and a line feed at its end is its ending; for datagram sockets only.
     case datagram
+    /// A datagram is a line as it is; for datagram sockets only.
+    case rawDatagram = "raw datagram"
 
     /// Those that a stream can have.
-    package static let ofStreams = allCases.filter { $0 != .datagram }
+    package static let ofStreams = allCases.filter { !$0.isDatagram }
+
+    /// Whether it is one of the two that datagram sockets have.
+    package var isDatagram: Bool { self == .datagram || self == .rawDatagram }
 
     /// How many bytes the length takes, or nil when there is none.
     package var prefixLength: Int? {
         switch self {
-        case .line, .raw, .datagram: nil
+        case .line, .raw, .datagram, .rawDatagram: nil
         case .u8: 1
         case .u16, .u16le: 2
         case .u32, .u32le: 4
@@ -24,7 +29,7 @@ package enum Framing: String, CaseIterable, Sendable {
 
     /// The longest line: what a prefix can announce, or what fits into a datagram (udp(7), IPv4).
     package var longest: Int {
-        self == .datagram ? 65507 : prefixLength.map { (1 << (8 * $0)) - 1 } ?? .max
+        isDatagram ? 65507 : prefixLength.map { (1 << (8 * $0)) - 1 } ?? .max
     }
 
     /// The bytes that announce a line of `count` bytes; `count` is at most `longest`.

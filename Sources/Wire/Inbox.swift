@@ -108,8 +108,8 @@ package final class Inbox {
         defer { if !isGated { openGate() } }
         switch framing {
         case .line: accept(tail, body)
-        case .raw, .datagram:
-            guard decoded < tail || framing == .datagram else { return }
+        case .raw, .datagram, .rawDatagram:
+            guard decoded < tail || framing.isDatagram else { return }
             ends?.append(front + tail - head)
             accept(tail, body)
         case .u8, .u16, .u32, .u16le, .u32le: try decodeFrames(body)
@@ -168,6 +168,8 @@ package final class Inbox {
 
     /// Reads unread and future bytes with another framing.
     package func reframe(_ framing: Framing, _ body: (UnsafeRawBufferPointer) -> Void) throws(OversizedFrame) {
+        // Datagrams stay what they are, however they end.
+        if self.framing.isDatagram, framing.isDatagram { return self.framing = framing }
         self.framing = framing
         ends = framing == .line ? nil : []
         decoded = head
@@ -176,7 +178,7 @@ package final class Inbox {
         lineScanned = front
         hasReleasedPart = false
         // A datagram socket has this framing from its start, with nothing received.
-        if framing != .datagram { try decode(body) }
+        if !framing.isDatagram { try decode(body) }
     }
 
     /// From now on lines wait for `sift`; those that are unread too, unless somebody is reading them.
@@ -199,9 +201,11 @@ package final class Inbox {
     /// Lets the whole withheld lines pass: `judge` says for each, without its ending, where it goes. Of a line that is
     /// still arriving, `mayMatter` says whether anybody could want it; if not it is released as it comes.
     ///
+    /// When nothing more will arrive, `isWhole`, a rest without its line feed is a line too.
+    ///
     /// Only lines that nobody could read are removed, so positions stay what they are.
     package func sift(
-        judge: (UnsafeRawBufferPointer) -> Verdict, mayMatter: (UnsafeRawBufferPointer) -> Bool
+        isWhole: Bool = false, judge: (UnsafeRawBufferPointer) -> Verdict, mayMatter: (UnsafeRawBufferPointer) -> Bool
     ) {
         guard isGated else { return }
         while let (textEnd, lineEnd) = withheldLine() {
@@ -219,6 +223,17 @@ package final class Inbox {
             hasReleasedPart = false
         }
         guard framing == .line, visible < decoded else { return }
+        if isWhole, !hasReleasedPart {
+            let rest = UnsafeRawBufferPointer(rebasing: storage[visible..<decoded])
+            switch judge(rest.withoutCarriageReturn(framing)) {
+            case .keep: return
+            case .release: visible = decoded
+            case .remove:
+                cut(decoded - visible)
+                lastRemoval = end
+            }
+            return
+        }
         let part = UnsafeRawBufferPointer(rebasing: storage[visible..<decoded])
         if hasReleasedPart || !mayMatter(part) {
             visible = decoded
@@ -271,7 +286,7 @@ package final class Inbox {
     private func accept(_ end: Int, _ body: (UnsafeRawBufferPointer) -> Void) {
         let piece = UnsafeRawBufferPointer(rebasing: storage[decoded..<end])
         decoded = end
-        if !piece.isEmpty || framing == .datagram { body(piece) }
+        if !piece.isEmpty || framing.isDatagram { body(piece) }
     }
 
     /// Takes the prefixes away from the whole frames behind `decoded`.

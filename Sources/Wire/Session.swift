@@ -124,7 +124,7 @@ package final class Session: DescriptorWatcher {
 
     /// Sends `bytes`: at once as far as the kernel takes them, the rest when it can. Ignored once output has ended.
     package func send(_ bytes: UnsafeRawBufferPointer) {
-        guard output == .open, let transport, !bytes.isEmpty || inbox.framing == .datagram else { return }
+        guard output == .open, let transport, !bytes.isEmpty || inbox.framing.isDatagram else { return }
         refusal = nil
         var rest = bytes
         if outbox.isEmpty, !isSuspended {
@@ -139,7 +139,7 @@ package final class Session: DescriptorWatcher {
             }
         }
         guard !rest.isEmpty else { return }
-        outbox.append(rest, isMessage: inbox.framing == .datagram)
+        outbox.append(rest, isMessage: inbox.framing.isDatagram)
         updateInterest()
     }
 
@@ -180,8 +180,7 @@ package final class Session: DescriptorWatcher {
     package func sift(
         judge: (UnsafeRawBufferPointer) -> Inbox.Verdict, mayMatter: (UnsafeRawBufferPointer) -> Bool
     ) {
-        inbox.sift(judge: judge, mayMatter: mayMatter)
-        if input != .open { inbox.releaseRest() }
+        inbox.sift(isWhole: input != .open, judge: judge, mayMatter: mayMatter)
         if !watchesRead { updateInterest() }
     }
 
@@ -232,7 +231,7 @@ package final class Session: DescriptorWatcher {
     package func descriptorIsReadable() {
         guard let transport, input == .open else { return }
         // A datagram is a read: several of them make a turn worth its while.
-        for _ in 0..<(inbox.framing == .datagram ? Self.datagramsInTurn : 1) {
+        for _ in 0..<(inbox.framing.isDatagram ? Self.datagramsInTurn : 1) {
             guard watchesRead || transport.needsWriteToRead, readOnce(transport), input == .open else { return }
         }
         if watchesRead, transport.hasBufferedInput { loop.markReadable(transport.descriptor) }
@@ -248,8 +247,8 @@ package final class Session: DescriptorWatcher {
     /// Reads once; false when there was nothing.
     private func readOnce(_ transport: any Transport) -> Bool {
         let room =
-            overflow == .dropOldest || inbox.framing == .datagram
-            ? max(readSize, inbox.framing == .datagram ? 65536 : 0) : min(readSize, inbox.limit - inbox.held)
+            overflow == .dropOldest || inbox.framing.isDatagram
+            ? max(readSize, inbox.framing.isDatagram ? 65536 : 0) : min(readSize, inbox.limit - inbox.held)
         guard room > 0 else {
             updateInterest()
             return false
@@ -318,7 +317,8 @@ package final class Session: DescriptorWatcher {
 
     private func endInput(_ state: Input) {
         input = state
-        inbox.releaseRest()
+        // What a gate withholds is still to be judged.
+        if !inbox.isGated { inbox.releaseRest() }
         if case .oversized = state { return endAll() }
         if state != .ended, output == .open || output == .ending { output = .failed(WireFailure(number: ECONNRESET)) }
         if output != .open && output != .ending {

@@ -118,7 +118,9 @@ private struct Refusal: Error {
     }
 
     init(outputProblem number: Int32) {
-        words = number == EPIPE ? nil : "cannot write standard output: \(errorWords(number))"
+        words =
+            number == EPIPE
+            ? nil : "cannot write standard output: \(number == EBADF ? "it is closed" : errorWords(number))"
     }
 }
 

@@ -91,9 +91,8 @@ final class Keyboard {
         return isInterrupted ? .interrupted : .ended
     }
 
-    /// Keeps a typed line, unless it tells a secret; what may be a password that was asked for is not written down.
+    /// Keeps a typed line, its secrets hidden; what may be a password that was asked for is not written down.
     func remember(_ line: String, redactor: Redactor) {
-        guard !line.contains("--secret") else { return }
         let isPrivate = interpreter.talk?.isAsked(in: interpreter) == true
         editor?.addToHistory(redactor.redacted(line), isPrivate: isPrivate)
     }

@@ -91,8 +91,8 @@ struct Options: ParsableArguments, ParsableCommand {
         return Invocation(
             files: files, lines: lines, sessions: sessions, definitions: definitions, staysAtPrompt: staysAtPrompt,
             checksOnly: checksOnly, isQuiet: quiet, isVerbose: verbose, showsTimestamps: timestamps,
-            timeout: timeout?.duration, timeoutScale: scale?.factor ?? 1, maxTime: maxTime?.duration,
-            linger: linger?.duration, transcript: transcript, color: color, reports: reports, filter: filter,
+            timeout: timeout?.duration ?? nil, timeoutScale: scale?.factor ?? 1, maxTime: maxTime?.duration ?? nil,
+            linger: linger?.duration ?? nil, transcript: transcript, color: color, reports: reports, filter: filter,
             printsManual: printsManual)
     }
 
@@ -114,6 +114,9 @@ struct Options: ParsableArguments, ParsableCommand {
         }
         if let transcript, files.contains(transcript) {
             throw ValidationError("--transcript would overwrite the script \(transcript)")
+        }
+        for (option, limit) in [("--timeout", timeout), ("--max-time", maxTime), ("--linger", linger)] {
+            if let problem = limit?.problem { throw ValidationError("\(option): \(problem)") }
         }
         try validateReports()
         if let text = Environment.setting(Self.scaleVariable), Scale(argument: text.description) == nil {
@@ -182,11 +185,15 @@ struct Assignment: ExpressibleByArgument {
 
 /// A duration as an option: `5s`, `200ms`.
 struct TimeLimit: ExpressibleByArgument {
-    let duration: Duration
+    /// Nil when it is too long.
+    let duration: Duration?
+    /// Why it cannot be, in words.
+    let problem: String?
 
     init?(argument: String) {
-        guard let duration = Literals.duration(argument) else { return nil }
-        self.duration = duration
+        duration = Literals.duration(argument)
+        problem = duration == nil ? Literals.tooLong(argument) : nil
+        if duration == nil && problem == nil { return nil }
     }
 }
 

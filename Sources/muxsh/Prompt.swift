@@ -11,6 +11,8 @@ final class Prompt {
     private var status: Int32 = 0
     /// The line that was typed last, while it is checked and runs.
     private var typedLine: TypedLine?
+    /// What was typed of a statement that goes on.
+    private var unfinished: [String] = []
     private var pauseTimers: [String: Timer] = [:]
     /// Whether ^C has stopped what a line had begun.
     private var isInterrupted = false
@@ -97,28 +99,65 @@ final class Prompt {
                 parser.finish()
                 show(parser.errors, in: interpreter)
                 parser.reset()
+                remember([], keyboard, interpreter)
             case .ended where interpreter.talk != nil && !keyboard.isClosed: interpreter.talk = nil
             case .ended: return status
-            case .interrupted: parser.reset()
+            case .interrupted:
+                parser.reset()
+                remember([], keyboard, interpreter)
             case .text(let text):
-                keyboard.remember(text, redactor: interpreter.redactor)
-                var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-                // The newline that a paste ends with and the Enter behind it are one.
-                if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
-                isInterrupted = false
-                for line in lines where !isInterrupted {
-                    let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
-                    guard let statement = statement(of: String(line), parser, interpreter) else { continue }
-                    parser.feed(statement.losslessBytes)
-                    typedLine = prompt.map {
-                        TypedLine(prompt: $0, typed: String(line), statement: statement, width: keyboard.width)
-                    }
-                    defer { typedLine = nil }
-                    if let status = runCompleted(&parser, &checker, in: interpreter, keyboard) { return status }
+                if let status = take(text, &parser, &checker, isInside: isInside, from: keyboard, in: interpreter) {
+                    return status
                 }
             }
         }
         return status
+    }
+
+    /// Runs what was typed, or pasted as several lines; a status when the prompt is to be left.
+    private func take(
+        _ text: String, _ parser: inout Parser, _ checker: inout Checker, isInside: Bool, from keyboard: Keyboard,
+        in interpreter: Interpreter
+    ) -> Int32? {
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // The newline that a paste ends with and the Enter behind it are one.
+        if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
+        var isRemembered = lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
+        if isRemembered { keyboard.remember(text, redactor: interpreter.redactor) }
+        isInterrupted = false
+        for line in lines where !isInterrupted {
+            let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
+            guard let statement = statement(of: String(line), parser, interpreter) else { continue }
+            parser.feed(statement.losslessBytes)
+            if lines.count == 1 {
+                isRemembered = true
+                remember([text], isUnfinished: parser.isInsideCommand, keyboard, interpreter)
+            }
+            typedLine = prompt.map {
+                TypedLine(prompt: $0, typed: String(line), statement: statement, width: keyboard.width)
+            }
+            defer { typedLine = nil }
+            if let status = runCompleted(&parser, &checker, in: interpreter, keyboard) { return status }
+        }
+        if !isRemembered { remember([text], isUnfinished: parser.isInsideCommand, keyboard, interpreter) }
+        return nil
+    }
+
+    /// Keeps what was typed of a whole statement, unless it makes a secret: then none of its lines.
+    private func remember(
+        _ texts: [String], isUnfinished: Bool = false, _ keyboard: Keyboard, _ interpreter: Interpreter
+    ) {
+        unfinished += texts
+        if isUnfinished { return }
+        let whole = unfinished
+        unfinished = []
+        if whole.contains(where: { $0.contains("--secret") }) { return }
+        for text in whole { keyboard.remember(text, redactor: interpreter.redactor) }
+    }
+
+    /// Whether pasted lines make a secret, or end in a statement that may still do so.
+    private static func mayTellSecret(_ text: String, _ last: Substring?) -> Bool {
+        text.contains("--secret") || last?.hasSuffix("\\") == true || last?.contains("<<") == true
     }
 
     /// What a line means: itself, or while talking what `Talk` makes of it; nil when it has ended the talk.

@@ -133,7 +133,7 @@ final class Shell {
         while !output.isDrained && interruption == nil { loop.turn() }
         // A reader that has gone wants to hear nothing; anything else that is wrong is said.
         if let problem = standardOutput.problem, problem != EPIPE {
-            say("muxsh: cannot write standard output: \(errorWords(problem))\n")
+            say("muxsh: cannot write standard output: \(problem == EBADF ? "it is closed" : errorWords(problem))\n")
         }
         if !wasInterrupted, let interruption { return interruption.rawValue }
         return status == 0 && standardOutput.isBroken ? Failure.Status.connection.rawValue : status

@@ -181,7 +181,7 @@ struct TranscriptTests {
         stage.hear("x TOPSEC")
         stage.start("a> go")
         stage.hear("RETVALUE y\n")
-        #expect(stage.shown == "a< x ${p}\\\na> go\na< ${p} y\n")
+        #expect(stage.shown == "a< x \\\na> go\na< ${p} y\n")
     }
 
     @Test func timestampsAndColoursAreForDisplays() {

@@ -243,7 +243,8 @@ struct CompletionTests {
         (
             "set ", 0,
             [
-                "alpha", "alto", "beta", "color", "cut-is-eof", "eol", "frame", "history", "inbox", "linger", "timeout",
+                "alpha", "alto", "beta", "color", "cut-is-eof", "eol", "frame", "history", "idle", "inbox", "linger",
+                "timeout",
                 "view",
             ]
         ),

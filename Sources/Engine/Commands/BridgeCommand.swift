@@ -139,7 +139,7 @@ private struct Lane {
     /// Whether one side has frames: then lines are passed on, and not bytes.
     private var needsMessages: Bool {
         source.framing.prefixLength != nil || sink.framing.prefixLength != nil
-            || source.framing != .datagram && sink.framing == .datagram
+            || !source.framing.isDatagram && sink.framing.isDatagram
     }
 
     private func passOn() throws(Failure) {
@@ -155,7 +155,7 @@ private struct Lane {
             throw Failure(
                 .connection, "\(source.name): a line does not fit into the inbox (\(shown(bytes: inbox.limit)))",
                 details: ["raise it with: set inbox SIZE"])
-        } else if source.framing == .datagram {
+        } else if source.framing.isDatagram {
             while let end = inbox.messageEnds?.first {
                 let datagram = inbox.bytes(in: inbox.front..<end)
                 transcript.sent(datagram, by: sink)

@@ -30,6 +30,11 @@ struct CompareCommand: Command {
             throw ScriptError(word.range, "'ignoring' takes a /regex/")
         }
         let target = try call.target()
+        if target.items.count == 1, let name = target.items[0].template.literalText, !isGlob(name) {
+            throw ScriptError(
+                target.range, "compare needs two sessions or more",
+                hint: "write a list or a glob, such as \(name),b or *")
+        }
         compiler.read(target)
         let extent: CompareInstruction.Extent
         if call.keywords.contains("until") {
@@ -62,7 +67,9 @@ private struct CompareInstruction: Instruction {
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let conversations = try strand.conversations(target, orFail: .expectation)
         guard conversations.count > 1 else {
-            throw Failure(.expectation, "compare needs two sessions or more", range: target.range)
+            let name = conversations.first?.name ?? ""
+            throw Failure(
+                .expectation, "compare needs two sessions or more, and only \(name) is meant", range: target.range)
         }
         let (wanted, matcher) = try expectation(strand, interpreter)
         let time = try limit.map { limit throws(Failure) in interpreter.settings.scaled(try limit.evaluate(in: strand))

@@ -75,12 +75,18 @@ private struct ListenInstruction: Instruction {
 
     /// What the options have to do with this sort of address.
     func problem(with address: Address) -> String? {
-        if framing != nil, address.isUDP { return "--frame is for streams: of UDP each datagram is a line" }
+        if address.isUDP, let problem = datagramProblem(framing) { return problem }
         let isTLS = hasTLS || address.isTLS
         if hasTLS, address.isUDP { return "--tls is for streams, not for UDP" }
         if isTLS, !hasCertificate { return "a TLS server needs a certificate: --cert FILE, and --key FILE" }
         return tls.first.flatMap { isTLS ? nil : "\($0) is for TLS: add --tls" }
     }
+}
+
+/// What is wrong with an option --frame for datagrams, or nil.
+func datagramProblem(_ framing: Value<Framing>?) -> String? {
+    guard let framing, framing.constant.map({ $0 != .raw }) ?? false else { return nil }
+    return "of UDP each datagram is a line; --frame raw takes it as it is, and there is no other"
 }
 
 extension Interpreter {
@@ -99,10 +105,11 @@ extension Settings {
     /// The options of a session as its statement in the transcript has them.
     func words(_ lineEnding: LineEnding?, _ framing: Framing?, isDatagram: Bool) -> [String] {
         let lineEnding = lineEnding ?? self.lineEnding(isDatagram: isDatagram)
-        let framing = framing ?? self.framing(isDatagram: isDatagram)
+        let framing = self.framing(framing, isDatagram: isDatagram)
         let plainEnding = isDatagram ? LineEnding.none : .lf
+        let isPlain = framing == .line || framing == .datagram
         return (lineEnding == plainEnding ? [] : ["--eol", lineEnding.rawValue])
-            + (framing == .line || isDatagram ? [] : ["--frame", framing.rawValue])
+            + (isPlain ? [] : ["--frame", framing == .rawDatagram ? "raw" : framing.rawValue])
     }
 }
 

@@ -119,6 +119,6 @@ private struct OpenInstruction: Instruction {
         if let option = tls.first, !address.isTLS {
             return "\(option) is for TLS; write tls://\(address.host ?? "host"):PORT, or use 'starttls' later"
         }
-        return framing != nil && address.isUDP ? "--frame is for streams: of UDP each datagram is a line" : nil
+        return address.isUDP ? datagramProblem(framing) : nil
     }
 }

@@ -59,12 +59,9 @@ private struct ParallelRoundsInstruction: Instruction {
     let program: Program
     let range: SourceRange
 
-    /// Each strand takes memory before it has done anything.
-    private static let most = 100_000
-
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let count = try count.evaluate(in: strand)
-        guard count <= Self.most else { throw Failure(.expectation, "at most \(Self.most) rounds run at once") }
+        try interpreter.requireRoom(forStrands: count)
         guard count > 0 else { return .next }
         try strand.requireRoomForStrands()
         let surroundings = strand.surroundings
@@ -90,6 +87,7 @@ private struct ParallelBranchesInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         try strand.requireRoomForStrands()
+        try interpreter.requireRoom(forStrands: branches.count)
         let surroundings = strand.surroundings
         var strands: [Strand] = []
         for (index, branch) in branches.enumerated() {

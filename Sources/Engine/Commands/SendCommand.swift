@@ -121,6 +121,13 @@ private struct SendFileInstruction: Instruction {
             throw Failure(.connection, "cannot read \(path): \(errorWords(errno))")
         }
         let file = Descriptor(owning: descriptor)
+        // A file is one datagram; how large it is shows before it is read.
+        var status = stat()
+        if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
+            for conversation in conversations where conversation.framing.isDatagram {
+                try conversation.requireFit(Int(status.st_size))
+            }
+        }
         for conversation in conversations {
             interpreter.transcript.statement("send \(conversation.name) --file \(quotedWord(path.description))")
         }

@@ -11,6 +11,7 @@ struct SetCommand: Command {
         let framing = Element.parameter(.framing)
         let size = Element.parameter(Parameter("SIZE", .size))
         let cut = Element.parameter(Parameter("STATE", .choice(["on", "off"])))
+        let idle = Element.keyword("idle")
         let when = Element.parameter(Parameter("WHEN", .choice(["auto", "always", "never"])))
         return CommandDescription(
             name: "set", summary: "change an option, for all or for some sessions",
@@ -18,7 +19,7 @@ struct SetCommand: Command {
                 Form(.keyword("timeout"), duration), Form(.keyword("eol"), ending), Form(.keyword("inbox"), size),
                 Form(.keyword("frame"), framing), Form(.keyword("linger"), duration), Form(.keyword("color"), when),
                 Form(.keyword("cut-is-eof"), cut), Form(.keyword("view"), .parameter(.view)),
-                Form(.keyword("history"), .parameter(Parameter("N", .count))),
+                Form(.keyword("history"), .parameter(Parameter("N", .count))), Form(idle, duration),
                 Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
                 Form(session, .keyword("frame"), framing), Form(session, .keyword("inbox"), size),
                 Form(session, .keyword("cut-is-eof"), cut),
@@ -27,7 +28,8 @@ struct SetCommand: Command {
                 timeout is the limit of a wait that names none (5s). eol is what ends a line that is sent: lf, crlf, cr, \
                 nul or none. frame is what a line is: line, raw, u8, u16, u32, u16le or u32le (see open). inbox is how \
                 much unread data a session holds (16MiB) before the peer has to wait. linger is how long silence may \
-                last at the end of input (1s). cut-is-eof on takes a TLS connection that is closed without close_notify \
+                last at the end of input (1s). idle is how long a \
+                peer of a UDP listener may be silent that was not accepted (60s): it is forgotten then. cut-is-eof on takes a TLS connection that is closed without close_notify \
                 for an ordinary end of stream. Without T they are for sessions opened from then on and for those that \
                 are open; eol and frame not for UDP. color, view \
                 (see there) and history, how many typed lines are kept (10000), are for the prompt.
@@ -52,6 +54,9 @@ struct SetCommand: Command {
         case "linger":
             let value = Value(duration: try call.required("D"))
             return { strand throws(Failure) in .linger(try value.evaluate(in: strand)) }
+        case "idle":
+            let value = Value(duration: try call.required("D"))
+            return { strand throws(Failure) in .idle(try value.evaluate(in: strand)) }
         case "eol":
             let value = Value(lineEnding: try call.required("E"))
             return { strand throws(Failure) in .lineEnding(try value.evaluate(in: strand)) }
@@ -81,6 +86,7 @@ private struct SetInstruction: Instruction {
     enum Change {
         case timeout(Duration)
         case linger(Duration)
+        case idle(Duration)
         case lineEnding(LineEnding)
         case framing(Framing)
         case inbox(Int)
@@ -92,8 +98,8 @@ private struct SetInstruction: Instruction {
         /// Whether it is for this session when all are meant: what makes lines of a stream is not for datagrams.
         func concerns(_ conversation: Conversation) -> Bool {
             switch self {
-            case .lineEnding, .framing: conversation.framing != .datagram
-            case .timeout, .linger, .inbox, .color, .cutIsEnd, .view, .historySize: true
+            case .lineEnding, .framing: !conversation.framing.isDatagram
+            case .timeout, .linger, .idle, .inbox, .color, .cutIsEnd, .view, .historySize: true
             }
         }
     }
@@ -110,8 +116,9 @@ private struct SetInstruction: Instruction {
             return .next
         }
         for conversation in try strand.conversations(target, orFail: .expectation) {
-            if case .framing = change, conversation.framing == .datagram {
-                throw Failure(.expectation, "\(conversation.name): of UDP each datagram is a line; it has no frame")
+            if case .framing(let framing) = change, conversation.framing.isDatagram, ![.line, .raw].contains(framing) {
+                throw Failure(
+                    .expectation, "\(conversation.name): of UDP each datagram is a line; it has no frame but raw")
             }
             apply(change, to: conversation, interpreter)
         }
@@ -122,6 +129,7 @@ private struct SetInstruction: Instruction {
         switch change {
         case .timeout(let limit): interpreter.settings.timeout = limit
         case .linger(let limit): interpreter.settings.linger = limit
+        case .idle(let limit): interpreter.settings.idle = limit
         case .lineEnding(let ending): interpreter.settings.lineEnding = ending
         case .framing(let framing): interpreter.settings.framing = framing
         case .inbox(let size): interpreter.settings.inboxLimit = size
@@ -144,11 +152,12 @@ private struct SetInstruction: Instruction {
             interpreter.transcript.statement("set \(conversation.name) eol \(ending.rawValue)")
         case .framing(let framing):
             interpreter.transcript.showPart(of: conversation)
-            conversation.session.setFraming(framing)
+            let isDatagram = conversation.framing.isDatagram
+            conversation.session.setFraming(interpreter.settings.framing(framing, isDatagram: isDatagram))
             interpreter.transcript.statement("set \(conversation.name) frame \(framing.rawValue)")
         case .inbox(let size): conversation.session.setInboxLimit(size)
         case .cutIsEnd(let isEnd): conversation.session.cutIsEnd = isEnd
-        case .linger, .color, .view, .historySize: break
+        case .linger, .idle, .color, .view, .historySize: break
         }
     }
 }
