@@ -30,6 +30,9 @@ package final class Regex {
     package let lookbehind: Int
 
     private let code: OpaquePointer
+    /// The same for data that is not all there, when `^` stands in the pattern: PCRE2 lets it match behind a newline only
+    /// where something follows, and would not say that more data could change that (PCRE2_ALT_CIRCUMFLEX does).
+    private let openCode: OpaquePointer?
     private let matchData: OpaquePointer
     private let context: OpaquePointer
     private let jitStack: OpaquePointer?
@@ -46,7 +49,9 @@ package final class Regex {
                 message: "\\G has no meaning in a stream; \\A is the front of what is unread", offset: offset)
         }
         code = try Self.compile(pattern, options: Self.options(flags))
-        pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD)
+        openCode =
+            pattern.contains(UInt8(ascii: "^"))
+            ? try? Self.compile(pattern, options: Self.options(flags) | PCRE2_ALT_CIRCUMFLEX) : nil
         guard let matchData = pcre2_match_data_create_from_pattern_8(code, nil),
             let context = pcre2_match_context_create_8(nil)
         else { throw RegexError(message: "out of memory", offset: 0) }
@@ -69,6 +74,7 @@ package final class Regex {
         if let jitStack { pcre2_jit_stack_free_8(jitStack) }
         pcre2_match_data_free_8(matchData)
         pcre2_code_free_8(code)
+        pcre2_code_free_8(openCode)
     }
 
     /// Searches `bytes` from `start` on.
@@ -77,6 +83,18 @@ package final class Regex {
     ///   - isWhole: nothing will follow `bytes`, so that a match counts as it is.
     ///   - beginsLine: whether the first byte of `bytes` is the first of a line.
     package func search(_ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool) -> Outcome {
+        guard !isWhole, let openCode else {
+            return search(bytes, code, from: start, isWhole: isWhole, beginsLine: beginsLine)
+        }
+        let possible = search(bytes, openCode, from: start, isWhole: false, beginsLine: beginsLine)
+        guard case .match(let groups) = possible, let whole = groups.first ?? nil else { return possible }
+        let present = search(bytes, code, from: start, isWhole: false, beginsLine: beginsLine)
+        return present == possible ? present : .partial(start: whole.lowerBound)
+    }
+
+    private func search(
+        _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from start: Int, isWhole: Bool, beginsLine: Bool
+    ) -> Outcome {
         var options: UInt32 = isWhole ? 0 : PCRE2_PARTIAL_HARD
         if !beginsLine { options |= PCRE2_NOTBOL }
         // PCRE2 wants a pointer also to an empty subject.
@@ -120,6 +138,7 @@ package final class Regex {
         guard let compiled = pcre2_compile_8(pattern, pattern.count, options, &code, &offset, context) else {
             throw RegexError(message: message(for: code), offset: offset)
         }
+        pcre2_jit_compile_8(compiled, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD)
         return compiled
     }
 

@@ -41,13 +41,20 @@ package func excerpt(of range: SourceRange) -> String {
     // A range of bytes may begin or end inside a character.
     while start > 0, start < line.count, line[start] & 0xC0 == 0x80 { start -= 1 }
     while end < line.count, line[end] & 0xC0 == 0x80 { end += 1 }
-    let before = visibleSource(line[..<start])
+    // Of a long line, what is around the place.
+    let (first, last) =
+        line.count > longestExcerpt ? (max(0, start - 100), min(line.count, start + 200)) : (0, line.count)
+    end = min(end, last)
+    let before = (first > 0 ? "…" : "") + visibleSource(line[first..<start])
     let marked = visibleSource(line[start..<end])
     let carets = String(repeating: "^", count: max(1, marked.unicodeScalars.count))
     // Tabs stay tabs, so that the carets stand under their text whatever a tab is worth.
     let indent = String(before.map { $0 == "\t" ? "\t" : " " })
-    return " \(number) | \(before)\(marked)\(visibleSource(line[end...]))\n\(margin)| \(indent)\(carets)\n"
+    return
+        " \(number) | \(before)\(marked)\(visibleSource(line[end..<last]))\(last < line.count ? "…" : "")\n\(margin)| \(indent)\(carets)\n"
 }
+
+private let longestExcerpt = 1000
 
 /// Source bytes as text that cannot act on a terminal; tabs stay tabs.
 package func visibleSource(_ bytes: some Sequence<UInt8>) -> String {

@@ -205,13 +205,13 @@ final class Libedit {
         bind(.clear, "muxsh-clear")
         bind(.endSearch, "muxsh-end-search")
         add("muxsh-end") { editor, _ in Libedit.run(.toEnd, editor) }
-        bind(.toEnd, "muxsh-end", alternative: "ed-move-to-end")
+        bind(.toEnd, "muxsh-end")
         // It would swallow the next key.
         bind("^@", "ed-unassigned")
         // In vi's maps ESC leads sequences in, so that libedit would wait for what follows: an ESC alone is a key of ours.
         if isVi { bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned") }
         bind("\u{1B}[H", "ed-move-to-beg")
-        bind("\u{1B}[F", "muxsh-end", alternative: "ed-move-to-end")
+        bind("\u{1B}[F", "muxsh-end")
         bind("\u{1B}[3~", "ed-delete-next-char")
         bind("\u{07}", "ed-start-over")
     }

@@ -84,8 +84,8 @@ final class TerminalTransport: Transport {
             openLine = length
             return nil
         }
-        return "the program reads whole lines from its terminal, and a terminal cuts a line of \(longest) bytes"
-            + " off behind \(Self.longestLine)"
+        return "a line of \(longest) bytes is too long: the program reads its terminal in canonical mode, which keeps"
+            + " \(Self.longestLine) bytes of a line"
     }
 
     /// Types the end-of-file character, twice behind a part of a line: the first one only sends that.

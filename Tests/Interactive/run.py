@@ -3,17 +3,19 @@
 import sys
 
 import basics
+import borders
 import completing
 import keys
 import looks
 import matrix
+import random_keys
 import screen
 import talk
 
 
 def main():
     tests = {}
-    for module in (basics, completing, screen, talk, keys, looks, matrix):
+    for module in (basics, completing, screen, talk, keys, looks, matrix, borders, random_keys):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
     chosen = sys.argv[3:] or list(tests)
     failed = 0

@@ -15,7 +15,7 @@ import time
 import pexpect
 import pyte
 
-LIMIT = 30
+LIMIT = float(os.environ.get("MUXSH_TEST_LIMIT", "30"))
 
 
 class Terminal:
@@ -127,6 +127,14 @@ class Terminal:
 
 class Server:
     """A peer whose one connection the test drives by hand."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.listener.close()
+        if self.connection:
+            self.connection.close()
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))

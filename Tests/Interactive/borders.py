@@ -1,0 +1,216 @@
+"""Bytes at the borders of the prompt: what is typed and pasted, the history, keys that stand for signals, the farewell."""
+
+import os
+import signal
+import stat
+import termios
+
+from support import connected, muxsh
+from terminal import Server
+
+
+def heard(terminal, keys, expected):
+    """What a server gets when keys are typed behind `a> ` in a line."""
+    with Server() as server:
+        connected(terminal, server)
+        terminal.process.send(b"a> " + keys + b"\r")
+        assert server.hear(len(expected)) == expected, server
+        terminal.until_prompt()
+        terminal.line("close a")
+        terminal.until_prompt()
+
+
+def test_what_is_typed_behind_control_v_is_sent():
+    with muxsh() as terminal:
+        for keys, expected in (
+            (b"x\x16\x03y", b"x\x03y\n"),
+            (b"\x16\x1b[1m\x16\x04", b"\x1b[1m\x04\n"),
+            (b"\x16\x00\x16\x1a\x16\x1c", b"\x00\x1a\x1c\n"),
+        ):
+            heard(terminal, keys, expected)
+
+
+def test_bytes_that_are_no_utf8_are_shown_sent_and_kept():
+    with muxsh() as terminal:
+        heard(terminal, b"caf\xe9 \xff", b"caf\xe9 \xff\n")
+        terminal.until_line(r"a> caf\\xe9 \\xff")
+        history = open(terminal.home + "/state/muxsh/history", "rb").read()
+        assert b"caf\xe9\\040\xff\n" in history, history
+        # The arrow keys bring it back as it was.
+        terminal.send("\x1b[A\x1b[A")
+        terminal.until_last("muxsh> a> caf\\xe9 \\xff")
+        with muxsh(home=terminal.home) as again:
+            again.send("\x1b[A\x1b[A")
+            again.until_last("muxsh> a> caf\\xe9 \\xff")
+
+
+def test_a_paste_keeps_what_is_no_text():
+    with muxsh() as terminal:
+        heard(terminal, b"\x1b[200~b\x1b[31mx\x04\xe9\x00\x1b[201~", b"b\x1b[31mx\x04\xe9\x00\n")
+
+
+def test_an_unfinished_paste_has_an_end():
+    for lead in ("", "\x16", "\x00"):
+        with muxsh() as terminal:
+            terminal.send(lead + "\x1b[200~some text that does not end")
+            # One key behind ^V is text; so is the first byte of the paste's mark.
+            terminal.send("\x03")
+            if lead == "\x16":
+                terminal.send("\x03")
+            terminal.until_line(r"\^C$")
+            terminal.until_prompt()
+            terminal.line("print alive")
+            terminal.until_line("^alive$")
+
+
+def test_a_file_that_ends_in_a_line_gets_the_next_entry_in_its_own():
+    with muxsh() as terminal:
+        terminal.line("print one")
+        terminal.until_line("^one$")
+        path = terminal.home + "/state/muxsh/history"
+        with open(path, "r+b") as file:
+            file.truncate(os.path.getsize(path) - 1)
+        terminal.line("print two")
+        terminal.until_line("^two$")
+        assert open(path).read().splitlines() == ["_HiStOrY_V2_", "print\\040one", "print\\040two"]
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def test_the_history_is_private_and_a_link_is_followed():
+    with muxsh() as terminal:
+        home = terminal.home
+        terminal.line("print x")
+        terminal.until_line("^x$")
+        path = home + "/state/muxsh/history"
+        os.chmod(path, 0o644)
+        os.rename(path, home + "/elsewhere")
+        os.symlink(home + "/elsewhere", path)
+        terminal.line("print y")
+        terminal.until_line("^y$")
+        assert os.path.islink(path) and mode(home + "/elsewhere") == 0o600
+        assert open(home + "/elsewhere").read().endswith("print\\040y\n")
+        with muxsh(home=home) as again:
+            again.send("\x1b[A")
+            again.until_last("muxsh> print y")
+
+
+def test_a_history_that_cannot_be_kept_is_told():
+    with muxsh() as terminal:
+        home = terminal.home
+        os.makedirs(home + "/other/muxsh")
+        os.mkfifo(home + "/other/muxsh/history")
+        with muxsh(home=home, XDG_STATE_HOME=home + "/other") as other:
+            other.until_line(r"# the history is not kept: .*/history: it is not")
+        os.makedirs(home + "/null/muxsh")
+        os.symlink("/dev/null", home + "/null/muxsh/history")
+        before = mode("/dev/null")
+        with muxsh(home=home, XDG_STATE_HOME=home + "/null") as other:
+            other.line("print x")
+            other.until_line("^x$")
+            assert not any("history" in row for row in other.lines())
+        assert mode("/dev/null") == before
+
+
+def test_a_home_that_is_not_there_is_not_made():
+    with muxsh(HOME="/tmp/muxsh-no-such-home", XDG_STATE_HOME="") as terminal:
+        terminal.line("print x")
+        terminal.until_line("^x$")
+        assert not os.path.exists("/tmp/muxsh-no-such-home")
+
+
+def test_a_statement_with_a_secret_is_not_kept():
+    with muxsh() as terminal:
+        terminal.line("let --secret pw \\")
+        terminal.until_prompt(".....> ")
+        terminal.line("hunter2")
+        terminal.until_prompt()
+        terminal.line("let key \\")
+        terminal.until_prompt(".....> ")
+        terminal.line("swordfish --secret")
+        terminal.until_prompt()
+        terminal.line("let --secret text <<END")
+        terminal.until_prompt(".....> ")
+        terminal.line("opensesame")
+        terminal.until_prompt(".....> ")
+        terminal.line("END")
+        terminal.until_prompt()
+        terminal.send("\x1b[200~print pasted\nlet --secret more \\\nshibboleth\n\x1b[201~\r")
+        terminal.until_line("^pasted$")
+        terminal.until_prompt()
+        terminal.line("print \\")
+        terminal.until_prompt(".....> ")
+        terminal.line("done")
+        terminal.until_line("^done$")
+        kept = open(terminal.home + "/state/muxsh/history").read().splitlines()[1:]
+        assert kept == ["print\\040\\134", "done"], kept
+
+
+def flood(terminal):
+    """Brings up a server that sends without end, and a session with it."""
+    terminal.line("listen l :0")
+    terminal.until_line(r"# l: listening")
+    terminal.until_prompt()
+    terminal.line("spawn y yes a flood of lines that never ends")
+    terminal.until_line("flood of lines")
+
+
+def farewell(terminal, number):
+    """What the terminal is left with when a signal ends the program while it floods."""
+    os.kill(terminal.process.pid, number)
+    status = terminal.status()
+    tail = terminal.received
+    assert tail.rfind(b"\x1b[?2004l") > tail.rfind(b"\x1b[?2004h"), "bracketed paste is left on"
+    assert tail.rfind(b"\x1b[?25h") > tail.rfind(b"\x1b[?25l"), "the cursor is left hidden"
+    return status
+
+
+def test_the_farewell_is_said_in_a_flood():
+    for number, status in ((signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+        with muxsh() as terminal:
+            flood(terminal)
+            assert farewell(terminal, number) == status
+
+
+def test_every_signal_that_ends_it_gives_the_terminal_back():
+    for number in (signal.SIGIO, signal.SIGPWR, signal.SIGSTKFLT, signal.SIGRTMIN, signal.SIGRTMIN + 5, signal.SIGRTMAX):
+        with muxsh() as terminal:
+            flags = termios.tcgetattr(terminal.process.child_fd)[3]
+            assert not flags & termios.ICANON
+            assert farewell(terminal, number) == -number
+            assert termios.tcgetattr(terminal.process.child_fd)[3] & termios.ICANON
+
+
+def test_control_c_takes_what_was_typed_before_it_and_leaves_the_rest():
+    with muxsh() as terminal:
+        terminal.send("print wrong\x03print right\r")
+        terminal.until_line("^right$")
+        assert not any(row == "wrong" for row in terminal.lines())
+        terminal.line("sleep forever")
+        terminal.send("print wrong\r\x03print behind\r")
+        terminal.until_line("^behind$")
+        assert not any(row == "wrong" for row in terminal.lines())
+
+
+def test_lines_longer_than_any_screen():
+    for columns, rows, length in ((80, 24, 1996), (20, 2, 54), (40, 5, 100_000)):
+        with muxsh(columns=columns, rows=rows, XDG_STATE_HOME="", HOME="/nonexistent") as terminal:
+            terminal.send("\x1b[200~print " + "a" * length + "\x1b[201~")
+            terminal.send("\x1b[H\x1b[F" + "x" * 7 + "\x1b[H\x1b[F\r")
+            terminal.until(lambda: b"x" * 7 + b"\r\n" in terminal.received.replace(b"\x1b[K", b""), "the line")
+            terminal.line("")
+            terminal.until_prompt()
+
+
+def test_vi_keys_keep_the_cursor_in_the_line():
+    with muxsh() as terminal:
+        home = terminal.home
+        open(home + "/.editrc", "w").write("bind -v\n")
+        with muxsh(home=home) as vi:
+            vi.send("\x1b[Fprint x\r")
+            vi.until_line("^x$")
+            # End in the insert mode stands behind the last character.
+            vi.send("print y\x1b[H\x1b[Fz\r")
+            vi.until_line("^yz$")
