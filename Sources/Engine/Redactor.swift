@@ -73,11 +73,30 @@ package final class Redactor {
     /// How many of the last bytes may be the beginning of a secret, so that what follows decides what they are.
     func undecided(_ bytes: [UInt8]) -> Int {
         guard !isEmpty else { return 0 }
-        for length in (1..<max(1, min(longest, bytes.count + 1))).reversed() {
+        // What stands in a whole secret is decided.
+        var rest = 0
+        bytes.withUnsafeBytes { bytes in
+            for case (let end, .secret) in ends(of: pieces(of: bytes, isCutBefore: false, isCutBehind: false)) {
+                rest = end
+            }
+        }
+        for length in (1..<max(1, min(longest, bytes.count - rest + 1))).reversed() {
             let tail = bytes.suffix(length)
             if secrets.contains(where: { $0.value.count > length && $0.value.starts(with: tail) }) { return length }
         }
         return 0
+    }
+
+    /// Pieces, each with the position at which it ends.
+    private func ends(of pieces: [Piece]) -> [(Int, Piece)] {
+        var position = 0
+        return pieces.map { piece in
+            switch piece {
+            case .plain(let range): position = range.upperBound
+            case .secret(_, let count): position += count
+            }
+            return (position, piece)
+        }
     }
 
     /// The longest secret; they are sorted by length.
@@ -142,18 +161,13 @@ package final class Redactor {
     /// is replaced by the secret's name.
     func appendEscaped(_ bytes: [UInt8], between before: [UInt8], and after: [UInt8], to output: inout [UInt8]) {
         let (before, after) = (before.suffix(longest), after.prefix(longest))
-        let all = before + bytes + after
+        let all = Array(before) + bytes + Array(after)
         let window = before.count..<(before.count + bytes.count)
-        var position = 0
-        for piece in all.withUnsafeBytes({ pieces(of: $0, isCutBefore: true, isCutBehind: true) }) {
+        for (end, piece) in ends(of: all.withUnsafeBytes { pieces(of: $0, isCutBefore: true, isCutBehind: true) }) {
             switch piece {
-            case .plain(let range):
-                output += Escapes.escaped(Array(all[range.clamped(to: window)])).utf8
-                position = range.upperBound
+            case .plain(let range): output += Escapes.escaped(Array(all[range.clamped(to: window)])).utf8
             case .secret(let name, let count):
-                let range = position..<(position + count)
-                if range.overlaps(window) { output += "${\(name)}".utf8 }
-                position = range.upperBound
+                if (end - count..<end).overlaps(window) { output += "${\(name)}".utf8 }
             }
         }
     }

@@ -79,15 +79,19 @@ final class PatternSearch: Matcher {
                     start: context + whole.lowerBound, end: context + whole.upperBound, captures: values,
                     groups: regex.groups))
         case .partial(let begin):
-            searched = context + begin
+            searched = resumption(at: context + begin, from: start, in: inbox)
             return .pending
         case .none:
-            // Behind a carriage return a line feed may come: then no line begins between the two.
-            searched = inbox.bytes.last == UInt8(ascii: "\r") ? max(start, inbox.end - 1) : inbox.end
+            searched = resumption(at: inbox.end, from: start, in: inbox)
             return .pending
         case .limit(let why):
             return .failed("the pattern was given up: \(why)", details: ["pattern: \(source)"])
         }
+    }
+
+    /// Where the search goes on: behind a carriage return a line feed may come, and then no line begins between the two.
+    private func resumption(at position: Int, from start: Int, in inbox: Inbox) -> Int {
+        position == inbox.end && inbox.bytes.last == UInt8(ascii: "\r") ? max(start, position - 1) : position
     }
 
     private func searchMessages(of conversation: Conversation) -> Progress {

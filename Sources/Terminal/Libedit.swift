@@ -209,7 +209,11 @@ final class Libedit {
         // It would swallow the next key.
         bind("^@", "ed-unassigned")
         // In vi's maps ESC leads sequences in, so that libedit would wait for what follows: an ESC alone is a key of ours.
-        if isVi { bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned") }
+        if isVi {
+            bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned")
+            // It would run vi and wait for it, and every session would wait too.
+            wide("v") { key in wide("ed-unassigned") { _ = c_el_bind_alternative(editor, key, $0) } }
+        }
         bind("\u{1B}[H", "ed-move-to-beg")
         bind("\u{1B}[F", "muxsh-end")
         bind("\u{1B}[3~", "ed-delete-next-char")

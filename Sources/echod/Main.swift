@@ -84,6 +84,8 @@ struct Echod: ParsableCommand {
     /// Wrong usage is status 1, as in muxsh; the option library would say 64.
     static func main() {
         occupyStandardDescriptors()
+        // A closed pipe is an error of the write, told by the status.
+        signal(SIGPIPE, SIG_IGN)
         let output = LineOutput(on: EventLoop())
         do {
             let arguments = (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0] }

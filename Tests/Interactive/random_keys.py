@@ -38,7 +38,9 @@ def key(source):
     if kind == 9:
         return b"\x1b" + bytes([source.choice([byte for byte in range(0x7F) if byte not in (0x04, 0x1A, 0x1C)])])
     if kind == 10:
-        text = bytes(source.choices(range(0x100), k=source.choice((3, 30, 3000)))).replace(b"\x03", b"").replace(b"\x1b", b"")
+        # Behind ^V its first mark is text, and what follows are keys.
+        kept = [byte for byte in range(0x100) if byte not in (0x03, 0x04, 0x1A, 0x1B, 0x1C)]
+        text = bytes(source.choices(kept, k=source.choice((3, 30, 3000))))
         return b"\x1b[200~" + text + (b"\x1b[201~" if source.random() < 0.8 else b"")
     # Many times the same, and numbers before a key.
     return source.choice((b"\x1b" + str(source.randrange(1, 400)).encode() + b"x", b"y" * source.randrange(300), b"\x16\x03"))

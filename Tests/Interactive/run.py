@@ -11,11 +11,12 @@ import matrix
 import random_keys
 import screen
 import talk
+import values
 
 
 def main():
     tests = {}
-    for module in (basics, completing, screen, talk, keys, looks, matrix, borders, random_keys):
+    for module in (basics, completing, screen, talk, keys, looks, matrix, borders, random_keys, values):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
     chosen = sys.argv[3:] or list(tests)
     failed = 0

@@ -147,4 +147,51 @@ struct EchoServiceTests {
         #expect(caller.hear() == nil)
         service.close()
     }
+
+    /// A service that stops while a client takes nothing: what had been sent is answered, however long that takes.
+    @Test func aStopWaitsForAnOutboxThatFillsMeanwhile() throws {
+        let hand = HandClock()
+        let loop = EventLoop(clock: hand.clock)
+        let service = EchoService(
+            listener: try Listener(at: Address(parsing: "127.0.0.1:0"), on: loop), mode: .echo, on: loop)
+        var result: Result<Connection, ConnectFailure>?
+        let connector = Connector(addresses: [service.address], localAddress: nil, on: loop) { result = $0 }
+        connector.start()
+        while result == nil { loop.turn(mayBlock: false) }
+        let caller = Caller(try #require(result).get().transport)
+        _ = caller.say(Array("first".utf8))
+        for _ in 0..<100 { loop.turn(mayBlock: false) }
+        var isStopped = false
+        service.stop { isStopped = true }
+        for _ in 0..<100 { loop.turn(mayBlock: false) }
+        // More comes while it waits for the silence that ends the client, until neither side takes any.
+        let chunk = [UInt8](repeating: 7, count: 65536)
+        var sent = 5
+        for _ in 0..<2000 {
+            sent += caller.say(chunk)
+            loop.turn(mayBlock: false)
+        }
+        #expect(sent > 1 << 16 && !isStopped)
+        for _ in 0..<20 {
+            hand.advance(by: .seconds(1))
+            for _ in 0..<10 { loop.turn(mayBlock: false) }
+        }
+        var heard = 0
+        for _ in 0..<100_000 where heard < sent {
+            loop.turn(mayBlock: false)
+            guard let more = caller.hear() else { break }
+            heard += more.count
+        }
+        #expect(heard == sent)
+    }
+
+    @Test func aStopAnswersThoseWhoWaitInTheQueue() throws {
+        let service = try makeService(.upper, EchoService.Limits(maxConnections: 3))
+        let callers = try (0..<20).map { _ in try call(service) }
+        for caller in callers { #expect(caller.say(Array("hello".utf8)) == 5) }
+        var isStopped = false
+        service.stop { isStopped = true }
+        for caller in callers { #expect(listen(caller, count: 5) == Array("HELLO".utf8)) }
+        while !isStopped { loop.turn() }
+    }
 }

@@ -172,4 +172,22 @@ struct FramingTests {
             #expect(read == messages.filter { !$0.hasPrefix("!") } && inbox.held == 0)
         }
     }
+
+    @Test func aDatagramKeepsItsLastLineFeedWhereItIsTakenAsItIs() throws {
+        for (framing, text) in [(Framing.datagram, "dns\n"), (.rawDatagram, "dns\n\n")] {
+            let inbox = Inbox(limit: 100)
+            try inbox.reframe(framing) { _ in }
+            let datagram = Array("dns\n\n".utf8)
+            _ = inbox.receive(most: 10) { buffer in
+                buffer.copyBytes(from: datagram)
+                return datagram.count
+            }
+            try inbox.decode { _ in }
+            let end = try #require(inbox.nextLineEnd())
+            #expect(Array(inbox.bytes(in: 0..<end.text)) == Array(text.utf8) && end.next == 5)
+            // What comes from then on is taken in the other way, and no datagram is cut.
+            try inbox.reframe(framing == .datagram ? .rawDatagram : .datagram) { _ in }
+            #expect(inbox.nextLineEnd()?.next == 5)
+        }
+    }
 }

@@ -1,0 +1,118 @@
+import TestSupport
+import Testing
+import Wire
+
+@testable import Engine
+
+/// What must hold for any bytes in any split: that a transcript runs again, and that no piece of a secret is shown.
+struct BorderTests {
+    /// A stream that comes in random pieces, with random moments at which the part of a line is shown: what was shown is a
+    /// script that the same stream meets.
+    @Test func aTranscriptRunsAgainWhateverWasShownOfALine() {
+        var generator = Generator(seed: 25)
+        let alphabet = Array("ab\n\r\n\r \\${\u{1B}é".utf8) + [0xFF]
+        for _ in 0..<400 {
+            let length = Int.random(in: 1...24, using: &generator)
+            let stream = (0..<length).map { _ in alphabet.randomElement(using: &generator) ?? 0 }
+            let first = Stage()
+            for piece in stream.cut(using: &generator) {
+                first.hear(piece)
+                guard let conversation = first.interpreter.sessions["a"] else { continue }
+                if Bool.random(using: &generator) { first.interpreter.transcript.showPart(of: conversation) }
+            }
+            first.pair.endOutput()
+            first.settle()
+            let script = first.shown
+            let second = Stage()
+            for piece in stream.cut(using: &generator) { second.hear(piece) }
+            second.pair.endOutput()
+            second.start(script)
+            second.wait(.seconds(6))
+            #expect(second.state == "passed", "\(stream): \(script)")
+        }
+    }
+
+    @Test func noPieceOfASecretIsShownInAnySplit() {
+        var generator = Generator(seed: 18)
+        for _ in 0..<300 {
+            let stage = Stage()
+            stage.start("let --secret pw hunter2-swordfish")
+            let stream = Array("say hunter2-swordfish now\nother\nbye hunter2-swordfish".utf8)
+            for piece in stream.cut(using: &generator) {
+                stage.hear(piece)
+                guard let conversation = stage.interpreter.sessions["a"] else { continue }
+                stage.interpreter.transcript.showPart(of: conversation)
+            }
+            stage.pair.endOutput()
+            stage.settle()
+            stage.start("expect a /no such thing/")
+            guard case .failed(let failure)? = stage.interpreter.result else {
+                Issue.record("it was found")
+                return
+            }
+            let shown = stage.shown + stage.interpreter.redactor.readable(failure.rendered)
+            for length in 4...16 {
+                for start in 0...(17 - length) {
+                    let piece = String(Array("hunter2-swordfish")[start..<(start + length)])
+                    #expect(!shown.contains(piece), "\(piece) in \(shown)")
+                }
+            }
+            #expect(shown.contains("${pw}"))
+        }
+    }
+
+    @Test func theLastLineOfAStreamIsForTriggersToo() {
+        let stage = Stage()
+        stage.start("on a /^GET (\\w+)$/ {\na> VALUE ${1}\n}", isWhole: true)
+        stage.hear("GET x\nGET y\nother\nGET z")
+        #expect(stage.heard == "VALUE x\nVALUE y\n")
+        stage.pair.endOutput()
+        stage.settle()
+        #expect(stage.heard == "VALUE z\n")
+    }
+
+    @Test func theRestOfAStreamThatMatchesNoTriggerStaysForTheScript() {
+        let stage = Stage()
+        stage.start("on a \"GET\" {\nprint got\n}")
+        stage.hear("a rest")
+        stage.pair.endOutput()
+        stage.settle()
+        stage.start("a< a rest\\")
+        #expect(stage.state == "passed")
+    }
+
+    @Test func whatLooksTheSameIsToldApart() {
+        let stage = Stage()
+        stage.hear("cafe\u{301}\n")
+        stage.start("a< café")
+        guard case .failed(let failure)? = stage.interpreter.result else {
+            Issue.record("it was found")
+            return
+        }
+        #expect(failure.details.prefix(2) == ["expected: a< caf\\u{e9}", "arrived:  a< cafe\\u{301}"])
+        let answers = Answers([.init(name: "a", lines: ["cafe\u{301}"]), .init(name: "b", lines: ["café"])])
+        #expect(answers.difference != nil)
+    }
+
+    @Test func aNoteIsOneLineWhateverIsInIt() {
+        let stage = Stage()
+        stage.interpreter.transcript.note("first\na> injected\u{1B}[1m")
+        #expect(stage.shown == "# first\\na> injected\\e[1m\n")
+    }
+
+    @Test func namesOfSessionsAreHiddenWhereTheyAreSecrets() {
+        let stage = Stage()
+        stage.start("let --secret name a")
+        stage.hear("x\n")
+        #expect(stage.shown == "${name}< x\n")
+    }
+
+    @Test func strandsHaveALimit() {
+        let stage = Stage()
+        stage.start("define f {\nparallel 2 {\nf\n}\n}\nf")
+        for _ in 0..<60 where stage.state == "running" { stage.settle() }
+        #expect(
+            stage.state == "at most 100000 strands run at once"
+                || stage.state == "strands are nested too deep; 100 is the limit")
+    }
+}
