@@ -106,11 +106,10 @@ package final class Conversation: SessionDelegate {
     /// Since when nothing has been said by either side.
     var idleSince: Instant { [openedAt, receivedAt ?? openedAt, sentAt ?? openedAt].max() ?? openedAt }
 
-    /// The last line it has said, cut to what fits a message; nil when it has said nothing.
-    var lastLine: String? {
-        let said = log.entries.last { !$0.isSend }?.bytes ?? []
-        guard let line = SourceText.lines(of: said).last(where: { !$0.isEmpty }) else { return nil }
-        return Escapes.escaped(Array(line.prefix(200)))
+    /// The last line it has said, as far as it is remembered; nil when it has said nothing.
+    var lastLine: [UInt8]? {
+        let said = log.entries.filter { !$0.isSend }.flatMap(\.bytes)
+        return SourceText.lines(of: said).last { !$0.isEmpty }
     }
 
     /// Whether the peer has said something since our last send, and not ended the line.
@@ -280,9 +279,11 @@ package final class Conversation: SessionDelegate {
         switch session.input {
         case .ended: transcript.ended(self, arrow: "<|")
         case .failed(let error):
-            transcript.showPart(of: self)
+            transcript.showRest(of: self)
             transcript.note("\(name): \(error.words)")
-        case .oversized: transcript.note("\(name): \(inputState)")
+        case .oversized:
+            transcript.showRest(of: self)
+            transcript.note("\(name): \(inputState)")
         case .open, .reset, .cut, .closed: transcript.ended(self, arrow: "<| reset")
         }
         if let gap { transcript.note("\(name): \(gap)") }

@@ -125,7 +125,7 @@ package final class EndOfInput {
         if problem == nil, !conversation.hasToldEnd, let gap = conversation.gap {
             remarks.append("\(conversation.name): \(gap)")
         }
-        interpreter.transcript.showPart(of: conversation, isForced: true)
+        interpreter.transcript.showRest(of: conversation)
         open.removeAll { $0 === session }
         interpreter.sessions.remove(conversation.name)
     }

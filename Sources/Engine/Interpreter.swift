@@ -218,7 +218,13 @@ package final class Interpreter: ConversationObserver {
 
     /// Shows a failure on standard error, secrets hidden, behind all that was said before it.
     package func report(_ failure: Failure) {
-        for conversation in sessions.all { transcript.showPart(of: conversation) }
+        for conversation in sessions.all {
+            if settings.isAtPrompt {
+                transcript.showPart(of: conversation)
+            } else {
+                transcript.showRest(of: conversation)
+            }
+        }
         output.diagnose(redactor.readable(renderFailure(failure)).losslessBytes)
     }
 
@@ -239,7 +245,8 @@ package final class Interpreter: ConversationObserver {
     /// A wait has failed: with it the programs that have failed, each in a line with the last that it said. They may be why.
     private func withDeadPrograms(_ failure: Failure) -> Failure {
         var failure = failure
-        failure.details += deadPrograms
+        // A strand's failure has told of those that were dead by then.
+        failure.details += deadPrograms.filter { !failure.details.contains($0) }
         return failure
     }
 
@@ -249,9 +256,16 @@ package final class Interpreter: ConversationObserver {
             guard let ending = conversation.child?.ending, ending.status != 0, !conversation.isEndAwaited else {
                 return nil
             }
-            let words = conversation.lastLine.map { "; it said last: \($0)" } ?? ""
+            let words = conversation.lastLine.map { "; it said last: \(quoted($0))" } ?? ""
             return "\(conversation.name) \(ending.words)\(words)"
         }
+    }
+
+    /// The front of a line for a message; no secret is cut by that.
+    private func quoted(_ line: [UInt8]) -> String {
+        var shown: [UInt8] = []
+        line.withUnsafeBytes { redactor.appendEscaped($0, to: &shown, isCutBefore: true, isCutBehind: false) }
+        return String(String.UnicodeScalarView(String(decoding: shown, as: UTF8.self).unicodeScalars.prefix(200)))
     }
 
     // MARK: Strands

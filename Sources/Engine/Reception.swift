@@ -94,7 +94,7 @@ final class Reception: Service {
         guard idleTimer == nil, let oldest = untaken.map(\.idleSince).min() else { return }
         // Not for each of many peers by itself.
         let limit = interpreter.settings.idle
-        let due = max(oldest + limit, interpreter.loop.now + limit / 8)
+        let due = max(oldest + limit, interpreter.loop.now + max(limit / 8, .milliseconds(100)))
         idleTimer = interpreter.loop.schedule(at: due) { [unowned self] in
             idleTimer = nil
             forgetIdle(limit)

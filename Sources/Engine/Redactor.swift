@@ -14,8 +14,10 @@ package final class Redactor {
     /// Hides `value` from now on. A value of several lines is hidden line by line, since lines are shown alone.
     package func add(name: String, value: [UInt8]) {
         for line in value.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
-            // As it is, and as scripts and failures write it.
-            for form in [Array(line), Array(Escapes.escaped(Array(line)).utf8), Array(Escapes.visible(line).utf8)] {
+            // As it is, and as scripts, quoted words and failures write it.
+            let escaped = Array(Escapes.escaped(Array(line)).utf8)
+            let quoted = escaped.flatMap { $0 == UInt8(ascii: "\"") ? [UInt8(ascii: "\\"), $0] : [$0] }
+            for form in [Array(line), escaped, quoted, Array(Escapes.visible(line).utf8)] {
                 if !secrets.contains(where: { $0.value == form }) { secrets.append((name, form)) }
             }
         }
@@ -30,15 +32,13 @@ package final class Redactor {
         var pieces: [Piece] = []
         var start = 0
         var index = 0
-        if isCutBefore, let (name, length) = fragment({ $0.suffix($1) }, { bytes.starts(with: $0) }) {
+        if isCutBefore, let (name, length) = fragmentAtStart(of: bytes) {
             pieces.append(.secret(name, length))
             start = length
             index = length
         }
         while index < bytes.count {
-            if isCutBehind, bytes.count - index < longest,
-                let (name, _) = fragment({ $0.prefix($1) }, { $0.elementsEqual(bytes[index...]) })
-            {
+            if isCutBehind, bytes.count - index < longest, let name = fragment(bytes[index...]) {
                 if start < index { pieces.append(.plain(start..<index)) }
                 return pieces + [.secret(name, bytes.count - index)]
             }
@@ -55,17 +55,21 @@ package final class Redactor {
         return pieces
     }
 
-    /// The longest piece of a secret, of four bytes or more but not all of it, that is where `isThere` says.
-    private func fragment(
-        _ cut: (ArraySlice<UInt8>, Int) -> ArraySlice<UInt8>, _ isThere: (ArraySlice<UInt8>) -> Bool
-    ) -> (name: String, length: Int)? {
+    /// The longest end of a secret, of four bytes or more but not all of it, that `bytes` begin with.
+    private func fragmentAtStart(of bytes: UnsafeRawBufferPointer) -> (name: String, length: Int)? {
         for secret in secrets where secret.value.count > Self.shortestFragment {
             for length in (Self.shortestFragment..<secret.value.count).reversed()
-            where isThere(cut(secret.value[...], length)) {
+            where bytes.starts(with: secret.value.suffix(length)) {
                 return (secret.name, length)
             }
         }
         return nil
+    }
+
+    /// The secret that `bytes`, four or more but not all of it, are the beginning of.
+    private func fragment(_ bytes: Slice<UnsafeRawBufferPointer>) -> String? {
+        guard bytes.count >= Self.shortestFragment else { return nil }
+        return secrets.first { $0.value.count > bytes.count && $0.value.starts(with: bytes) }?.name
     }
 
     private static let shortestFragment = 4

@@ -268,10 +268,17 @@ final class Strand {
         if title == nil { variables[name] = value } else { groups[name] = value }
     }
 
+    /// A variable that is put into itself twice, again and again, would take all memory.
+    private static let longestText = 64 << 20
+
     /// The bytes that `template` stands for.
     func expand(_ template: Template) throws(Failure) -> [UInt8] {
         if let literal = template.literal { return literal }
-        return try template.expanded { name, range throws(Failure) in try value(of: name, range) }
+        let bytes = try template.expanded { name, range throws(Failure) in try value(of: name, range) }
+        guard bytes.count <= Self.longestText else {
+            throw Failure(.expectation, "a text of \(bytes.count) bytes is too long; 64 MiB is the limit")
+        }
+        return bytes
     }
 
     /// The text that `template` stands for.

@@ -97,7 +97,7 @@ package final class TapReport {
 
     /// One line in which nothing is a directive.
     private func escaped(_ text: String) -> String {
-        text.map { character in
+        redactor.redacted(text).map { character in
             switch character {
             case "\\": "\\\\"
             case "#": "\\#"
@@ -109,7 +109,8 @@ package final class TapReport {
 
     private func quoted(_ text: String) -> String {
         // What is escaped for a person is escaped for YAML too.
-        "\"" + visible(text).map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
+        "\"" + visible(redactor.redacted(text)).map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
+            + "\""
     }
 
     private static func reason(_ record: TestResults.Record) -> String? {

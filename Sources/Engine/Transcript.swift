@@ -79,7 +79,11 @@ package final class Transcript {
     func sent(_ bytes: UnsafeRawBufferPointer, by conversation: Conversation) {
         guard !isSilent else { return }
         showPart(of: conversation)
-        showHeldBack(of: conversation)
+        guard conversation.heldBack.isEmpty else {
+            let all = conversation.heldBack + bytes
+            conversation.heldBack = []
+            return all.withUnsafeBytes { sent($0, by: conversation) }
+        }
         let ending = conversation.lineEnding.bytes
         if conversation.framing.isDatagram { return sent(datagram: bytes, ending, by: conversation) }
         var rest = bytes
@@ -121,9 +125,14 @@ package final class Transcript {
     /// Our side was ended, or the peer's, or the connection reset: `T>|`, `T<|`, `T<| reset`.
     func ended(_ conversation: Conversation, arrow: String) {
         guard !isSilent else { return }
+        showRest(of: conversation)
+        emit(conversation, arrow: arrow, UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// Shows what waits for its line's end or for the rest of a secret: nothing will follow.
+    package func showRest(of conversation: Conversation) {
         showHeldBack(of: conversation, isForced: true)
         showPart(of: conversation, isForced: true)
-        emit(conversation, arrow: arrow, UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
     /// Shows what was sent of a line that has not ended: before what may answer it.
@@ -138,9 +147,11 @@ package final class Transcript {
     }
 
     /// Shows what has arrived of a line whose end has not.
-    ///
-    /// - Parameter isForced: nothing will follow that could complete a secret.
-    package func showPart(of conversation: Conversation, isForced: Bool = false) {
+    package func showPart(of conversation: Conversation) {
+        showPart(of: conversation, isForced: false)
+    }
+
+    private func showPart(of conversation: Conversation, isForced: Bool) {
         guard !conversation.unshown.isEmpty else { return }
         var part = conversation.unshown
         // What may be the beginning of a secret waits for what follows it.

@@ -60,7 +60,7 @@ package struct SystemString: Hashable, Sendable, CustomStringConvertible, Expres
 
 /// Text that can carry any bytes: those that are not UTF-8 stand in it as the scalars U+10FF80 to U+10FFFF, which are for
 /// private use. Bytes that spell such a scalar are carried one by one too, so that nothing is mistaken for another.
-/// U+10FF00 is a NUL, for what cannot hold one.
+/// U+10FF00 is a NUL and U+10FF0A a newline, for what cannot hold one.
 ///
 /// It is for what has to be text on its way: arguments through the option library, lines through the line editor, values
 /// inside messages.
@@ -89,15 +89,22 @@ extension String {
         self.init(scalars)
     }
 
-    /// The scalar that carries a byte of 128 or more, or a NUL.
+    /// The scalar that carries a byte of 128 or more, a NUL or a newline.
     package static func standIn(for byte: UInt8) -> Unicode.Scalar {
         Unicode.Scalar(firstStandIn + UInt32(byte)) ?? "\u{FFFD}"
     }
 
     /// The byte that a scalar carries, or nil.
     package static func carriedByte(of scalar: Unicode.Scalar) -> UInt8? {
-        scalar.value >= firstStandIn + 0x80 || scalar.value == firstStandIn
-            ? UInt8(truncatingIfNeeded: scalar.value) : nil
+        switch scalar.value {
+        case (firstStandIn + 0x80)..., firstStandIn, firstStandIn + 0x0A: UInt8(truncatingIfNeeded: scalar.value)
+        default: nil
+        }
+    }
+
+    /// The same text in one line: its newlines are carried.
+    package var inOneLine: String {
+        String(String.UnicodeScalarView(unicodeScalars.map { $0 == "\n" ? Self.standIn(for: 0x0A) : $0 }))
     }
 
     /// The bytes that the text carries.

@@ -37,7 +37,8 @@ package enum Literals {
     /// Says of a size or number that it is too large; nil for a text that is none at all.
     package static func tooLarge(_ text: String, _ what: String) -> String? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
-        guard !digits.isEmpty, ["", "B", "KiB", "MiB", "GiB"].contains(text.dropFirst(digits.count)) else { return nil }
+        let units = what == "size" ? ["", "B", "KiB", "MiB", "GiB"] : [""]
+        guard !digits.isEmpty, units.contains(String(text.dropFirst(digits.count))) else { return nil }
         guard digits.contains(where: { $0 != "0" }) else { return nil }
         return "'\(text)' is too large a \(what)"
     }

@@ -35,7 +35,8 @@ package final class Regex {
     private let openCode: OpaquePointer?
     private let matchData: OpaquePointer
     private let context: OpaquePointer
-    private let jitStack: OpaquePointer?
+    /// Compiled code has 32 KiB of stack of its own; ordinary patterns with alternatives need more. Only one runs at a time.
+    private nonisolated(unsafe) static let jitStack = pcre2_jit_stack_create_8(32 * 1024, 8 * 1024 * 1024, nil)
 
     /// Compiles `pattern` with `flags` of `i`, `m` and `s`.
     package init(_ pattern: [UInt8], flags: String = "") throws(RegexError) {
@@ -59,9 +60,7 @@ package final class Regex {
         self.context = context
         // The time of a match is bounded: about a tenth of a second at the worst.
         pcre2_set_match_limit_8(context, 10_000_000)
-        // Compiled code has 32 KiB of stack of its own; ordinary patterns with alternatives need more.
-        jitStack = pcre2_jit_stack_create_8(32 * 1024, 8 * 1024 * 1024, nil)
-        pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(jitStack))
+        pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(Self.jitStack))
         pcre2_set_heap_limit_8(context, 65_536)
         groups = Self.namedGroups(of: code)
         var most: UInt32 = 0
@@ -71,7 +70,6 @@ package final class Regex {
 
     deinit {
         pcre2_match_context_free_8(context)
-        if let jitStack { pcre2_jit_stack_free_8(jitStack) }
         pcre2_match_data_free_8(matchData)
         pcre2_code_free_8(code)
         pcre2_code_free_8(openCode)

@@ -24,7 +24,7 @@ package struct Template {
 
     /// The literal as text, or nil.
     package var literalText: String? {
-        literal.map { String(decoding: $0, as: UTF8.self) }
+        literal.map { String(validating: $0, as: UTF8.self) ?? Escapes.visible($0) }
     }
 
     /// The name, when it is one variable and nothing else.

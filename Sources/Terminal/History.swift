@@ -18,6 +18,8 @@ final class History {
     private var most = 10_000
     /// How many the file holds, as far as is known.
     private var written = 0
+    /// Whether the file that was opened last is locked.
+    private var isLocked = false
 
     /// Reads the file at `path`, or keeps the history in memory when there is none.
     init(path: SystemString?) {
@@ -66,8 +68,10 @@ final class History {
 
     /// Keeps the newest entries of the file only, those of other prompts too: a new file takes the old one's place.
     private func compact() {
-        guard let path, let file = openLocked(path), let real = Self.realPath(path) else { return }
+        guard let path, let file = openLocked(path), isLocked, let real = Self.realPath(path) else { return }
         let kept = Self.lines(of: file.number).suffix(most)
+        // When it cannot be done it is not tried again at once.
+        written = kept.count
         let temporary = real + ".new"
         let number = temporary.withCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600) }
         guard number >= 0 else { return }
@@ -79,7 +83,6 @@ final class History {
             _ = temporary.withCString { unlink($0) }
             return
         }
-        written = kept.count
     }
 
     private func append(_ line: String) {
@@ -98,14 +101,16 @@ final class History {
     /// Opens the file for reading and appending, locked as long as it is kept. One that another prompt has replaced
     /// meanwhile is opened again: what was appended to the old one would be lost. A link is followed.
     ///
-    /// A lock that somebody holds who was stopped is not waited for: each entry is one write at the end of the file anyway.
+    /// A lock that somebody holds who was stopped is waited for some milliseconds, and then `isLocked` is false: each entry is
+    /// one write at the end of the file anyway.
     private func openLocked(_ path: SystemString) -> SharedDescriptor? {
-        for _ in 0..<10 {
+        for attempt in 0..<10 {
+            if attempt > 0 { usleep(1000) }
             let flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
             let number = path.withCString { open($0, flags, 0o600) }
             guard number >= 0 else { return fail(lastErrorWords()) }
             let file = SharedDescriptor(Descriptor(owning: number))
-            let isLocked = flock(number, LOCK_EX | LOCK_NB) == 0
+            isLocked = flock(number, LOCK_EX | LOCK_NB) == 0
             var (opened, present) = (stat(), stat())
             guard fstat(number, &opened) == 0 else { return fail(lastErrorWords()) }
             guard opened.st_mode & S_IFMT == S_IFREG else {
@@ -114,7 +119,9 @@ final class History {
             }
             // What was typed is nobody else's.
             if opened.st_uid == geteuid(), opened.st_mode & 0o077 != 0 { fchmod(number, 0o600) }
-            if path.withCString({ stat($0, &present) }) == 0, opened.st_ino == present.st_ino || !isLocked {
+            if path.withCString({ stat($0, &present) }) == 0, opened.st_ino == present.st_ino,
+                isLocked || attempt == 9
+            {
                 return file
             }
         }

@@ -30,6 +30,8 @@ final class Libedit {
     /// Carries out one of our commands.
     var perform: (Command) -> Outcome = { _ in .failed }
     private(set) var isReading = false
+    /// Whether libedit knows of the imaginary screen, for this line.
+    private var hasScreen = false
 
     private let editor: OpaquePointer
     private let history: OpaquePointer
@@ -43,7 +45,7 @@ final class Libedit {
     static let longestLine = 2 << 20
     /// A screen that no line can fill: libedit lays its lines out on the screen it knows of, though nobody sees that one, and
     /// fails on lines that are longer. A character takes at most nine columns on it, and one key can insert a million. Its
-    /// memory is not touched where nothing is written.
+    /// memory is not touched where nothing is written. At the beginning of each line it looks for the size of the real one.
     private static let imaginaryScreen = [("co", "1048576"), ("li", "32")]
 
     /// - Returns: nil when the terminal cannot be set up.
@@ -70,11 +72,10 @@ final class Libedit {
         _ = c_el_set_history(editor, history)
         for line in lines { addToHistory(line) }
         wide("emacs") { _ = c_el_set_editor(editor, $0) }
-        for (name, value) in Self.imaginaryScreen {
-            wide(name) { name in wide(value) { _ = c_el_set_capability(editor, name, $0) } }
-        }
         _ = c_el_set_getc(editor) { editor, character in
-            guard let next = Libedit.of(editor)?.nextCharacter() else { return 0 }
+            guard let libedit = Libedit.of(editor) else { return 0 }
+            libedit.imagineScreen()
+            guard let next = libedit.nextCharacter() else { return 0 }
             character?.pointee = wchar_t(bitPattern: next)
             return 1
         }
@@ -103,6 +104,14 @@ final class Libedit {
         fclose(sink)
         emptyPrompt.deallocate()
         for name in commandNames { name.deallocate() }
+    }
+
+    private func imagineScreen() {
+        guard !hasScreen else { return }
+        hasScreen = true
+        for (name, value) in Self.imaginaryScreen {
+            wide(name) { name in wide(value) { _ = c_el_set_capability(editor, name, $0) } }
+        }
     }
 
     // MARK: The line
@@ -153,6 +162,7 @@ final class Libedit {
     /// Reads a line, without its newline; nil at the end of input.
     func readLine() -> [UInt32]? {
         isReading = true
+        hasScreen = false
         var count: Int32 = 0
         let text = el_wgets(editor, &count)
         isReading = false

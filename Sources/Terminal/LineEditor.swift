@@ -51,6 +51,8 @@ package final class LineEditor: DescriptorWatcher {
     private static let highWater = 16 * 1024
     private static let historySize = 10_000
     private static let hold = Duration.milliseconds(30)
+    /// The longest pause within a paste.
+    private static let pasteHold = Duration.milliseconds(500)
     /// How long the terminal may take to hear our farewell.
     private static let patience = Duration.seconds(2)
 
@@ -77,6 +79,8 @@ package final class LineEditor: DescriptorWatcher {
         libedit.nextCharacter = { [unowned self] in nextCharacter() }
         libedit.perform = { [unowned self] in perform($0) }
         libedit.configure(history: history.entries, size: Self.historySize)
+        // Before the first line too what is typed ahead is not echoed.
+        libedit.setRaw(true)
         // In vi's maps ESC leads sequences in: an ESC alone is handed over as another key.
         if libedit.isVi { reader.loneEscape = Libedit.Command.viCommandMode.rawValue }
         loop.watch(STDIN_FILENO, read: true, write: false, watcher: self)
@@ -347,7 +351,8 @@ package final class LineEditor: DescriptorWatcher {
         if let holdTimer { loop.cancel(holdTimer) }
         holdTimer = nil
         guard reader.holdsPart else { return }
-        holdTimer = loop.schedule(after: Self.hold) { [unowned self] in reader.flushHeld() }
+        let pause = reader.dropsPaste ? Self.pasteHold : Self.hold
+        holdTimer = loop.schedule(after: pause) { [unowned self] in reader.flushHeld() }
     }
 
     private func complete() -> Libedit.Outcome {

@@ -41,6 +41,8 @@ package final class ChildProcess: DescriptorWatcher {
     var terminal: (any Transport)?
     /// Nobody wants it any more: it is to end.
     var isReleased = false
+    /// Nothing is left of it.
+    private var isGone = false
     let warden: pid_t
     private var report: SharedDescriptor?
     private weak var loop: EventLoop?
@@ -68,6 +70,8 @@ package final class ChildProcess: DescriptorWatcher {
             loop?.unwatch(report.number)
             self.report = nil
             reap(warden)
+            // From here on its number and its warden's may be others'.
+            (isReleased, isGone) = (true, true)
             // Somebody has killed the warden, and the program has died with it.
             if ending == nil { end(.killed(signal: SIGKILL)) }
             whenGone()
@@ -85,7 +89,7 @@ package final class ChildProcess: DescriptorWatcher {
 
     /// Sends a signal to the program, or to all of its group (kill(2)); nothing once it has ended.
     package func send(signal: Int32, toGroup: Bool = false) {
-        guard ending == nil || toGroup else { return }
+        guard !isGone, ending == nil || toGroup else { return }
         kill(toGroup ? -number : number, signal)
     }
 }

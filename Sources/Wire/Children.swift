@@ -29,6 +29,13 @@ package final class Children {
     private let loop: EventLoop
     private let state: ProcessState
     private var children: [ChildProcess] = []
+    /// All that live, also those whose programs are still being started.
+    private var wardens: Set<pid_t> = []
+    /// Children that we had before the first program, which is nil until then: they are none of our business.
+    private var strangers: Set<pid_t>?
+    private var sweepTimer: Timer?
+    /// How many times more what is left is looked for: nothing can be done about what cannot be killed.
+    private var sweepsLeft = 0
 
     /// - Parameter state: what programs are to find, as it was before this program changed anything.
     package init(on loop: EventLoop, state: ProcessState) {
@@ -37,7 +44,7 @@ package final class Children {
     }
 
     /// Whether none is left.
-    package var isEmpty: Bool { children.isEmpty }
+    package var isEmpty: Bool { children.isEmpty && sweepTimer == nil }
 
     /// Starts a program; `completion` is called with it and the way to it, or with what was in the way. The starting is
     /// to be kept until then.
@@ -59,6 +66,7 @@ package final class Children {
     ) throws(Errno) -> ChildStarting {
         let words = request.words.map { word in word.withCString { strdup($0) } } + [nil]
         defer { for word in words { free(word) } }
+        becomeReaper()
         let parent = getpid()
         let writing = report.writing.number
         // Until the warden waits for signals they wait for it: our handlers are not for it.
@@ -71,8 +79,10 @@ package final class Children {
             Warden.live(parent: parent, report: writing) { warden in enter(ends, words, warden: warden) }
         }
         guard warden > 0 else { throw Errno(rawValue: errno) }
+        wardens.insert(warden)
         let transport = ends.transport
         return ChildStarting(warden, report: report.takeReadingEnd(), on: loop) { [unowned self] outcome in
+            if case .failure = outcome { wardenEnded(warden) }
             completion(
                 outcome.map { number, report in
                     let process = ChildProcess(number: number, warden: warden)
@@ -80,6 +90,7 @@ package final class Children {
                     children.append(process)
                     process.listen(to: report, on: loop) { [unowned self, unowned process] in
                         children.removeAll { $0 === process }
+                        wardenEnded(warden)
                     }
                     return (process, transport)
                 })
@@ -92,7 +103,37 @@ package final class Children {
         guard !child.isReleased else { return }
         child.isReleased = true
         child.terminal = nil
+        // It may have been stopped.
+        kill(child.warden, SIGCONT)
         kill(child.warden, isForced || child.ending != nil ? Warden.Order.kill : Warden.Order.end)
+    }
+
+    /// What a warden leaves when somebody kills it comes to us (prctl(2), PR_SET_CHILD_SUBREAPER).
+    private func becomeReaper() {
+        guard strangers == nil else { return }
+        _ = c_become_subreaper()
+        strangers = Set(Processes.ownChildren)
+    }
+
+    private func wardenEnded(_ warden: pid_t) {
+        wardens.remove(warden)
+        sweepsLeft = 500
+        sweep()
+    }
+
+    /// Kills what a warden has left, until nothing more comes: what these have started comes when they have died.
+    private func sweep() {
+        if let sweepTimer { loop.cancel(sweepTimer) }
+        sweepTimer = nil
+        let left = Processes.ownChildren.filter { !wardens.contains($0) && strangers?.contains($0) != true }
+        guard !left.isEmpty, sweepsLeft > 0 else { return }
+        sweepsLeft -= 1
+        for process in left {
+            kill(process, SIGKILL)
+            var status: Int32 = 0
+            waitpid(process, &status, WNOHANG)
+        }
+        sweepTimer = loop.schedule(after: .milliseconds(10)) { [unowned self] in sweep() }
     }
 
     /// Runs in the child of the warden: becomes the program. Returns only when that fails, with errno set.
@@ -132,7 +173,8 @@ package final class ChildStarting: DescriptorWatcher {
 
     /// Gives it up, as if it had failed.
     package func cancel() {
-        kill(warden, Warden.Order.kill)
+        // Not by an order, which it takes only once the program runs: with the warden dies what it has just begun.
+        kill(warden, SIGKILL)
         fail(WireFailure(number: ECANCELED))
     }
 

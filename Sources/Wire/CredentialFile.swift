@@ -10,9 +10,13 @@ final class CredentialFile {
     let certificates: [OpaquePointer]
     /// The first key in it (EVP_PKEY), or nil.
     let key: OpaquePointer?
+    /// Why there is no key although the file holds one: it is locked.
+    private(set) var lock: TLSError?
 
     /// More than this is no file of certificates: the bundle of a system has some 200 KB.
     private static let most = 16 << 20
+    /// How long each part of a pipe is waited for, in milliseconds.
+    private static let patience: Int32 = 1000
 
     /// Reads the file at `path`; `password` opens what is locked in it.
     ///
@@ -23,12 +27,12 @@ final class CredentialFile {
         ERR_clear_error()
         let found =
             bytes.contains(Self.pemMark)
-            ? Self.readPEM(bytes, secret) : try Self.readDER(bytes, path, secret)
+            ? try Self.readPEM(bytes, path, secret) : try Self.readDER(bytes, path, secret)
         ERR_clear_error()
         (certificates, key) = (found.certificates, found.key)
+        if key == nil, secret.wasAsked { lock = Self.locked(path, secret) }
         guard certificates.isEmpty, key == nil else { return }
-        if secret.wasAsked { throw Self.locked(path, secret) }
-        throw Self.unknown(path, bytes)
+        throw lock ?? Self.unknown(path, bytes)
     }
 
     deinit {
@@ -41,7 +45,7 @@ final class CredentialFile {
     // MARK: Reading
 
     private static func bytes(of path: SystemString) throws(TLSError) -> [UInt8] {
-        let descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
+        let descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard descriptor >= 0 else {
             throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).words)")
         }
@@ -49,6 +53,11 @@ final class CredentialFile {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
+            // What is no file, such as the output of a program, may be slow; it holds up all else, so not for long.
+            var awaited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard poll(&awaited, 1, patience) != 0 else {
+                throw TLSError(message: "cannot read \(path): nothing came within a second")
+            }
             let count = read(descriptor, &buffer, buffer.count)
             guard count >= 0 else {
                 throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).words)")
@@ -63,11 +72,19 @@ final class CredentialFile {
 
     private static let pemMark = Array("-----BEGIN ".utf8)
 
-    private static func readPEM(_ bytes: [UInt8], _ secret: Password) -> Found {
+    private static func readPEM(_ bytes: [UInt8], _ path: SystemString, _ secret: Password) throws(TLSError) -> Found {
         var certificates: [OpaquePointer] = []
         withBIO(bytes) { bio in
-            while let certificate = PEM_read_bio_X509_AUX(bio, nil, nil, nil) { certificates.append(certificate) }
+            while let certificate = PEM_read_bio_X509_AUX(bio, nil, secret.callback, secret.pointer) {
+                certificates.append(certificate)
+            }
         }
+        // It ends where no more begin; anything else would leave out those behind it.
+        guard [0, Int32(PEM_R_NO_START_LINE)].contains(TLSErrors.firstReason) else {
+            for certificate in certificates { X509_free(certificate) }
+            throw TLSError(message: "\(path) holds a certificate that cannot be read: it is damaged")
+        }
+        ERR_clear_error()
         let key = withBIO(bytes) { PEM_read_bio_PrivateKey($0, nil, secret.callback, secret.pointer) } ?? nil
         return (certificates, key)
     }
@@ -91,6 +108,8 @@ final class CredentialFile {
         var key: OpaquePointer?
         var certificate: OpaquePointer?
         var others: OpaquePointer?
+        // C would take what stands before a NUL.
+        guard !secret.holdsNUL else { throw locked(path, secret) }
         ERR_clear_error()
         // Without a password both forms of none are tried: an empty one, and nothing at all.
         let isOpen = secret.withCString { password in
@@ -106,7 +125,7 @@ final class CredentialFile {
                     message: "\(path) is locked with an old cipher, such as RC2",
                     hint: "convert it: openssl pkcs12 -legacy -in \(path) -nodes -out FILE")
             }
-            if words.contains("mac verify") || words.contains("decrypt") { throw locked(path, secret, isAsked: true) }
+            if words.contains("mac verify") || words.contains("decrypt") { throw locked(path, secret) }
             throw TLSError(message: "\(path) cannot be read as PKCS#12: \(words)")
         }
         var certificates = [certificate].compactMap { $0 }
@@ -129,7 +148,7 @@ final class CredentialFile {
     // MARK: What is wrong
 
     /// The file is locked, and there is no password or a wrong one.
-    private static func locked(_ path: SystemString, _ secret: Password, isAsked: Bool = false) -> TLSError {
+    private static func locked(_ path: SystemString, _ secret: Password) -> TLSError {
         secret.isEmpty
             ? TLSError(
                 message: "\(path) is locked with a password", hint: "give the password: --key-password ${NAME}")
@@ -139,25 +158,21 @@ final class CredentialFile {
     /// Says what the file is instead, and how to convert it.
     private static func unknown(_ path: SystemString, _ bytes: [UInt8]) -> TLSError {
         if let label = label(of: bytes) {
-            let message = "\(path) holds no certificate or key, but: \(label)"
             switch label {
-            case "PKCS7", "CMS":
-                return TLSError(message: message, hint: "convert it: openssl pkcs7 -print_certs -in \(path) -out FILE")
+            case "PKCS7", "CMS": return packed(path, "")
             case "OPENSSH PRIVATE KEY":
-                return TLSError(message: message, hint: "convert a copy: ssh-keygen -p -m PEM -f \(path)")
-            case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
-                return TLSError(message: "\(path) holds a certificate that cannot be read: it is damaged")
+                return TLSError(
+                    message: "\(path) is a key in OpenSSH's own format",
+                    hint: "convert a copy: ssh-keygen -p -m PEM -f COPY")
             case let key where key.hasSuffix("PRIVATE KEY"):
                 return TLSError(
                     message: "\(path) holds a key that cannot be read: it is damaged, or of an unknown kind")
-            default: return TLSError(message: message)
+            default: return TLSError(message: "\(path) holds neither a certificate nor a key: \(label)")
             }
         }
         if let bundle = withBIO(bytes, { d2i_PKCS7_bio($0, nil) }) ?? nil {
             PKCS7_free(bundle)
-            return TLSError(
-                message: "\(path) holds no certificate or key, but: PKCS7",
-                hint: "convert it: openssl pkcs7 -inform DER -print_certs -in \(path) -out FILE")
+            return packed(path, "-inform DER ")
         }
         if bytes.starts(with: [0xFE, 0xED, 0xFE, 0xED]) {
             return TLSError(
@@ -167,6 +182,12 @@ final class CredentialFile {
             )
         }
         return TLSError(message: "\(path) holds no certificate or key in PEM, DER or PKCS#12")
+    }
+
+    private static func packed(_ path: SystemString, _ option: String) -> TLSError {
+        TLSError(
+            message: "\(path) holds certificates packed as PKCS#7",
+            hint: "unpack them: openssl pkcs7 \(option)-print_certs -in \(path) -out FILE")
     }
 
     /// What stands behind the first `-----BEGIN`.
@@ -204,9 +225,11 @@ private final class Password {
         return CInt(bytes.count)
     }
 
-    /// Calls `body` with the password, or an empty one, as C's string.
+    var holdsNUL: Bool { bytes?.contains(0) == true }
+
+    /// Calls `body` with the password, or an empty one, as C's string; it must hold no NUL.
     func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
-        (SystemString((bytes ?? []).prefix { $0 != 0 }) ?? "").withCString(body)
+        (SystemString(bytes ?? []) ?? "").withCString(body)
     }
 }
 

@@ -39,6 +39,7 @@ package final class EchoService {
     private var clients: [ObjectIdentifier: Client] = [:]
     private var whenStopped: (() -> Void)?
     private var isStopping = false
+    private var isAccepting = false
 
     /// Serves what `listener` accepts, from now on.
     package init(listener: Listener, mode: Mode, limits: Limits = Limits(), on loop: EventLoop) {
@@ -61,11 +62,14 @@ package final class EchoService {
         acceptRest()
     }
 
-    /// Those who had connected before the stop and wait in the kernel's queue are clients too; the listener is closed when
-    /// there are no more of them.
+    /// Those who had connected before the stop and wait in the kernel's queue are clients too, beyond the most that are
+    /// served at a time: there may be no time for one after the other. The listener is closed when there are no more of them.
     private func acceptRest() {
-        guard whenStopped != nil else { return }
-        if listener.acceptWaiting(while: { clients.count < limits.maxConnections ?? .max }) { listener.close() }
+        // A client that is gone at once comes back to here: those behind it are accepted all the same.
+        guard whenStopped != nil, !isAccepting else { return }
+        isAccepting = true
+        defer { isAccepting = false }
+        if listener.acceptWaiting() { listener.close() }
         guard clients.isEmpty, !listener.isOpen, let whenStopped else { return }
         self.whenStopped = nil
         whenStopped()
@@ -160,9 +164,9 @@ private final class Client: DescriptorWatcher {
                 if outbox.isEmpty { continue }
             }
             guard transport != nil, outbox.isEmpty else { return }
-            return awaitSilence()
+            break
         }
-        watch(write: false)
+        awaitSilence()
     }
 
     /// What a client had sent may still be on its way: it is over when nothing more has come for a while, which is longer

@@ -68,10 +68,9 @@ package final class Listener: DescriptorWatcher, Acceptor {
         updateInterest()
     }
 
-    /// Accepts those who wait in the kernel's queue, as long as there are descriptors and `mayAccept` says so; true when
-    /// nobody waits any more.
-    package func acceptWaiting(while mayAccept: () -> Bool) -> Bool {
-        while let socket, retry == nil, mayAccept() {
+    /// Accepts those who wait in the kernel's queue, as long as there are descriptors; true when nobody waits any more.
+    package func acceptWaiting() -> Bool {
+        while let socket, retry == nil {
             if !acceptOne(socket) { return retry == nil }
         }
         return socket == nil

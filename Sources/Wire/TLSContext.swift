@@ -65,6 +65,7 @@ package final class TLSContext {
             try CredentialFile(path, password: options.keyPassword)
         }
         guard let key = (keyFile ?? file).key else {
+            if let lock = (keyFile ?? file).lock { throw lock }
             throw options.key == nil
                 ? TLSError(message: "\(path) holds a certificate and no key", hint: "give its key: --key FILE")
                 : TLSError(message: "\(keyPath) holds a certificate and no key")
@@ -150,9 +151,7 @@ package final class TLSContext {
         let named = (file: Environment.setting("SSL_CERT_FILE"), folders: Environment.setting("SSL_CERT_DIR"))
         let file = named.file ?? SystemString(copying: X509_get_default_cert_file())
         let folders = named.folders ?? SystemString(copying: X509_get_default_cert_dir())
-        if file.withCString({ SSL_CTX_load_verify_file(pointer, $0) }) != 1, named.file != nil {
-            let isReadable = file.withCString { access($0, R_OK) } == 0
-            let words = isReadable ? "it holds no certificate in PEM" : WireFailure(number: errno).words
+        if let words = problem(loading: file), named.file != nil {
             trustProblems.append("SSL_CERT_FILE is \(file): \(words)")
         }
         _ = folders.withCString { SSL_CTX_load_verify_dir(pointer, $0) }
@@ -165,6 +164,18 @@ package final class TLSContext {
             let words = isThere && !isFolder ? "it is not a directory" : WireFailure(number: errno).words
             trustProblems.append("SSL_CERT_DIR names \(folder): \(words)")
         }
+    }
+
+    /// Trusts the authorities in a file; returns what is wrong with it, or nil.
+    private func problem(loading file: SystemString) -> String? {
+        var status = stat()
+        guard file.withCString({ stat($0, &status) }) == 0, file.withCString({ access($0, R_OK) }) == 0 else {
+            return WireFailure(number: errno).words
+        }
+        // OpenSSL would wait for what a pipe has to say.
+        guard status.st_mode & S_IFMT == S_IFREG else { return "it is not a regular file" }
+        let isLoaded = file.withCString { SSL_CTX_load_verify_file(pointer, $0) } == 1
+        return isLoaded ? nil : "it holds no certificate in PEM"
     }
 }
 

@@ -141,8 +141,10 @@ struct Warden {
             Self.tell(2, cause, status, to: report)
         }
         let isOver = deadline != nil && hasToldEnd
-        for child in Processes.children(of: getpid()) where child != program || isOver {
-            waitpid(child, &status, WNOHANG)
+        if isOver {
+            while waitpid(-1, &status, WNOHANG) > 0 {}
+        } else {
+            for child in Processes.ownChildren where child != program { waitpid(child, &status, WNOHANG) }
         }
         // It is over when all that stems from the program has ended, in the time that it is given.
         if isOver, !hasChildren { _exit(0) }
@@ -187,51 +189,5 @@ struct Warden {
         let room = UnsafeMutableRawBufferPointer(start: first, count: last - first + strlen(last))
         room.initializeMemory(as: UInt8.self, repeating: 0)
         room.copyBytes(from: name.utf8.prefix(room.count))
-    }
-}
-
-/// Who stems from whom, as /proc tells it (proc_pid_stat(5)).
-private enum Processes {
-    /// The processes whose parent this is.
-    static func children(of parent: pid_t) -> [pid_t] {
-        all.filter { $0.parent == parent }.map(\.process)
-    }
-
-    /// The processes that stem from this one, parents before their children.
-    static func descendants(of ancestor: pid_t) -> [pid_t] {
-        var byParent: [pid_t: [pid_t]] = [:]
-        for (process, parent) in all { byParent[parent, default: []].append(process) }
-        var found: [pid_t] = []
-        var next = byParent[ancestor] ?? []
-        while let process = next.popLast() {
-            found.append(process)
-            next += byParent[process] ?? []
-        }
-        return found
-    }
-
-    private static var all: [(process: pid_t, parent: pid_t)] {
-        guard let folder = opendir("/proc") else { return [] }
-        defer { closedir(folder) }
-        var all: [(process: pid_t, parent: pid_t)] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let process = pid_t(name), let parent = parent(of: process) { all.append((process, parent)) }
-        }
-        return all
-    }
-
-    private static func parent(of process: pid_t) -> pid_t? {
-        let descriptor = open("/proc/\(process)/stat", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 512)
-        let count = read(descriptor, &bytes, bytes.count)
-        // `PID (NAME) STATE PARENT …`, and the name may hold anything.
-        guard count > 0, let close = bytes[..<count].lastIndex(of: UInt8(ascii: ")")) else { return nil }
-        let fields = bytes[(close + 1)..<count].split(separator: UInt8(ascii: " "))
-        return fields.count > 1 ? pid_t(String(decoding: fields[1], as: UTF8.self)) : nil
     }
 }

@@ -40,10 +40,30 @@ final class LineOutput {
         return output.problem
     }
 
-    /// What could act on a terminal is shown as a question mark: a path may hold anything.
     private func write(_ text: String, to stream: OutputStream) {
-        let bytes = text.losslessBytes.map { $0 < 0x20 && $0 != 0x0A || $0 == 0x7F ? UInt8(ascii: "?") : $0 }
-        stream.write(bytes + [0x0A])
+        let visible = String(lossless: text.losslessBytes).unicodeScalars.map(Self.visible).joined()
+        stream.write(Array(visible.utf8) + [0x0A])
         stream.flush()
+    }
+
+    /// A scalar as a person may see it: what could act on a terminal, or is no UTF-8, is escaped as in scripts of muxsh. A
+    /// path may hold anything.
+    private static func visible(_ scalar: Unicode.Scalar) -> String {
+        if let byte = String.carriedByte(of: scalar) { return hexadecimal("\\x", UInt32(byte)) }
+        switch scalar {
+        case "\n": return "\\n"
+        case "\u{1B}": return "\\e"
+        case _ where scalar.value < 0x20 || scalar.value == 0x7F: return hexadecimal("\\x", scalar.value)
+        default: break
+        }
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: return hexadecimal("\\u{", scalar.value) + "}"
+        default: return String(scalar)
+        }
+    }
+
+    private static func hexadecimal(_ prefix: String, _ value: UInt32) -> String {
+        let digits = String(value, radix: 16)
+        return prefix + (digits.count < 2 ? "0" : "") + digits
     }
 }

@@ -47,7 +47,10 @@ struct Echod: ParsableCommand {
         }
         output.say("echod: listening on \(service.address.description)")
         while isRunning, output.problem == nil { loop.turn() }
-        if let problem = output.problem { throw Refusal(outputProblem: problem) }
+        if let problem = output.problem {
+            service.close()
+            throw Refusal(outputProblem: problem)
+        }
         var hasClients = true
         let limit = loop.schedule(after: .seconds(10)) { hasClients = false }
         service.stop { hasClients = false }
@@ -77,8 +80,12 @@ struct Echod: ParsableCommand {
         } catch let error as ListenError {
             throw Refusal(words: error.message)
         } catch let error as AddressError {
-            throw ValidationError(error.message)
+            throw ValidationError(error.message.inOneLine)
         }
+    }
+
+    private static func lines(of text: String) -> [String] {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
     /// Wrong usage is status 1, as in muxsh; the option library would say 64.
@@ -89,7 +96,7 @@ struct Echod: ParsableCommand {
         let output = LineOutput(on: EventLoop())
         do {
             let arguments = (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0] }
-            var command = try parseAsRoot(arguments.map { SystemString(copying: $0).description })
+            var command = try parseAsRoot(arguments.map { SystemString(copying: $0).description.inOneLine })
             try command.run()
         } catch let error as Refusal {
             if let words = error.words { output.log("echod: \(words)") }
@@ -98,10 +105,10 @@ struct Echod: ParsableCommand {
             let code = exitCode(for: error)
             let text = fullMessage(for: error)
             guard code == .success else {
-                if !text.isEmpty { output.log(text) }
+                if !text.isEmpty { lines(of: text).forEach(output.log) }
                 Glibc.exit(code == .validationFailure ? 1 : code.rawValue)
             }
-            output.say(text)
+            lines(of: text).forEach(output.say)
             if let problem = output.finish() {
                 if let words = Refusal(outputProblem: problem).words { output.log("echod: \(words)") }
                 Glibc.exit(3)

@@ -1,6 +1,12 @@
+import Engine
 import Glibc
 import Reactor
 import Script
+
+extension SystemString {
+    /// A path for a message.
+    var shown: String { bytes.isEmpty ? "''" : visible(description) }
+}
 
 /// Reads whole files through the loop: what is slow, such as a pipe or a FIFO that nobody has opened for writing, holds up
 /// neither sessions nor signals.
@@ -9,6 +15,7 @@ final class FileReader: DescriptorWatcher {
     /// Whether to give up.
     private let isInterrupted: () -> Bool
     private var isReadable = false
+    private var isCancelled = false
     /// What is being read at the moment, for the words of an interruption.
     private(set) var waitsFor: SystemString?
 
@@ -17,19 +24,30 @@ final class FileReader: DescriptorWatcher {
         self.isInterrupted = isInterrupted
     }
 
-    /// The bytes of a file; `-` is standard input.
+    /// The bytes of a file.
     func read(_ path: SystemString) -> Result<Parser.LoadedFile, Parser.LoadFailure> {
-        let isInput = path.bytes == [UInt8(ascii: "-")]
-        let number =
-            isInput ? STDIN_FILENO : path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+        let number = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard number >= 0 else { return .failure(Parser.LoadFailure(message: lastErrorWords())) }
-        let owner = isInput ? nil : SharedDescriptor(Descriptor(owning: number))
+        let owner = SharedDescriptor(Descriptor(owning: number))
+        return withExtendedLifetime(owner) { read(number, path) }
+    }
+
+    /// The bytes of standard input, up to its end.
+    func readInput() -> Result<Parser.LoadedFile, Parser.LoadFailure> {
+        read(STDIN_FILENO, "-")
+    }
+
+    /// Gives up what is being read.
+    func cancel() {
+        isCancelled = true
+    }
+
+    private func read(_ number: Int32, _ path: SystemString) -> Result<Parser.LoadedFile, Parser.LoadFailure> {
+        isCancelled = false
         var status = stat()
         let isRegular = fstat(number, &status) == 0 && [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT)
-        return withExtendedLifetime(owner) {
-            bytes(from: number, isRegular: isRegular, path).map {
-                Parser.LoadedFile(bytes: $0, identity: "\(status.st_dev) \(status.st_ino)")
-            }
+        return bytes(from: number, isRegular: isRegular, path).map {
+            Parser.LoadedFile(bytes: $0, identity: "\(status.st_dev) \(status.st_ino)")
         }
     }
 
@@ -63,7 +81,7 @@ final class FileReader: DescriptorWatcher {
             loop.unwatch(descriptor)
             waitsFor = nil
         }
-        while !isReadable, !isInterrupted() { loop.turn() }
+        while !isReadable, !isCancelled, !isInterrupted() { loop.turn() }
         return isReadable
     }
 }

@@ -35,6 +35,6 @@ struct Invocation {
             !arguments.contains { $0.bytes.first == UInt8(ascii: "-") }
             && Environment.setting(Options.scaleVariable) == nil
         return isPlain
-            ? Invocation(files: arguments) : try Options.parse(arguments.map(\.description)).invocation
+            ? Invocation(files: arguments) : try Options.parse(arguments.map(\.description.inOneLine)).invocation
     }
 }

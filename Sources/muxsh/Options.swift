@@ -104,7 +104,7 @@ struct Options: ParsableArguments, ParsableCommand {
             do throws(AddressError) {
                 _ = try Address(parsing: session.value)
             } catch {
-                throw ValidationError("-o \(session.name)=\(session.value): \(error.message)")
+                throw ValidationError("-o \(session.name)=\(session.value): \(visible(error.message))")
             }
         }
         for definition in definitions {
@@ -120,7 +120,8 @@ struct Options: ParsableArguments, ParsableCommand {
         }
         try validateReports()
         if let text = Environment.setting(Self.scaleVariable), Scale(argument: text.description) == nil {
-            throw ValidationError("\(Self.scaleVariable) is '\(text)'; it takes a number above 0, such as 2.5")
+            throw ValidationError(
+                "\(Self.scaleVariable) is '\(text.description.inOneLine)'; it takes a number above 0, such as 2.5")
         }
         if staysAtPrompt && isatty(STDIN_FILENO) == 0 { throw ValidationError("-i needs a terminal") }
         if checksOnly && files.isEmpty && lines.isEmpty {
@@ -141,7 +142,7 @@ extension Options {
             do throws(RegexError) {
                 _ = try Regex(filter.bytes)
             } catch {
-                throw ValidationError("--filter \(filter): bad regex: \(error.message)")
+                throw ValidationError("--filter \(filter): bad regex: \(visible(error.message))")
             }
         }
         if staysAtPrompt && reports.contains(where: { $0.path == nil }) {

@@ -182,7 +182,7 @@ final class Prompt {
         guard errors.isEmpty else {
             show(errors, in: interpreter)
             if let file {
-                interpreter.output.diagnose(Array("muxsh: nothing of \(visible(file.description)) was run\n".utf8))
+                interpreter.output.diagnose(Array("muxsh: nothing of \(file.shown) was run\n".utf8))
             }
             parser.reset()
             return nil
@@ -207,7 +207,10 @@ final class Prompt {
     private func handle(_ signal: Int32, _ keyboard: Keyboard, _ interpreter: Interpreter) -> Bool {
         switch signal {
         case SIGINT:
-            if interpreter.isRunning {
+            if shell.files.waitsFor != nil {
+                isInterrupted = true
+                shell.files.cancel()
+            } else if interpreter.isRunning {
                 isInterrupted = true
                 keyboard.dropTypedAhead()
                 interpreter.cancel()

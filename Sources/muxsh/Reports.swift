@@ -26,7 +26,7 @@ final class Reports {
     /// What is wrong with a file, as a line, or nil.
     var problem: String? {
         files.lazy.compactMap { file in
-            file.problem.map { "muxsh: cannot write \(visible(file.path.description)): \($0)\n" }
+            file.problem.map { "muxsh: cannot write \(file.path.shown): \($0)\n" }
         }.first
     }
 

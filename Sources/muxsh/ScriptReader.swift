@@ -69,12 +69,12 @@ struct ScriptReader {
             sources.append((lines, SourceText(name: "<command>")))
         }
         for path in invocation.files {
-            switch files.read(path) {
+            let isInput = path.bytes == [UInt8(ascii: "-")]
+            switch isInput ? files.readInput() : files.read(path) {
             case .failure(let failure):
                 throw Refusal(
-                    status: .usage, words: "muxsh: cannot read \(visible(path.description)): \(failure.message)\n")
+                    status: .usage, words: "muxsh: cannot read \(path.shown): \(failure.message)\n")
             case .success(let file):
-                let isInput = path.bytes == [UInt8(ascii: "-")]
                 let source =
                     isInput
                     ? SourceText(name: "<stdin>")
@@ -98,7 +98,10 @@ struct ScriptReader {
 
     /// All that is wrong with statements, with what was found when they were parsed.
     func errors(in statements: [Statement], _ checker: inout Checker, parseErrors: [ScriptError]) -> [ScriptError] {
-        parseErrors + checker.check(statements, parseErrors: parseErrors) + registry.check(statements)
+        let found = parseErrors + checker.check(statements, parseErrors: parseErrors)
+        // What the commands find too is said once.
+        let places = Set(found.map { "\($0.range.description) \($0.message)" })
+        return found + registry.check(statements).filter { !places.contains("\($0.range.description) \($0.message)") }
     }
 }
 

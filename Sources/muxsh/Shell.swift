@@ -10,7 +10,7 @@ final class Shell {
     let loop = EventLoop()
     let registry = CommandRegistry.standard()
     private(set) lazy var reader = ScriptReader(registry: registry, invocation: invocation, files: files)
-    private lazy var files = FileReader(on: loop) { [unowned self] in interruption != nil }
+    private(set) lazy var files = FileReader(on: loop) { [unowned self] in interruption != nil }
     let start: Instant
     private let standardOutput: OutputStream
     private let standardError: OutputStream
@@ -66,7 +66,7 @@ final class Shell {
     func tell(_ text: String, isFailure: Bool) -> Int32 {
         guard catchSignals() else { return drain(Failure.Status.connection.rawValue) }
         guard !isFailure else {
-            say(text)
+            say(visibleLines(text))
             return drain(Failure.Status.usage.rawValue)
         }
         standardOutput.write(Array(visibleLines(text).utf8))
@@ -151,7 +151,10 @@ final class Shell {
         switch number {
         case SIGTERM: interrupted(.terminated)
         case SIGHUP: interrupted(.hangup)
-        default: interrupted(.interrupted)
+        case SIGINT: interrupted(.interrupted)
+        // Before there is a prompt the terminal is as we found it.
+        case SIGTSTP: kill(getpid(), SIGSTOP)
+        default: break
         }
     }
 
@@ -256,6 +259,7 @@ final class Shell {
 
     /// Closes what a script has left, and waits until its output has been taken.
     func finish(_ interpreter: Interpreter) -> Int32? {
+        for conversation in interpreter.sessions.all { interpreter.transcript.showRest(of: conversation) }
         interpreter.sessions.removeAll()
         interpreter.output.flush()
         while !children.isEmpty { loop.turn() }
@@ -346,7 +350,7 @@ final class Shell {
     /// What is wrong with the file of --transcript, as a line, or nil.
     private var fileProblem: String? {
         transcriptFile.flatMap { file in
-            file.problem.map { "muxsh: cannot write \(visible(file.path.description)): \($0)\n" }
+            file.problem.map { "muxsh: cannot write \(file.path.shown): \($0)\n" }
         }
     }
 
@@ -399,7 +403,7 @@ final class Shell {
 
     private var waitingWords: String {
         if let path = files.waitsFor ?? awaitedFile {
-            let name = path.bytes == [UInt8(ascii: "-")] ? "standard input" : visible(path.description)
+            let name = path.bytes == [UInt8(ascii: "-")] ? "standard input" : path.shown
             return awaitedFile == nil ? " while reading \(name)" : " while waiting for a reader of \(name)"
         }
         if let wanted = interpreter?.waiting { return " while waiting for \(wanted)" }

@@ -35,7 +35,7 @@ struct CasesTests {
         let arguments = Self.words(filled(example["args"] ?? "script.mux"))
         var environment: [String: String] = [:]
         for line in (example["env"] ?? "").split(separator: "\n") {
-            let parts = line.split(separator: "=", maxSplits: 1).map(String.init)
+            let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             environment[parts[0]] = parts[1]
         }
         let outcome = try Program.run(

@@ -3,10 +3,25 @@
 import os
 import signal
 import stat
+import tempfile
 import termios
+import time
 
-from support import connected, muxsh
-from terminal import Server
+from support import MUXSH, connected, muxsh
+from terminal import LIMIT, Server, Terminal
+
+
+def state(process):
+    """The state of a process: S waits, T is stopped (proc_pid_stat(5))."""
+    with open(f"/proc/{process}/stat") as file:
+        return file.read().rsplit(") ", 1)[1][0]
+
+
+def until_state(terminal, wanted):
+    end = time.monotonic() + LIMIT
+    while state(terminal.process.pid) != wanted:
+        assert time.monotonic() < end, (wanted, terminal.lines())
+        terminal.read(0.01)
 
 
 def heard(terminal, keys, expected):
@@ -214,3 +229,78 @@ def test_vi_keys_keep_the_cursor_in_the_line():
             # End in the insert mode stands behind the last character.
             vi.send("print y\x1b[H\x1b[Fz\r")
             vi.until_line("^yz$")
+
+
+def test_vi_s_v_does_not_stop_the_world():
+    # libedit would run vi and wait for it.
+    with muxsh() as terminal:
+        home = terminal.home
+        open(home + "/.editrc", "w").write("bind -v\n")
+        with muxsh(home=home) as vi:
+            vi.send("print one")
+            vi.until_last("muxsh> print one")
+            vi.send("\x1b")
+            vi.until(lambda: vi.screen.cursor.x == len("muxsh> print on"), "command mode")
+            vi.send("vx\r")
+            vi.until_line("^on$")
+
+
+def test_a_paste_that_holds_the_interrupt_key_types_nothing():
+    with muxsh() as terminal:
+        terminal.send("\x1b[200~foo\x03print pwned\rprint pwned\r\x03print pwned\rxx\x1b[201~print fine\r")
+        terminal.until_line("^fine$")
+        assert b"pwned" not in terminal.received, terminal.received
+        # One that does not end is over when nothing more of it comes.
+        terminal.send("\x1b[200~foo\x03")
+        for _ in range(100):
+            terminal.send("x")
+            terminal.read(1)
+            if terminal.lines()[-1].startswith("muxsh> x"):
+                break
+        else:
+            raise AssertionError("the keys never came back")
+
+
+def test_signals_of_the_terminal_leave_a_script_alone():
+    with tempfile.NamedTemporaryFile("w", suffix=".mux") as script:
+        script.write("listen l :0\nprint begun\naccept l a within 30s\n")
+        script.flush()
+        with Terminal([MUXSH, "-i", script.name]) as terminal:
+            terminal.until_line("^begun$")
+            terminal.resize(60, 20)
+            terminal.process.kill(signal.SIGCONT)
+            terminal.process.kill(signal.SIGTSTP)
+            until_state(terminal, "T")
+            terminal.process.kill(signal.SIGCONT)
+            until_state(terminal, "S")
+            assert b"interrupted" not in terminal.received
+            terminal.send("\x03")
+            terminal.until(lambda: b"interrupted while waiting" in terminal.received, "the interruption")
+
+
+def test_a_source_that_never_comes_is_interrupted():
+    with muxsh() as terminal:
+        fifo = terminal.home + "/fifo"
+        os.mkfifo(fifo)
+        terminal.line(f"source {fifo}")
+        terminal.until(lambda: any(os.path.realpath(f"/proc/{terminal.process.pid}/fd/{number}") == fifo
+                                   for number in os.listdir(f"/proc/{terminal.process.pid}/fd")), "the open FIFO")
+        terminal.send("\x03")
+        terminal.until_line("cannot read '.*fifo': interrupted")
+        terminal.line("source -")
+        terminal.until_line("cannot read '-': no such file or directory")
+        terminal.line("print on")
+        terminal.until_line("^on$")
+
+
+def test_a_line_that_fills_a_tiny_window():
+    with Terminal([MUXSH], columns=2, rows=3) as terminal:
+        terminal.read(1)
+        for keys in (b"\xff", b"t", b"N", b"\x1b[H", b"\x1bf", b"p", b"e" * 200, b"\x1b[H", b"y" * 9):
+            terminal.process.send(keys)
+            # Each is a key of its own only when those before it have been taken.
+            terminal.read(0.2)
+        terminal.send("\x03")
+        terminal.resize(80, 24)
+        terminal.line("print alive")
+        terminal.until_line("^alive$")

@@ -273,7 +273,12 @@ def test_echod_serves_on_when_nobody_reads_its_log():
 
 
 def test_echod_answers_those_who_waited_in_its_queue():
-    program = subprocess.Popen([ECHOD, "--port", "0"], stdout=subprocess.PIPE)
+    for options in ([], ["--max-connections", "5"]):
+        answers_its_queue(options)
+
+
+def answers_its_queue(options):
+    program = subprocess.Popen([ECHOD, "--port", "0", *options], stdout=subprocess.PIPE)
     port = int(program.stdout.readline().split(b":")[-1])
     program.send_signal(signal.SIGSTOP)
     clients = []
@@ -296,7 +301,8 @@ def test_echod_answers_those_who_waited_in_its_queue():
 def test_running_out_of_descriptors_and_processes_is_told():
     script = b"listen l :0\nprint ${l.port}\nsleep forever\n"
     program = subprocess.Popen(
-        ["bash", "-c", 'ulimit -n 24; exec "$0" /dev/fd/0', MUXSH], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        ["bash", "-c", 'ulimit -n 24; exec "$0" /dev/fd/0', MUXSH], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL)
     program.stdin.write(script)
     program.stdin.close()
     while not (line := program.stdout.readline()).strip().isdigit():
@@ -316,7 +322,8 @@ def test_running_out_of_descriptors_and_processes_is_told():
 
 def test_the_last_line_of_a_client_that_half_closes_is_answered():
     script = b"listen l :0\non l.* /^GET (\\w+)$/ {\n${session}> VALUE ${1}\n}\nprint ${l.port}\nsleep forever\n"
-    program = subprocess.Popen([MUXSH, "-q", "/dev/stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    program = subprocess.Popen(
+        [MUXSH, "-q", "/dev/stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     program.stdin.write(script)
     program.stdin.close()
     with socket.create_connection(("127.0.0.1", int(program.stdout.readline())), timeout=LIMIT) as client:
@@ -353,3 +360,111 @@ def test_a_datagram_is_faithful_and_its_transcript_runs_again():
                     assert b"u< \\x00\\x01dns\\n\\n\n" in first, first
                     os.rename(os.path.join(path, b"t"), os.path.join(path, b"first"))
                     script, arguments = b"", ["-q", "first"]
+
+
+def test_wrong_usage_is_told_in_its_lines():
+    for name, (value, shown) in AWKWARD.items():
+        if shown is None:
+            continue
+        value, shown = b"a=" + value, b"a=" + shown
+        for program, arguments, status in (
+            (MUXSH, ["--max-time"], 1), (MUXSH, ["--color"], 1), (MUXSH, ["--report"], 1), (MUXSH, ["-o"], 1),
+            (ECHOD, ["--mode"], 1), (ECHOD, [], 1), (ECHOD, ["--bind"], 1), (ECHOD, ["--idle-timeout"], 1),
+        ):
+            if arguments == ["-o"]:
+                value, shown = b"a=localhost:" + value, b"localhost:" + shown
+            _, errors = run(*arguments, value, program=program, status=status)
+            assert shown in errors and errors.count(b"\n") in (3, 4), (name, arguments, errors)
+        _, errors = run("-c", "print x", env={b"MUXSH_TIMEOUT_SCALE": value}, status=1)
+        assert errors.count(b"\n") == 3, errors
+    _, errors = run("", status=1)
+    assert errors == b"muxsh: cannot read '': no such file or directory\n", errors
+    # The ready line and the log of echod are for a person too.
+    with folder() as path:
+        program = subprocess.Popen([ECHOD, "--bind", b"unix:" + path + b"/x\x1b\ny\xff"], stdout=subprocess.PIPE)
+        assert program.stdout.readline().endswith(b"/x\\e\\ny\\xff\n")
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(LIMIT) == 0
+
+
+def test_a_text_has_a_limit():
+    script = b"let a 0123456789abcdef\nrepeat 40 {\nlet a ${a}${a}\n}\n"
+    _, errors = run("-q", stdin=script, status=4)
+    assert b"error: a text of 134217728 bytes is too long; 64 MiB is the limit" in errors, errors
+
+
+def test_thousands_of_patterns_need_little_room():
+    script = b"on a.* /xI/ {\n}\n" * 20_000
+    outcome = subprocess.run(
+        ["bash", "-c", 'ulimit -v 8000000; exec "$0" --check /dev/stdin', MUXSH], input=script, capture_output=True,
+        timeout=LIMIT)
+    assert outcome.returncode == 0, outcome
+
+
+def test_a_fifo_of_authorities_is_not_waited_for():
+    with folder() as path:
+        os.mkfifo(os.path.join(path, b"f"))
+        _, errors = run(
+            "-c", "open a tls://127.0.0.1:1", env={b"SSL_CERT_FILE": b"f"}, cwd=path, status=3)
+        assert b"connection refused" in errors, errors
+
+
+def test_a_password_is_whole():
+    with folder() as path:
+        make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout k -out c -subj /CN=localhost && " \
+            "openssl pkcs12 -export -in c -inkey k -passout pass:sesame -out p"
+        subprocess.run(["sh", "-c", make], cwd=path, check=True, capture_output=True)
+        run("-q", "-c", 'listen l :0 --tls --cert p --key-password sesame', "-c", "exit 0", cwd=path)
+        _, errors = run("-q", "-c", 'listen l :0 --tls --cert p --key-password "sesame\\0x"', cwd=path, status=3)
+        assert b"the password of --key-password does not open p" in errors, errors
+
+
+def test_what_a_dead_program_said_last_shows_no_piece_of_a_secret():
+    script = b'let --secret pw hunter2secret\nlisten l :0\n' \
+        b'spawn q sh -c "printf hunter2; sleep 0.3; printf secret; exit 3"\nwait q status 3\nspawn r sh -c "exit 4"\n' \
+        b'spawn s sh -c "printf hunter2; sleep 0.3; printf secret; exit 3"\naccept l x within 1s\n'
+    _, errors = run("-q", stdin=script, status=3)
+    assert b"s exited with status 3; it said last: ${pw}\n" in errors, errors
+    assert b"secret" not in errors.replace(b"--secret", b""), errors
+
+
+def stems_from(ancestor):
+    """The processes that stem from one."""
+    parents = {}
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError):
+            with open(f"/proc/{int(name)}/stat") as file:
+                parents[int(name)] = int(file.read().rsplit(") ", 1)[1].split()[1])
+    found = {ancestor}
+    while more := {process for process, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {ancestor}
+
+
+def lives(process):
+    with contextlib.suppress(OSError):
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rsplit(") ", 1)[1][0] != "Z"
+    return False
+
+
+def test_what_a_killed_warden_leaves_is_ended():
+    script = b'spawn x sh -c "sleep 1000 & setsid sleep 1000 & echo begun; exec sleep 1000"\nx< begun\nprint ready\nsleep forever\n'
+    for number in (signal.SIGKILL, signal.SIGSTOP):
+        program = subprocess.Popen(
+            [MUXSH, "-q", "/dev/stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        program.stdin.write(script)
+        program.stdin.close()
+        assert program.stdout.readline() == b"ready\n"
+        (warden,) = [one for one in stems_from(program.pid) if stems_from(one) == stems_from(program.pid) - {one}]
+        below = stems_from(warden)
+        assert len(below) >= 3, below
+        os.kill(warden, number)
+        if number == signal.SIGSTOP:
+            program.send_signal(signal.SIGTERM)
+        end = time.monotonic() + LIMIT
+        while any(map(lives, below)):
+            assert time.monotonic() < end, below
+            os.sched_yield()
+        program.send_signal(signal.SIGTERM)
+        assert program.wait(LIMIT) == 143

@@ -9,7 +9,12 @@ import Reactor
 ///     expired.pem              like server.pem, but its time is over
 ///     client.pem client.key    signed by it, for client.test
 ///     self.pem self.key        signed by itself, for localhost
-///     locked.key               server.key behind a password
+///     locked.key               server.key behind the password secret
+///     rsa.pem rsa.key          like server, of RSA
+///     server.der server-key.der    the same in DER
+///     server.p12 open.p12      both in PKCS#12: behind the password secret, and without one
+///     old.p12                  the same behind a cipher that OpenSSL no longer has (RC2)
+///     server.p7 server-der.p7  the certificate in PKCS#7
 package enum Certificates {
     /// The folder, or nil where there is no openssl.
     package static let folder: URL? = {
@@ -44,5 +49,14 @@ package enum Certificates {
         key client; request client client.test DNS:client.test; sign client 30 client
         key self; openssl req -x509 -key self.key -subj "/CN=localhost" -addext subjectAltName=DNS:localhost -days 30 -out self.pem
         openssl pkey -in server.key -aes128 -passout pass:secret -out locked.key
+        openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.key
+        request rsa localhost DNS:localhost; sign rsa 30 rsa
+        openssl x509 -in server.pem -outform DER -out server.der
+        openssl pkey -in server.key -outform DER -out server-key.der
+        both() { openssl pkcs12 -export -in server.pem -inkey server.key "$@"; }
+        both -passout pass:secret -out server.p12; both -passout pass: -out open.p12
+        both -passout pass:secret -legacy -out old.p12
+        openssl crl2pkcs7 -nocrl -certfile server.pem -out server.p7
+        openssl crl2pkcs7 -nocrl -certfile server.pem -outform DER -out server-der.p7
         """
 }

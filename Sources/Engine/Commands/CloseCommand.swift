@@ -38,7 +38,7 @@ private struct CloseInstruction: Instruction {
             names = [service]
         } else {
             for conversation in try strand.conversations(target, orFail: .connection) {
-                interpreter.transcript.showPart(of: conversation, isForced: true)
+                interpreter.transcript.showRest(of: conversation)
                 if !isReset, let loss = conversation.takeLoss() { losses.append("\(conversation.name): \(loss)") }
                 interpreter.sessions.remove(conversation.name, reset: isReset)
                 names.append(conversation.name)

@@ -146,7 +146,7 @@ extension Interpreter {
         if let trigger = peer as? Trigger { return triggers.remove(trigger) }
         if let conversation = peer as? Conversation {
             guard sessions[conversation.name] === conversation else { return }
-            transcript.showPart(of: conversation, isForced: true)
+            transcript.showRest(of: conversation)
             transcript.statement("close \(conversation.name)")
         } else if sessions.service(named: name) === peer {
             transcript.statement("close \(name)")
