@@ -30,7 +30,8 @@ struct OpenCommand: Command {
                 unix:@abstract; a port is a number or a service's name. Without NAME the session is called s1, s2 and so \
                 on. A name that is still open is an error; one whose peer has ended is free again. With --frame raw \
                 whatever one read returns is a line; with u8 to u32le the length of a line, in so many bits, stands \
-                before it. Over UDP each datagram is a line, and no line ending is sent unless --eol says so. Over TLS \
+                before it. Over UDP each datagram is a line, with --frame raw its bytes as they are, and no line ending is \
+                sent unless --eol says so. Over TLS \
                 (1.2 or newer) the certificate's chain and host name are verified, against the system's authorities or \
                 those of --ca. --retry does not try again when a certificate is refused.
                 """,

@@ -28,11 +28,10 @@ struct SetCommand: Command {
                 timeout is the limit of a wait that names none (5s). eol is what ends a line that is sent: lf, crlf, cr, \
                 nul or none. frame is what a line is: line, raw, u8, u16, u32, u16le or u32le (see open). inbox is how \
                 much unread data a session holds (16MiB) before the peer has to wait. linger is how long silence may \
-                last at the end of input (1s). idle is how long a \
-                peer of a UDP listener may be silent that was not accepted (60s): it is forgotten then. cut-is-eof on takes a TLS connection that is closed without close_notify \
+                last at the end of input (1s). idle is how long a peer of a UDP listener may be silent that was not accepted \
+                (60s): it is forgotten then. cut-is-eof on takes a TLS connection that is closed without close_notify \
                 for an ordinary end of stream. Without T they are for sessions opened from then on and for those that \
-                are open; eol and frame not for UDP. color, view \
-                (see there) and history, how many typed lines are kept (10000), are for the prompt.
+                are open; eol and frame not for UDP. color, view (see there) and history, how many typed lines are kept (10000), are for the prompt.
                 """,
             examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"])
     }

@@ -25,7 +25,7 @@ struct SpawnCommand: Command {
                 is for connections: lines to a program end in a line feed, unless --eol says otherwise. COMMAND is looked \
                 up in PATH; there is no shell in between, and all words behind COMMAND are its own, options too. The \
                 program runs in a session and process group of its own; 'close' ends it with SIGTERM, and with SIGKILL a \
-                second later or with --reset. None outlives muxsh, however muxsh ends, unless it makes itself a daemon. \
+                second later or with --reset. None outlives muxsh, however muxsh ends, and nothing that it has started. \
                 ${NAME.pid} is its number. Only 'wait NAME status N' looks at how it ended: without that, a program that \
                 fails is no failure of the script.
                 """,
