@@ -31,9 +31,8 @@ struct KeyReader {
     private var bytes: [UInt8] = []
     private var followsReturn = false
     private var paste: [UInt8]?
-    /// What has come last of a paste that was given up: its rest is not typed, and it ends where the paste does, or where
-    /// nothing has followed for a while.
-    private var dropped: [UInt8]?
+    /// What has come in a paste behind the first ^C in it.
+    private var behindInterrupt: [UInt8]?
     /// ^V: the next character is text, whatever it is.
     private var isQuoting = false
     /// The bytes that stand for signals (termios(3), VINTR, VSUSP, VQUIT).
@@ -67,23 +66,23 @@ struct KeyReader {
     private static let pasteEnd = Array("\u{1B}[201~".utf8)
 
     /// Whether an ESC or a part of a character waits for what follows it.
-    var holdsPart: Bool { !bytes.isEmpty && paste == nil || dropsPaste }
-    /// Whether the rest of a paste is being dropped: it may be long in coming.
-    var dropsPaste: Bool { dropped != nil }
+    var holdsPart: Bool { !bytes.isEmpty && paste == nil }
+    /// Whether ^C stands in a paste that has not ended: as a part of it, or because it does not end.
+    var mayBeInterrupted: Bool { behindInterrupt != nil }
 
     /// Takes in `chunk` as far as a byte that stands for a signal, which is removed with what precedes it. Returns the
     /// signal, or nil when all was taken in.
     mutating func feed(_ chunk: inout ArraySlice<UInt8>) -> Int32? {
         followsReturn = false
         while let byte = chunk.popFirst() {
-            if dropsPaste {
-                drop(byte)
-                continue
-            }
-            // In a paste only the one that gives up: a paste that does not end has to have an end.
-            if !isQuoting, let number = signals[byte], paste == nil || number == SIGINT {
+            if paste == nil, !isQuoting, let number = signals[byte] {
                 if number == SIGINT { removeAll() }
                 return number
+            }
+            if behindInterrupt != nil {
+                behindInterrupt?.append(byte)
+            } else if paste != nil, signals[byte] == SIGINT {
+                behindInterrupt = []
             }
             bytes.append(byte)
             // A paste is looked at where its end could be: byte by byte it would take time with its square.
@@ -107,7 +106,6 @@ struct KeyReader {
 
     /// Nothing has followed: an ESC is a key of its own, and what begins no character are bytes.
     mutating func flushHeld() {
-        dropped = nil
         guard holdsPart else { return }
         if bytes[0] == 0x1B {
             keys.append(.character(bytes.count == 1 ? loneEscape : 0x1B))
@@ -126,16 +124,19 @@ struct KeyReader {
 
     /// Drops everything that was typed ahead.
     mutating func removeAll() {
-        if paste != nil { dropped = [] }
         keys = []
         bytes = []
         paste = nil
+        behindInterrupt = nil
         isQuoting = false
     }
 
-    private mutating func drop(_ byte: UInt8) {
-        let last = (dropped ?? []).suffix(Self.pasteEnd.count - 1) + [byte]
-        dropped = last == Self.pasteEnd[...] ? nil : Array(last)
+    /// Nothing has followed in a paste with ^C in it: it is given up, and what stands behind its first ^C was typed. Returns
+    /// that.
+    mutating func giveUpPaste() -> [UInt8] {
+        let typed = behindInterrupt ?? []
+        removeAll()
+        return typed
     }
 
     /// Takes one key or sequence at `index` and returns its length; nil when more bytes are needed.
@@ -214,6 +215,7 @@ struct KeyReader {
         }
         let text = (paste ?? []) + rest.dropLast(Self.pasteEnd.count)
         paste = nil
+        behindInterrupt = nil
         keys.append(.paste(Self.pastedScalars(text)))
         return rest.count
     }

@@ -263,9 +263,7 @@ package final class LineEditor: DescriptorWatcher {
         if ioctl(STDIN_FILENO, UInt(FIONREAD), &available) == 0, available == 0 { return }
         let count = read(STDIN_FILENO, &bytes, bytes.count)
         if count > 0 {
-            var rest = bytes[..<count]
-            while let number = reader.feed(&rest) { take(number) }
-            holdPart()
+            take(bytes[..<count])
         } else if count == 0 || (errno != EINTR && errno != EAGAIN) {
             // The terminal is gone.
             close()
@@ -274,6 +272,12 @@ package final class LineEditor: DescriptorWatcher {
     }
 
     package func descriptorIsWritable() {}
+
+    private func take(_ bytes: ArraySlice<UInt8>) {
+        var rest = bytes
+        while let number = reader.feed(&rest) { take(number) }
+        holdPart()
+    }
 
     /// A key that stands for a signal. ^C is for us; of the others the whole of our group hears, as of the terminal's.
     private func take(_ number: Int32) {
@@ -350,9 +354,15 @@ package final class LineEditor: DescriptorWatcher {
     private func holdPart() {
         if let holdTimer { loop.cancel(holdTimer) }
         holdTimer = nil
-        guard reader.holdsPart else { return }
-        let pause = reader.dropsPaste ? Self.pasteHold : Self.hold
-        holdTimer = loop.schedule(after: pause) { [unowned self] in reader.flushHeld() }
+        if reader.mayBeInterrupted {
+            holdTimer = loop.schedule(after: Self.pasteHold) { [unowned self] in
+                let typed = reader.giveUpPaste()
+                take(SIGINT)
+                take(typed[...])
+            }
+        } else if reader.holdsPart {
+            holdTimer = loop.schedule(after: Self.hold) { [unowned self] in reader.flushHeld() }
+        }
     }
 
     private func complete() -> Libedit.Outcome {
