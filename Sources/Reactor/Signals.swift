@@ -40,10 +40,7 @@ package final class Signals: DescriptorWatcher {
         former = []
     }
 
-    package func descriptorIsReadable() { deliverPending() }
-
-    /// Delivers what has come so far, without waiting for the loop.
-    package func deliverPending() {
+    package func descriptorIsReadable() {
         var numbers = [UInt8](repeating: 0, count: 64)
         let count = read(reading.number, &numbers, numbers.count)
         guard count > 0 else { return }

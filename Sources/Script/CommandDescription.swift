@@ -277,9 +277,4 @@ package struct CommandTable {
     package subscript(name: String) -> CommandDescription? {
         byName[name]
     }
-
-    /// The command that `name` most likely means.
-    package func nearest(to name: String) -> String? {
-        nearestSpelling(of: name, among: descriptions.map(\.name))
-    }
 }
