@@ -48,6 +48,7 @@ static inline int c_el_bind(EditLine *editor, const wchar_t *key, const wchar_t 
 static inline int c_el_bind_alternative(EditLine *editor, const wchar_t *key, const wchar_t *command) {
     return el_wset(editor, EL_BIND, L"-a", key, command, NULL);
 }
+static inline int c_el_set_input(EditLine *editor, FILE *file) { return el_wset(editor, EL_SETFP, 0, file); }
 static inline int c_el_set_tty(EditLine *editor, const wchar_t *mode) {
     return el_wset(editor, EL_SETTY, L"-d", mode, NULL);
 }

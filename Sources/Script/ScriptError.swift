@@ -14,7 +14,7 @@ package struct ScriptError: Error {
 
     /// The error for a person: place and message, the line, a caret range, the hint. Ends with a newline.
     package var rendered: String {
-        let heading = "\(range.description): error: \(Escapes.visible(message.utf8))"
+        let heading = "\(range.description): error: \(Escapes.visible(cut(message).utf8))"
         var trace = ""
         var source = range.source
         while let place = source.includedAt {
@@ -22,11 +22,20 @@ package struct ScriptError: Error {
             source = place.source
         }
         guard let hint else { return heading + "\n" + excerpt(of: range) + trace }
-        let lines = hint.split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = cut(hint).split(separator: "\n", omittingEmptySubsequences: false)
         let help = lines.map { visibleSource($0.utf8) }.joined(separator: "\n")
         return heading + "\n" + excerpt(of: range) + "  help: \(help)\n" + trace
     }
 }
+
+/// A message as long as a person reads: it may hold a word of any length.
+private func cut(_ message: String) -> String {
+    let scalars = message.unicodeScalars
+    guard message.utf8.count > longestMessage, scalars.count > longestMessage else { return message }
+    return String(String.UnicodeScalarView(scalars.prefix(longestMessage))) + "…"
+}
+
+private let longestMessage = 2000
 
 /// A source line with its number and carets under `range`:
 ///

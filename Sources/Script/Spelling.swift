@@ -1,9 +1,9 @@
 /// The candidate that a misspelt `word` most likely means, or nil when none is near.
 ///
 /// Near is an edit distance (insert, delete, change, swap neighbours) of at most a third of the word's length, and
-/// at least 1; a word of one letter is near to nothing.
+/// at least 1; a word of one letter is near to nothing, and of a very long one it would take long to find out.
 package func nearestSpelling(of word: String, among candidates: some Sequence<String>) -> String? {
-    guard word.count > 1 else { return nil }
+    guard word.count > 1, word.utf8.count <= longestWord else { return nil }
     let limit = max(1, word.count / 3)
     var best: (distance: Int, candidate: String)?
     for candidate in candidates where abs(candidate.count - word.count) <= limit {
@@ -15,6 +15,8 @@ package func nearestSpelling(of word: String, among candidates: some Sequence<St
     }
     return best?.candidate
 }
+
+private let longestWord = 64
 
 /// The Damerau-Levenshtein distance, restricted to swaps of neighbours.
 private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {

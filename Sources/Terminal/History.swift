@@ -115,7 +115,9 @@ final class History {
             guard fstat(number, &opened) == 0 else { return fail(lastErrorWords()) }
             guard opened.st_mode & S_IFMT == S_IFREG else {
                 // Who leads it to /dev/null wants none.
-                return opened.st_mode & S_IFMT == S_IFCHR ? nil : fail("it is not a regular file")
+                var null = stat()
+                let isNull = stat("/dev/null", &null) == 0 && opened.st_rdev == null.st_rdev && opened.st_rdev != 0
+                return isNull ? nil : fail("it is not a regular file")
             }
             // What was typed is nobody else's.
             if opened.st_uid == geteuid(), opened.st_mode & 0o077 != 0 { fchmod(number, 0o600) }

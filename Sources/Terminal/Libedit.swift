@@ -30,8 +30,6 @@ final class Libedit {
     /// Carries out one of our commands.
     var perform: (Command) -> Outcome = { _ in .failed }
     private(set) var isReading = false
-    /// Whether libedit knows of the imaginary screen, for this line.
-    private var hasScreen = false
 
     private let editor: OpaquePointer
     private let history: OpaquePointer
@@ -44,9 +42,11 @@ final class Libedit {
     /// The longest line, in characters.
     static let longestLine = 2 << 20
     /// A screen that no line can fill: libedit lays its lines out on the screen it knows of, though nobody sees that one, and
-    /// fails on lines that are longer. A character takes at most nine columns on it, and one key can insert a million. Its
-    /// memory is not touched where nothing is written. At the beginning of each line it looks for the size of the real one.
-    private static let imaginaryScreen = [("co", "1048576"), ("li", "32")]
+    /// fails on lines that are longer. A character takes at most nine columns on it, and a newline is a character there
+    /// (`newline`). The memory of rows that are not written is not touched; a row costs time with its width at each key.
+    private static let imaginaryScreen = [("co", "65536"), ("li", "300")]
+    /// What stands in libedit's lines for a newline, which would take a row of its screen: the scalar that carries its byte.
+    private static let newline = String.standIn(for: 0x0A).value
 
     /// - Returns: nil when the terminal cannot be set up.
     init?() {
@@ -72,10 +72,12 @@ final class Libedit {
         _ = c_el_set_history(editor, history)
         for line in lines { addToHistory(line) }
         wide("emacs") { _ = c_el_set_editor(editor, $0) }
+        for (name, value) in Self.imaginaryScreen {
+            wide(name) { name in wide(value) { _ = c_el_set_capability(editor, name, $0) } }
+        }
         _ = c_el_set_getc(editor) { editor, character in
-            guard let libedit = Libedit.of(editor) else { return 0 }
-            libedit.imagineScreen()
-            guard let next = libedit.nextCharacter() else { return 0 }
+            _ = c_el_set_input(editor, c_standard_input())
+            guard let next = Libedit.of(editor)?.nextCharacter() else { return 0 }
             character?.pointee = wchar_t(bitPattern: next)
             return 1
         }
@@ -106,14 +108,6 @@ final class Libedit {
         for name in commandNames { name.deallocate() }
     }
 
-    private func imagineScreen() {
-        guard !hasScreen else { return }
-        hasScreen = true
-        for (name, value) in Self.imaginaryScreen {
-            wide(name) { name in wide(value) { _ = c_el_set_capability(editor, name, $0) } }
-        }
-    }
-
     // MARK: The line
 
     /// The line being typed; during a search what is looked for stands below it.
@@ -121,7 +115,14 @@ final class Libedit {
         guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar else {
             return []
         }
-        return UnsafeBufferPointer(start: buffer, count: last - buffer).map { UInt32(bitPattern: $0) }
+        return Self.scalars(buffer, last - buffer)
+    }
+
+    /// Characters of libedit's lines, with their newlines.
+    private static func scalars(_ start: UnsafePointer<wchar_t>, _ count: Int) -> [UInt32] {
+        UnsafeBufferPointer(start: start, count: count).map {
+            UInt32(bitPattern: $0) == newline ? 0x0A : UInt32(bitPattern: $0)
+        }
     }
 
     /// How long the line is.
@@ -162,20 +163,23 @@ final class Libedit {
     /// Reads a line, without its newline; nil at the end of input.
     func readLine() -> [UInt32]? {
         isReading = true
-        hasScreen = false
+        // At the beginning of a line it asks its input for the size of the screen: the terminal must not answer.
+        _ = c_el_set_input(editor, sink)
         var count: Int32 = 0
         let text = el_wgets(editor, &count)
+        _ = c_el_set_input(editor, c_standard_input())
         isReading = false
         // Between lines the terminal stays raw: what is typed ahead is not echoed.
         setRaw(true)
         guard let text, count > 0 else { return nil }
-        let line = UnsafeBufferPointer(start: text, count: Int(count)).map { UInt32(bitPattern: $0) }
+        let line = Self.scalars(text, Int(count))
         return line.last == 0x0A ? Array(line.dropLast()) : line
     }
 
     /// Inserts at the cursor; false when there is no room.
     func insert(_ scalars: some Sequence<UInt32>) -> Bool {
-        el_winsertstr(editor, scalars.map { wchar_t(bitPattern: $0) }.filter { $0 != 0 } + [0]) == 0
+        let text = scalars.filter { $0 != 0 }.map { wchar_t(bitPattern: $0 == 0x0A ? Self.newline : $0) }
+        return el_winsertstr(editor, text + [0]) == 0
     }
 
     /// Deletes before the cursor.
@@ -192,7 +196,7 @@ final class Libedit {
     // MARK: History and keys
 
     func addToHistory(_ line: String) {
-        wide(line) { _ = c_history_enter(history, $0) }
+        wide(line.inOneLine) { _ = c_history_enter(history, $0) }
     }
 
     func setHistorySize(_ size: Int) {

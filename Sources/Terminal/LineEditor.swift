@@ -66,7 +66,12 @@ package final class LineEditor: DescriptorWatcher {
         on loop: EventLoop, historyPath: SystemString?, completer: Completer, usesColor: Bool, isPlain: Bool,
         turn: @escaping () -> Void
     ) {
-        guard let libedit = Libedit() else { return nil }
+        // libedit sets the terminal's modes from its very beginning.
+        TerminalRescue.arm()
+        guard let libedit = Libedit() else {
+            TerminalRescue.disarm()
+            return nil
+        }
         self.loop = loop
         self.turn = turn
         self.completer = completer
@@ -75,7 +80,6 @@ package final class LineEditor: DescriptorWatcher {
         screen.promptColor = usesColor ? 1 : nil
         screen.isPlain = isPlain
         history = History(path: historyPath)
-        TerminalRescue.arm()
         libedit.nextCharacter = { [unowned self] in nextCharacter() }
         libedit.perform = { [unowned self] in perform($0) }
         libedit.configure(history: history.entries, size: Self.historySize)

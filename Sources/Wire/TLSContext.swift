@@ -175,7 +175,7 @@ package final class TLSContext {
         // OpenSSL would wait for what a pipe has to say.
         guard status.st_mode & S_IFMT == S_IFREG else { return "it is not a regular file" }
         let isLoaded = file.withCString { SSL_CTX_load_verify_file(pointer, $0) } == 1
-        return isLoaded ? nil : "it holds no certificate in PEM"
+        return isLoaded ? nil : "it holds no certificates in PEM, or damaged ones"
     }
 }
 

@@ -11,6 +11,9 @@ extension SystemString {
 /// Reads whole files through the loop: what is slow, such as a pipe or a FIFO that nobody has opened for writing, holds up
 /// neither sessions nor signals.
 final class FileReader: DescriptorWatcher {
+    /// What has no end, such as a device, would take all memory.
+    private static let most = 64 << 20
+
     private let loop: EventLoop
     /// Whether to give up.
     private let isInterrupted: () -> Bool
@@ -67,6 +70,9 @@ final class FileReader: DescriptorWatcher {
             if count == 0 { return .success(bytes) }
             if count > 0 {
                 bytes += buffer.prefix(count)
+                if bytes.count > Self.most {
+                    return .failure(Parser.LoadFailure(message: "it is longer than 64 MiB, the limit of a script"))
+                }
             } else if errno != EINTR && errno != EAGAIN {
                 return .failure(Parser.LoadFailure(message: lastErrorWords()))
             }

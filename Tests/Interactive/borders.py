@@ -309,3 +309,19 @@ def test_a_line_that_fills_a_tiny_window():
         terminal.resize(80, 24)
         terminal.line("print alive")
         terminal.until_line("^alive$")
+
+
+def test_a_fatal_signal_gives_back_what_was_found():
+    with Terminal(["/bin/sh", "-c", f"trap : QUIT; stty -echo; {MUXSH}; stty -a; echo over"]) as terminal:
+        terminal.until_prompt()
+        terminal.send("\x1c")
+        terminal.until_line("^over$")
+        assert b" -echo " in terminal.received, terminal.received
+
+
+def test_a_history_that_cannot_be_written_is_told():
+    home = tempfile.mkdtemp(prefix="muxsh-full-")
+    os.makedirs(home + "/.local/state/muxsh")
+    os.symlink("/dev/full", home + "/.local/state/muxsh/history")
+    with muxsh(home=home, XDG_STATE_HOME="", columns=200) as terminal:
+        terminal.until_line("the history is not kept: .*: it is not a regular file")

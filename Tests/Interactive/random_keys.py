@@ -58,6 +58,8 @@ def session(seed):
         open(home + "/.editrc", "w").write(modes)
         with muxsh(home=home) as prompt:
             prompt.resize(columns, rows)
+            # It types fast, but not so fast that all comes in one read.
+            prompt.process.delaybeforesend = 0.003
             for _ in range(source.randrange(20, 120)):
                 prompt.process.send(key(source))
                 prompt.read(0)

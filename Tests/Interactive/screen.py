@@ -187,6 +187,7 @@ def test_any_edit_with_output_in_between_leaves_the_line_whole():
         chance = random.Random(seed)
         with muxsh(columns=width, rows=rows) as terminal:
             server = talkative_narrow(terminal)
+            terminal.process.delaybeforesend = 0.003
             line, cursor, news = "", 0, 0
             for _ in range(40):
                 for _ in range(chance.randrange(1, 8)):

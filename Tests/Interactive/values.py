@@ -468,3 +468,23 @@ def test_what_a_killed_warden_leaves_is_ended():
             os.sched_yield()
         program.send_signal(signal.SIGTERM)
         assert program.wait(LIMIT) == 143
+
+
+def test_a_script_has_a_limit():
+    for arguments, place in ((["-n", "/dev/zero"], b"/dev/zero"), (["-n", "-"], b"-")):
+        with open("/dev/zero", "rb") as endless:
+            outcome = subprocess.run([MUXSH, *arguments], stdin=endless, capture_output=True, timeout=LIMIT)
+        assert outcome.returncode == 1, outcome
+        assert outcome.stderr == b"muxsh: cannot read " + place + b": it is longer than 64 MiB, the limit of a script\n"
+    _, errors = run("-c", "source /dev/zero", status=2)
+    assert b"cannot read '/dev/zero': it is longer than 64 MiB" in errors, errors
+
+
+def test_long_names_are_checked_in_no_time_and_told_in_few_words():
+    name, other = b"a" * 1_000_000, b"b" * 1_000_000
+    for script in (
+        b"open " + name + b" localhost:1\n" + other + b"> x\n", b"let " + name + b" 1\nprint ${" + other + b"}\n",
+        b"define " + name + b" {\n}\n" + other + b" x\n",
+    ):
+        _, errors = run("-n", "-", stdin=script, status=2)
+        assert len(errors) < 10_000, len(errors)
