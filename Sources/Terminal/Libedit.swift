@@ -30,6 +30,8 @@ final class Libedit {
     /// Carries out one of our commands.
     var perform: (Command) -> Outcome = { _ in .failed }
     private(set) var isReading = false
+    /// What is wrong in the user's settings, or nil.
+    private(set) var settingsProblem: String?
 
     private let editor: OpaquePointer
     private let history: OpaquePointer
@@ -72,9 +74,6 @@ final class Libedit {
         _ = c_el_set_history(editor, history)
         for line in lines { addToHistory(line) }
         wide("emacs") { _ = c_el_set_editor(editor, $0) }
-        for (name, value) in Self.imaginaryScreen {
-            wide(name) { name in wide(value) { _ = c_el_set_capability(editor, name, $0) } }
-        }
         _ = c_el_set_getc(editor) { editor, character in
             _ = c_el_set_input(editor, c_standard_input())
             guard let next = Libedit.of(editor)?.nextCharacter() else { return 0 }
@@ -87,15 +86,52 @@ final class Libedit {
         // ^C and the like come as keys: so it is known what was typed before them.
         for mode in ["-ixon", "-icrnl", "-inlcr", "-isig"] { wide(mode) { _ = c_el_set_tty(editor, $0) } }
         source()
+        for (name, value) in Self.imaginaryScreen {
+            wide(name) { name in wide(value) { _ = c_el_set_capability(editor, name, $0) } }
+        }
         addCommands()
     }
 
     /// Reads the user's settings (editrc(5)); an EDITRC that is empty counts as not set.
+    ///
+    /// libedit's own way to do so (el_source) crashes where a quote is not closed.
     private func source() {
         let home = Environment.setting("HOME").map { $0 + "/.editrc" }
-        guard let path = Environment.setting("EDITRC") ?? home else { return }
-        _ = path.withCString { el_source(editor, $0) }
+        guard let path = Environment.setting("EDITRC") ?? home, let words = tok_init(nil) else { return }
+        defer { tok_end(words) }
+        for (index, line) in Self.lines(of: path).enumerated() {
+            let text = line.drop { $0 == 0x20 || $0 == 0x09 }
+            guard let text = SystemString(text), let first = text.bytes.first, first != UInt8(ascii: "#") else {
+                continue
+            }
+            var count: Int32 = 0
+            var arguments: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+            tok_reset(words)
+            let isWhole = text.withCString { tok_str(words, $0, &count, &arguments) } == 0
+            guard isWhole, let arguments, count > 0 else {
+                settingsProblem = settingsProblem ?? "\(path):\(index + 1): a quote is not closed"
+                continue
+            }
+            _ = el_parse(editor, count, arguments)
+        }
     }
+
+    /// The lines of a file; none when it is not there, or is no regular file.
+    private static func lines(of path: SystemString) -> [ArraySlice<UInt8>] {
+        let number = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
+        guard number >= 0 else { return [] }
+        defer { close(number) }
+        var status = stat()
+        guard fstat(number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [] }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while bytes.count < longestSettings, case let count = read(number, &buffer, buffer.count), count > 0 {
+            bytes += buffer.prefix(count)
+        }
+        return bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
+    }
+
+    private static let longestSettings = 1 << 20
 
     /// Gives the terminal back as it was, without waiting for what it has not shown: libedit itself would wait.
     func end() {
@@ -223,7 +259,10 @@ final class Libedit {
         // It would swallow the next key.
         bind("^@", "ed-unassigned")
         // In vi's maps ESC leads sequences in, so that libedit would wait for what follows: an ESC alone is a key of ours.
+        // libedit's own command line crashes where a quote is not closed.
+        for key in ["\u{1B}x", "\u{1B}X"] { bind(key, "ed-unassigned") }
         if isVi {
+            wide(":") { key in wide("ed-unassigned") { _ = c_el_bind_alternative(editor, key, $0) } }
             bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned")
             // It would run vi and wait for it, and every session would wait too.
             wide("v") { key in wide("ed-unassigned") { _ = c_el_bind_alternative(editor, key, $0) } }

@@ -132,6 +132,9 @@ package final class LineEditor: DescriptorWatcher {
 
     private var prompt: [UInt32] { makePrompt().unicodeScalars.map(\.value) }
 
+    /// What is wrong in ~/.editrc, or nil.
+    package var settingsProblem: String? { libedit.settingsProblem }
+
     /// The columns of the screen.
     package var width: Int { screen.width }
 

@@ -64,6 +64,7 @@ final class Prompt {
         guard !shell.invocation.isQuiet, interpreter.sessions.all.isEmpty else { return }
         let more = keyboard.width < 70 ? "" : ", Tab completes, ^D leaves"
         interpreter.transcript.hint("muxsh \(Options.version): 'help' tells the commands\(more)")
+        if let problem = keyboard.editor?.settingsProblem { interpreter.transcript.hint(visible(problem)) }
         if let problem = keyboard.editor?.historyProblem {
             interpreter.transcript.hint("the history is not kept: \(visible(problem))")
         }

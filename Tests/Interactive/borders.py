@@ -325,3 +325,35 @@ def test_a_history_that_cannot_be_written_is_told():
     os.symlink("/dev/full", home + "/.local/state/muxsh/history")
     with muxsh(home=home, XDG_STATE_HOME="", columns=200) as terminal:
         terminal.until_line("the history is not kept: .*: it is not a regular file")
+
+
+def test_a_quote_that_is_not_closed_is_told_of_settings():
+    home = tempfile.mkdtemp(prefix="muxsh-editrc-")
+    for bad in ('bind "x\n', "bind 'x\n", 'muxsh:bind "x\n', '\n"\n'):
+        with open(home + "/.editrc", "w") as file:
+            file.write(bad + "bind ^G ed-insert\nsettc co 3\nbind -v\n")
+        with muxsh(home=home) as terminal:
+            terminal.until(lambda: b".editrc:" in terminal.received, "the place")
+            assert b"a quote is not closed" in terminal.received
+            # What stands behind it counts.
+            terminal.send("print onez")
+            terminal.until_last("muxsh> print onez")
+            terminal.send("\x1b")
+            terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> print one"), "command mode")
+            terminal.send("x\r")
+            terminal.until_line("^one$")
+
+
+def test_libedit_s_own_command_line_is_closed():
+    for mode, keys in (("", '\x1bx"~\r'), ("bind -v\n", '\x1b:"~\r')):
+        home = tempfile.mkdtemp(prefix="muxsh-editrc-")
+        with open(home + "/.editrc", "w") as file:
+            file.write(mode)
+        with muxsh(home=home) as terminal:
+            terminal.send(keys[:1])
+            terminal.read(0.1)
+            terminal.send(keys[1:])
+            terminal.send("\x03")
+            terminal.until_prompt()
+            terminal.send("iprint one\r" if mode else "print one\r")
+            terminal.until_line("one$")
