@@ -5,7 +5,8 @@ import Reactor
 ///
 /// The file has libedit's format: a header, then a line for each entry, in which every byte up to the blank, DEL and
 /// `\` is written as `\ooo`. Each entry is appended under a lock with one write as soon as it is made, so that nothing
-/// is lost when a prompt is killed, and several can run at once.
+/// is lost when a prompt is killed, and several can run at once. A lock that another holds is not waited for: the entry is
+/// written with the next one, or at the end, then without a lock.
 final class History {
     private let path: SystemString?
     /// Why the entries are not kept across runs, in words; nil when they are, or nobody has asked for it.
@@ -20,6 +21,8 @@ final class History {
     private var written = 0
     /// Whether the file that was opened last is locked.
     private var isLocked = false
+    /// What is still to be written.
+    private var pending: [String] = []
 
     /// Reads the file at `path`, or keeps the history in memory when there is none.
     init(path: SystemString?) {
@@ -34,7 +37,8 @@ final class History {
         guard !line.isEmpty, line.first != " ", line.first != "\t", !line.utf8.elementsEqual((entries.last ?? "").utf8)
         else { return false }
         entries.append(line)
-        append(line)
+        pending.append(line)
+        appendPending()
         limit(to: most)
         return true
     }
@@ -44,6 +48,11 @@ final class History {
         most = max(1, size)
         if entries.count > most { entries.removeFirst(entries.count - most) }
         if written > 2 * most { compact() }
+    }
+
+    /// Writes what is still to be written.
+    func end() {
+        appendPending(isLast: true)
     }
 
     private func load(_ path: SystemString) {
@@ -85,27 +94,26 @@ final class History {
         }
     }
 
-    private func append(_ line: String) {
-        guard let path, let file = openLocked(path) else { return }
+    private func appendPending(isLast: Bool = false) {
+        guard !pending.isEmpty, let path, let file = openLocked(path), isLocked || isLast else { return }
         var status = stat()
         let size = fstat(file.number, &status) == 0 ? status.st_size : 0
         var bytes = size == 0 ? Array(Self.header.utf8) : []
         // A file that was cut in the middle of a line: what follows is another one.
         var last: UInt8 = 0x0A
         if size > 0, pread(file.number, &last, 1, size - 1) == 1, last != 0x0A { bytes.append(0x0A) }
-        bytes += Self.encode(line)
+        bytes += pending.flatMap(Self.encode)
+        written += pending.count
+        pending = []
         if Glibc.write(file.number, bytes, bytes.count) < 0 { _ = fail(lastErrorWords()) }
-        written += 1
     }
 
     /// Opens the file for reading and appending, locked as long as it is kept. One that another prompt has replaced
     /// meanwhile is opened again: what was appended to the old one would be lost. A link is followed.
     ///
-    /// A lock that somebody holds who was stopped is waited for some milliseconds, and then `isLocked` is false: each entry is
-    /// one write at the end of the file anyway.
+    /// It is not locked, and `isLocked` is false, while another holds the lock.
     private func openLocked(_ path: SystemString) -> SharedDescriptor? {
-        for attempt in 0..<10 {
-            if attempt > 0 { usleep(1000) }
+        for _ in 0..<10 {
             let flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
             let number = path.withCString { open($0, flags, 0o600) }
             guard number >= 0 else { return fail(lastErrorWords()) }
@@ -121,9 +129,7 @@ final class History {
             }
             // What was typed is nobody else's.
             if opened.st_uid == geteuid(), opened.st_mode & 0o077 != 0 { fchmod(number, 0o600) }
-            if path.withCString({ stat($0, &present) }) == 0, opened.st_ino == present.st_ino,
-                isLocked || attempt == 9
-            {
+            if path.withCString({ stat($0, &present) }) == 0, opened.st_ino == present.st_ino {
                 return file
             }
         }

@@ -96,6 +96,7 @@ package final class LineEditor: DescriptorWatcher {
     package func end() {
         loop.unwatch(STDIN_FILENO)
         if let holdTimer { loop.cancel(holdTimer) }
+        history.end()
         screen.stream.flush()
         if !screen.stream.isDrained {
             screen.stream.dropPending()

@@ -15,8 +15,6 @@ final class CredentialFile {
 
     /// More than this is no file of certificates: the bundle of a system has some 200 KB.
     private static let most = 16 << 20
-    /// How long each part of a pipe is waited for, in milliseconds.
-    private static let patience: Int32 = 1000
 
     /// Reads the file at `path`; `password` opens what is locked in it.
     ///
@@ -50,14 +48,14 @@ final class CredentialFile {
             throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).words)")
         }
         defer { close(descriptor) }
+        // What another program has to write first would hold up all else.
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
+            throw TLSError(message: "\(path) is not a regular file", hint: "write what it gives to a file first")
+        }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
-            // What is no file, such as the output of a program, may be slow; it holds up all else, so not for long.
-            var awaited = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&awaited, 1, patience) != 0 else {
-                throw TLSError(message: "cannot read \(path): nothing came within a second")
-            }
             let count = read(descriptor, &buffer, buffer.count)
             guard count >= 0 else {
                 throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).words)")

@@ -1,5 +1,6 @@
 """Bytes at the borders of the prompt: what is typed and pasted, the history, keys that stand for signals, the farewell."""
 
+import fcntl
 import os
 import signal
 import stat
@@ -357,3 +358,23 @@ def test_libedit_s_own_command_line_is_closed():
             terminal.until_prompt()
             terminal.send("iprint one\r" if mode else "print one\r")
             terminal.until_line("one$")
+
+
+def test_a_history_that_another_holds_is_written_in_the_end():
+    with muxsh() as terminal:
+        path = terminal.home + "/state/muxsh/history"
+        with open(path, "rb") as holder:
+            fcntl.flock(holder, fcntl.LOCK_EX)
+            terminal.line("print one")
+            terminal.until_line("^one$")
+            fcntl.flock(holder, fcntl.LOCK_UN)
+            terminal.line("print two")
+            terminal.until_line("^two$")
+            assert open(path).read().splitlines()[-2:] == ["print\\040one", "print\\040two"], open(path).read()
+            fcntl.flock(holder, fcntl.LOCK_EX)
+            terminal.line("print three")
+            terminal.until_line("^three$")
+            terminal.until_prompt()
+            terminal.send("\x04")
+            assert terminal.status() == 0
+            assert open(path).read().endswith("print\\040three\n"), open(path).read()
