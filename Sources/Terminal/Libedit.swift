@@ -45,8 +45,9 @@ final class Libedit {
     static let longestLine = 2 << 20
     /// A screen that no line can fill: libedit lays its lines out on the screen it knows of, though nobody sees that one, and
     /// fails on lines that are longer. A character takes at most nine columns on it, and a newline is a character there
-    /// (`newline`). The memory of rows that are not written is not touched; a row costs time with its width at each key.
-    private static let imaginaryScreen = [("co", "65536"), ("li", "300")]
+    /// (`newline`). Rows that are not written are memory that is not touched, as long as they are all allocated once at their width (so the
+    /// rows come first); a row costs time with its width at each key.
+    private static let imaginaryScreen = [("li", "300"), ("co", "65536")]
     /// What stands in libedit's lines for a newline, which would take a row of its screen: the scalar that carries its byte.
     private static let newline = String.standIn(for: 0x0A).value
 
