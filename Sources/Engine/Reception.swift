@@ -88,8 +88,8 @@ final class Reception: Service {
         sweepAt = max(64, 2 * untaken.count)
     }
 
-    /// Nothing tells of the end of a peer that sends datagrams: one that is silent for long, and that nobody has accepted or
-    /// waits for, is forgotten, and its socket closed.
+    /// Nothing tells of the end of a peer that sends datagrams: one that is silent for long, was not accepted and is not waited
+    /// for, is forgotten, and its socket closed.
     private func watchIdleness() {
         guard idleTimer == nil, let oldest = untaken.map(\.idleSince).min() else { return }
         // Not for each of many peers by itself.

@@ -89,7 +89,7 @@ final class PatternSearch: Matcher {
         }
     }
 
-    /// Where the search goes on: behind a carriage return a line feed may come, and then no line begins between the two.
+    /// Where the search goes on: after a carriage return a line feed may come, and then no line begins between the two.
     private func resumption(at position: Int, from start: Int, in inbox: Inbox) -> Int {
         position == inbox.end && inbox.bytes.last == UInt8(ascii: "\r") ? max(start, position - 1) : position
     }

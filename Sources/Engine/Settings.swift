@@ -17,7 +17,7 @@ package struct Settings {
     package var cutIsEnd = false
     /// The most an inbox holds, in bytes.
     package var inboxLimit = 16 << 20
-    /// How long a peer of a UDP listener may be silent that nobody has accepted.
+    /// How long a peer of a UDP listener that was not accepted may be silent.
     package var idle = Duration.seconds(60)
     /// How many typed lines are kept.
     package var historySize = 10_000

@@ -208,7 +208,7 @@ package enum Escapes {
     }
 }
 
-/// Whether a scalar beyond ASCII shows nothing but room, so that nobody could tell it from a blank (Unicode category Zs,
+/// Whether a scalar beyond ASCII shows nothing but room, so that it cannot be told from a blank (Unicode category Zs,
 /// and the letters and patterns that are empty).
 package func looksLikeBlank(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {

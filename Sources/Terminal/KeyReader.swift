@@ -31,7 +31,7 @@ struct KeyReader {
     private var bytes: [UInt8] = []
     private var followsReturn = false
     private var paste: [UInt8]?
-    /// What has come in a paste behind the first ^C in it.
+    /// What has come in a paste after the first ^C in it.
     private var behindInterrupt: [UInt8]?
     /// ^V: the next character is text, whatever it is.
     private var isQuoting = false

@@ -29,7 +29,9 @@ final class LineOutput {
             leftOut += 1
             return
         }
-        if leftOut > 0 { write("echod: \(leftOut) lines of the log are left out: nobody read them", to: errors) }
+        if leftOut > 0 {
+            write("echod: \(leftOut) lines of the log are left out: they were not read in time", to: errors)
+        }
         leftOut = 0
         write(text, to: errors)
     }
