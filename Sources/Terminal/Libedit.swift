@@ -16,6 +16,8 @@ final class Libedit {
         case paste = 0x9D
         case toEnd = 0x9F
         case endSearch = 0x9E
+        case matchBefore = 0x9B
+        case matchBehind = 0x9A
         case complete = 0x09
         case clear = 0x0C
     }
@@ -255,6 +257,11 @@ final class Libedit {
         bind(.paste, "muxsh-paste")
         bind(.clear, "muxsh-clear")
         bind(.endSearch, "muxsh-end-search")
+        // libedit's own search takes what was typed for a regex, which it compiles for each entry.
+        add("muxsh-match-before") { editor, _ in Libedit.run(.matchBefore, editor) }
+        add("muxsh-match-behind") { editor, _ in Libedit.run(.matchBehind, editor) }
+        for key in ["\u{1B}p", "\u{1B}P"] { bind(key, "muxsh-match-before") }
+        for key in ["\u{1B}n", "\u{1B}N"] { bind(key, "muxsh-match-behind") }
         add("muxsh-end") { editor, _ in Libedit.run(.toEnd, editor) }
         bind(.toEnd, "muxsh-end")
         // It would swallow the next key.
@@ -263,10 +270,12 @@ final class Libedit {
         // libedit's own command line crashes where a quote is not closed.
         for key in ["\u{1B}x", "\u{1B}X"] { bind(key, "ed-unassigned") }
         if isVi {
-            wide(":") { key in wide("ed-unassigned") { _ = c_el_bind_alternative(editor, key, $0) } }
+            bindInCommandMode(":", "ed-unassigned")
             bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned")
             // It would run vi and wait for it, and every session would wait too.
-            wide("v") { key in wide("ed-unassigned") { _ = c_el_bind_alternative(editor, key, $0) } }
+            bindInCommandMode("K", "muxsh-match-before")
+            bindInCommandMode("J", "muxsh-match-behind")
+            bindInCommandMode("v", "ed-unassigned")
         }
         bind("\u{1B}[H", "ed-move-to-beg")
         bind("\u{1B}[F", "muxsh-end")
@@ -292,6 +301,11 @@ final class Libedit {
             wide(command) { _ = c_el_bind(editor, key, $0) }
             wide(alternative ?? command) { _ = c_el_bind_alternative(editor, key, $0) }
         }
+    }
+
+    /// Binds a key of vi's command mode.
+    private func bindInCommandMode(_ key: String, _ command: String) {
+        wide(key) { key in wide(command) { _ = c_el_bind_alternative(editor, key, $0) } }
     }
 
     private static func run(_ command: Command, _ editor: OpaquePointer?) -> UInt8 {

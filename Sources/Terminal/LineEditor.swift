@@ -50,6 +50,9 @@ package final class LineEditor: DescriptorWatcher {
     /// What a key has to wait behind: a terminal takes some megabytes a second.
     private static let highWater = 16 * 1024
     private static let historySize = 10_000
+    /// Where a search for entries that begin as the line did stands, and what it has shown.
+    private var lastMatch: (begin: String, shown: String, index: Int)?
+
     private static let hold = Duration.milliseconds(30)
     /// The longest pause within a paste.
     private static let pasteHold = Duration.milliseconds(500)
@@ -354,6 +357,8 @@ package final class LineEditor: DescriptorWatcher {
             return libedit.insert(pasted) ? .changed : .failed
         case .clear: screen.clear()
         case .toEnd: libedit.moveToEnd()
+        case .matchBefore: return showMatch(step: -1)
+        case .matchBehind: return showMatch(step: 1)
         case .endSearch, .viCommandMode: break
         }
         return .changed
@@ -371,6 +376,26 @@ package final class LineEditor: DescriptorWatcher {
         } else if reader.holdsPart {
             holdTimer = loop.schedule(after: Self.hold) { [unowned self] in reader.flushHeld() }
         }
+    }
+
+    /// Shows the next entry of the history, in a direction, that begins as the line did before the first such step.
+    private func showMatch(step: Int) -> Libedit.Outcome {
+        let line = string(of: libedit.line)
+        let entries = history.entries
+        let former = lastMatch.flatMap { $0.shown == line ? $0 : nil }
+        let begin = former?.begin ?? line
+        var index = (former?.index ?? entries.count) + step
+        while entries.indices.contains(index), !entries[index].utf8.starts(with: begin.utf8) || entries[index] == line {
+            index += step
+        }
+        guard entries.indices.contains(index) else {
+            screen.bell()
+            return .failed
+        }
+        lastMatch = (begin, entries[index], index)
+        libedit.moveToEnd()
+        libedit.delete(libedit.count)
+        return libedit.insert(entries[index].unicodeScalars.map(\.value)) ? .changed : .failed
     }
 
     private func complete() -> Libedit.Outcome {

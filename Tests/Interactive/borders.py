@@ -378,3 +378,26 @@ def test_a_history_that_another_holds_is_written_in_the_end():
             terminal.send("\x04")
             assert terminal.status() == 0
             assert open(path).read().endswith("print\\040three\n"), open(path).read()
+
+
+def test_entries_that_begin_alike_are_found():
+    for mode, before, after in (("", "\x1bp", "\x1bn"), ("bind -v\n", "K", "J")):
+        home = tempfile.mkdtemp(prefix="muxsh-match-")
+        with open(home + "/.editrc", "w") as file:
+            file.write(mode)
+        with muxsh(home=home) as terminal:
+            for word in ("one", "(.*", "two"):
+                terminal.line(f"print '{word}'")
+                terminal.until_prompt()
+                terminal.line(f"let x {word[0]}x" if word != "(.*" else "let x y")
+                terminal.until_prompt()
+            terminal.send("print")
+            terminal.until_last("muxsh> print")
+            if mode:
+                terminal.send("\x1b")
+                terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> prin"), "command mode")
+            for key, shown in ((before, "two"), (before, "(.*"), (before, "one"), (after, "(.*"), (after, "two")):
+                terminal.send(key)
+                terminal.until(lambda: terminal.lines()[-1] == f"muxsh> print '{shown}'", shown)
+            terminal.line("")
+            terminal.until(lambda: terminal.lines()[-2:] == ["two", "muxsh>"], "that it runs")
