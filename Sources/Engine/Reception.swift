@@ -37,7 +37,7 @@ final class Reception: Service {
         self.framing = framing
         self.interpreter = interpreter
         listener.whenExhausted = { [unowned self] in
-            // Once, until somebody comes again.
+            // Once, until the next client comes.
             if !isExhausted { interpreter.transcript.note("\(name): no descriptor is free: those who come now wait") }
             isExhausted = true
         }

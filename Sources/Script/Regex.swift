@@ -30,7 +30,7 @@ package final class Regex {
     package let lookbehind: Int
 
     private let code: OpaquePointer
-    /// The same for data that is not all there, when `^` stands in the pattern: PCRE2 lets it match behind a newline only
+    /// The same for data that is not all there, when `^` stands in the pattern: PCRE2 lets it match after a newline only
     /// where something follows, and would not say that more data could change that (PCRE2_ALT_CIRCUMFLEX does).
     private let openCode: OpaquePointer?
     private let matchData: OpaquePointer

@@ -9,7 +9,7 @@ import Reactor
 /// written with the next one, or at the end, then without a lock.
 final class History {
     private let path: SystemString?
-    /// Why the entries are not kept across runs, in words; nil when they are, or nobody has asked for it.
+    /// Why the entries are not kept across runs, in words; nil when they are, or are not wanted.
     private(set) var problem: String?
     /// The entries, oldest first.
     private(set) var entries: [String] = []
@@ -127,7 +127,7 @@ final class History {
                 let isNull = stat("/dev/null", &null) == 0 && opened.st_rdev == null.st_rdev && opened.st_rdev != 0
                 return isNull ? nil : fail("it is not a regular file")
             }
-            // What was typed is nobody else's.
+            // What was typed is for its owner only.
             if opened.st_uid == geteuid(), opened.st_mode & 0o077 != 0 { fchmod(number, 0o600) }
             if path.withCString({ stat($0, &present) }) == 0, opened.st_ino == present.st_ino {
                 return file

@@ -44,15 +44,14 @@ package final class LineEditor: DescriptorWatcher {
     private var pending: Deque<UInt32> = []
     /// Whether the search was ended for the next key: a line may also only look like a search.
     private var hasEndedSearch = false
+    /// Esc p and Esc n.
+    private var search = HistorySearch()
     /// Whether the terminal was taken again before the signal that says so.
     private var hasResumed = false
 
     /// What a key has to wait behind: a terminal takes some megabytes a second.
     private static let highWater = 16 * 1024
     private static let historySize = 10_000
-    /// Where a search for entries that begin as the line did stands, and what it has shown.
-    private var lastMatch: (begin: String, shown: String, index: Int)?
-
     private static let hold = Duration.milliseconds(30)
     /// The longest pause within a paste.
     private static let pasteHold = Duration.milliseconds(500)
@@ -380,22 +379,13 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Shows the next entry of the history, in a direction, that begins as the line did before the first such step.
     private func showMatch(step: Int) -> Libedit.Outcome {
-        let line = string(of: libedit.line)
-        let entries = history.entries
-        let former = lastMatch.flatMap { $0.shown == line ? $0 : nil }
-        let begin = former?.begin ?? line
-        var index = (former?.index ?? entries.count) + step
-        while entries.indices.contains(index), !entries[index].utf8.starts(with: begin.utf8) || entries[index] == line {
-            index += step
-        }
-        guard entries.indices.contains(index) else {
+        guard let entry = search.next(from: string(of: libedit.line), step: step, in: history.entries) else {
             screen.bell()
             return .failed
         }
-        lastMatch = (begin, entries[index], index)
         libedit.moveToEnd()
         libedit.delete(libedit.count)
-        return libedit.insert(entries[index].unicodeScalars.map(\.value)) ? .changed : .failed
+        return libedit.insert(entry.unicodeScalars.map(\.value)) ? .changed : .failed
     }
 
     private func complete() -> Libedit.Outcome {
