@@ -81,16 +81,16 @@ struct SendInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let bytes = try strand.expand(text)
-        let conversations = try strand.conversations(target, orFail: .connection)
-        for conversation in conversations {
-            if interpreter.isTypedLine { conversation.drain() }
+        let sessions = try strand.sessions(target, orFail: .connection)
+        for session in sessions {
+            if interpreter.isTypedLine { session.drain() }
             if hasEnding {
-                try conversation.send(line: bytes, at: range.line)
+                try session.send(line: bytes, at: range.line)
             } else {
-                try conversation.send(bytes, line: range.line)
+                try session.send(bytes, line: range.line)
             }
         }
-        return SendWait.step(for: conversations, interpreter)
+        return SendWait.step(for: sessions, interpreter)
     }
 }
 
@@ -100,7 +100,7 @@ struct EndOutputInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        for conversation in try strand.conversations(target, orFail: .connection) { try conversation.endOutput() }
+        for session in try strand.sessions(target, orFail: .connection) { try session.endOutput() }
         return .next
     }
 }
@@ -127,15 +127,15 @@ struct ExpectInstruction: Instruction {
     }
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let conversations = try strand.conversations(target, orFail: .expectation)
+        let sessions = try strand.sessions(target, orFail: .expectation)
         let (wanted, matcher) = try expectation(strand)
-        var time = interpreter.defaultLimit(for: conversations)
+        var time = interpreter.defaultLimit(for: sessions)
         if let limit {
             let given = try limit.evaluate(in: strand)
             time = limitIsExact ? given : interpreter.settings.scaled(given)
         }
         return .wait(
-            ExpectationWait(conversations, wanted: wanted, limit: time, range: range, interpreter, matcher: matcher))
+            ExpectationWait(sessions, wanted: wanted, limit: time, range: range, interpreter, matcher: matcher))
     }
 }
 
@@ -143,34 +143,34 @@ struct ExpectInstruction: Instruction {
 final class SendWait: Wait {
     let wanted = "room to send"
     var limit: Duration?
-    private(set) var conversations: [Conversation]
+    private(set) var sessions: [Session]
     private let most: Int
 
     /// So much may wait in an outbox before the sender has to.
     private static let highWater = 1 << 20
 
     /// Goes on at once while little waits.
-    static func step(for conversations: [Conversation], _ interpreter: Interpreter) -> Step {
-        let full = conversations.filter { $0.session.bytesWaiting > highWater }
+    static func step(for sessions: [Session], _ interpreter: Interpreter) -> Step {
+        let full = sessions.filter { $0.channel.bytesWaiting > highWater }
         guard !full.isEmpty else { return .next }
         return .wait(SendWait(full, most: highWater, limit: interpreter.defaultLimit(for: full)))
     }
 
     /// Waits until at most `most` bytes wait in each outbox.
-    init(_ conversations: [Conversation], most: Int, limit: Duration?) {
-        self.conversations = conversations
+    init(_ sessions: [Session], most: Int, limit: Duration?) {
+        self.sessions = sessions
         self.most = most
         self.limit = limit
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        for conversation in conversations { try conversation.requireWorkingOutput() }
-        conversations.removeAll { $0.session.bytesWaiting <= most || !$0.session.isOpen }
-        if isLate, let conversation = conversations.first {
+        for session in sessions { try session.requireWorkingOutput() }
+        sessions.removeAll { $0.channel.bytesWaiting <= most || !$0.channel.isOpen }
+        if isLate, let session = sessions.first {
             throw Failure(
-                .connection, "\(conversation.name): timed out after \(shown(limit ?? .zero)) sending",
-                details: ["the peer does not read: \(shown(bytes: conversation.session.bytesWaiting)) wait to be sent"])
+                .connection, "\(session.name): timed out after \(shown(limit ?? .zero)) sending",
+                details: ["the peer does not read: \(shown(bytes: session.channel.bytesWaiting)) wait to be sent"])
         }
-        return conversations.isEmpty
+        return sessions.isEmpty
     }
 }

@@ -30,6 +30,6 @@ extension Interpreter {
     }
 
     private func address(of name: String) -> String? {
-        sessions[name]?.session.peer ?? sessions.service(named: name)?.location
+        sessions[name]?.channel.peer ?? sessions.service(named: name)?.location
     }
 }

@@ -8,18 +8,18 @@ import Wire
 /// Nothing the peers had sent is lost, and nothing hangs: each step lasts at most `linger` without progress.
 package final class EndOfInput {
     private let interpreter: Interpreter
-    private var open: [Session] = []
+    private var open: [Course] = []
 
     /// Where one session is on its way to the end.
-    private final class Session {
+    private final class Course {
         enum Step { case flushing, awaitingAnswer, reading }
 
-        let conversation: Conversation
+        let session: Session
         var step = Step.flushing
         var timer: Timer?
 
-        init(_ conversation: Conversation) {
-            self.conversation = conversation
+        init(_ session: Session) {
+            self.session = session
         }
     }
 
@@ -32,9 +32,9 @@ package final class EndOfInput {
     /// Begins; turn the interpreter until `isOver`.
     package init(_ interpreter: Interpreter) {
         self.interpreter = interpreter
-        open = interpreter.sessions.all.map(Session.init)
+        open = interpreter.sessions.all.map(Course.init)
         interpreter.onChange = { [unowned self] in changed($0) }
-        for session in open { advance(session) }
+        for course in open { advance(course) }
     }
 
     deinit {
@@ -43,90 +43,90 @@ package final class EndOfInput {
 
     package var isOver: Bool { open.isEmpty }
 
-    private func changed(_ conversation: Conversation) {
-        guard let session = open.first(where: { $0.conversation === conversation }) else { return }
-        advance(session)
+    private func changed(_ session: Session) {
+        guard let course = open.first(where: { $0.session === session }) else { return }
+        advance(course)
     }
 
     /// Takes every step that is possible now, and gives the next one its time.
-    private func advance(_ session: Session) {
-        let conversation = session.conversation
+    private func advance(_ course: Course) {
+        let session = course.session
         // Nobody reads the inbox any more: what is in it was shown, and must not stop what comes.
-        conversation.drain()
-        if session.step == .flushing {
-            if case .failed = conversation.session.output, conversation.session.bytesWaiting > 0 {
-                return finish(session, problem: lost(conversation, because: conversation.outputState))
+        session.drain()
+        if course.step == .flushing {
+            if case .failed = session.channel.output, session.channel.bytesWaiting > 0 {
+                return finish(course, problem: lost(session, because: session.outputState))
             }
-            if conversation.session.bytesWaiting == 0 { session.step = .awaitingAnswer }
+            if session.channel.bytesWaiting == 0 { course.step = .awaitingAnswer }
         }
-        if session.step == .awaitingAnswer, !conversation.hasSent || conversation.hasArrivedSinceSend {
-            endOurSide(session)
+        if course.step == .awaitingAnswer, !session.hasSent || session.hasArrivedSinceSend {
+            endOurSide(course)
         }
-        if let loss = conversation.takeLoss() { return finish(session, problem: loss) }
-        if conversation.inputHasEnded && session.step != .flushing && !isAnswering(conversation) {
-            return finish(session)
+        if let loss = session.takeLoss() { return finish(course, problem: loss) }
+        if session.inputHasEnded && course.step != .flushing && !isAnswering(session) {
+            return finish(course)
         }
-        restartTimer(session)
+        restartTimer(course)
     }
 
     /// A trigger still has something to say, or a program has not ended yet.
-    private func isAnswering(_ conversation: Conversation) -> Bool {
-        let isRunning = conversation.child.map { $0.ending == nil } ?? false
-        return isRunning || conversation.responder != nil || conversation.session.bytesWaiting > 0
+    private func isAnswering(_ session: Session) -> Bool {
+        let isRunning = session.child.map { $0.ending == nil } ?? false
+        return isRunning || session.responder != nil || session.channel.bytesWaiting > 0
     }
 
     /// Triggers go on answering: of a session that has some, our side stays open until the peer has ended or is silent.
-    private func endOurSide(_ session: Session) {
-        session.step = .reading
-        let conversation = session.conversation
-        let isGone = conversation.child?.ending != nil
-        if conversation.triggers.isEmpty, conversation.session.output == .open, !isGone {
-            try? conversation.endOutput()
+    private func endOurSide(_ course: Course) {
+        course.step = .reading
+        let session = course.session
+        let isGone = session.child?.ending != nil
+        if session.triggers.isEmpty, session.channel.output == .open, !isGone {
+            try? session.endOutput()
         }
     }
 
-    private func restartTimer(_ session: Session) {
-        if let timer = session.timer { interpreter.loop.cancel(timer) }
-        session.timer = interpreter.loop.schedule(after: interpreter.settings.linger) { [unowned self] in
-            timeIsOver(session)
+    private func restartTimer(_ course: Course) {
+        if let timer = course.timer { interpreter.loop.cancel(timer) }
+        course.timer = interpreter.loop.schedule(after: interpreter.settings.linger) { [unowned self] in
+            timeIsOver(course)
         }
     }
 
-    private func timeIsOver(_ session: Session) {
-        let conversation = session.conversation
+    private func timeIsOver(_ course: Course) {
+        let session = course.session
         // While the reader of our output is behind, nothing is read: the silence is ours.
-        if interpreter.isHolding || conversation.responder != nil { return restartTimer(session) }
-        switch session.step {
-        case .flushing: finish(session, problem: lost(conversation, because: "the peer does not read"))
+        if interpreter.isHolding || session.responder != nil { return restartTimer(course) }
+        switch course.step {
+        case .flushing: finish(course, problem: lost(session, because: "the peer does not read"))
         case .awaitingAnswer:
-            endOurSide(session)
-            restartTimer(session)
+            endOurSide(course)
+            restartTimer(course)
         // What another session still waits for may end this one: its peer may be in this very process.
-        case .reading where open.contains { $0.step != .reading }: restartTimer(session)
+        case .reading where open.contains { $0.step != .reading }: restartTimer(course)
         // Of UDP nobody knows whether the peer is still there.
-        case .reading where conversation.framing.isDatagram: finish(session)
+        case .reading where session.framing.isDatagram: finish(course)
         case .reading:
-            let isRunning = conversation.child.map { $0.ending == nil } ?? false
-            let (state, end) = isRunning ? ("still running", "ended") : (conversation.inputState, "closed")
+            let isRunning = session.child.map { $0.ending == nil } ?? false
+            let (state, end) = isRunning ? ("still running", "ended") : (session.inputState, "closed")
             remarks.append(
-                "\(conversation.name): \(state) after \(shown(interpreter.settings.linger)) of silence; \(end)")
-            finish(session)
+                "\(session.name): \(state) after \(shown(interpreter.settings.linger)) of silence; \(end)")
+            finish(course)
         }
     }
 
-    private func lost(_ conversation: Conversation, because reason: String) -> String {
-        "\(shown(bytes: conversation.session.bytesWaiting)) could not be sent: \(reason)"
+    private func lost(_ session: Session, because reason: String) -> String {
+        "\(shown(bytes: session.channel.bytesWaiting)) could not be sent: \(reason)"
     }
 
-    private func finish(_ session: Session, problem: String? = nil) {
-        let conversation = session.conversation
-        if let timer = session.timer { interpreter.loop.cancel(timer) }
-        if let problem { problems.append("\(conversation.name): \(problem)") }
-        if problem == nil, !conversation.hasToldEnd, let gap = conversation.gap {
-            remarks.append("\(conversation.name): \(gap)")
+    private func finish(_ course: Course, problem: String? = nil) {
+        let session = course.session
+        if let timer = course.timer { interpreter.loop.cancel(timer) }
+        if let problem { problems.append("\(session.name): \(problem)") }
+        if problem == nil, !session.hasToldEnd, let gap = session.gap {
+            remarks.append("\(session.name): \(gap)")
         }
-        interpreter.transcript.showRest(of: conversation)
-        open.removeAll { $0 === session }
-        interpreter.sessions.remove(conversation.name)
+        interpreter.transcript.showRest(of: session)
+        open.removeAll { $0 === course }
+        interpreter.sessions.remove(session.name)
     }
 }

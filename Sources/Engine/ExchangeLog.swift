@@ -2,7 +2,7 @@ import DequeModule
 import Reactor
 import Script
 
-/// The last things said in a conversation, kept for the text of a failure.
+/// The last things said in a session, kept for the text of a failure.
 struct ExchangeLog {
     /// One send, or the bytes of one read.
     struct Entry {

@@ -8,7 +8,7 @@ final class ExpectationWait: Wait {
     var limit: Duration?
     let isReading = true
     private let describe: () -> String
-    private var open: [(conversation: Conversation, matcher: any Matcher)]
+    private var open: [(session: Session, matcher: any Matcher)]
     private let range: SourceRange
     private let interpreter: Interpreter
     private let began: Instant
@@ -17,7 +17,7 @@ final class ExpectationWait: Wait {
     ///   - wanted: what is waited for, as failures call it.
     ///   - limit: how long it may take; already scaled.
     init(
-        _ conversations: [Conversation], wanted: @escaping () -> String, limit: Duration?, range: SourceRange,
+        _ sessions: [Session], wanted: @escaping () -> String, limit: Duration?, range: SourceRange,
         _ interpreter: Interpreter,
         matcher: () -> any Matcher
     ) {
@@ -26,55 +26,55 @@ final class ExpectationWait: Wait {
         self.range = range
         self.interpreter = interpreter
         began = interpreter.loop.readClock()
-        open = conversations.map { ($0, matcher()) }
+        open = sessions.map { ($0, matcher()) }
     }
 
-    var conversations: [Conversation] { open.map(\.conversation) }
+    var sessions: [Session] { open.map(\.session) }
     var succeedsLate: Bool { open.contains { $0.matcher.succeedsLate } }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        var remaining: [(conversation: Conversation, matcher: any Matcher)] = []
-        for (conversation, matcher) in open {
-            if try !check(conversation, matcher, strand, isLate) { remaining.append((conversation, matcher)) }
+        var remaining: [(session: Session, matcher: any Matcher)] = []
+        for (session, matcher) in open {
+            if try !check(session, matcher, strand, isLate) { remaining.append((session, matcher)) }
         }
         open = remaining
         return remaining.isEmpty
     }
 
     private func check(
-        _ conversation: Conversation, _ matcher: any Matcher, _ strand: Strand, _ isLate: Bool
+        _ session: Session, _ matcher: any Matcher, _ strand: Strand, _ isLate: Bool
     ) throws(Failure) -> Bool {
-        let inbox = conversation.session.inbox
+        let inbox = session.channel.inbox
         let frontBefore = inbox.front
-        let hasEnded = conversation.inputHasEnded
-        var progress = matcher.check(conversation, isWhole: hasEnded || isLate)
+        let hasEnded = session.inputHasEnded
+        var progress = matcher.check(session, isWhole: hasEnded || isLate)
         if case .pending = progress, inbox.isFull, !hasEnded {
-            if matcher.makeRoom(conversation), !isLate { return false }
-            progress = matcher.check(conversation, isWhole: true)
+            if matcher.makeRoom(session), !isLate { return false }
+            progress = matcher.check(session, isWhole: true)
             if case .pending = progress, !isLate {
                 throw failure(
-                    conversation, "the inbox is full (\(shown(bytes: inbox.limit))) and \(wanted) is not in it",
+                    session, "the inbox is full (\(shown(bytes: inbox.limit))) and \(wanted) is not in it",
                     hint: "raise it with: set inbox SIZE")
             }
         }
         switch progress {
         case .matched(let match):
-            match.take(from: conversation, by: strand)
-            interpreter.matched(conversation, skippedFrom: frontBefore, since: began)
+            match.take(from: session, by: strand)
+            interpreter.matched(session, skippedFrom: frontBefore, since: began)
             return true
         case .failed(let words, let details):
-            throw failure(conversation, words, details: details)
+            throw failure(session, words, details: details)
         case .differs(let words, let details):
-            throw failure(conversation, words, details: details, showsFirstLine: true)
+            throw failure(session, words, details: details, showsFirstLine: true)
         case .pending where hasEnded && !matcher.acceptsEnd:
             throw failure(
-                conversation, "\(conversation.inputState) while waiting for \(wanted)", hint: matcher.hint)
+                session, "\(session.inputState) while waiting for \(wanted)", hint: matcher.hint)
         case .pending where isLate && matcher.succeedsLate: return true
-        case .pending where !matcher.succeedsLate && conversation.refusal != nil:
-            throw failure(conversation, "\(conversation.takeRefusal() ?? "") while waiting for \(wanted)")
+        case .pending where !matcher.succeedsLate && session.refusal != nil:
+            throw failure(session, "\(session.takeRefusal() ?? "") while waiting for \(wanted)")
         case .pending where isLate:
             throw failure(
-                conversation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint,
+                session, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint,
                 isLate: true)
         case .pending: return false
         }
@@ -82,22 +82,22 @@ final class ExpectationWait: Wait {
 
     /// - Parameter showsFirstLine: the details show the first unread line already.
     private func failure(
-        _ conversation: Conversation, _ words: String, details: [String] = [], showsFirstLine: Bool = false,
+        _ session: Session, _ words: String, details: [String] = [], showsFirstLine: Bool = false,
         hint: String? = nil, isLate: Bool = false
     ) -> Failure {
-        let report = FailureReport(conversation, interpreter.redactor, isLate: isLate)
-        var failure = Failure(.expectation, "\(conversation.name): \(words)", details: details, range: range)
+        let report = FailureReport(session, interpreter.redactor, isLate: isLate)
+        var failure = Failure(.expectation, "\(session.name): \(words)", details: details, range: range)
         failure.details += showsFirstLine ? report.behindFirstLine : report.arrived
         if let hint { failure.details.append(hint) }
-        failure.toldEnds = [conversation.name]
+        failure.toldEnds = [session.name]
         failure.lastExchanges = report.exchanges
         return failure
     }
 }
 
-/// What a failure tells of a conversation: what arrived since the last send, the state, the last exchanges.
+/// What a failure tells of a session: what arrived since the last send, the state, the last exchanges.
 struct FailureReport {
-    private let conversation: Conversation
+    private let session: Session
     private let redactor: Redactor
     private let isLate: Bool
     private static let mostLines = 12
@@ -106,26 +106,26 @@ struct FailureReport {
     private static let longestBehind = 256
 
     /// - Parameter isLate: a wait has come to its limit.
-    init(_ conversation: Conversation, _ redactor: Redactor, isLate: Bool = false) {
+    init(_ session: Session, _ redactor: Redactor, isLate: Bool = false) {
         self.isLate = isLate
-        self.conversation = conversation
+        self.session = session
         self.redactor = redactor
     }
 
     /// The state of the connection, in words.
     var state: String {
-        if conversation.inputHasEnded { return conversation.inputState }
-        if conversation.session.inbox.isFull { return "still open; the inbox is full, so no more is read" }
-        if conversation.child?.ending != nil { return conversation.inputState }
-        return isLate && conversation.isReceiving ? "still open and sending" : "still open, nothing more"
+        if session.inputHasEnded { return session.inputState }
+        if session.channel.inbox.isFull { return "still open; the inbox is full, so no more is read" }
+        if session.child?.ending != nil { return session.inputState }
+        return isLate && session.isReceiving ? "still open and sending" : "still open, nothing more"
     }
 
     /// The lines that arrived since the last send, with a heading; it says what earlier lines have consumed.
     var arrived: [String] {
-        let (send, entries) = conversation.log.sinceLastSend
+        let (send, entries) = session.log.sinceLastSend
         let since = send.map { "since the last send" + ($0.line.map { " (line \($0))" } ?? "") } ?? "so far"
         let bytes = entries.flatMap(\.bytes)
-        let isStream = conversation.framing == .line
+        let isStream = session.framing == .line
         guard isStream ? !bytes.isEmpty : !entries.isEmpty else { return ["nothing arrived \(since) (\(state))"] }
         let isPart = isStream && bytes.last != UInt8(ascii: "\n")
         let lines = isStream ? splitLines(bytes) : entries.map(\.bytes)
@@ -151,7 +151,7 @@ struct FailureReport {
 
     /// What is unread behind the first line, and the state.
     var behindFirstLine: [String] {
-        let inbox = conversation.session.inbox
+        let inbox = session.channel.inbox
         guard let first = inbox.nextLineEnd() else { return ["(\(state))"] }
         let ends = lineEnds(behind: first.next, in: inbox)
         var texts = zip([first.next] + ends, ends).prefix(Self.mostBehind).map { begin, end in
@@ -176,14 +176,14 @@ struct FailureReport {
         if bytes.count > Self.longestBehind {
             return arrow(Array(bytes.prefix(Self.longestBehind)), isPart: true) + "…"
         }
-        guard conversation.framing == .line else { return arrow(bytes, isPart: false) }
+        guard session.framing == .line else { return arrow(bytes, isPart: false) }
         return arrow(splitLines(bytes).first ?? [], isPart: bytes.last != UInt8(ascii: "\n"))
     }
 
     /// How many of the lines lie before the front of the inbox as a whole.
     private func consumedLines(of bytes: [UInt8], _ count: Int) -> Int {
-        let unread = conversation.session.inbox.bytes
-        if let messages = conversation.session.inbox.messageEnds { return max(0, count - messages.count) }
+        let unread = session.channel.inbox.bytes
+        if let messages = session.channel.inbox.messageEnds { return max(0, count - messages.count) }
         let rest = bytes.suffix(unread.count)
         // Only a line's ending is left: the line counts as consumed.
         let isEnding =
@@ -199,14 +199,14 @@ struct FailureReport {
 
     /// The last exchanges with their times since the first of them: `+0.000 a> x   +0.004 a< y`.
     var exchanges: String {
-        let entries = Array(conversation.log.entries)
+        let entries = Array(session.log.entries)
         let shown = entries.indices.suffix(5)
         guard let first = shown.first else { return "" }
         return shown.map { index in
             let entry = entries[index]
             let time = "+" + fixed((entry.time - entries[first].time).inSeconds, digits: 3)
             return
-                "\(time) \(conversation.name)\(entry.isSend ? ">" : "<") \(brief(entry, surroundings(of: index, in: entries)))"
+                "\(time) \(session.name)\(entry.isSend ? ">" : "<") \(brief(entry, surroundings(of: index, in: entries)))"
         }.joined(separator: "   ")
     }
 
@@ -214,14 +214,14 @@ struct FailureReport {
     private func surroundings(
         of index: Int, in entries: [ExchangeLog.Entry]
     ) -> (before: [UInt8], after: [UInt8]) {
-        guard !redactor.isEmpty, !entries[index].isSend, conversation.framing == .line else { return ([], []) }
+        guard !redactor.isEmpty, !entries[index].isSend, session.framing == .line else { return ([], []) }
         let before = entries[..<index].reversed().prefix { !$0.isSend }.reversed()
         return (before.flatMap(\.bytes), entries[(index + 1)...].prefix { !$0.isSend }.flatMap(\.bytes))
     }
 
     /// The first line of what was sent, or the last of what was received.
     private func brief(_ entry: ExchangeLog.Entry, _ around: (before: [UInt8], after: [UInt8])) -> String {
-        let isStream = conversation.framing == .line
+        let isStream = session.framing == .line
         let isPart = isStream && entry.bytes.last != UInt8(ascii: "\n")
         let lines = isStream ? splitLines(entry.bytes) : [entry.bytes]
         let line = (entry.isSend ? lines.first : lines.last) ?? []
@@ -242,7 +242,7 @@ struct FailureReport {
     }
 
     private func arrow(_ line: [UInt8], isPart: Bool) -> String {
-        "\(conversation.name)< " + redacted(line, isPart: isPart, isRest: true) + (isPart ? "\\" : "")
+        "\(session.name)< " + redacted(line, isPart: isPart, isRest: true) + (isPart ? "\\" : "")
     }
 
     /// A line in the script's notation, secrets hidden, and pieces of them where the line may be cut.

@@ -26,7 +26,7 @@ enum Step {
 /// Something a strand waits for. It is checked when a session it names has changed, and ended at its deadline.
 protocol Wait: AnyObject {
     /// The sessions whose changes matter.
-    var conversations: [Conversation] { get }
+    var sessions: [Session] { get }
     /// Whether it reads from them: no two strands may at the same time.
     var isReading: Bool { get }
     /// How long it may take, or nil for ever.
@@ -44,7 +44,7 @@ protocol Wait: AnyObject {
 }
 
 extension Wait {
-    var conversations: [Conversation] { [] }
+    var sessions: [Session] { [] }
     var isReading: Bool { false }
     var succeedsLate: Bool { false }
     var destination: Int? { nil }

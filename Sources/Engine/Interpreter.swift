@@ -7,7 +7,7 @@ import Wire
 ///
 /// A strand runs until it waits; a change of a session, or a deadline, makes it ready again. `turn()` lets the ready
 /// strands run, hands over the output and lets the loop wait once.
-package final class Interpreter: ConversationObserver {
+package final class Interpreter: SessionObserver {
     package let loop: EventLoop
     package let sessions: SessionTable
     package let children: Children
@@ -21,7 +21,7 @@ package final class Interpreter: ConversationObserver {
     /// The built-in names that the composition knows: `file`, `dir`, `tmp`, `env.NAME`.
     package var environment: (String) throws(Failure) -> SystemString? = { _ in nil }
     /// Told of every change of a session, for the end of input and the prompt.
-    package var onChange: ((Conversation) -> Void)?
+    package var onChange: ((Session) -> Void)?
 
     /// The lines typed before, at a prompt; nil where there is none.
     package var history: (() -> [String])?
@@ -184,19 +184,19 @@ package final class Interpreter: ConversationObserver {
         }
     }
 
-    func conversationChanged(_ conversation: Conversation) {
-        triggers.look(at: conversation)
-        wakeWaiting(for: conversation)
-        onChange?(conversation)
+    func sessionChanged(_ session: Session) {
+        triggers.look(at: session)
+        wakeWaiting(for: session)
+        onChange?(session)
     }
 
-    func conversationClosed(_ conversation: Conversation) {
-        wakeWaiting(for: conversation)
+    func sessionClosed(_ session: Session) {
+        wakeWaiting(for: session)
     }
 
-    private func wakeWaiting(for conversation: Conversation) {
-        if let strand = conversation.reader { wake(strand) }
-        for strand in conversation.senders { wake(strand) }
+    private func wakeWaiting(for session: Session) {
+        if let strand = session.reader { wake(strand) }
+        for strand in session.senders { wake(strand) }
     }
 
     /// Makes a waiting strand look again at what it waits for.
@@ -218,28 +218,28 @@ package final class Interpreter: ConversationObserver {
 
     /// Shows a failure on standard error, secrets hidden, behind all that was said before it.
     package func report(_ failure: Failure) {
-        for conversation in sessions.all {
+        for session in sessions.all {
             if settings.isAtPrompt {
-                transcript.showPart(of: conversation)
+                transcript.showPart(of: session)
             } else {
-                transcript.showRest(of: conversation)
+                transcript.showRest(of: session)
             }
         }
         output.diagnose(redactor.readable(renderFailure(failure)).losslessBytes)
     }
 
     /// The limit of a wait here that names none.
-    func defaultLimit(for conversations: [Conversation]) -> Duration {
-        let own = conversations.compactMap(\.timeout).max()
+    func defaultLimit(for sessions: [Session]) -> Duration {
+        let own = sessions.compactMap(\.timeout).max()
         return settings.scaled(own ?? settings.timeout)
     }
 
     /// An expectation was met; with -v the transcript says what it passed over and how long it took.
-    func matched(_ conversation: Conversation, skippedFrom front: Int, since began: Instant) {
+    func matched(_ session: Session, skippedFrom front: Int, since began: Instant) {
         guard settings.isVerbose else { return }
         let took = shown(loop.readClock() - began)
-        let count = conversation.session.inbox.front - front
-        transcript.note("\(conversation.name): met after \(took), \(shown(bytes: count)) consumed")
+        let count = session.channel.inbox.front - front
+        transcript.note("\(session.name): met after \(took), \(shown(bytes: count)) consumed")
     }
 
     /// A wait has failed: with it the programs that have failed, each in a line with the last that it said. They may be why.
@@ -252,12 +252,12 @@ package final class Interpreter: ConversationObserver {
 
     /// Programs that were to end as they did are no news.
     private var deadPrograms: [String] {
-        sessions.all.compactMap { conversation in
-            guard let ending = conversation.child?.ending, ending.status != 0, !conversation.isEndAwaited else {
+        sessions.all.compactMap { session in
+            guard let ending = session.child?.ending, ending.status != 0, !session.isEndAwaited else {
                 return nil
             }
-            let words = conversation.lastLine.map { "; it said last: \(quoted($0))" } ?? ""
-            return "\(conversation.name) \(ending.words)\(words)"
+            let words = session.lastLine.map { "; it said last: \(quoted($0))" } ?? ""
+            return "\(session.name) \(ending.words)\(words)"
         }
     }
 
@@ -298,7 +298,7 @@ package final class Interpreter: ConversationObserver {
             case .wait(let wait):
                 try refuseSecondReader(wait, strand)
                 if wait.isReading {
-                    for conversation in wait.conversations { triggers.handOver(conversation, to: strand) }
+                    for session in wait.sessions { triggers.handOver(session, to: strand) }
                 }
                 guard try check(wait, strand, isLate: false) else { return begin(wait, strand) }
                 strand.position = wait.destination ?? strand.position + 1
@@ -318,18 +318,18 @@ package final class Interpreter: ConversationObserver {
 
     private func refuseSecondReader(_ wait: any Wait, _ strand: Strand) throws(Failure) {
         guard wait.isReading else { return }
-        for conversation in wait.conversations {
-            guard let other = conversation.reader, other !== strand else { continue }
+        for session in wait.sessions {
+            guard let other = session.reader, other !== strand else { continue }
             throw Failure(
                 .expectation,
-                "\(conversation.name): two strands wait for it at once: \(strand.description) and \(other.description)")
+                "\(session.name): two strands wait for it at once: \(strand.description) and \(other.description)")
         }
     }
 
     private func begin(_ wait: any Wait, _ strand: Strand) {
         strand.wait = wait
-        strand.waitsFor = wait.conversations
-        for conversation in strand.waitsFor { conversation.tell(strand, isReader: wait.isReading) }
+        strand.waitsFor = wait.sessions
+        for session in strand.waitsFor { session.tell(strand, isReader: wait.isReading) }
         strand.isCut = false
         if let cutoff = strand.cutoff, loop.readClock() + (wait.limit ?? .seconds(31_536_000)) > cutoff {
             strand.isCut = true
@@ -372,7 +372,7 @@ package final class Interpreter: ConversationObserver {
     private func fail(_ strand: Strand, _ failure: Failure) {
         let failure = placed(failure, strand)
         for name in failure.toldEnds {
-            if let conversation = sessions[name], conversation.inputHasEnded { conversation.hasToldEnd = true }
+            if let session = sessions[name], session.inputHasEnded { session.hasToldEnd = true }
         }
         strand.wait?.cancel()
         endWait(strand)
@@ -385,7 +385,7 @@ package final class Interpreter: ConversationObserver {
     }
 
     private func endWait(_ strand: Strand) {
-        for conversation in strand.waitsFor { conversation.forget(strand) }
+        for session in strand.waitsFor { session.forget(strand) }
         strand.waitsFor = []
         if let timer = strand.timer { loop.cancel(timer) }
         strand.timer = nil
@@ -417,7 +417,7 @@ package final class Interpreter: ConversationObserver {
     private func holdIfCongested() {
         guard output.isCongested != isHolding else { return }
         isHolding.toggle()
-        for conversation in sessions.all { conversation.session.hold(isHolding, for: .output) }
+        for session in sessions.all { session.channel.hold(isHolding, for: .output) }
     }
 }
 

@@ -17,18 +17,18 @@ struct Match {
     var groups: [(name: String, number: Int)] = []
 
     /// Consumes it, and sets the captures.
-    func take(from conversation: Conversation, by strand: Strand) {
-        consume(from: conversation)
+    func take(from session: Session, by strand: Strand) {
+        consume(from: session)
         if let captures { strand.capture(captures, groups: groups) }
     }
 
     /// Consumes it.
-    func consume(from conversation: Conversation) {
-        if takesEnd { conversation.hasToldEnd = true }
-        if takesMessage, end == conversation.session.inbox.front {
-            conversation.session.inbox.consumeMessage()
+    func consume(from session: Session) {
+        if takesEnd { session.hasToldEnd = true }
+        if takesMessage, end == session.channel.inbox.front {
+            session.channel.inbox.consumeMessage()
         } else {
-            conversation.consume(through: end)
+            session.consume(through: end)
         }
     }
 }
@@ -47,9 +47,9 @@ enum Progress {
 /// Looks for one thing at the front of one session's inbox, going on where it stopped.
 protocol Matcher: AnyObject {
     /// `isWhole`: nothing more will come, or nothing more is waited for, so that what is there counts as it is.
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress
+    func check(_ session: Session, isWhole: Bool) -> Progress
     /// Gives up what can be, because the inbox is full; false when nothing can.
-    func makeRoom(_ conversation: Conversation) -> Bool
+    func makeRoom(_ session: Session) -> Bool
     /// Whether the end of the stream is no failure by itself.
     var acceptsEnd: Bool { get }
     /// Whether reaching the deadline is success.
@@ -59,7 +59,7 @@ protocol Matcher: AnyObject {
 }
 
 extension Matcher {
-    func makeRoom(_ conversation: Conversation) -> Bool { false }
+    func makeRoom(_ session: Session) -> Bool { false }
     var acceptsEnd: Bool { false }
     var succeedsLate: Bool { false }
     var hint: String? { nil }
@@ -72,10 +72,10 @@ private enum LineFront {
     case unknown
 }
 
-extension Conversation {
+extension Session {
     /// The line words pass over a line's ending when that is all that is left of the line.
     fileprivate func lineFront(isWhole: Bool) -> LineFront {
-        let inbox = session.inbox
+        let inbox = channel.inbox
         guard !frontBeginsLine, let first = inbox.bytes.first else { return .at(inbox.front) }
         if framing.isDatagram, let end = inbox.nextLineEnd(), end.text == inbox.front { return .at(end.next) }
         guard framing == .line else { return .at(inbox.front) }
@@ -94,12 +94,12 @@ extension Conversation {
 
     /// The bytes of a range of the inbox.
     func bytes(_ range: Range<Int>) -> [UInt8] {
-        Array(session.inbox.bytes(in: range))
+        Array(channel.inbox.bytes(in: range))
     }
 
     /// The first line, whose text ends at `end`, without its ending.
     fileprivate func line(through end: Int) -> [UInt8] {
-        var line = bytes(session.inbox.front..<end)
+        var line = bytes(channel.inbox.front..<end)
         if framing == .line, line.last == UInt8(ascii: "\r") { line.removeLast() }
         return line
     }
@@ -117,36 +117,36 @@ final class LineMatcher: Matcher {
         self.hasEnding = hasEnding
     }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
+    func check(_ session: Session, isWhole: Bool) -> Progress {
         let wantsEnding = text.first == UInt8(ascii: "\n") || text.first == UInt8(ascii: "\r")
         if !wantsEnding || hasEnding {
-            guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
-            if front > conversation.session.inbox.front { hasPassedEnding = true }
-            conversation.consume(through: front)
+            guard case .at(let front) = session.lineFront(isWhole: isWhole) else { return .pending }
+            if front > session.channel.inbox.front { hasPassedEnding = true }
+            session.consume(through: front)
         }
-        return hasEnding ? checkLine(conversation, isWhole: isWhole) : checkBytes(conversation, isWhole: isWhole)
+        return hasEnding ? checkLine(session, isWhole: isWhole) : checkBytes(session, isWhole: isWhole)
     }
 
-    private func checkLine(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let inbox = conversation.session.inbox
+    private func checkLine(_ session: Session, isWhole: Bool) -> Progress {
+        let inbox = session.channel.inbox
         guard let end = inbox.nextLineEnd() else {
             guard isWhole, !inbox.isEmpty else { return .pending }
             let rest = Array(inbox.bytes.prefix(1024))
-            if conversation.inputHasEnded, rest == text {
+            if session.inputHasEnded, rest == text {
                 return .failed(
                     "no newline at the end",
-                    details: ["to expect it so, write: \(conversation.name)< \(Escapes.escaped(rest, isPart: true))"])
+                    details: ["to expect it so, write: \(session.name)< \(Escapes.escaped(rest, isPart: true))"])
             }
-            return conversation.inputHasEnded || !text.starts(with: rest)
-                ? difference(conversation, rest, isPart: true) : .pending
+            return session.inputHasEnded || !text.starts(with: rest)
+                ? difference(session, rest, isPart: true) : .pending
         }
         let line = inbox.bytes.prefix(end.text - inbox.front)
-        let hasReturn = conversation.framing == .line && line.last == UInt8(ascii: "\r")
+        let hasReturn = session.framing == .line && line.last == UInt8(ascii: "\r")
         let length = hasReturn ? line.count - 1 : line.count
         // The line feed at the end of a datagram belongs to its ending, unless the text asks for it.
-        let isWholeDatagram = conversation.framing == .datagram && bytesEqual(inbox, end, text)
+        let isWholeDatagram = session.framing == .datagram && bytesEqual(inbox, end, text)
         guard isWholeDatagram || line.prefix(length).elementsEqual(text) else {
-            return difference(conversation, Array(line.prefix(length)), isPart: false)
+            return difference(session, Array(line.prefix(length)), isPart: false)
         }
         return .matched(Match(start: inbox.front, end: end.next, takesMessage: end.text == end.next))
     }
@@ -155,25 +155,25 @@ final class LineMatcher: Matcher {
         inbox.bytes.prefix(end.next - inbox.front).elementsEqual(text)
     }
 
-    private func checkBytes(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let inbox = conversation.session.inbox
+    private func checkBytes(_ session: Session, isWhole: Bool) -> Progress {
+        let inbox = session.channel.inbox
         let arrived = Array(inbox.bytes.prefix(text.count))
         if arrived == text { return .matched(Match(start: inbox.front, end: inbox.front + text.count)) }
         if text.starts(with: arrived) { return .pending }
         // The words show the whole line, so that any split of the stream gives the same failure.
         guard let end = inbox.nextLineEnd() else {
-            return isWhole ? difference(conversation, Array(inbox.bytes.prefix(1024)), isPart: true) : .pending
+            return isWhole ? difference(session, Array(inbox.bytes.prefix(1024)), isPart: true) : .pending
         }
-        return difference(conversation, conversation.line(through: end.text), isPart: false)
+        return difference(session, session.line(through: end.text), isPart: false)
     }
 
-    private func difference(_ conversation: Conversation, _ arrived: [UInt8], isPart: Bool) -> Progress {
-        var wanted = "\(conversation.name)< \(Escapes.escaped(text, isPart: !hasEnding))"
-        var shown = "\(conversation.name)< \(Escapes.escaped(arrived, isPart: isPart))"
+    private func difference(_ session: Session, _ arrived: [UInt8], isPart: Bool) -> Progress {
+        var wanted = "\(session.name)< \(Escapes.escaped(text, isPart: !hasEnding))"
+        var shown = "\(session.name)< \(Escapes.escaped(arrived, isPart: isPart))"
         // Characters that are composed in another way look the same: then the bytes tell them apart.
         if wanted == shown, !wanted.utf8.elementsEqual(shown.utf8) {
-            wanted = "\(conversation.name)< \(Escapes.escapedToASCII(text, isPart: !hasEnding))"
-            shown = "\(conversation.name)< \(Escapes.escapedToASCII(arrived, isPart: isPart))"
+            wanted = "\(session.name)< \(Escapes.escapedToASCII(text, isPart: !hasEnding))"
+            shown = "\(session.name)< \(Escapes.escapedToASCII(arrived, isPart: isPart))"
         }
         let same = zip(wanted.unicodeScalars, shown.unicodeScalars).prefix { $0 == $1 }.count
         return .differs(
@@ -181,7 +181,7 @@ final class LineMatcher: Matcher {
             details: [
                 "expected: " + wanted, "arrived:  " + shown,
                 "          " + String(repeating: " ", count: same) + "^",
-            ] + conversation.restHint
+            ] + session.restHint
                 + (text.isEmpty && hasPassedEnding
                     ? ["the ending of the line that was read in part has been passed over: it is no line of its own"]
                     : []))
@@ -198,17 +198,17 @@ final class LinePatternMatcher: Matcher {
         self.source = source
     }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
-        conversation.consume(through: front)
-        let inbox = conversation.session.inbox
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        guard case .at(let front) = session.lineFront(isWhole: isWhole) else { return .pending }
+        session.consume(through: front)
+        let inbox = session.channel.inbox
         let end = inbox.nextLineEnd()
-        guard let textEnd = end?.text ?? (conversation.inputHasEnded && !inbox.isEmpty ? inbox.end : nil) else {
+        guard let textEnd = end?.text ?? (session.inputHasEnded && !inbox.isEmpty ? inbox.end : nil) else {
             return .pending
         }
-        let line = conversation.line(through: textEnd)
+        let line = session.line(through: textEnd)
         let outcome = line.withUnsafeBytes {
-            regex.search($0, from: 0, isWhole: true, beginsLine: conversation.frontBeginsLine)
+            regex.search($0, from: 0, isWhole: true, beginsLine: session.frontBeginsLine)
         }
         switch outcome {
         case .match(let groups):
@@ -222,10 +222,10 @@ final class LinePatternMatcher: Matcher {
             return .differs(
                 "the line does not match",
                 details: [
-                    "expected: \(conversation.name)<~ \(source)",
-                    "arrived:  \(conversation.name)< \(Escapes.escaped(Array(line.prefix(1024))))"
+                    "expected: \(session.name)<~ \(source)",
+                    "arrived:  \(session.name)< \(Escapes.escaped(Array(line.prefix(1024))))"
                         + (end == nil ? "\\" : ""),
-                ] + conversation.restHint)
+                ] + session.restHint)
         }
     }
 }
@@ -242,17 +242,17 @@ final class EndMatcher: Matcher {
 
     var acceptsEnd: Bool { true }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let inbox = conversation.session.inbox
-        if conversation.framing.isDatagram { return .failed("UDP has no end of stream") }
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        let inbox = session.channel.inbox
+        if session.framing.isDatagram { return .failed("UDP has no end of stream") }
         if isStrict {
-            guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
-            conversation.consume(through: front)
+            guard case .at(let front) = session.lineFront(isWhole: isWhole) else { return .pending }
+            session.consume(through: front)
             guard inbox.isEmpty else {
                 return .failed("more data instead of the \(wantsReset ? "reset" : "end of the stream")")
             }
         }
-        switch conversation.session.input {
+        switch session.channel.input {
         case .open: return .pending
         case .ended where !wantsReset, .reset where wantsReset:
             return .matched(Match(start: inbox.end, end: inbox.end, takesEnd: true))
@@ -262,14 +262,14 @@ final class EndMatcher: Matcher {
         case .cut:
             return .failed(
                 "cut without close_notify, not ended in order",
-                details: ["if its peer ends so, say: set \(conversation.name) cut-is-eof on"])
-        case .failed, .oversized, .closed: return .failed(conversation.inputState)
+                details: ["if its peer ends so, say: set \(session.name) cut-is-eof on"])
+        case .failed, .oversized, .closed: return .failed(session.inputState)
         }
     }
 
-    func makeRoom(_ conversation: Conversation) -> Bool {
+    func makeRoom(_ session: Session) -> Bool {
         guard !isStrict else { return false }
-        conversation.consume(through: conversation.session.inbox.end)
+        session.consume(through: session.channel.inbox.end)
         return true
     }
 }
@@ -282,11 +282,11 @@ final class BytesMatcher: Matcher {
         self.count = count
     }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let inbox = conversation.session.inbox
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        let inbox = session.channel.inbox
         guard inbox.count >= count else { return .pending }
         let end = inbox.front + count
-        return .matched(Match(start: inbox.front, end: end, captures: [conversation.bytes(inbox.front..<end)]))
+        return .matched(Match(start: inbox.front, end: end, captures: [session.bytes(inbox.front..<end)]))
     }
 }
 
@@ -302,13 +302,13 @@ final class LinesMatcher: Matcher {
         self.count = count
     }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let inbox = conversation.session.inbox
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        let inbox = session.channel.inbox
         if found == 0 {
-            guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
-            conversation.consume(through: front)
+            guard case .at(let front) = session.lineFront(isWhole: isWhole) else { return .pending }
+            session.consume(through: front)
         }
-        if let ends = inbox.messageEnds { return check(messages: Array(ends.prefix(count)), conversation) }
+        if let ends = inbox.messageEnds { return check(messages: Array(ends.prefix(count)), session) }
         if front != inbox.front {
             front = inbox.front
             found = 0
@@ -320,15 +320,15 @@ final class LinesMatcher: Matcher {
             found += 1
         }
         guard found == count else { return .pending }
-        let text = count == 0 ? [] : conversation.bytes(front..<(searched - 1))
+        let text = count == 0 ? [] : session.bytes(front..<(searched - 1))
         return .matched(Match(start: front, end: searched, captures: [Self.withoutCarriageReturns(text)]))
     }
 
-    private func check(messages ends: [Int], _ conversation: Conversation) -> Progress {
+    private func check(messages ends: [Int], _ session: Session) -> Progress {
         guard ends.count == count else { return .pending }
-        let front = conversation.session.inbox.front
-        let inbox = conversation.session.inbox
-        let lines = zip([front] + ends, ends).map { conversation.bytes($0..<inbox.textEnd(ofMessage: $0..<$1)) }
+        let front = session.channel.inbox.front
+        let inbox = session.channel.inbox
+        let lines = zip([front] + ends, ends).map { session.bytes($0..<inbox.textEnd(ofMessage: $0..<$1)) }
         let end = ends.last ?? front
         return .matched(
             Match(
@@ -348,13 +348,13 @@ final class NothingMatcher: Matcher {
     var acceptsEnd: Bool { true }
     var succeedsLate: Bool { true }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        guard case .at(let front) = conversation.lineFront(isWhole: isWhole) else { return .pending }
-        conversation.consume(through: front)
-        let inbox = conversation.session.inbox
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        guard case .at(let front) = session.lineFront(isWhole: isWhole) else { return .pending }
+        session.consume(through: front)
+        let inbox = session.channel.inbox
         if !inbox.isEmpty || inbox.messageEnds?.isEmpty == false { return .failed("something arrived") }
         // A stream that has ended brings nothing more.
-        let isOver = conversation.inputHasEnded || isWhole
+        let isOver = session.inputHasEnded || isWhole
         return isOver ? .matched(Match(start: inbox.front, end: inbox.front)) : .pending
     }
 }
@@ -372,17 +372,17 @@ final class NotMatcher: Matcher {
     var acceptsEnd: Bool { true }
     var succeedsLate: Bool { true }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let progress = unwanted.check(conversation, isWhole: isWhole)
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        let progress = unwanted.check(session, isWhole: isWhole)
         switch progress {
         case .matched: return .failed("\(description) arrived")
         case .failed, .differs: return progress
         case .pending where isWhole:
-            let front = conversation.session.inbox.front
+            let front = session.channel.inbox.front
             return .matched(Match(start: front, end: front))
         case .pending: return .pending
         }
     }
 
-    func makeRoom(_ conversation: Conversation) -> Bool { unwanted.makeRoom(conversation) }
+    func makeRoom(_ session: Session) -> Bool { unwanted.makeRoom(session) }
 }

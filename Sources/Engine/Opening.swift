@@ -158,10 +158,10 @@ final class Opening: Wait {
         let took = shown(interpreter.loop.readClock() - began)
         let name = request.name
         giveUpName()
-        let conversation = interpreter.adopt(
+        let session = interpreter.adopt(
             transport, name: name, address: request.address.description, peer: peer.description,
             lineEnding: request.lineEnding, framing: request.framing)
-        if let strand { interpreter.opened(name, conversation, by: strand) }
+        if let strand { interpreter.opened(name, session, by: strand) }
         interpreter.transcript.note("\(name): connected to \(peer.description) in \(took)")
         if let details = transport.details {
             interpreter.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")

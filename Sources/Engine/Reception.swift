@@ -17,7 +17,7 @@ final class Reception: Service {
     private let framing: Framing?
     private var accepted = 0
     /// Connections that `accept` has not given out, oldest first.
-    private var untaken: [Conversation] = []
+    private var untaken: [Session] = []
     private var waiting: [Strand] = []
     /// How many there may be before those that have ended are forgotten: so that a server that runs for long keeps none.
     private var sweepAt = 64
@@ -67,7 +67,7 @@ final class Reception: Service {
     }
 
     /// The oldest connection that nobody has taken; or nil, and `strand` is woken when one comes.
-    func take(for strand: Strand) -> Conversation? {
+    func take(for strand: Strand) -> Session? {
         sweep()
         guard untaken.isEmpty else {
             forget(strand)
@@ -106,11 +106,11 @@ final class Reception: Service {
         sweep()
         let now = interpreter.loop.now
         let idle = untaken.filter { $0.idleSince + limit <= now && $0.reader == nil && $0.responder == nil }
-        for conversation in idle {
-            let unread = conversation.session.inbox.count
+        for session in idle {
+            let unread = session.channel.inbox.count
             let words = unread == 0 ? "" : ", with \(shown(bytes: unread)) unread"
-            interpreter.transcript.note("\(conversation.name): silent for \(shown(limit)); forgotten\(words)")
-            interpreter.sessions.remove(conversation.name)
+            interpreter.transcript.note("\(session.name): silent for \(shown(limit)); forgotten\(words)")
+            interpreter.sessions.remove(session.name)
         }
         sweep()
     }
@@ -146,16 +146,16 @@ final class Reception: Service {
 
     private func welcome(_ transport: any Transport, from peer: String) {
         repeat { accepted += 1 } while interpreter.sessions["\(name).\(accepted)"] != nil
-        let conversation = interpreter.adopt(
+        let session = interpreter.adopt(
             transport, name: "\(name).\(accepted)", address: peer, peer: peer, lineEnding: lineEnding, framing: framing,
             listener: name)
-        untaken.append(conversation)
+        untaken.append(session)
         if untaken.count >= sweepAt { sweep() }
         if listener is DatagramListener { watchIdleness() }
-        interpreter.transcript.note("\(conversation.name): connected from \(peer)")
+        interpreter.transcript.note("\(session.name): connected from \(peer)")
         // Of clients that need not show a certificate there is nothing to say.
         if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
-            interpreter.transcript.note("\(conversation.name): \(details.summary(isInsecure: false))")
+            interpreter.transcript.note("\(session.name): \(details.summary(isInsecure: false))")
         }
         // As many as there are connections: several may come in one turn.
         for strand in waiting.prefix(untaken.count) { interpreter.wake(strand) }
@@ -170,22 +170,22 @@ extension Interpreter {
     func adopt(
         _ transport: any Transport, name: String, address: String, peer: String, lineEnding: LineEnding?,
         framing: Framing?, child: ChildProcess? = nil, listener: String? = nil
-    ) -> Conversation {
-        let session = Session(transport: transport, peer: peer, inboxLimit: settings.inboxLimit, on: loop)
+    ) -> Session {
+        let channel = Channel(transport: transport, peer: peer, inboxLimit: settings.inboxLimit, on: loop)
         if settings.isAtPrompt {
-            session.overflow = .dropOldest
-            session.readSize = Self.readSizeAtPrompt
+            channel.overflow = .dropOldest
+            channel.readSize = Self.readSizeAtPrompt
         }
-        if isHolding { session.hold(true, for: .output) }
+        if isHolding { channel.hold(true, for: .output) }
         let isDatagram = transport.kind == .udp
-        session.setFraming(settings.framing(framing, isDatagram: isDatagram))
-        session.cutIsEnd = settings.cutIsEnd
-        let conversation = Conversation(
-            name: name, address: address, session: session, child: child,
+        channel.setFraming(settings.framing(framing, isDatagram: isDatagram))
+        channel.cutIsEnd = settings.cutIsEnd
+        let session = Session(
+            name: name, address: address, channel: channel, child: child,
             lineEnding: lineEnding ?? settings.lineEnding(isDatagram: isDatagram),
             listener: listener, color: sessions.nextColor, transcript: transcript, observer: self, on: loop)
-        sessions.add(conversation)
-        triggers.update(conversation)
-        return conversation
+        sessions.add(session)
+        triggers.update(session)
+        return session
     }
 }

@@ -34,14 +34,14 @@ protocol Guardian: AnyObject {
     /// A session, listener or service was opened inside.
     func opened(_ name: String, _ peer: AnyObject)
     /// Sessions were sent to or read from inside.
-    func talked(to conversations: [Conversation])
+    func talked(to sessions: [Session])
 }
 
 extension Guardian {
     var deadline: Instant? { nil }
     func abandon(with failure: Failure, _ interpreter: Interpreter) {}
     func opened(_ name: String, _ peer: AnyObject) {}
-    func talked(to conversations: [Conversation]) {}
+    func talked(to sessions: [Session]) {}
 }
 
 /// The rounds of a loop: numbers that are counted, or values one after the other.

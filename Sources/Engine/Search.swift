@@ -12,10 +12,10 @@ final class TextSearch: Matcher {
         self.text = text
     }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let inbox = conversation.session.inbox
-        if conversation.searchesMessages {
-            return conversation.searchMessages(&searched) { message in
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        let inbox = session.channel.inbox
+        if session.searchesMessages {
+            return session.searchMessages(&searched) { message in
                 find(in: message).map { [$0..<($0 + text.count)] }
             } ?? .pending
         }
@@ -32,9 +32,9 @@ final class TextSearch: Matcher {
         return text.withUnsafeBytes { c_memmem(base, bytes.count, $0.baseAddress, $0.count) }.map { $0 - base }
     }
 
-    func makeRoom(_ conversation: Conversation) -> Bool {
-        guard searched > conversation.session.inbox.front else { return false }
-        conversation.consume(through: searched)
+    func makeRoom(_ session: Session) -> Bool {
+        guard searched > session.channel.inbox.front else { return false }
+        session.consume(through: searched)
         return true
     }
 }
@@ -58,9 +58,9 @@ final class PatternSearch: Matcher {
             ? "what was unread began in the middle of a line, where ^ does not match" : nil
     }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let inbox = conversation.session.inbox
-        if conversation.searchesMessages { return searchMessages(of: conversation) }
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        let inbox = session.channel.inbox
+        if session.searchesMessages { return searchMessages(of: session) }
         let start = max(searched, inbox.front)
         // Behind the front, the pattern sees a little of what it has searched: for ^, \b and look-behind. So the
         // front of the subject is the front of what is unread exactly when nothing was searched before.
@@ -68,7 +68,7 @@ final class PatternSearch: Matcher {
         let subject = inbox.bytes(from: context)
         let beginsLine =
             context == inbox.front
-            ? conversation.frontBeginsLine || conversation.frontFollowsReturn : inbox.beginsLine(at: context)
+            ? session.frontBeginsLine || session.frontFollowsReturn : inbox.beginsLine(at: context)
         if searched == 0, !inbox.isEmpty { beganInLine = !beginsLine }
         switch regex.search(subject, from: start - context, isWhole: isWhole, beginsLine: beginsLine) {
         case .match(let groups):
@@ -94,9 +94,9 @@ final class PatternSearch: Matcher {
         position == inbox.end && inbox.bytes.last == UInt8(ascii: "\r") ? max(start, position - 1) : position
     }
 
-    private func searchMessages(of conversation: Conversation) -> Progress {
+    private func searchMessages(of session: Session) -> Progress {
         var limit: String?
-        let progress = conversation.searchMessages(&searched, groups: regex.groups) { message in
+        let progress = session.searchMessages(&searched, groups: regex.groups) { message in
             switch regex.search(message, from: 0, isWhole: true, beginsLine: true) {
             case .match(let groups): return groups
             case .limit(let why): limit = why
@@ -108,15 +108,15 @@ final class PatternSearch: Matcher {
         return progress ?? .pending
     }
 
-    func makeRoom(_ conversation: Conversation) -> Bool {
-        let keep = max(conversation.session.inbox.front, searched - regex.lookbehind)
-        guard keep > conversation.session.inbox.front else { return false }
-        conversation.consume(through: keep)
+    func makeRoom(_ session: Session) -> Bool {
+        let keep = max(session.channel.inbox.front, searched - regex.lookbehind)
+        guard keep > session.channel.inbox.front else { return false }
+        session.consume(through: keep)
         return true
     }
 }
 
-extension Conversation {
+extension Session {
     /// Whether each message is searched alone: what is looked for lies in one of them.
     fileprivate var searchesMessages: Bool { framing.prefixLength != nil || framing.isDatagram }
 
@@ -125,7 +125,7 @@ extension Conversation {
         _ searched: inout Int, groups: [(name: String, number: Int)] = [],
         find: (UnsafeRawBufferPointer) -> [Range<Int>?]?
     ) -> Progress? {
-        let inbox = session.inbox
+        let inbox = channel.inbox
         guard let ends = inbox.messageEnds, let last = ends.last else { return nil }
         var index = ends.firstIndex(behind: searched)
         while index < ends.endIndex {

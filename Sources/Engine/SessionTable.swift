@@ -19,7 +19,7 @@ extension EchoService: Service {
 
 /// The sessions and services of a script, by name, in the order of opening.
 package final class SessionTable {
-    private var conversations: OrderedDictionary<String, Conversation> = [:]
+    private var sessions: OrderedDictionary<String, Session> = [:]
     private var services: OrderedDictionary<String, any Service> = [:]
     /// Names that strands are about to give.
     private var reserved: Set<String> = []
@@ -34,11 +34,11 @@ package final class SessionTable {
     }
 
     /// All open sessions, in the order of opening.
-    package var all: [Conversation] { Array(conversations.values) }
+    package var all: [Session] { Array(sessions.values) }
     /// All services, in the order of starting.
     package var allServices: [(name: String, service: any Service)] { services.map { ($0.key, $0.value) } }
 
-    package subscript(name: String) -> Conversation? { conversations[name] }
+    package subscript(name: String) -> Session? { sessions[name] }
 
     func service(named name: String) -> (any Service)? { services[name] }
 
@@ -51,7 +51,7 @@ package final class SessionTable {
     /// Whether `name` can be given: nobody has it, or only a session whose peer has ended.
     func isFree(_ name: String) -> Bool {
         if services[name] != nil || reserved.contains(name) { return false }
-        guard let former = conversations[name] else { return true }
+        guard let former = sessions[name] else { return true }
         return former.inputHasEnded
     }
 
@@ -73,9 +73,9 @@ package final class SessionTable {
     func unreserve(_ name: String) { reserved.remove(name) }
 
     /// Adds a session, in place of an ended one of that name.
-    func add(_ conversation: Conversation) {
-        remove(conversation.name)
-        conversations[conversation.name] = conversation
+    func add(_ session: Session) {
+        remove(session.name)
+        sessions[session.name] = session
         opened += 1
     }
 
@@ -84,33 +84,33 @@ package final class SessionTable {
     }
 
     /// Gives a session another name.
-    func rename(_ conversation: Conversation, to name: String) {
+    func rename(_ session: Session, to name: String) {
         remove(name)
-        conversation.rename(name)
+        session.rename(name)
         // The order of opening stays.
-        conversations = OrderedDictionary(
-            uniqueKeysWithValues: conversations.map { ($1 === conversation ? name : $0, $1) })
+        sessions = OrderedDictionary(
+            uniqueKeysWithValues: sessions.map { ($1 === session ? name : $0, $1) })
     }
 
     /// Closes a session, listener or service, if it is still the one that was opened under the name.
     func close(_ name: String, _ peer: AnyObject) {
-        if let conversation = peer as? Conversation, conversations[conversation.name] === conversation {
-            remove(conversation.name)
+        if let session = peer as? Session, sessions[session.name] === session {
+            remove(session.name)
         } else if let service = services[name], service === peer {
             removeService(name)
-            for conversation in all where conversation.listener == name { remove(conversation.name) }
+            for session in all where session.listener == name { remove(session.name) }
         }
     }
 
     /// Closes the session and forgets it.
     func remove(_ name: String, reset: Bool = false) {
-        guard let conversation = conversations.removeValue(forKey: name) else { return }
-        close(conversation, reset: reset)
+        guard let session = sessions.removeValue(forKey: name) else { return }
+        close(session, reset: reset)
     }
 
-    private func close(_ conversation: Conversation, reset: Bool = false) {
-        conversation.close(reset: reset)
-        if let child = conversation.child { children?.release(child, isForced: reset) }
+    private func close(_ session: Session, reset: Bool = false) {
+        session.close(reset: reset)
+        if let child = session.child { children?.release(child, isForced: reset) }
     }
 
     /// Closes the service and forgets it.
@@ -120,9 +120,9 @@ package final class SessionTable {
 
     /// Closes everything.
     package func removeAll() {
-        for conversation in conversations.values { close(conversation) }
+        for session in sessions.values { close(session) }
         for (_, service) in services { service.close() }
-        conversations = [:]
+        sessions = [:]
         services = [:]
     }
 
@@ -139,11 +139,11 @@ package final class SessionTable {
     package var has256Colors = false
 
     /// The sessions that `text`, a name or a glob, means now.
-    func matching(_ text: String) -> [Conversation] {
+    func matching(_ text: String) -> [Session] {
         guard isGlob(text) else {
-            if let conversation = conversations[text] { return [conversation] }
-            return conversations.values.first { $0.isNamed(text) }.map { [$0] } ?? []
+            if let session = sessions[text] { return [session] }
+            return sessions.values.first { $0.isNamed(text) }.map { [$0] } ?? []
         }
-        return conversations.values.filter { globMatches(text, $0.name) }
+        return sessions.values.filter { globMatches(text, $0.name) }
     }
 }

@@ -34,7 +34,7 @@ final class Strand {
     /// The wait ends early, because of `cutoff`.
     var isCut = false
     /// The sessions whose changes it is told of.
-    var waitsFor: [Conversation] = []
+    var waitsFor: [Session] = []
     /// Whether it is in the interpreter's queue.
     var isReady = false
     var isFinished = false
@@ -343,14 +343,14 @@ final class Strand {
     // MARK: Sessions
 
     /// The sessions that `target` means now; a name or glob that means none is a failure of `status`.
-    func conversations(_ target: Target, orFail status: Failure.Status) throws(Failure) -> [Conversation] {
-        var found: [Conversation] = []
+    func sessions(_ target: Target, orFail status: Failure.Status) throws(Failure) -> [Session] {
+        var found: [Session] = []
         for item in target.items {
             let name = try text(item.template)
             let matching = interpreter.sessions.matching(name)
             guard !matching.isEmpty else { throw missing(name, item.range, status) }
-            for conversation in matching where !found.contains(where: { $0 === conversation }) {
-                found.append(conversation)
+            for session in matching where !found.contains(where: { $0 === session }) {
+                found.append(session)
             }
         }
         if cutoff != nil {

@@ -32,20 +32,20 @@ package struct Talk {
     ///
     /// - Parameter width: the columns of the screen; a long list of names gives way to what was written.
     package func prompt(in interpreter: Interpreter, width: Int) -> String {
-        var conversations: [Conversation] = []
+        var sessions: [Session] = []
         for target in targets {
-            for conversation in interpreter.sessions.matching(target)
-            where !conversations.contains(where: { $0 === conversation }) {
-                conversations.append(conversation)
+            for session in interpreter.sessions.matching(target)
+            where !sessions.contains(where: { $0 === session }) {
+                sessions.append(session)
             }
         }
-        var names = conversations.map(\.name).joined(separator: ",")
+        var names = sessions.map(\.name).joined(separator: ",")
         if names.isEmpty || names.count > width / 3 { names = targets.joined(separator: ",") }
-        let open = conversations.filter { !$0.inputHasEnded }
+        let open = sessions.filter { !$0.inputHasEnded }
         guard !open.isEmpty else { return "\(names) (closed)> " }
         let asked = open.filter(\.hasSent)
         let answered = asked.count(where: \.hasArrivedSinceSend)
-        guard conversations.count > 1, answered < asked.count else { return "\(names)> " }
+        guard sessions.count > 1, answered < asked.count else { return "\(names)> " }
         return "\(names) \(answered)/\(asked.count)> "
     }
 }

@@ -1,7 +1,7 @@
 import Reactor
 import Script
 
-/// Shows conversations in the notation that runs: what is sent, what arrives, what opens and closes.
+/// Shows sessions in the notation that runs: what is sent, what arrives, what opens and closes.
 ///
 /// Bytes go in as they come; lines come out, each `NAME> text` or `NAME< text`. A received line is shown when it is
 /// whole. A part of a line is shown, with a `\` at its end, as soon as the order of things asks for it: it was
@@ -76,134 +76,134 @@ package final class Transcript {
     }
 
     /// Bytes that were sent: a line for each line ending in them.
-    func sent(_ bytes: UnsafeRawBufferPointer, by conversation: Conversation) {
+    func sent(_ bytes: UnsafeRawBufferPointer, by session: Session) {
         guard !isSilent else { return }
-        showPart(of: conversation)
-        guard conversation.heldBack.isEmpty else {
-            let all = conversation.heldBack + bytes
-            conversation.heldBack = []
-            return all.withUnsafeBytes { sent($0, by: conversation) }
+        showPart(of: session)
+        guard session.heldBack.isEmpty else {
+            let all = session.heldBack + bytes
+            session.heldBack = []
+            return all.withUnsafeBytes { sent($0, by: session) }
         }
-        let ending = conversation.lineEnding.bytes
-        if conversation.framing.isDatagram { return sent(datagram: bytes, ending, by: conversation) }
+        let ending = session.lineEnding.bytes
+        if session.framing.isDatagram { return sent(datagram: bytes, ending, by: session) }
         var rest = bytes
         while !ending.isEmpty, let end = rest.firstRange(of: ending) {
-            emit(conversation, arrow: "> ", UnsafeRawBufferPointer(rebasing: rest[..<end]), ending: ending)
+            emit(session, arrow: "> ", UnsafeRawBufferPointer(rebasing: rest[..<end]), ending: ending)
             rest = UnsafeRawBufferPointer(rebasing: rest[(end + ending.count)...])
         }
         let isLine = ending.isEmpty && !rest.isEmpty
-        if !rest.isEmpty { emit(conversation, arrow: "> ", rest, isPart: !isLine) }
+        if !rest.isEmpty { emit(session, arrow: "> ", rest, isPart: !isLine) }
     }
 
     /// One line, whatever line endings are in it.
-    private func sent(datagram bytes: UnsafeRawBufferPointer, _ ending: [UInt8], by conversation: Conversation) {
+    private func sent(datagram bytes: UnsafeRawBufferPointer, _ ending: [UInt8], by session: Session) {
         let isLine = bytes.suffix(ending.count).elementsEqual(ending)
         let text = UnsafeRawBufferPointer(rebasing: bytes.dropLast(isLine ? ending.count : 0))
-        emit(conversation, arrow: "> ", text, ending: isLine ? ending : [], isPart: !isLine)
+        emit(session, arrow: "> ", text, ending: isLine ? ending : [], isPart: !isLine)
     }
 
     /// Bytes that arrived.
-    func received(_ bytes: UnsafeRawBufferPointer, by conversation: Conversation) {
+    func received(_ bytes: UnsafeRawBufferPointer, by session: Session) {
         guard !isSilent else { return }
-        showHeldBack(of: conversation)
+        showHeldBack(of: session)
         var rest = bytes
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            showLine(UnsafeRawBufferPointer(rebasing: rest[..<end]), of: conversation)
+            showLine(UnsafeRawBufferPointer(rebasing: rest[..<end]), of: session)
             rest = UnsafeRawBufferPointer(rebasing: rest[(end + 1)...])
         }
-        conversation.unshown.append(contentsOf: rest)
-        if conversation.unshown.count > Self.longestPart { showPart(of: conversation) }
+        session.unshown.append(contentsOf: rest)
+        if session.unshown.count > Self.longestPart { showPart(of: session) }
     }
 
     /// A whole message that was sent or has arrived: one line, whatever is in it.
-    func message(_ bytes: UnsafeRawBufferPointer, arrow: String, by conversation: Conversation) {
+    func message(_ bytes: UnsafeRawBufferPointer, arrow: String, by session: Session) {
         guard !isSilent else { return }
-        showHeldBack(of: conversation)
-        emit(conversation, arrow: arrow, bytes)
+        showHeldBack(of: session)
+        emit(session, arrow: arrow, bytes)
     }
 
     /// Our side was ended, or the peer's, or the connection reset: `T>|`, `T<|`, `T<| reset`.
-    func ended(_ conversation: Conversation, arrow: String) {
+    func ended(_ session: Session, arrow: String) {
         guard !isSilent else { return }
-        showRest(of: conversation)
-        emit(conversation, arrow: arrow, UnsafeRawBufferPointer(start: nil, count: 0))
+        showRest(of: session)
+        emit(session, arrow: arrow, UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
     /// Shows what waits for its line's end or for the rest of a secret: nothing will follow.
-    package func showRest(of conversation: Conversation) {
-        showHeldBack(of: conversation, isForced: true)
-        showPart(of: conversation, isForced: true)
+    package func showRest(of session: Session) {
+        showHeldBack(of: session, isForced: true)
+        showPart(of: session, isForced: true)
     }
 
     /// Shows what was sent of a line that has not ended: before what may answer it.
-    func showHeldBack(of conversation: Conversation, isForced: Bool = false) {
-        guard !conversation.heldBack.isEmpty else { return }
-        var part = conversation.heldBack
+    func showHeldBack(of session: Session, isForced: Bool = false) {
+        guard !session.heldBack.isEmpty else { return }
+        var part = session.heldBack
         let held = isForced ? 0 : redactor.undecided(part)
-        conversation.heldBack = Array(part.suffix(held))
+        session.heldBack = Array(part.suffix(held))
         part.removeLast(held)
         guard !part.isEmpty else { return }
-        part.withUnsafeBytes { sent($0, by: conversation) }
+        part.withUnsafeBytes { sent($0, by: session) }
     }
 
     /// Shows what has arrived of a line whose end has not.
-    package func showPart(of conversation: Conversation) {
-        showPart(of: conversation, isForced: false)
+    package func showPart(of session: Session) {
+        showPart(of: session, isForced: false)
     }
 
-    private func showPart(of conversation: Conversation, isForced: Bool) {
-        guard !conversation.unshown.isEmpty else { return }
-        var part = conversation.unshown
+    private func showPart(of session: Session, isForced: Bool) {
+        guard !session.unshown.isEmpty else { return }
+        var part = session.unshown
         // What may be the beginning of a secret waits for what follows it.
         let held = isForced ? 0 : redactor.undecided(part)
-        conversation.unshown = Array(part.suffix(held))
+        session.unshown = Array(part.suffix(held))
         part.removeLast(held)
         guard !part.isEmpty else { return }
-        let isRest = conversation.hasShownPart
-        conversation.hasShownPart = true
+        let isRest = session.hasShownPart
+        session.hasShownPart = true
         // A part that begins like an ending would not pass over the one before it when the transcript runs.
         if let first = part.first, first == UInt8(ascii: "\n") || first == UInt8(ascii: "\r") {
-            part = conversation.passedEnding + part
+            part = session.passedEnding + part
         }
-        conversation.passedEnding = []
-        part.withUnsafeBytes { emit(conversation, arrow: "< ", $0, isPart: true, isRest: isRest) }
+        session.passedEnding = []
+        part.withUnsafeBytes { emit(session, arrow: "< ", $0, isPart: true, isRest: isRest) }
     }
 
-    private func showLine(_ bytes: UnsafeRawBufferPointer, of conversation: Conversation) {
-        if conversation.unshown.isEmpty {
-            showWhole(bytes, of: conversation)
+    private func showLine(_ bytes: UnsafeRawBufferPointer, of session: Session) {
+        if session.unshown.isEmpty {
+            showWhole(bytes, of: session)
             return
         }
-        let line = conversation.unshown + bytes
-        conversation.unshown.removeAll(keepingCapacity: true)
-        line.withUnsafeBytes { showWhole($0, of: conversation) }
+        let line = session.unshown + bytes
+        session.unshown.removeAll(keepingCapacity: true)
+        line.withUnsafeBytes { showWhole($0, of: session) }
     }
 
     /// Shows a line, of which only the line feed was taken away.
-    private func showWhole(_ bytes: UnsafeRawBufferPointer, of conversation: Conversation) {
+    private func showWhole(_ bytes: UnsafeRawBufferPointer, of session: Session) {
         let line = bytes.withoutCarriageReturn
         let ending = line.count == bytes.count ? [UInt8(ascii: "\n")] : Array("\r\n".utf8)
-        let isRest = conversation.hasShownPart
-        conversation.hasShownPart = false
+        let isRest = session.hasShownPart
+        session.hasShownPart = false
         // The ending of a line whose parts were shown is passed over when the transcript runs: it is no line.
-        if isRest && line.isEmpty { return conversation.passedEnding = ending }
-        conversation.passedEnding = []
-        emit(conversation, arrow: "< ", line, ending: ending, isRest: isRest)
+        if isRest && line.isEmpty { return session.passedEnding = ending }
+        session.passedEnding = []
+        emit(session, arrow: "< ", line, ending: ending, isRest: isRest)
     }
 
     private func emit(
-        _ conversation: Conversation, arrow: String, _ text: UnsafeRawBufferPointer, ending: [UInt8] = [],
+        _ session: Session, arrow: String, _ text: UnsafeRawBufferPointer, ending: [UInt8] = [],
         isPart: Bool = false, isRest: Bool = false
     ) {
         if view == .hex, !text.isEmpty || !ending.isEmpty {
-            emitBytes(conversation, arrow: arrow, text, ending, isPart: isPart, isRest: isRest)
+            emitBytes(session, arrow: arrow, text, ending, isPart: isPart, isRest: isRest)
         }
         emit(
             isStatement: arrow.utf8.first == UInt8(ascii: ">"),
             isForFiles: view == .hex && !(text.isEmpty && ending.isEmpty),
-            color: conversation.color
+            color: session.color
         ) { line in
-            line += redactor.redacted(conversation.name).utf8
+            line += redactor.redacted(session.name).utf8
             // An empty text needs no blank behind its arrow.
             line += arrow.utf8
             if text.isEmpty, !isPart, line.last == UInt8(ascii: " ") { line.removeLast() }
@@ -215,13 +215,13 @@ package final class Transcript {
 
     /// Shows the bytes of a line on displays, its ending too.
     private func emitBytes(
-        _ conversation: Conversation, arrow: String, _ text: UnsafeRawBufferPointer, _ ending: [UInt8], isPart: Bool,
+        _ session: Session, arrow: String, _ text: UnsafeRawBufferPointer, _ ending: [UInt8], isPart: Bool,
         isRest: Bool
     ) {
         let bytes = redactor.redacted(text, isCutBefore: isRest, isCutBehind: isPart) + ending
-        let head = redactor.redacted(conversation.name) + arrow
+        let head = redactor.redacted(session.name) + arrow
         for row in HexDump.rows(of: bytes, width: width().map { $0 - head.count }) {
-            emit(isForDisplays: true, color: conversation.color) { line in
+            emit(isForDisplays: true, color: session.color) { line in
                 line += head.utf8
             } text: { line in
                 line += row.utf8

@@ -31,8 +31,8 @@ final class Trigger {
         self.surroundings = surroundings
     }
 
-    fileprivate func applies(to conversation: Conversation) -> Bool {
-        conversation.isMeant(by: targets) && !conversation.isMeant(by: excluded)
+    fileprivate func applies(to session: Session) -> Bool {
+        session.isMeant(by: targets) && !session.isMeant(by: excluded)
     }
 
     /// The match in a whole line, or nil; throws when the pattern is given up.
@@ -96,68 +96,68 @@ final class Triggers {
     }
 
     /// Finds the triggers of a session that has opened or has another name.
-    func update(_ conversation: Conversation) {
-        conversation.triggers = triggers.filter { $0.applies(to: conversation) }
-        let inbox = conversation.session.inbox
-        if conversation.triggers.isEmpty {
+    func update(_ session: Session) {
+        session.triggers = triggers.filter { $0.applies(to: session) }
+        let inbox = session.channel.inbox
+        if session.triggers.isEmpty {
             guard inbox.isGated else { return }
             inbox.removeGate()
-        } else if !conversation.isHandedOver {
-            inbox.closeGate(keepingReadable: conversation.reader != nil)
+        } else if !session.isHandedOver {
+            inbox.closeGate(keepingReadable: session.reader != nil)
         }
-        look(at: conversation)
+        look(at: session)
     }
 
     /// A block reads from the session it answers: until it ends all that arrives is its, whatever triggers match.
-    func handOver(_ conversation: Conversation, to strand: Strand) {
+    func handOver(_ session: Session, to strand: Strand) {
         let strands = sequence(first: strand, next: \.parent)
-        guard !conversation.isHandedOver, let responder = conversation.responder,
+        guard !session.isHandedOver, let responder = session.responder,
             strands.contains(where: { $0 === responder })
         else { return }
-        conversation.isHandedOver = true
-        let inbox = conversation.session.inbox
+        session.isHandedOver = true
+        let inbox = session.channel.inbox
         inbox.removeGate()
         // It reads what comes behind its line.
-        conversation.consume(through: max(inbox.front, inbox.lastRemoval))
+        session.consume(through: max(inbox.front, inbox.lastRemoval))
     }
 
     /// What a block has left unread is looked at from where it stopped; but the ending of a line it has read is no line.
-    private func takeBack(_ conversation: Conversation) {
-        guard conversation.isHandedOver else { return }
-        conversation.isHandedOver = false
-        guard !conversation.triggers.isEmpty else { return }
-        conversation.session.inbox.closeGate(keepingReadable: conversation.reader != nil)
-        conversation.gateBeginsInLine = !conversation.frontBeginsLine
+    private func takeBack(_ session: Session) {
+        guard session.isHandedOver else { return }
+        session.isHandedOver = false
+        guard !session.triggers.isEmpty else { return }
+        session.channel.inbox.closeGate(keepingReadable: session.reader != nil)
+        session.gateBeginsInLine = !session.frontBeginsLine
     }
 
     /// Lets lines pass the gate of a session and answers those that match.
-    func look(at conversation: Conversation) {
-        let session = conversation.session
+    func look(at session: Session) {
+        let channel = session.channel
         // What waits at the gate of a session that we have closed is for nobody.
-        guard session.inbox.isGated, interpreter.sessions[conversation.name] === conversation else { return }
+        guard channel.inbox.isGated, interpreter.sessions[session.name] === session else { return }
         var failure: Failure?
-        session.sift { line in
+        channel.sift { line in
             do throws(Failure) {
-                let isRest = conversation.gateBeginsInLine && line.isEmpty
-                conversation.gateBeginsInLine = false
-                guard !isRest, failure == nil, let (trigger, match) = try self.match(line, conversation) else {
+                let isRest = session.gateBeginsInLine && line.isEmpty
+                session.gateBeginsInLine = false
+                guard !isRest, failure == nil, let (trigger, match) = try self.match(line, session) else {
                     return .release
                 }
-                guard conversation.responder == nil else { return .keep }
-                respond(to: match, of: trigger, conversation)
+                guard session.responder == nil else { return .keep }
+                respond(to: match, of: trigger, session)
                 return .remove
             } catch {
                 failure = error
                 return .release
             }
         } mayMatter: { part in
-            let mayMatter = conversation.triggers.contains { $0.mayMatch(part) }
+            let mayMatter = session.triggers.contains { $0.mayMatch(part) }
             // Released, it is the beginning of a line that nobody judges.
-            if !mayMatter { conversation.gateBeginsInLine = false }
+            if !mayMatter { session.gateBeginsInLine = false }
             return mayMatter
         }
         if let failure { return interpreter.end(.failed(failure)) }
-        forgetUnread(conversation)
+        forgetUnread(session)
     }
 
     /// Ends every block that runs.
@@ -166,77 +166,77 @@ final class Triggers {
     }
 
     private func update() {
-        for conversation in interpreter.sessions.all { update(conversation) }
+        for session in interpreter.sessions.all { update(session) }
     }
 
     private func match(
-        _ line: UnsafeRawBufferPointer, _ conversation: Conversation
+        _ line: UnsafeRawBufferPointer, _ session: Session
     ) throws(Failure) -> (Trigger, Match)? {
-        for trigger in conversation.triggers {
+        for trigger in session.triggers {
             if let match = try trigger.match(line) { return (trigger, match) }
         }
         return nil
     }
 
-    private func respond(to match: Match, of trigger: Trigger, _ conversation: Conversation) {
+    private func respond(to match: Match, of trigger: Trigger, _ session: Session) {
         // The line goes, and what is unread then begins behind it.
-        if conversation.session.inbox.isEmpty { conversation.frontIsBehindLine() }
+        if session.channel.inbox.isEmpty { session.frontIsBehindLine() }
         let strand = Strand(
             program: trigger.program, title: trigger.title, startedAt: trigger.range,
-            surroundings: trigger.surroundings, names: [("session", Array(conversation.name.utf8))],
+            surroundings: trigger.surroundings, names: [("session", Array(session.name.utf8))],
             interpreter: interpreter)
         if let captures = match.captures { strand.capture(captures, groups: match.groups) }
-        conversation.responder = strand
+        session.responder = strand
         responders.append(strand)
         strand.whenEnded = { [unowned self, unowned strand] result in
             responders.removeAll { $0 === strand }
-            conversation.responder = nil
-            takeBack(conversation)
+            session.responder = nil
+            takeBack(session)
             if case .failed(let failure) = result {
-                guard failure.isOfClient(conversation) else { return interpreter.end(result) }
-                return leave(conversation)
+                guard failure.isOfClient(session) else { return interpreter.end(result) }
+                return leave(session)
             }
             guard case .passed = result else { return }
-            interpreter.conversationChanged(conversation)
+            interpreter.sessionChanged(session)
         }
         interpreter.start(strand)
     }
 
     /// A client that goes away before its answer: whether the kernel had taken the answer by then is chance, so it is no
     /// failure of the script that plays the server.
-    private func leave(_ conversation: Conversation) {
-        conversation.noteLoss()
-        interpreter.sessions.remove(conversation.name)
+    private func leave(_ session: Session) {
+        session.noteLoss()
+        interpreter.sessions.remove(session.name)
     }
 
     /// Whether the script never reads it, except for the blocks that answer it.
-    private func isUnread(_ conversation: Conversation) -> Bool {
-        readers.map { !conversation.isMeant(by: $0) } ?? false
+    private func isUnread(_ session: Session) -> Bool {
+        readers.map { !session.isMeant(by: $0) } ?? false
     }
 
     /// A session that only triggers use keeps nothing; and data that nobody reads does not keep lines from triggers.
-    private func forgetUnread(_ conversation: Conversation) {
-        let inbox = conversation.session.inbox
-        if isUnread(conversation) {
-            guard conversation.responder == nil else { return }
-            conversation.drain()
-            closeIfDone(conversation)
-        } else if inbox.isFull, conversation.reader == nil, !inbox.isEmpty {
-            conversation.drain()
-            conversation.noteDrop()
+    private func forgetUnread(_ session: Session) {
+        let inbox = session.channel.inbox
+        if isUnread(session) {
+            guard session.responder == nil else { return }
+            session.drain()
+            closeIfDone(session)
+        } else if inbox.isFull, session.reader == nil, !inbox.isEmpty {
+            session.drain()
+            session.noteDrop()
         }
     }
 
     /// A connection that was accepted for triggers alone ends when its peer has ended and everything is answered.
-    private func closeIfDone(_ conversation: Conversation) {
-        guard conversation.listener != nil, conversation.inputHasEnded, conversation.responder == nil,
-            conversation.session.inbox.held == 0, conversation.session.bytesWaiting == 0
+    private func closeIfDone(_ session: Session) {
+        guard session.listener != nil, session.inputHasEnded, session.responder == nil,
+            session.channel.inbox.held == 0, session.channel.bytesWaiting == 0
         else { return }
-        interpreter.sessions.remove(conversation.name)
+        interpreter.sessions.remove(session.name)
     }
 }
 
-extension Conversation {
+extension Session {
     /// Whether one of these names and globs means it.
     func isMeant(by targets: some Sequence<String>) -> Bool {
         let names = [name] + (formerName.map { [$0] } ?? [])
@@ -248,8 +248,8 @@ extension Conversation {
 
 extension Failure {
     /// Whether it only says that somebody who had connected to us has gone.
-    fileprivate func isOfClient(_ conversation: Conversation) -> Bool {
-        conversation.listener != nil && goneSession == conversation.name
+    fileprivate func isOfClient(_ session: Session) -> Bool {
+        session.listener != nil && goneSession == session.name
     }
 }
 

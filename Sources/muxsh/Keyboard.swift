@@ -20,7 +20,7 @@ final class Keyboard {
         let isDumb = ["", "dumb"].contains(Environment.setting("TERM")?.description ?? "")
         var sources = CompletionSources()
         sources.sessions = {
-            interpreter.sessions.all.map { ($0.name, $0.session.peer) }
+            interpreter.sessions.all.map { ($0.name, $0.channel.peer) }
                 + interpreter.sessions.allServices.map { ($0.name, $0.service.location) }
         }
         sources.definitions = { interpreter.definitions.names }

@@ -229,12 +229,12 @@ final class Prompt {
         return true
     }
 
-    private func showPartLater(of conversation: Conversation, in interpreter: Interpreter) {
-        if let timer = pauseTimers[conversation.name] { shell.loop.cancel(timer) }
-        pauseTimers[conversation.name] = shell.loop.schedule(after: Self.partPause) { [unowned self] in
+    private func showPartLater(of session: Session, in interpreter: Interpreter) {
+        if let timer = pauseTimers[session.name] { shell.loop.cancel(timer) }
+        pauseTimers[session.name] = shell.loop.schedule(after: Self.partPause) { [unowned self] in
             // While the screen is behind nothing is read: the pause is ours.
-            if interpreter.isHolding { return showPartLater(of: conversation, in: interpreter) }
-            interpreter.transcript.showPart(of: conversation)
+            if interpreter.isHolding { return showPartLater(of: session, in: interpreter) }
+            interpreter.transcript.showPart(of: session)
         }
     }
 }

@@ -259,7 +259,7 @@ final class Shell {
 
     /// Closes what a script has left, and waits until its output has been taken.
     func finish(_ interpreter: Interpreter) -> Int32? {
-        for conversation in interpreter.sessions.all { interpreter.transcript.showRest(of: conversation) }
+        for session in interpreter.sessions.all { interpreter.transcript.showRest(of: session) }
         interpreter.sessions.removeAll()
         interpreter.output.flush()
         while !children.isEmpty { loop.turn() }

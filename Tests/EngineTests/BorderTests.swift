@@ -17,8 +17,8 @@ struct BorderTests {
             let first = Stage()
             for piece in stream.cut(using: &generator) {
                 first.hear(piece)
-                guard let conversation = first.interpreter.sessions["a"] else { continue }
-                if Bool.random(using: &generator) { first.interpreter.transcript.showPart(of: conversation) }
+                guard let session = first.interpreter.sessions["a"] else { continue }
+                if Bool.random(using: &generator) { first.interpreter.transcript.showPart(of: session) }
             }
             first.pair.endOutput()
             first.settle()
@@ -40,8 +40,8 @@ struct BorderTests {
             let stream = Array("say hunter2-swordfish now\nother\nbye hunter2-swordfish".utf8)
             for piece in stream.cut(using: &generator) {
                 stage.hear(piece)
-                guard let conversation = stage.interpreter.sessions["a"] else { continue }
-                stage.interpreter.transcript.showPart(of: conversation)
+                guard let session = stage.interpreter.sessions["a"] else { continue }
+                stage.interpreter.transcript.showPart(of: session)
             }
             stage.pair.endOutput()
             stage.settle()

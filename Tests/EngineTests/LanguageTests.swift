@@ -75,7 +75,7 @@ struct LanguageTests {
 
     @Test func atThePromptAFullInboxDropsItsOldestWithOneNote() {
         let stage = Stage(inboxLimit: 8)
-        stage.interpreter.sessions["a"]?.session.overflow = .dropOldest
+        stage.interpreter.sessions["a"]?.channel.overflow = .dropOldest
         stage.hear("0123456789\n")
         stage.hear("abcdefghij\n")
         let note = "# a: the inbox is full; the oldest unread data is dropped from here on\n"

@@ -47,12 +47,12 @@ final class Stage {
     }
 
     func addSession(_ name: String, _ pair: SocketPair, inboxLimit: Int = 1 << 20) {
-        let session = Session(
+        let channel = Channel(
             transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: inboxLimit,
             on: loop)
         interpreter.sessions.add(
-            Conversation(
-                name: name, address: "test", session: session, lineEnding: .lf, color: "36",
+            Session(
+                name: name, address: "test", channel: channel, lineEnding: .lf, color: "36",
                 transcript: interpreter.transcript, observer: interpreter, on: loop))
     }
 
@@ -105,7 +105,7 @@ final class Stage {
 
     /// The inbox of `a` that nobody has consumed.
     var unread: String {
-        String(decoding: interpreter.sessions["a"]?.session.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
+        String(decoding: interpreter.sessions["a"]?.channel.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
     }
 
     /// What the peer of `a` has received by now.

@@ -43,7 +43,7 @@ struct FaultTests {
 
     @Test func oneByteAtATimeAndRefusalsInBetweenLoseNothing() {
         let pair = SocketPair()
-        let session = Session(
+        let session = Channel(
             transport: ReluctantTransport(owning: pair.near), peer: "test", inboxLimit: 1 << 20, on: loop)
         let text = Array("a line\r\nand another\n".utf8)
         pair.say(text)
@@ -57,10 +57,10 @@ struct FaultTests {
 
     @Test func floodsFromBothSidesDoNotLockEachOther() {
         let pair = SocketPair()
-        let near = Session(
+        let near = Channel(
             transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "far", inboxLimit: 1 << 16,
             on: loop)
-        let far = Session(
+        let far = Channel(
             transport: SocketTransport(owning: Descriptor(owning: dup(pair.far))), peer: "near", inboxLimit: 1 << 16,
             on: loop)
         let text = [UInt8](repeating: UInt8(ascii: "x"), count: 6_000_000)
@@ -90,7 +90,7 @@ struct FaultTests {
         }
         connector.start()
         turn { connection != nil && accepted != nil }
-        let session = Session(
+        let session = Channel(
             transport: try #require(connection?.transport), peer: "test", inboxLimit: 1 << 20, on: loop)
         Array("half a li".utf8).withUnsafeBytes { _ = accepted?.write($0) }
         turn { !session.inbox.isEmpty }
@@ -104,7 +104,7 @@ struct FaultTests {
 
     @Test func aPeerThatIsHalfOpenCostsNothingAndCanBeTalkedTo() {
         let pair = SocketPair()
-        let session = Session(
+        let session = Channel(
             transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: 1 << 20,
             on: loop)
         pair.endOutput()
@@ -125,9 +125,9 @@ struct FaultTests {
 
     @Test func aDatagramListenerKeepsOrderAndPeersApart() throws {
         let listener = try DatagramListener(at: .udp(host: "127.0.0.1", service: "0"), on: loop)
-        var sessions: [Session] = []
+        var sessions: [Channel] = []
         listener.accept = { [loop] transport, peer in
-            let session = Session(transport: transport, peer: peer, inboxLimit: 1 << 20, on: loop)
+            let session = Channel(transport: transport, peer: peer, inboxLimit: 1 << 20, on: loop)
             session.setFraming(.datagram)
             sessions.append(session)
         }
@@ -152,9 +152,9 @@ struct FaultTests {
 
     @Test func anEmptyDatagramIsAMessage() throws {
         let listener = try DatagramListener(at: .udp(host: "127.0.0.1", service: "0"), on: loop)
-        var session: Session?
+        var session: Channel?
         listener.accept = { [loop] transport, peer in
-            session = Session(transport: transport, peer: peer, inboxLimit: 1 << 20, on: loop)
+            session = Channel(transport: transport, peer: peer, inboxLimit: 1 << 20, on: loop)
             session?.setFraming(.datagram)
         }
         let number = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

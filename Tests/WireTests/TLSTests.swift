@@ -96,21 +96,21 @@ private final class Line {
 }
 
 /// Notes what a session tells.
-private final class Owner: SessionDelegate {
+private final class Owner: ChannelDelegate {
     var endings = 0
-    func session(_ session: Session, received bytes: UnsafeRawBufferPointer) {}
-    func sessionInboxGrew(_ session: Session) {}
-    func sessionInputEnded(_ session: Session) { endings += 1 }
-    func sessionOutputAdvanced(_ session: Session) {}
-    func sessionOutputFailed(_ session: Session) {}
-    func sessionWasRefused(_ session: Session) {}
-    func session(_ session: Session, dropped count: Int) {}
+    func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) {}
+    func channelInboxGrew(_ channel: Channel) {}
+    func channelInputEnded(_ channel: Channel) { endings += 1 }
+    func channelOutputAdvanced(_ channel: Channel) {}
+    func channelOutputFailed(_ channel: Channel) {}
+    func channelWasRefused(_ channel: Channel) {}
+    func channel(_ channel: Channel, dropped count: Int) {}
 }
 
 @Suite(.enabled(if: Certificates.folder != nil))
 struct TLSTests {
-    private func makeSession(_ transport: TLSTransport, on loop: EventLoop, limit: Int = 16 << 20) -> Session {
-        Session(transport: transport, peer: "test", inboxLimit: limit, on: loop)
+    private func makeSession(_ transport: TLSTransport, on loop: EventLoop, limit: Int = 16 << 20) -> Channel {
+        Channel(transport: transport, peer: "test", inboxLimit: limit, on: loop)
     }
 
     private func connected(_ line: Line) throws -> (client: TLSTransport, server: TLSTransport) {
@@ -119,7 +119,7 @@ struct TLSTests {
         return (try #require(try line.clientResult?.get()), try #require(try line.serverResult?.get()))
     }
 
-    private func send(_ bytes: [UInt8], on session: Session) {
+    private func send(_ bytes: [UInt8], on session: Channel) {
         bytes.withUnsafeBytes { session.send($0) }
     }
 
@@ -227,7 +227,7 @@ struct TLSTests {
 
     @Test func closingSaysTheEnd() throws {
         let line = Line()
-        let far: Session
+        let far: Channel
         do {
             let (client, server) = try connected(line)
             far = makeSession(server, on: line.loop)

@@ -16,7 +16,7 @@ struct BridgeCommand: Command {
                 What arrives from A is sent to B and the other way round, bytes as they are, until both sides have \
                 ended; with 'for D' it goes on behind the bridge after D, with 'within D' a bridge that lasts longer is a \
                 failure. An end of stream is passed on, and so is a reset; a side that does not read holds up the other. \
-                Both conversations are in the transcript: the lines of B, with its 'open', are a script that plays the \
+                Both sessions are in the transcript: the lines of B, with its 'open', are a script that plays the \
                 client again (for a protocol whose lines end in CRLF open B with --eol crlf, so that sent lines end so then). \
                 With --frame on one side each of its frames is a line of the other; a datagram is passed \
                 on as one. What was unread before is passed on too.
@@ -47,7 +47,7 @@ private struct BridgeInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let ends =
-            try strand.conversations(first, orFail: .connection) + strand.conversations(second, orFail: .connection)
+            try strand.sessions(first, orFail: .connection) + strand.sessions(second, orFail: .connection)
         guard ends.count == 2, ends[0] !== ends[1] else {
             throw Failure(.expectation, "a bridge needs two sessions", range: range)
         }
@@ -59,19 +59,18 @@ private struct BridgeInstruction: Instruction {
 
 /// Passes on in both directions until both have ended.
 private final class BridgeWait: Wait {
-    let conversations: [Conversation]
+    let sessions: [Session]
     let isReading = true
     var limit: Duration?
     var succeedsLate: Bool { endsInTime }
-    var wanted: String { "the end of both \(conversations[0].name) and \(conversations[1].name)" }
+    var wanted: String { "the end of both \(sessions[0].name) and \(sessions[1].name)" }
     private let endsInTime: Bool
     private let interpreter: Interpreter
     private var lanes: [Lane]
     private var hasBegun = false
 
-    init(_ first: Conversation, _ second: Conversation, limit: Duration?, endsInTime: Bool, _ interpreter: Interpreter)
-    {
-        conversations = [first, second]
+    init(_ first: Session, _ second: Session, limit: Duration?, endsInTime: Bool, _ interpreter: Interpreter) {
+        sessions = [first, second]
         self.limit = limit
         self.endsInTime = endsInTime
         self.interpreter = interpreter
@@ -84,7 +83,7 @@ private final class BridgeWait: Wait {
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         if !hasBegun {
             hasBegun = true
-            interpreter.transcript.note("bridge \(conversations[0].name) \(conversations[1].name)")
+            interpreter.transcript.note("bridge \(sessions[0].name) \(sessions[1].name)")
         }
         for index in lanes.indices { try lanes[index].advance() }
         let isOver = lanes.allSatisfy(\.isOver)
@@ -98,15 +97,15 @@ private final class BridgeWait: Wait {
     func cancel() {
         for index in lanes.indices {
             lanes[index].showPart()
-            lanes[index].source.session.hold(false, for: .bridge)
+            lanes[index].source.channel.hold(false, for: .bridge)
         }
     }
 }
 
 /// One direction of a bridge.
 private struct Lane {
-    let source: Conversation
-    let sink: Conversation
+    let source: Session
+    let sink: Session
     private let transcript: Transcript
     private(set) var isOver = false
 
@@ -114,21 +113,21 @@ private struct Lane {
     private static let highWater = 256 * 1024
     private static let longestPart = 65536
 
-    init(from source: Conversation, to sink: Conversation, _ transcript: Transcript) {
+    init(from source: Session, to sink: Session, _ transcript: Transcript) {
         self.source = source
         self.sink = sink
         self.transcript = transcript
     }
 
     /// Whether something waits to be passed on.
-    var hasNews: Bool { !source.session.inbox.isEmpty || source.session.inbox.messageEnds?.isEmpty == false }
+    var hasNews: Bool { !source.channel.inbox.isEmpty || source.channel.inbox.messageEnds?.isEmpty == false }
 
     /// Passes on what is there; throws when it does not fit the other side's frames.
     mutating func advance() throws(Failure) {
         guard !isOver else { return }
-        if sink.session.output == .open { try passOn() }
-        guard sink.session.output == .open else { return abandon() }
-        source.session.hold(sink.session.bytesWaiting > Self.highWater, for: .bridge)
+        if sink.channel.output == .open { try passOn() }
+        guard sink.channel.output == .open else { return abandon() }
+        source.channel.hold(sink.channel.bytesWaiting > Self.highWater, for: .bridge)
         if source.inputHasEnded, !hasNews || needsMessages { try passOnEnd() }
     }
 
@@ -143,7 +142,7 @@ private struct Lane {
     }
 
     private func passOn() throws(Failure) {
-        let inbox = source.session.inbox
+        let inbox = source.channel.inbox
         if needsMessages {
             while let end = inbox.nextLineEnd() {
                 let line = inbox.bytes(in: inbox.front..<end.text)
@@ -189,12 +188,12 @@ private struct Lane {
         if needsMessages {
             if let gap = source.gap { throw Failure(.connection, "\(source.name): \(gap)") }
             // A last line without its ending is a frame like the others.
-            let rest = Array(source.session.inbox.bytes)
+            let rest = Array(source.channel.inbox.bytes)
             if !rest.isEmpty { try sink.send(line: rest, at: nil) }
             source.drain()
         }
         showPart()
-        if source.session.input == .ended || source.session.input == .closed {
+        if source.channel.input == .ended || source.channel.input == .closed {
             try? sink.endOutput()
         } else {
             cut(sink, because: source)
@@ -205,13 +204,13 @@ private struct Lane {
     private mutating func abandon() {
         isOver = true
         showPart()
-        source.session.hold(false, for: .bridge)
-        if case .failed = sink.session.output, !source.inputHasEnded { cut(source, because: sink) }
+        source.channel.hold(false, for: .bridge)
+        if case .failed = sink.channel.output, !source.inputHasEnded { cut(source, because: sink) }
     }
 
-    private func cut(_ conversation: Conversation, because other: Conversation) {
-        guard conversation.session.isOpen else { return }
-        transcript.note("\(conversation.name): cut, because \(other.name) was: \(other.inputState)")
-        conversation.session.close(reset: true)
+    private func cut(_ session: Session, because other: Session) {
+        guard session.channel.isOpen else { return }
+        transcript.note("\(session.name): cut, because \(other.name) was: \(other.inputState)")
+        session.channel.close(reset: true)
     }
 }

@@ -37,11 +37,11 @@ private struct CloseInstruction: Instruction {
             interpreter.sessions.removeService(service)
             names = [service]
         } else {
-            for conversation in try strand.conversations(target, orFail: .connection) {
-                interpreter.transcript.showRest(of: conversation)
-                if !isReset, let loss = conversation.takeLoss() { losses.append("\(conversation.name): \(loss)") }
-                interpreter.sessions.remove(conversation.name, reset: isReset)
-                names.append(conversation.name)
+            for session in try strand.sessions(target, orFail: .connection) {
+                interpreter.transcript.showRest(of: session)
+                if !isReset, let loss = session.takeLoss() { losses.append("\(session.name): \(loss)") }
+                interpreter.sessions.remove(session.name, reset: isReset)
+                names.append(session.name)
             }
         }
         for name in names { interpreter.transcript.statement("close \(name)" + (isReset ? " --reset" : "")) }

@@ -65,9 +65,9 @@ private struct CompareInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let conversations = try strand.conversations(target, orFail: .expectation)
-        guard conversations.count > 1 else {
-            let name = conversations.first?.name ?? ""
+        let sessions = try strand.sessions(target, orFail: .expectation)
+        guard sessions.count > 1 else {
+            let name = sessions.first?.name ?? ""
             throw Failure(
                 .expectation, "compare needs two sessions or more, and only \(name) is meant", range: target.range)
         }
@@ -76,9 +76,9 @@ private struct CompareInstruction: Instruction {
         }
         return .wait(
             CompareWait(
-                conversations, wanted: wanted,
+                sessions, wanted: wanted,
                 ignored: try ignored.map { source throws(Failure) in try strand.regex(source) },
-                limit: time ?? interpreter.defaultLimit(for: conversations), range: range, interpreter, matcher: matcher
+                limit: time ?? interpreter.defaultLimit(for: sessions), range: range, interpreter, matcher: matcher
             ))
     }
 
@@ -120,13 +120,13 @@ private final class SilenceMatcher: Matcher {
     /// When the silence is long enough, as far as is known.
     var due: Instant { lastArrival + time }
 
-    func check(_ conversation: Conversation, isWhole: Bool) -> Progress {
-        let inbox = conversation.session.inbox
+    func check(_ session: Session, isWhole: Bool) -> Progress {
+        let inbox = session.channel.inbox
         if inbox.end != lastEnd {
             if lastEnd >= 0 { lastArrival = clock() }
             lastEnd = inbox.end
         }
-        guard conversation.inputHasEnded || clock() >= due else { return .pending }
+        guard session.inputHasEnded || clock() >= due else { return .pending }
         return .matched(Match(start: inbox.front, end: inbox.end))
     }
 }
@@ -139,33 +139,33 @@ private final class CompareWait: Wait {
     private let ignored: Regex?
     private let range: SourceRange
     private let interpreter: Interpreter
-    private let all: [Conversation]
-    private var open: [(conversation: Conversation, matcher: any Matcher)]
+    private let all: [Session]
+    private var open: [(session: Session, matcher: any Matcher)]
     private var answers: [String: [UInt8]] = [:]
     private weak var strand: Strand?
     private var timer: Timer?
 
     init(
-        _ conversations: [Conversation], wanted: @escaping () -> String, ignored: Regex?, limit: Duration,
+        _ sessions: [Session], wanted: @escaping () -> String, ignored: Regex?, limit: Duration,
         range: SourceRange, _ interpreter: Interpreter, matcher: () -> any Matcher
     ) {
-        all = conversations
+        all = sessions
         describe = wanted
         self.ignored = ignored
         self.limit = limit
         self.range = range
         self.interpreter = interpreter
-        open = conversations.map { ($0, matcher()) }
+        open = sessions.map { ($0, matcher()) }
     }
 
     var wanted: String { describe() }
-    var conversations: [Conversation] { open.map(\.conversation) }
+    var sessions: [Session] { open.map(\.session) }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         self.strand = strand
-        var remaining: [(conversation: Conversation, matcher: any Matcher)] = []
-        for (conversation, matcher) in open {
-            if try !take(conversation, matcher, isLate) { remaining.append((conversation, matcher)) }
+        var remaining: [(session: Session, matcher: any Matcher)] = []
+        for (session, matcher) in open {
+            if try !take(session, matcher, isLate) { remaining.append((session, matcher)) }
         }
         open = remaining
         guard remaining.isEmpty else {
@@ -184,33 +184,33 @@ private final class CompareWait: Wait {
     }
 
     private func take(
-        _ conversation: Conversation, _ matcher: any Matcher, _ isLate: Bool
+        _ session: Session, _ matcher: any Matcher, _ isLate: Bool
     ) throws(Failure) -> Bool {
-        let hasEnded = conversation.inputHasEnded
-        let isFull = conversation.session.inbox.isFull
-        switch matcher.check(conversation, isWhole: hasEnded || isLate || isFull) {
+        let hasEnded = session.inputHasEnded
+        let isFull = session.channel.inbox.isFull
+        switch matcher.check(session, isWhole: hasEnded || isLate || isFull) {
         case .matched(let match):
-            let front = conversation.session.inbox.front
-            answers[conversation.name] =
+            let front = session.channel.inbox.front
+            answers[session.name] =
                 match.captures?.first.flatMap { $0 }.flatMap {
                     matcher is LinesMatcher ? $0 : nil
-                } ?? conversation.bytes(front..<match.end)
+                } ?? session.bytes(front..<match.end)
             if let strand {
                 var match = match
                 match.captures = nil
-                match.take(from: conversation, by: strand)
+                match.take(from: session, by: strand)
             }
             return true
         case .failed(let words, let details), .differs(let words, let details):
-            throw failure(conversation, words, details)
-        case .pending where conversation.refusal != nil:
-            throw failure(conversation, "\(conversation.takeRefusal() ?? "") while waiting for \(wanted)")
+            throw failure(session, words, details)
+        case .pending where session.refusal != nil:
+            throw failure(session, "\(session.takeRefusal() ?? "") while waiting for \(wanted)")
         case .pending where hasEnded:
-            throw failure(conversation, "\(conversation.inputState) while waiting for \(wanted)")
+            throw failure(session, "\(session.inputState) while waiting for \(wanted)")
         case .pending where isFull:
-            throw failure(conversation, "the inbox is full and \(wanted) is not in it")
+            throw failure(session, "the inbox is full and \(wanted) is not in it")
         case .pending where isLate:
-            throw failure(conversation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
+            throw failure(session, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
         case .pending: return false
         }
     }
@@ -225,19 +225,19 @@ private final class CompareWait: Wait {
         }
     }
 
-    private func failure(_ conversation: Conversation, _ words: String, _ details: [String] = []) -> Failure {
+    private func failure(_ session: Session, _ words: String, _ details: [String] = []) -> Failure {
         cancel()
-        let report = FailureReport(conversation, interpreter.redactor)
+        let report = FailureReport(session, interpreter.redactor)
         var failure = Failure(
-            .expectation, "\(conversation.name): \(words)", details: details + report.arrived, range: range)
+            .expectation, "\(session.name): \(words)", details: details + report.arrived, range: range)
         failure.lastExchanges = report.exchanges
-        failure.toldEnds = [conversation.name]
+        failure.toldEnds = [session.name]
         return failure
     }
 
     private func compare() throws(Failure) {
-        let answers = all.map { conversation in
-            Answers.Answer(name: conversation.name, lines: lines(of: self.answers[conversation.name] ?? []))
+        let answers = all.map { session in
+            Answers.Answer(name: session.name, lines: lines(of: self.answers[session.name] ?? []))
         }
         guard let difference = Answers(answers).difference else { return }
         throw Failure(.expectation, difference.message, details: difference.details, range: range)

@@ -24,8 +24,8 @@ private struct DrainInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let conversations = try strand.conversations(target, orFail: .expectation)
-        let wait = DrainWait(conversations, limit: try time?.evaluate(in: strand))
+        let sessions = try strand.sessions(target, orFail: .expectation)
+        let wait = DrainWait(sessions, limit: try time?.evaluate(in: strand))
         guard wait.limit != nil else {
             wait.drain()
             return .next
@@ -36,13 +36,13 @@ private struct DrainInstruction: Instruction {
 
 private final class DrainWait: Wait {
     let wanted = "the end of the time to drain"
-    let conversations: [Conversation]
+    let sessions: [Session]
     var limit: Duration?
     let succeedsLate = true
     let isReading = true
 
-    init(_ conversations: [Conversation], limit: Duration?) {
-        self.conversations = conversations
+    init(_ sessions: [Session], limit: Duration?) {
+        self.sessions = sessions
         self.limit = limit
     }
 
@@ -52,6 +52,6 @@ private final class DrainWait: Wait {
     }
 
     func drain() {
-        for conversation in conversations { conversation.drain() }
+        for session in sessions { session.drain() }
     }
 }

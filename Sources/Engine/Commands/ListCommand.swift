@@ -23,12 +23,12 @@ private struct ListInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let sessions = interpreter.sessions.all.map { conversation in
+        let sessions = interpreter.sessions.all.map { session in
             [
-                conversation.name, conversation.session.kind.rawValue, conversation.session.peer, conversation.state,
-                "\(conversation.session.bytesSent)/\(conversation.linesSent)",
-                "\(conversation.session.bytesReceived)/\(conversation.linesReceived)",
-                "\(conversation.session.inbox.count)", shown(interpreter.loop.readClock() - conversation.openedAt),
+                session.name, session.channel.kind.rawValue, session.channel.peer, session.state,
+                "\(session.channel.bytesSent)/\(session.linesSent)",
+                "\(session.channel.bytesReceived)/\(session.linesReceived)",
+                "\(session.channel.inbox.count)", shown(interpreter.loop.readClock() - session.openedAt),
             ]
         }
         let services = interpreter.sessions.allServices.map { name, service in
@@ -45,10 +45,10 @@ private struct ListInstruction: Instruction {
     }
 }
 
-extension Conversation {
+extension Session {
     /// The state of both directions in a word or two.
     var state: String {
-        switch (session.input, session.output) {
+        switch (channel.input, channel.output) {
         case (.open, .open): "open"
         case (.open, _): "half-closed by us"
         case (.ended, .open), (.ended, .ending): "half-closed by peer"

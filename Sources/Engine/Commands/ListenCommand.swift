@@ -182,12 +182,12 @@ private final class AcceptWait: Wait {
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         self.strand = strand
-        if let conversation = reception.take(for: strand) {
+        if let session = reception.take(for: strand) {
             // Another strand may have taken the name meanwhile.
-            if !conversation.isNamed(name) { try interpreter.sessions.requireFree(name) }
-            interpreter.sessions.rename(conversation, to: name)
-            interpreter.triggers.update(conversation)
-            interpreter.opened(name, conversation, by: strand)
+            if !session.isNamed(name) { try interpreter.sessions.requireFree(name) }
+            interpreter.sessions.rename(session, to: name)
+            interpreter.triggers.update(session)
+            interpreter.opened(name, session, by: strand)
             interpreter.transcript.statement("accept \(reception.name) \(name)")
             return true
         }

@@ -40,14 +40,14 @@ private struct SignalInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let number = try signal.evaluate(in: strand)
-        for conversation in try strand.conversations(target, orFail: .connection) {
-            let child = try conversation.requireChild()
+        for session in try strand.sessions(target, orFail: .connection) {
+            let child = try session.requireChild()
             if let ending = child.ending {
-                throw Failure(.connection, "\(conversation.name): cannot signal: the program \(ending.words)")
+                throw Failure(.connection, "\(session.name): cannot signal: the program \(ending.words)")
             }
             let name = SignalName.name(of: number).replacing("signal ", with: "")
             interpreter.transcript.statement(
-                "signal \(conversation.name) \(name)" + (isForGroup ? " --group" : ""))
+                "signal \(session.name) \(name)" + (isForGroup ? " --group" : ""))
             child.send(signal: number, toGroup: isForGroup)
         }
         return .next
@@ -108,20 +108,20 @@ private struct WaitInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let conversations = try strand.conversations(name, orFail: .expectation)
-        for conversation in conversations { _ = try conversation.requireChild() }
+        let sessions = try strand.sessions(name, orFail: .expectation)
+        for session in sessions { _ = try session.requireChild() }
         let given = try limit?.evaluate(in: strand)
         return .wait(
             EndingWait(
-                conversations, status: try status?.evaluate(in: strand),
-                limit: given.map(interpreter.settings.scaled) ?? interpreter.defaultLimit(for: conversations),
+                sessions, status: try status?.evaluate(in: strand),
+                limit: given.map(interpreter.settings.scaled) ?? interpreter.defaultLimit(for: sessions),
                 interpreter))
     }
 }
 
 /// Waits until programs have ended.
 private final class EndingWait: Wait {
-    let conversations: [Conversation]
+    let sessions: [Session]
     var limit: Duration?
     let wanted = "the end of the program"
     private let status: Int?
@@ -130,25 +130,25 @@ private final class EndingWait: Wait {
     /// How much each had said when it was seen to have ended.
     private var heard: [String: Int] = [:]
 
-    init(_ conversations: [Conversation], status: Int?, limit: Duration, _ interpreter: Interpreter) {
-        self.conversations = conversations
+    init(_ sessions: [Session], status: Int?, limit: Duration, _ interpreter: Interpreter) {
+        self.sessions = sessions
         self.status = status
         self.limit = limit
         self.interpreter = interpreter
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        for conversation in conversations {
-            guard let ending = conversation.child?.ending else {
+        for session in sessions {
+            guard let ending = session.child?.ending else {
                 guard isLate else { return false }
-                throw failure(conversation, "timed out after \(shown(limit ?? .zero)): the program still runs")
+                throw failure(session, "timed out after \(shown(limit ?? .zero)): the program still runs")
             }
-            guard isLate || hasSaidAll(conversation, strand) else { return false }
-            conversation.noteEnding()
-            if status != nil { conversation.isEndAwaited = true }
+            guard isLate || hasSaidAll(session, strand) else { return false }
+            session.noteEnding()
+            if status != nil { session.isEndAwaited = true }
             strand.setResult("status", to: Array(String(ending.status).utf8))
             if let status, ending.status != status {
-                throw failure(conversation, "the program \(ending.words), not with status \(status)")
+                throw failure(session, "the program \(ending.words), not with status \(status)")
             }
         }
         return true
@@ -160,26 +160,26 @@ private final class EndingWait: Wait {
 
     /// What a program has written is there when it ends, but may not have been read; what it has started may hold its
     /// output open. So it has said all when a turn of the loop brings nothing more.
-    private func hasSaidAll(_ conversation: Conversation, _ strand: Strand) -> Bool {
-        let received = conversation.session.bytesReceived
-        if conversation.inputHasEnded || heard[conversation.name] == received { return true }
+    private func hasSaidAll(_ session: Session, _ strand: Strand) -> Bool {
+        let received = session.channel.bytesReceived
+        if session.inputHasEnded || heard[session.name] == received { return true }
         // A terminal is hung up when the leader of its session has ended: its end of stream always comes.
-        if conversation.session.kind == .terminal { return false }
-        heard[conversation.name] = received
+        if session.channel.kind == .terminal { return false }
+        heard[session.name] = received
         cancel()
         timer = interpreter.loop.schedule(after: .zero) { [interpreter] in interpreter.wake(strand) }
         return false
     }
 
-    private func failure(_ conversation: Conversation, _ words: String) -> Failure {
-        let report = FailureReport(conversation, interpreter.redactor)
-        var failure = Failure(.expectation, "\(conversation.name): \(words)", details: report.arrived)
+    private func failure(_ session: Session, _ words: String) -> Failure {
+        let report = FailureReport(session, interpreter.redactor)
+        var failure = Failure(.expectation, "\(session.name): \(words)", details: report.arrived)
         failure.lastExchanges = report.exchanges
         return failure
     }
 }
 
-extension Conversation {
+extension Session {
     /// The program behind it; a failure when there is none.
     fileprivate func requireChild() throws(Failure) -> ChildProcess {
         guard let child else {

@@ -27,7 +27,7 @@ private struct TalkInstruction: Instruction {
         guard interpreter.history != nil else {
             throw Failure(.expectation, "'talk' is for the prompt; in a script write: T> TEXT", range: range)
         }
-        _ = try strand.conversations(target, orFail: .connection)
+        _ = try strand.sessions(target, orFail: .connection)
         var targets: [String] = []
         for item in target.items { targets.append(try strand.text(item.template)) }
         interpreter.talk = Talk(targets: targets)

@@ -97,7 +97,7 @@ private final class RetryGuardian: Guardian {
     private let position: Int
     private var attempts = 0
     private var opened: [(name: String, peer: AnyObject)] = []
-    private var talkedTo: [Conversation] = []
+    private var talkedTo: [Session] = []
 
     init(time: Duration, every: Duration, start: Instant, position: Int) {
         self.time = time
@@ -116,9 +116,9 @@ private final class RetryGuardian: Guardian {
         opened.append((name, peer))
     }
 
-    func talked(to conversations: [Conversation]) {
-        for conversation in conversations where !talkedTo.contains(where: { $0 === conversation }) {
-            talkedTo.append(conversation)
+    func talked(to sessions: [Session]) {
+        for session in sessions where !talkedTo.contains(where: { $0 === session }) {
+            talkedTo.append(session)
         }
     }
 
@@ -126,7 +126,7 @@ private final class RetryGuardian: Guardian {
         guard failure.status != .skipped else { throw failure }
         let now = interpreter.loop.readClock()
         for (name, peer) in opened { interpreter.close(name, peer) }
-        for conversation in talkedTo { conversation.drain() }
+        for session in talkedTo { session.drain() }
         opened = []
         talkedTo = []
         guard let deadline, now < deadline, next < deadline else {
@@ -144,10 +144,10 @@ extension Interpreter {
     /// Closes what a block has opened, if it is still what it was, and says so in the transcript.
     func close(_ name: String, _ peer: AnyObject) {
         if let trigger = peer as? Trigger { return triggers.remove(trigger) }
-        if let conversation = peer as? Conversation {
-            guard sessions[conversation.name] === conversation else { return }
-            transcript.showRest(of: conversation)
-            transcript.statement("close \(conversation.name)")
+        if let session = peer as? Session {
+            guard sessions[session.name] === session else { return }
+            transcript.showRest(of: session)
+            transcript.statement("close \(session.name)")
         } else if sessions.service(named: name) === peer {
             transcript.statement("close \(name)")
         }

@@ -83,16 +83,16 @@ private struct SelectInstruction: Instruction {
         var wanted: [() -> String] = []
         for branch in branches {
             let (describe, matcher) = try branch.expectation(strand)
-            let conversations = try strand.conversations(branch.target, orFail: .expectation)
-            for conversation in conversations {
+            let sessions = try strand.sessions(branch.target, orFail: .expectation)
+            for session in sessions {
                 candidates.append(
                     SelectWait.Candidate(
-                        conversation: conversation, matcher: matcher(), position: branch.position, wanted: describe))
+                        session: session, matcher: matcher(), position: branch.position, wanted: describe))
             }
-            let names = conversations.map(\.name).joined(separator: ",")
+            let names = sessions.map(\.name).joined(separator: ",")
             wanted.append { "\(names) \(describe())" }
         }
-        var time = interpreter.defaultLimit(for: candidates.map(\.conversation))
+        var time = interpreter.defaultLimit(for: candidates.map(\.session))
         if let limit { time = interpreter.settings.scaled(try limit.evaluate(in: strand)) }
         return .wait(
             SelectWait(
@@ -105,7 +105,7 @@ private struct SelectInstruction: Instruction {
 private final class SelectWait: Wait {
     /// What one branch waits for in one session.
     struct Candidate {
-        let conversation: Conversation
+        let session: Session
         let matcher: any Matcher
         let position: Int
         let wanted: () -> String
@@ -136,10 +136,10 @@ private final class SelectWait: Wait {
 
     var wanted: String { describe() }
 
-    var conversations: [Conversation] {
-        var found: [Conversation] = []
-        for candidate in candidates where !found.contains(where: { $0 === candidate.conversation }) {
-            found.append(candidate.conversation)
+    var sessions: [Session] {
+        var found: [Session] = []
+        for candidate in candidates where !found.contains(where: { $0 === candidate.session }) {
+            found.append(candidate.session)
         }
         return found
     }
@@ -150,7 +150,7 @@ private final class SelectWait: Wait {
         var problem: Failure?
         for candidate in candidates {
             // Of one session, what comes first in its stream; of several, the first branch.
-            if let first, first.candidate.conversation !== candidate.conversation { continue }
+            if let first, first.candidate.session !== candidate.session { continue }
             do throws(Failure) {
                 switch try look(candidate, isLate) {
                 case .matched(let match):
@@ -163,15 +163,15 @@ private final class SelectWait: Wait {
             }
         }
         if let (candidate, match) = first {
-            let front = candidate.conversation.session.inbox.front
-            match.take(from: candidate.conversation, by: strand)
-            interpreter.matched(candidate.conversation, skippedFrom: front, since: began)
-            return goOn(strand, at: candidate.position, session: candidate.conversation.name)
+            let front = candidate.session.channel.inbox.front
+            match.take(from: candidate.session, by: strand)
+            interpreter.matched(candidate.session, skippedFrom: front, since: began)
+            return goOn(strand, at: candidate.position, session: candidate.session.name)
         }
         if !pending, let problem { throw problem }
         guard isLate else { return false }
         guard let timeout else {
-            throw failure(conversations, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
+            throw failure(sessions, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
         }
         return goOn(strand, at: timeout, session: nil)
     }
@@ -184,38 +184,38 @@ private final class SelectWait: Wait {
 
     /// How far one candidate is; throws when it can no longer happen.
     private func look(_ candidate: Candidate, _ isLate: Bool) throws(Failure) -> Progress {
-        let conversation = candidate.conversation
-        let hasEnded = conversation.inputHasEnded
-        var progress = candidate.matcher.check(conversation, isWhole: hasEnded || isLate)
-        if case .pending = progress, conversation.session.inbox.isFull, !hasEnded {
-            let isAlone = candidates.count { $0.conversation === conversation } == 1
-            if isAlone, candidate.matcher.makeRoom(conversation), !isLate { return .pending }
-            progress = candidate.matcher.check(conversation, isWhole: true)
+        let session = candidate.session
+        let hasEnded = session.inputHasEnded
+        var progress = candidate.matcher.check(session, isWhole: hasEnded || isLate)
+        if case .pending = progress, session.channel.inbox.isFull, !hasEnded {
+            let isAlone = candidates.count { $0.session === session } == 1
+            if isAlone, candidate.matcher.makeRoom(session), !isLate { return .pending }
+            progress = candidate.matcher.check(session, isWhole: true)
             if case .pending = progress {
                 throw failure(
-                    [conversation],
-                    "the inbox is full (\(shown(bytes: conversation.session.inbox.limit))) and \(candidate.wanted()) is not in it"
+                    [session],
+                    "the inbox is full (\(shown(bytes: session.channel.inbox.limit))) and \(candidate.wanted()) is not in it"
                 )
             }
         }
         switch progress {
         case .matched: return progress
-        case .failed(let words, _), .differs(let words, _): throw failure([conversation], words)
+        case .failed(let words, _), .differs(let words, _): throw failure([session], words)
         case .pending where hasEnded && !candidate.matcher.acceptsEnd:
-            throw failure([conversation], "\(conversation.inputState) while waiting for \(wanted)")
-        case .pending where conversation.refusal != nil:
-            throw failure([conversation], "\(conversation.refusal ?? "") while waiting for \(wanted)")
+            throw failure([session], "\(session.inputState) while waiting for \(wanted)")
+        case .pending where session.refusal != nil:
+            throw failure([session], "\(session.refusal ?? "") while waiting for \(wanted)")
         case .pending: return progress
         }
     }
 
-    private func failure(_ conversations: [Conversation], _ words: String) -> Failure {
-        let names = conversations.map(\.name).joined(separator: ",")
+    private func failure(_ sessions: [Session], _ words: String) -> Failure {
+        let names = sessions.map(\.name).joined(separator: ",")
         var failure = Failure(.expectation, "\(names): \(words)", range: range)
-        for conversation in conversations {
-            let report = FailureReport(conversation, interpreter.redactor)
-            failure.details += conversations.count > 1 ? ["\(conversation.name):"] + report.arrived : report.arrived
-            failure.toldEnds.append(conversation.name)
+        for session in sessions {
+            let report = FailureReport(session, interpreter.redactor)
+            failure.details += sessions.count > 1 ? ["\(session.name):"] + report.arrived : report.arrived
+            failure.toldEnds.append(session.name)
             if failure.lastExchanges.isEmpty { failure.lastExchanges = report.exchanges }
         }
         return failure

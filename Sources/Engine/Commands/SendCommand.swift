@@ -73,9 +73,9 @@ private struct SendBytesInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let bytes = try bytes.evaluate(in: strand)
-        let conversations = try strand.conversations(target, orFail: .connection)
-        for conversation in conversations { try conversation.send(bytes, line: range.line) }
-        return SendWait.step(for: conversations, interpreter)
+        let sessions = try strand.sessions(target, orFail: .connection)
+        for session in sessions { try session.send(bytes, line: range.line) }
+        return SendWait.step(for: sessions, interpreter)
     }
 }
 
@@ -87,11 +87,11 @@ private struct SendLinesInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let lines = SourceText.lines(of: try strand.expand(text))
-        let conversations = try strand.conversations(target, orFail: .connection)
-        for conversation in conversations {
-            for line in lines { try conversation.send(line: line, at: range.line) }
+        let sessions = try strand.sessions(target, orFail: .connection)
+        for session in sessions {
+            for line in lines { try session.send(line: line, at: range.line) }
         }
-        return SendWait.step(for: conversations, interpreter)
+        return SendWait.step(for: sessions, interpreter)
     }
 }
 
@@ -102,7 +102,7 @@ struct FlushInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         if try strand.service(target, interpreter) != nil { return .next }
-        let waiting = try strand.conversations(target, orFail: .connection).filter { $0.session.bytesWaiting > 0 }
+        let waiting = try strand.sessions(target, orFail: .connection).filter { $0.channel.bytesWaiting > 0 }
         guard !waiting.isEmpty else { return .next }
         return .wait(SendWait(waiting, most: 0, limit: interpreter.defaultLimit(for: waiting)))
     }
@@ -115,7 +115,7 @@ private struct SendFileInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let path = try path.evaluate(in: strand)
-        let conversations = try strand.conversations(target, orFail: .connection)
+        let sessions = try strand.sessions(target, orFail: .connection)
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else {
             throw Failure(.connection, "cannot read \(path): \(errorWords(errno))")
@@ -124,23 +124,23 @@ private struct SendFileInstruction: Instruction {
         // A file is one datagram; how large it is shows before it is read.
         var status = stat()
         if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
-            for conversation in conversations where conversation.framing.isDatagram {
-                try conversation.requireFit(Int(status.st_size))
+            for session in sessions where session.framing.isDatagram {
+                try session.requireFit(Int(status.st_size))
             }
         }
-        for conversation in conversations {
-            interpreter.transcript.statement("send \(conversation.name) --file \(quotedWord(path.description))")
+        for session in sessions {
+            interpreter.transcript.statement("send \(session.name) --file \(quotedWord(path.description))")
         }
         return .wait(
             FileWait(
-                path: path, file: file, conversations, limit: interpreter.defaultLimit(for: conversations), interpreter)
+                path: path, file: file, sessions, limit: interpreter.defaultLimit(for: sessions), interpreter)
         )
     }
 }
 
 /// Sends a file piece by piece, each when most of the one before has been taken: memory stays bounded.
 private final class FileWait: Wait, DescriptorWatcher {
-    let conversations: [Conversation]
+    let sessions: [Session]
     var limit: Duration?
     var wanted: String { isAwaitingFile ? "more of \(path)" : "room to send \(path)" }
     private let path: SystemString
@@ -160,12 +160,12 @@ private final class FileWait: Wait, DescriptorWatcher {
     private static let highWater = 1 << 20
 
     init(
-        path: SystemString, file: consuming Descriptor, _ conversations: [Conversation], limit: Duration,
+        path: SystemString, file: consuming Descriptor, _ sessions: [Session], limit: Duration,
         _ interpreter: Interpreter
     ) {
         self.path = path
         self.file = file
-        self.conversations = conversations
+        self.sessions = sessions
         self.interpreter = interpreter
         timeout = limit
         movedAt = interpreter.loop.readClock()
@@ -202,11 +202,11 @@ private final class FileWait: Wait, DescriptorWatcher {
     func descriptorIsWritable() {}
 
     private func requireOutput() throws(Failure) {
-        for conversation in conversations { try conversation.requireWorkingOutput() }
+        for session in sessions { try session.requireWorkingOutput() }
     }
 
     private func most() -> Int {
-        conversations.map(\.session.bytesWaiting).max() ?? 0
+        sessions.map(\.channel.bytesWaiting).max() ?? 0
     }
 
     /// Reads and sends a piece; false when the file has nothing at the moment.
@@ -231,12 +231,12 @@ private final class FileWait: Wait, DescriptorWatcher {
         isAtEnd = buffer.isEmpty
         if isAtEnd { return true }
         sent += buffer.count
-        for conversation in conversations { try conversation.transmit(buffer) }
+        for session in sessions { try session.transmit(buffer) }
         return true
     }
 
     private func noteProgress() {
-        let progress = (sent: sent, waiting: conversations.map(\.session.bytesWaiting).reduce(0, +))
+        let progress = (sent: sent, waiting: sessions.map(\.channel.bytesWaiting).reduce(0, +))
         if progress != lastProgress { movedAt = interpreter.loop.readClock() }
         lastProgress = progress
     }
@@ -244,9 +244,9 @@ private final class FileWait: Wait, DescriptorWatcher {
     /// The limit is for a standstill, not for the whole file: it begins anew whenever something has moved.
     private func requireProgress() throws(Failure) {
         let standstill = interpreter.loop.readClock() - movedAt
-        if standstill >= timeout, let conversation = conversations.first {
+        if standstill >= timeout, let session = sessions.first {
             throw Failure(
-                .connection, "\(conversation.name): timed out after \(shown(timeout)) sending \(path)",
+                .connection, "\(session.name): timed out after \(shown(timeout)) sending \(path)",
                 details: [
                     isAwaitingFile
                         ? "the file has no more data at the moment; \(shown(bytes: sent)) were sent"

@@ -95,9 +95,9 @@ private struct SetInstruction: Instruction {
         case historySize(Int)
 
         /// Whether it is for this session when all are meant: what makes lines of a stream is not for datagrams.
-        func concerns(_ conversation: Conversation) -> Bool {
+        func concerns(_ session: Session) -> Bool {
             switch self {
-            case .lineEnding, .framing: !conversation.framing.isDatagram
+            case .lineEnding, .framing: !session.framing.isDatagram
             case .timeout, .linger, .idle, .inbox, .color, .cutIsEnd, .view, .historySize: true
             }
         }
@@ -114,12 +114,12 @@ private struct SetInstruction: Instruction {
             applyToAll(change, interpreter)
             return .next
         }
-        for conversation in try strand.conversations(target, orFail: .expectation) {
-            if case .framing(let framing) = change, conversation.framing.isDatagram, ![.line, .raw].contains(framing) {
+        for session in try strand.sessions(target, orFail: .expectation) {
+            if case .framing(let framing) = change, session.framing.isDatagram, ![.line, .raw].contains(framing) {
                 throw Failure(
-                    .expectation, "\(conversation.name): of UDP each datagram is a line; it has no frame but raw")
+                    .expectation, "\(session.name): of UDP each datagram is a line; it has no frame but raw")
             }
-            apply(change, to: conversation, interpreter)
+            apply(change, to: session, interpreter)
         }
         return .next
     }
@@ -138,24 +138,24 @@ private struct SetInstruction: Instruction {
         case .color(let when):
             interpreter.transcript.usesColor = when == "always" || when == "auto" && interpreter.settings.autoColor
         }
-        for conversation in interpreter.sessions.all where change.concerns(conversation) {
-            apply(change, to: conversation, interpreter)
+        for session in interpreter.sessions.all where change.concerns(session) {
+            apply(change, to: session, interpreter)
         }
     }
 
-    private func apply(_ change: Change, to conversation: Conversation, _ interpreter: Interpreter) {
+    private func apply(_ change: Change, to session: Session, _ interpreter: Interpreter) {
         switch change {
-        case .timeout(let limit): conversation.timeout = limit
+        case .timeout(let limit): session.timeout = limit
         case .lineEnding(let ending):
-            conversation.lineEnding = ending
-            interpreter.transcript.statement("set \(conversation.name) eol \(ending.rawValue)")
+            session.lineEnding = ending
+            interpreter.transcript.statement("set \(session.name) eol \(ending.rawValue)")
         case .framing(let framing):
-            interpreter.transcript.showPart(of: conversation)
-            let isDatagram = conversation.framing.isDatagram
-            conversation.session.setFraming(interpreter.settings.framing(framing, isDatagram: isDatagram))
-            interpreter.transcript.statement("set \(conversation.name) frame \(framing.rawValue)")
-        case .inbox(let size): conversation.session.setInboxLimit(size)
-        case .cutIsEnd(let isEnd): conversation.session.cutIsEnd = isEnd
+            interpreter.transcript.showPart(of: session)
+            let isDatagram = session.framing.isDatagram
+            session.channel.setFraming(interpreter.settings.framing(framing, isDatagram: isDatagram))
+            interpreter.transcript.statement("set \(session.name) frame \(framing.rawValue)")
+        case .inbox(let size): session.channel.setInboxLimit(size)
+        case .cutIsEnd(let isEnd): session.channel.cutIsEnd = isEnd
         case .linger, .idle, .color, .view, .historySize: break
         }
     }

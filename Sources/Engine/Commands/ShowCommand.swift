@@ -28,30 +28,30 @@ private struct ShowInstruction: Instruction {
                 [(service.kind, try strand.text(item.template)), ("address", service.location)], interpreter)
             return .next
         }
-        for conversation in try strand.conversations(target, orFail: .expectation) {
-            show(facts(of: conversation, interpreter), interpreter)
+        for session in try strand.sessions(target, orFail: .expectation) {
+            show(facts(of: session, interpreter), interpreter)
         }
         return .next
     }
 
-    private func facts(of conversation: Conversation, _ interpreter: Interpreter) -> [(String, String)] {
-        let session = conversation.session
-        let limit = interpreter.defaultLimit(for: [conversation])
+    private func facts(of session: Session, _ interpreter: Interpreter) -> [(String, String)] {
+        let channel = session.channel
+        let limit = interpreter.defaultLimit(for: [session])
         return [
-            ("session", conversation.name),
-            ("kind", session.kind.rawValue),
-            ("address", "\(conversation.address) (\(session.peer))"),
-            ("open for", shown(interpreter.loop.readClock() - conversation.openedAt)),
-            ("peer's side", conversation.inputState),
-            ("our side", conversation.outputState),
-            ("sent", "\(shown(bytes: session.bytesSent)), \(conversation.linesSent) lines"),
-            ("received", "\(shown(bytes: session.bytesReceived)), \(conversation.linesReceived) lines"),
-            ("waiting to be sent", shown(bytes: session.bytesWaiting)),
-            ("unread", "\(shown(bytes: session.inbox.count)) of at most \(shown(bytes: session.inbox.limit))"),
-            ("eol", conversation.lineEnding.rawValue),
-            ("frame", conversation.framing.rawValue),
+            ("session", session.name),
+            ("kind", channel.kind.rawValue),
+            ("address", "\(session.address) (\(channel.peer))"),
+            ("open for", shown(interpreter.loop.readClock() - session.openedAt)),
+            ("peer's side", session.inputState),
+            ("our side", session.outputState),
+            ("sent", "\(shown(bytes: channel.bytesSent)), \(session.linesSent) lines"),
+            ("received", "\(shown(bytes: channel.bytesReceived)), \(session.linesReceived) lines"),
+            ("waiting to be sent", shown(bytes: channel.bytesWaiting)),
+            ("unread", "\(shown(bytes: channel.inbox.count)) of at most \(shown(bytes: channel.inbox.limit))"),
+            ("eol", session.lineEnding.rawValue),
+            ("frame", session.framing.rawValue),
             ("timeout", shown(limit)),
-        ] + (session.tls?.facts ?? [])
+        ] + (channel.tls?.facts ?? [])
     }
 
     private func show(_ facts: [(String, String)], _ interpreter: Interpreter) {

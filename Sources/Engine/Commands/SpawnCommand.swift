@@ -150,10 +150,10 @@ private final class SpawnWait: Wait {
 
     private func began(_ child: ChildProcess, _ transport: any Transport, _ strand: Strand) {
         let title = request.words.map { quotedWord($0.description) }.joined(separator: " ")
-        let conversation = interpreter.adopt(
+        let session = interpreter.adopt(
             transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
             framing: framing, child: child)
-        interpreter.opened(name, conversation, by: strand)
+        interpreter.opened(name, session, by: strand)
         interpreter.transcript.note("\(name): running as process \(child.number)")
     }
 

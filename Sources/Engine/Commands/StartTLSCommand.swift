@@ -38,39 +38,39 @@ private struct StartTLSInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let options = try tls.evaluate(in: strand)
-        let conversations = try strand.conversations(target, orFail: .connection)
+        let sessions = try strand.sessions(target, orFail: .connection)
         let given = try limit?.evaluate(in: strand)
-        for conversation in conversations { try prepare(conversation, options, interpreter) }
+        for session in sessions { try prepare(session, options, interpreter) }
         return .wait(
             StartTLSWait(
-                conversations, options,
-                limit: given.map(interpreter.settings.scaled) ?? interpreter.defaultLimit(for: conversations),
+                sessions, options,
+                limit: given.map(interpreter.settings.scaled) ?? interpreter.defaultLimit(for: sessions),
                 interpreter))
     }
 
     private func prepare(
-        _ conversation: Conversation, _ options: TLSOptions, _ interpreter: Interpreter
+        _ session: Session, _ options: TLSOptions, _ interpreter: Interpreter
     ) throws(Failure) {
-        let name = conversation.name
-        let session = conversation.session
-        guard session.kind == .tcp || session.kind == .unix else {
-            let what = session.kind == .tls ? "TLS has begun already" : "TLS needs a stream over TCP or a Unix socket"
+        let name = session.name
+        let channel = session.channel
+        guard channel.kind == .tcp || channel.kind == .unix else {
+            let what = channel.kind == .tls ? "TLS has begun already" : "TLS needs a stream over TCP or a Unix socket"
             throw Failure(.connection, "\(name): cannot start TLS: \(what)")
         }
-        guard session.input == .open, session.output == .open else {
-            let state = session.input == .open ? conversation.outputState : conversation.inputState
+        guard channel.input == .open, channel.output == .open else {
+            let state = channel.input == .open ? session.outputState : session.inputState
             throw Failure(.connection, "\(name): cannot start TLS: \(state)")
         }
-        if interpreter.isTypedLine { conversation.drain() } else { conversation.passOverRestOfLine() }
-        guard session.inbox.held == 0 else {
+        if interpreter.isTypedLine { session.drain() } else { session.passOverRestOfLine() }
+        guard channel.inbox.held == 0 else {
             throw Failure(
                 .connection,
-                "\(name): cannot start TLS: \(shown(bytes: session.inbox.held)) arrived before the handshake and were not read",
-                details: FailureReport(conversation, interpreter.redactor).arrived
+                "\(name): cannot start TLS: \(shown(bytes: channel.inbox.held)) arrived before the handshake and were not read",
+                details: FailureReport(session, interpreter.redactor).arrived
                     + ["anybody on the way could have sent them; expect the whole answer first, or: drain \(name)"])
         }
-        let host = options.serverName ?? (try? Address(parsing: conversation.address))?.host
-        guard conversation.isServer || host != nil || options.isInsecure else {
+        let host = options.serverName ?? (try? Address(parsing: session.address))?.host
+        guard session.isServer || host != nil || options.isInsecure else {
             throw Failure(
                 .connection, "\(name): cannot start TLS: a Unix socket has no host's name to verify",
                 details: ["give the name: --servername NAME"])
@@ -78,30 +78,30 @@ private struct StartTLSInstruction: Instruction {
     }
 }
 
-extension Conversation {
+extension Session {
     /// Whether our side is the server: a listener has accepted it.
     fileprivate var isServer: Bool { listener != nil }
 
     /// Consumes what is left of a line that was read in part.
     fileprivate func passOverRestOfLine() {
-        guard framing == .line, !frontBeginsLine, let end = session.inbox.nextLineEnd() else { return }
+        guard framing == .line, !frontBeginsLine, let end = channel.inbox.nextLineEnd() else { return }
         consume(through: end.next)
     }
 }
 
 /// Shakes hands on several sessions at the same time.
 private final class StartTLSWait: Wait {
-    let conversations: [Conversation]
+    let sessions: [Session]
     var limit: Duration?
     let wanted = "the TLS handshake"
     private let options: TLSOptions
     private unowned let interpreter: Interpreter
     private var hasBegun = false
-    private var handshakes: [(conversation: Conversation, handshake: TLSHandshake)] = []
-    private var problem: (conversation: Conversation, error: TLSError)?
+    private var handshakes: [(session: Session, handshake: TLSHandshake)] = []
+    private var problem: (session: Session, error: TLSError)?
 
-    init(_ conversations: [Conversation], _ options: TLSOptions, limit: Duration, _ interpreter: Interpreter) {
-        self.conversations = conversations
+    init(_ sessions: [Session], _ options: TLSOptions, limit: Duration, _ interpreter: Interpreter) {
+        self.sessions = sessions
         self.options = options
         self.limit = limit
         self.interpreter = interpreter
@@ -110,63 +110,63 @@ private final class StartTLSWait: Wait {
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         if !hasBegun {
             hasBegun = true
-            for conversation in conversations { try begin(conversation, strand) }
+            for session in sessions { try begin(session, strand) }
         }
-        if let (conversation, error) = problem {
+        if let (session, error) = problem {
             cancel()
             throw Failure(
-                .connection, "\(conversation.name): cannot start TLS: \(error.message)",
+                .connection, "\(session.name): cannot start TLS: \(error.message)",
                 details: error.hints)
         }
-        guard isLate, let conversation = handshakes.first?.conversation else { return handshakes.isEmpty }
+        guard isLate, let session = handshakes.first?.session else { return handshakes.isEmpty }
         cancel()
         throw Failure(
-            .connection, "\(conversation.name): timed out after \(shown(limit ?? .zero)) in the TLS handshake")
+            .connection, "\(session.name): timed out after \(shown(limit ?? .zero)) in the TLS handshake")
     }
 
     func cancel() {
-        for (conversation, handshake) in handshakes {
+        for (session, handshake) in handshakes {
             handshake.cancel()
             // Nobody can say what comes next on such a connection.
-            conversation.hasToldEnd = true
-            conversation.session.fail(.tls("the TLS handshake was not finished"))
+            session.hasToldEnd = true
+            session.channel.fail(.tls("the TLS handshake was not finished"))
         }
         handshakes = []
     }
 
-    private func begin(_ conversation: Conversation, _ strand: Strand) throws(Failure) {
-        let words = ["starttls", conversation.name] + options.words
+    private func begin(_ session: Session, _ strand: Strand) throws(Failure) {
+        let words = ["starttls", session.name] + options.words
         interpreter.transcript.statement(words.joined(separator: " "))
-        let role = conversation.isServer ? TLSContext.Role.server : .client
-        let context = try options.context(role, for: conversation.name)
-        guard let socket = conversation.session.suspend() as? SocketTransport else { return }
-        let host = (try? Address(parsing: conversation.address))?.host ?? ""
+        let role = session.isServer ? TLSContext.Role.server : .client
+        let context = try options.context(role, for: session.name)
+        guard let socket = session.channel.suspend() as? SocketTransport else { return }
+        let host = (try? Address(parsing: session.address))?.host ?? ""
         do throws(TLSError) {
             let transport = try TLSTransport(over: socket, context, host: host)
             let handshake = TLSHandshake(transport, on: interpreter.loop) { [unowned self] result in
-                ended(conversation, result)
+                ended(session, result)
                 interpreter.wake(strand)
             }
-            handshakes.append((conversation, handshake))
+            handshakes.append((session, handshake))
             handshake.start()
         } catch {
-            ended(conversation, .failure(error))
+            ended(session, .failure(error))
         }
     }
 
-    private func ended(_ conversation: Conversation, _ result: Result<TLSTransport, TLSError>) {
-        handshakes.removeAll { $0.conversation === conversation }
+    private func ended(_ session: Session, _ result: Result<TLSTransport, TLSError>) {
+        handshakes.removeAll { $0.session === session }
         switch result {
         case .success(let transport):
-            conversation.session.resume(with: transport)
+            session.channel.resume(with: transport)
             if let details = transport.details {
                 let summary = details.summary(isInsecure: options.isInsecure)
-                interpreter.transcript.note("\(conversation.name): \(summary)")
+                interpreter.transcript.note("\(session.name): \(summary)")
             }
         case .failure(let error):
-            problem = problem ?? (conversation, error)
-            conversation.hasToldEnd = true
-            conversation.session.fail(.tls(error.message))
+            problem = problem ?? (session, error)
+            session.hasToldEnd = true
+            session.channel.fail(.tls(error.message))
         }
     }
 }

@@ -59,8 +59,8 @@ private struct FlushTestInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let opened = strand.guardian(TestGuardian.self)?.conversations ?? []
-        let waiting = opened.filter { $0.session.bytesWaiting > 0 }
+        let opened = strand.guardian(TestGuardian.self)?.sessions ?? []
+        let waiting = opened.filter { $0.channel.bytesWaiting > 0 }
         guard !waiting.isEmpty else { return .next }
         return .wait(SendWait(waiting, most: 0, limit: interpreter.defaultLimit(for: waiting)))
     }
@@ -71,8 +71,8 @@ private struct PassTestInstruction: Instruction {
 
     func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
         let guardian = strand.guardian(TestGuardian.self)
-        let losses = (guardian?.conversations ?? []).compactMap { conversation in
-            conversation.takeLoss().map { "\(conversation.name): \($0)" }
+        let losses = (guardian?.sessions ?? []).compactMap { session in
+            session.takeLoss().map { "\(session.name): \($0)" }
         }
         if let loss = losses.first {
             throw Failure(.connection, loss, details: Array(losses.dropFirst()), range: range)
@@ -102,7 +102,7 @@ private final class TestGuardian: Guardian {
     static func quoted(_ name: String) -> String { "\"\(Escapes.escaped(name.losslessBytes))\"" }
 
     /// The sessions that the test has opened.
-    var conversations: [Conversation] { opened.compactMap { $0.peer as? Conversation } }
+    var sessions: [Session] { opened.compactMap { $0.peer as? Session } }
 
     func opened(_ name: String, _ peer: AnyObject) {
         opened.append((name, peer))
@@ -115,7 +115,7 @@ private final class TestGuardian: Guardian {
             var failure = failure
             failure.trace = (failure.trace ?? []) + ["in test \(Self.quoted(name)), at \(range.description)"]
             end(.failed(failure), interpreter)
-            for conversation in interpreter.sessions.all { conversation.drain() }
+            for session in interpreter.sessions.all { session.drain() }
         }
         strand.position = position
     }
@@ -128,7 +128,7 @@ private final class TestGuardian: Guardian {
     /// Notes how it ended, and closes what it has opened.
     func end(_ outcome: TestResults.Outcome, _ interpreter: Interpreter, isTold: Bool = false) {
         let took = interpreter.loop.readClock() - began
-        for conversation in conversations { interpreter.transcript.showPart(of: conversation) }
+        for session in sessions { interpreter.transcript.showPart(of: session) }
         let quoted = Self.quoted(name)
         switch outcome {
         case .passed: interpreter.transcript.note("test \(quoted) passed in \(shown(took))")

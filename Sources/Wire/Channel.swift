@@ -3,29 +3,29 @@ import Reactor
 import SystemPackage
 
 /// What a session tells its owner, from the loop.
-package protocol SessionDelegate: AnyObject {
+package protocol ChannelDelegate: AnyObject {
     /// `bytes` have arrived: a piece of a stream of lines, or one whole message. The buffer is valid during the call
     /// only, and the inbox must not be changed in it.
-    func session(_ session: Session, received bytes: UnsafeRawBufferPointer)
+    func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer)
     /// All that one read brought is in the inbox.
-    func sessionInboxGrew(_ session: Session)
+    func channelInboxGrew(_ channel: Channel)
     /// No more will arrive; `session.input` says why.
-    func sessionInputEnded(_ session: Session)
+    func channelInputEnded(_ channel: Channel)
     /// The kernel has taken bytes that waited in the outbox.
-    func sessionOutputAdvanced(_ session: Session)
+    func channelOutputAdvanced(_ channel: Channel)
     /// What we send cannot be delivered any more; `session.output` says why.
-    func sessionOutputFailed(_ session: Session)
+    func channelOutputFailed(_ channel: Channel)
     /// What we sent last was not taken by anybody; `session.refusal` says why.
-    func sessionWasRefused(_ session: Session)
+    func channelWasRefused(_ channel: Channel)
     /// Unread bytes were dropped because the inbox was full.
-    func session(_ session: Session, dropped count: Int)
+    func channel(_ channel: Channel, dropped count: Int)
 }
 
 /// A conversation with one peer over a transport: an inbox, an outbox and the state of both directions.
 ///
 /// The two directions end on their own: `input` by what the peer does, `output` by what we do. The descriptor is
 /// watched only for what can make progress, so that a half-closed or full session costs nothing.
-package final class Session: DescriptorWatcher {
+package final class Channel: DescriptorWatcher {
     /// The state of the direction from the peer to us.
     package enum Input: Equatable {
         case open
@@ -75,7 +75,7 @@ package final class Session: DescriptorWatcher {
     package let peer: String
     package let inbox: Inbox
     package var overflow = Overflow.pause
-    package weak var delegate: (any SessionDelegate)?
+    package weak var delegate: (any ChannelDelegate)?
     package private(set) var input = Input.open
     package private(set) var output = Output.open
     /// Bytes received and handed to the kernel since the session began.
@@ -279,7 +279,7 @@ package final class Session: DescriptorWatcher {
             bytesSent += count
             outbox.remove(count)
             finishEndingIfDrained()
-            delegate?.sessionOutputAdvanced(self)
+            delegate?.channelOutputAdvanced(self)
         case .wouldBlock: break
         case .failed(let failure): failOutput(failure)
         }
@@ -288,14 +288,14 @@ package final class Session: DescriptorWatcher {
     /// Nobody took what was sent; the next datagram may find somebody.
     private func refuse(_ failure: WireFailure) {
         refusal = failure
-        delegate?.sessionWasRefused(self)
+        delegate?.channelWasRefused(self)
     }
 
     private func takeIn() {
         do {
-            try inbox.decode { delegate?.session(self, received: $0) }
+            try inbox.decode { delegate?.channel(self, received: $0) }
             makeRoomIfNeeded()
-            delegate?.sessionInboxGrew(self)
+            delegate?.channelInboxGrew(self)
             if inbox.isFull { updateInterest() }
         } catch {
             endInput(.oversized(error.length))
@@ -312,7 +312,7 @@ package final class Session: DescriptorWatcher {
         guard overflow == .dropOldest, inbox.held > inbox.limit, !inbox.isEmpty else { return }
         let excess = min(inbox.count, inbox.held - inbox.limit)
         inbox.consume(through: inbox.front + excess)
-        delegate?.session(self, dropped: excess)
+        delegate?.channel(self, dropped: excess)
     }
 
     private func endInput(_ state: Input) {
@@ -326,20 +326,20 @@ package final class Session: DescriptorWatcher {
         } else {
             updateInterest()
         }
-        delegate?.sessionInputEnded(self)
+        delegate?.channelInputEnded(self)
     }
 
     /// Nothing that follows can be understood: the connection is given up.
     private func endAll() {
         if output == .open || output == .ending { output = .closed }
         releaseTransport()
-        delegate?.sessionInputEnded(self)
+        delegate?.channelInputEnded(self)
     }
 
     private func failOutput(_ failure: WireFailure) {
         output = .failed(failure)
         updateInterest()
-        delegate?.sessionOutputFailed(self)
+        delegate?.channelOutputFailed(self)
     }
 
     private func finishEndingIfDrained() {

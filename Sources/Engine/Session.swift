@@ -2,16 +2,16 @@ import Reactor
 import Script
 import Wire
 
-/// What the interpreter is told of a conversation.
-protocol ConversationObserver: AnyObject {
+/// What the interpreter is told of a session.
+protocol SessionObserver: AnyObject {
     /// Something happened that a wait may be about: bytes, an end, room to send.
-    func conversationChanged(_ conversation: Conversation)
+    func sessionChanged(_ session: Session)
     /// We have closed it: nothing more will happen.
-    func conversationClosed(_ conversation: Conversation)
+    func sessionClosed(_ session: Session)
 }
 
-/// A session under its name in a script: the wire's session with what the language and the transcript know of it.
-package final class Conversation: SessionDelegate {
+/// A session under its name in a script: the channel with what the language and the transcript know of it.
+package final class Session: ChannelDelegate {
     package private(set) var name: String
     /// The name it had first: `accept` gives another one, and both are good.
     private(set) var formerName: String?
@@ -19,7 +19,7 @@ package final class Conversation: SessionDelegate {
     let listener: String?
     /// The address as it was written.
     package let address: String
-    package let session: Session
+    package let channel: Channel
     /// The program behind it, or nil.
     let child: ChildProcess?
     /// When it was opened.
@@ -73,17 +73,17 @@ package final class Conversation: SessionDelegate {
     private var hasNotedEnding = false
     private let transcript: Transcript
     private let loop: EventLoop
-    private weak var observer: (any ConversationObserver)?
+    private weak var observer: (any SessionObserver)?
 
     init(
-        name: String, address: String, session: Session, child: ChildProcess? = nil, lineEnding: LineEnding,
+        name: String, address: String, channel: Channel, child: ChildProcess? = nil, lineEnding: LineEnding,
         listener: String? = nil, color: String,
-        transcript: Transcript, observer: any ConversationObserver, on loop: EventLoop
+        transcript: Transcript, observer: any SessionObserver, on loop: EventLoop
     ) {
         self.name = name
         self.listener = listener
         self.address = address
-        self.session = session
+        self.channel = channel
         self.child = child
         self.lineEnding = lineEnding
         self.color = color
@@ -91,15 +91,15 @@ package final class Conversation: SessionDelegate {
         self.observer = observer
         self.loop = loop
         openedAt = loop.readClock()
-        session.delegate = self
+        channel.delegate = self
         child?.whenEnded = { [weak self] in self?.childEnded() }
     }
 
     /// Whether the peer has ended its side, in whatever way.
-    package var inputHasEnded: Bool { session.input != .open }
+    package var inputHasEnded: Bool { channel.input != .open }
 
     /// How its bytes become lines.
-    package var framing: Framing { session.inbox.framing }
+    package var framing: Framing { channel.inbox.framing }
     /// Whether something has arrived just now.
     var isReceiving: Bool { receivedAt.map { loop.readClock() - $0 < .milliseconds(20) } ?? false }
 
@@ -120,8 +120,8 @@ package final class Conversation: SessionDelegate {
 
     /// Closes the session at once; who waits for it is told.
     func close(reset: Bool) {
-        session.close(reset: reset)
-        observer?.conversationClosed(self)
+        channel.close(reset: reset)
+        observer?.sessionClosed(self)
     }
 
     /// Whether `text` is the name it has or had.
@@ -183,13 +183,13 @@ package final class Conversation: SessionDelegate {
     private func admit(_ bytes: [UInt8]) throws(Failure) {
         try requireOpenOutput()
         if framing.isDatagram { try requireFit(bytes.count) }
-        if let problem = bytes.withUnsafeBytes({ session.admit($0) }) {
+        if let problem = bytes.withUnsafeBytes({ channel.admit($0) }) {
             throw Failure(.connection, "\(name): cannot send: \(problem)")
         }
     }
 
     private func transmit(admitted bytes: [UInt8]) throws(Failure) {
-        bytes.withUnsafeBytes { session.send($0) }
+        bytes.withUnsafeBytes { channel.send($0) }
         hasSent = true
         sentAt = loop.now
         hasArrivedSinceSend = false
@@ -200,14 +200,14 @@ package final class Conversation: SessionDelegate {
     func relay(_ bytes: UnsafeRawBufferPointer) {
         log.sent(bytes, at: loop.now, line: nil)
         linesSent += framing == .line ? bytes.lineFeeds : 1
-        session.send(bytes)
+        channel.send(bytes)
         hasSent = true
         hasArrivedSinceSend = false
     }
 
     /// Throws when a write has failed; an output that we have ended is as it should be.
     func requireWorkingOutput() throws(Failure) {
-        guard case .failed = session.output else { return }
+        guard case .failed = channel.output else { return }
         var failure = Failure(.connection, "\(name): cannot send: \(outputState)")
         failure.goneSession = name
         failure.toldEnds = [name]
@@ -216,7 +216,7 @@ package final class Conversation: SessionDelegate {
 
     private func requireOpenOutput() throws(Failure) {
         try requireWorkingOutput()
-        guard session.output == .open else { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
+        guard channel.output == .open else { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
     }
 
     /// Ends our side.
@@ -224,20 +224,20 @@ package final class Conversation: SessionDelegate {
         guard !framing.isDatagram else {
             throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; say close \(name)")
         }
-        guard session.output == .open else {
+        guard channel.output == .open else {
             throw Failure(.connection, "\(name): cannot end our side: \(outputState)")
         }
         transcript.ended(self, arrow: ">|")
-        session.endOutput()
+        channel.endOutput()
     }
 
     /// Consumes through `position` of the inbox; a part of a line that is consumed is shown.
     func consume(through position: Int) {
-        let inbox = session.inbox
+        let inbox = channel.inbox
         guard position > inbox.front else { return }
         let last = inbox.bytes[position - inbox.front - 1]
         let endsMessage = framing.isDatagram && inbox.beginsLine(at: position)
-        session.consume(through: position)
+        channel.consume(through: position)
         if framing.isDatagram { frontBeginsLine = endsMessage }
         if framing == .line {
             frontBeginsLine = last == UInt8(ascii: "\n")
@@ -254,10 +254,10 @@ package final class Conversation: SessionDelegate {
 
     /// Everything unread is forgotten.
     func drain() {
-        consume(through: session.inbox.end)
+        consume(through: channel.inbox.end)
     }
 
-    package func session(_ session: Session, received bytes: UnsafeRawBufferPointer) {
+    package func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) {
         hasArrivedSinceSend = true
         receivedAt = loop.now
         guard framing != .line else {
@@ -270,13 +270,13 @@ package final class Conversation: SessionDelegate {
         transcript.message(bytes, arrow: "< ", by: self)
     }
 
-    package func sessionInboxGrew(_ session: Session) {
-        observer?.conversationChanged(self)
+    package func channelInboxGrew(_ channel: Channel) {
+        observer?.sessionChanged(self)
     }
 
-    package func sessionInputEnded(_ session: Session) {
+    package func channelInputEnded(_ channel: Channel) {
         hasArrivedSinceSend = true
-        switch session.input {
+        switch channel.input {
         case .ended: transcript.ended(self, arrow: "<|")
         case .failed(let error):
             transcript.showRest(of: self)
@@ -288,39 +288,39 @@ package final class Conversation: SessionDelegate {
         }
         if let gap { transcript.note("\(name): \(gap)") }
         noteEnding()
-        observer?.conversationChanged(self)
+        observer?.sessionChanged(self)
     }
 
-    package func sessionOutputAdvanced(_ session: Session) {
-        observer?.conversationChanged(self)
+    package func channelOutputAdvanced(_ channel: Channel) {
+        observer?.sessionChanged(self)
     }
 
-    package func sessionOutputFailed(_ session: Session) {
-        observer?.conversationChanged(self)
+    package func channelOutputFailed(_ channel: Channel) {
+        observer?.sessionChanged(self)
     }
 
-    package func sessionWasRefused(_ session: Session) {
+    package func channelWasRefused(_ channel: Channel) {
         hasArrivedSinceSend = true
         transcript.note("\(name): \(refusal ?? "refused")")
-        observer?.conversationChanged(self)
+        observer?.sessionChanged(self)
     }
 
     /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
     var gap: String? {
-        let unfinished = session.inbox.undecoded
-        if session.input == .cut { return "cut without close_notify: what arrived may not be all" }
-        guard unfinished > 0, session.input == .ended else { return nil }
+        let unfinished = channel.inbox.undecoded
+        if channel.input == .cut { return "cut without close_notify: what arrived may not be all" }
+        guard unfinished > 0, channel.input == .ended else { return nil }
         return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
     }
 
     /// Why nobody took what was sent last, in words; nil when that is not known to be so.
     var refusal: String? {
-        session.refusal.map { "\($0.words): nobody takes datagrams at \(session.peer)" }
+        channel.refusal.map { "\($0.words): nobody takes datagrams at \(channel.peer)" }
     }
 
     /// The same, once.
     func takeRefusal() -> String? {
-        defer { session.refusal = nil }
+        defer { channel.refusal = nil }
         return refusal
     }
 
@@ -328,18 +328,18 @@ package final class Conversation: SessionDelegate {
     /// datagram, or a connection that has failed (a reset is the peer's way to end, and a failure only where it is met).
     func takeLoss() -> String? {
         if let refusal = takeRefusal() { return "what was sent was refused: \(refusal)" }
-        guard case .failed(let failure) = session.input, !hasToldEnd else { return nil }
+        guard case .failed(let failure) = channel.input, !hasToldEnd else { return nil }
         hasToldEnd = true
         return failure.words
     }
 
-    package func session(_ session: Session, dropped count: Int) {
+    package func channel(_ channel: Channel, dropped count: Int) {
         noteDrop()
     }
 
     private func childEnded() {
         if inputHasEnded { noteEnding() }
-        observer?.conversationChanged(self)
+        observer?.sessionChanged(self)
     }
 
     /// Says once how the program has ended: behind all that it said, if nobody asks before.
@@ -364,21 +364,21 @@ package final class Conversation: SessionDelegate {
 
     /// The state of our direction in words.
     package var outputState: String {
-        switch session.output {
+        switch channel.output {
         case .open: "open"
         case .ending, .ended: "our side has ended (half-closed)"
         case .failed(let error) where child != nil && error.isBrokenPipe:
             "the program has closed its input"
         case .failed(let error):
             // What the peer has said before says more than what the kernel says of the write.
-            if case .failed(let reason) = session.input { reason.words } else { error.words }
-        case .closed: "the session is closed"
+            if case .failed(let reason) = channel.input { reason.words } else { error.words }
+        case .closed: "the channel is closed"
         }
     }
 
     /// The state of the peer's direction in words.
     package var inputState: String {
-        switch session.input {
+        switch channel.input {
         case .open:
             child?.ending.map { "the program \($0.words), but what it has started holds its output open" }
                 ?? "still open"
@@ -388,7 +388,7 @@ package final class Conversation: SessionDelegate {
         case .cut: "cut by the peer without close_notify"
         case .failed(let error): error.words
         case .oversized(let count):
-            "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: session.inbox.limit)))"
+            "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: channel.inbox.limit)))"
         case .closed: "closed by us"
         }
     }

@@ -7,34 +7,34 @@ import TestSupport
 @testable import Wire
 
 /// Notes what a session tells.
-private final class Owner: SessionDelegate {
+private final class Owner: ChannelDelegate {
     var received: [UInt8] = []
     var endings = 0
     var failures = 0
     var dropped = 0
 
-    func session(_ session: Session, received bytes: UnsafeRawBufferPointer) { received += bytes }
-    func sessionInboxGrew(_ session: Session) {}
-    func sessionInputEnded(_ session: Session) { endings += 1 }
-    func sessionOutputAdvanced(_ session: Session) {}
-    func sessionOutputFailed(_ session: Session) { failures += 1 }
-    func sessionWasRefused(_ session: Session) {}
-    func session(_ session: Session, dropped count: Int) { dropped += count }
+    func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) { received += bytes }
+    func channelInboxGrew(_ channel: Channel) {}
+    func channelInputEnded(_ channel: Channel) { endings += 1 }
+    func channelOutputAdvanced(_ channel: Channel) {}
+    func channelOutputFailed(_ channel: Channel) { failures += 1 }
+    func channelWasRefused(_ channel: Channel) {}
+    func channel(_ channel: Channel, dropped count: Int) { dropped += count }
 }
 
 struct SessionTests {
     private let loop = EventLoop()
     private let owner = Owner()
 
-    private func makeSession(_ pair: SocketPair, inboxLimit: Int = 1 << 20) -> Session {
-        let session = Session(
+    private func makeSession(_ pair: SocketPair, inboxLimit: Int = 1 << 20) -> Channel {
+        let session = Channel(
             transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: inboxLimit,
             on: loop)
         session.delegate = owner
         return session
     }
 
-    private func send(_ bytes: [UInt8], on session: Session) {
+    private func send(_ bytes: [UInt8], on session: Channel) {
         bytes.withUnsafeBytes { session.send($0) }
     }
 
@@ -148,7 +148,7 @@ struct SessionTests {
     }
 
     /// A session, and the descriptor of its peer.
-    private func connectedOverTCP() throws -> (Session, Int32) {
+    private func connectedOverTCP() throws -> (Channel, Int32) {
         let listener = try Listener(at: Address(parsing: "127.0.0.1:0"), on: loop)
         var accepted: (any Transport)?
         listener.accept = { transport, _ in accepted = transport }
@@ -161,7 +161,7 @@ struct SessionTests {
         let transport = try #require(connection).transport
         let peer = try #require(accepted)
         listener.close()
-        let session = Session(transport: transport, peer: "tcp", inboxLimit: 1 << 20, on: loop)
+        let session = Channel(transport: transport, peer: "tcp", inboxLimit: 1 << 20, on: loop)
         session.delegate = owner
         let number = dup(peer.descriptor)
         return (session, number)
