@@ -79,18 +79,19 @@ struct SendInstruction: Instruction {
     let hasEnding: Bool
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let bytes = try strand.expand(text)
         let sessions = try strand.sessions(target, orFail: .connection)
         for session in sessions {
-            if interpreter.isTypedLine { session.drain() }
+            if world.isTyped { session.feed.drain() }
             if hasEnding {
                 try session.send(line: bytes, at: range.line)
             } else {
                 try session.send(bytes, line: range.line)
             }
         }
-        return SendWait.step(for: sessions, interpreter)
+        return SendWait.step(for: sessions, world)
     }
 }
 
@@ -99,7 +100,7 @@ struct EndOutputInstruction: Instruction {
     let target: Target
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
         for session in try strand.sessions(target, orFail: .connection) { try session.endOutput() }
         return .next
     }
@@ -126,16 +127,17 @@ struct ExpectInstruction: Instruction {
         self.expectation = expectation
     }
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let sessions = try strand.sessions(target, orFail: .expectation)
         let (wanted, matcher) = try expectation(strand)
-        var time = interpreter.defaultLimit(for: sessions)
+        var time = world.defaultLimit(for: sessions)
         if let limit {
             let given = try limit.evaluate(in: strand)
-            time = limitIsExact ? given : interpreter.settings.scaled(given)
+            time = limitIsExact ? given : world.settings.scaled(given)
         }
-        return .wait(
-            ExpectationWait(sessions, wanted: wanted, limit: time, range: range, interpreter, matcher: matcher))
+        let all = sessions.map { Awaited(world.feed(of: $0, for: strand), matcher(), wanted: wanted) }
+        return .wait(ExpectationWait(all, wanted: wanted, limit: time, range: range, world))
     }
 }
 
@@ -145,15 +147,16 @@ final class SendWait: Wait {
     var limit: Duration?
     private(set) var sessions: [Session]
     private let most: Int
+    var queues: [WaitQueue] { sessions.map(\.waiters) }
 
     /// So much may wait in an outbox before the sender has to.
     private static let highWater = 1 << 20
 
     /// Goes on at once while little waits.
-    static func step(for sessions: [Session], _ interpreter: Interpreter) -> Step {
+    static func step(for sessions: [Session], _ world: World) -> Step {
         let full = sessions.filter { $0.channel.bytesWaiting > highWater }
         guard !full.isEmpty else { return .next }
-        return .wait(SendWait(full, most: highWater, limit: interpreter.defaultLimit(for: full)))
+        return .wait(SendWait(full, most: highWater, limit: world.defaultLimit(for: full)))
     }
 
     /// Waits until at most `most` bytes wait in each outbox.

@@ -2,7 +2,7 @@ import Reactor
 import Script
 
 /// The variables that are there without being set (muxsh(5), Variables), but for those of blocks and strands.
-extension Interpreter {
+extension World {
     /// A built-in variable.
     func builtIn(_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
         if name == "line" { return Array(String(range.line).utf8) }

@@ -12,7 +12,7 @@ protocol Command {
 }
 
 /// The commands that there are.
-package struct CommandRegistry {
+package struct CommandRegistry: CommandSet {
     /// Their descriptions.
     package let table: CommandTable
     private let types: [String: any Command.Type]
@@ -40,11 +40,17 @@ package struct CommandRegistry {
         ])
     }
 
-    /// The errors that only show when statements become instructions.
-    package func check(_ statements: [Statement]) -> [ScriptError] {
-        var compiler = Compiler(registry: self, redactor: Redactor(), definitions: Definitions())
+    /// Compiles statements; throws all errors that only show when they become instructions.
+    package func compile(_ statements: [Statement]) throws(ScriptErrors) -> CompiledScript {
+        var compiler = Compiler(commands: self)
         compiler.compile(statements)
-        return compiler.errors
+        guard compiler.errors.isEmpty else { throw ScriptErrors(errors: compiler.errors) }
+        return compiler.script
+    }
+
+    func compile(_ arrow: ArrowLine, into compiler: inout Compiler) {
+        if arrow.reads { compiler.read(arrow.target) }
+        compiler.emit(ArrowInstruction.make(arrow))
     }
 
     func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {

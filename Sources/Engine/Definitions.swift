@@ -65,8 +65,8 @@ struct CallInstruction: Instruction {
         range = invocation.range
     }
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let definition = try definition(in: interpreter.definitions)
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let definition = try definition(in: strand.scheduler.definitions)
         guard arguments.count == definition.parameters.count else {
             throw Failure(.expectation, "'\(name)' takes \(definition.parameters.count) words, not \(arguments.count)")
         }

@@ -7,7 +7,7 @@ import Wire
 ///
 /// Nothing the peers had sent is lost, and nothing hangs: each step lasts at most `linger` without progress.
 package final class EndOfInput {
-    private let interpreter: Interpreter
+    private let world: World
     private var open: [Course] = []
 
     /// Where one session is on its way to the end.
@@ -29,16 +29,16 @@ package final class EndOfInput {
     /// that may not be whole.
     package private(set) var remarks: [String] = []
 
-    /// Begins; turn the interpreter until `isOver`.
-    package init(_ interpreter: Interpreter) {
-        self.interpreter = interpreter
-        open = interpreter.sessions.all.map(Course.init)
-        interpreter.onChange = { [unowned self] in changed($0) }
+    /// Begins; turn the world until `isOver`.
+    package init(_ world: World) {
+        self.world = world
+        open = world.sessions.all.map(Course.init)
+        world.onChange = { [unowned self] in changed($0) }
         for course in open { advance(course) }
     }
 
     deinit {
-        interpreter.onChange = nil
+        world.onChange = nil
     }
 
     package var isOver: Bool { open.isEmpty }
@@ -51,8 +51,8 @@ package final class EndOfInput {
     /// Takes every step that is possible now, and gives the next one its time.
     private func advance(_ course: Course) {
         let session = course.session
-        // Nobody reads the inbox any more: what is in it was shown, and must not stop what comes.
-        session.drain()
+        // No statement will read any more: what is unread was shown, and must not stop what comes.
+        session.discardForGood()
         if course.step == .flushing {
             if case .failed = session.channel.output, session.channel.bytesWaiting > 0 {
                 return finish(course, problem: lost(session, because: session.outputState))
@@ -72,7 +72,7 @@ package final class EndOfInput {
     /// A trigger still has something to say, or a program has not ended yet.
     private func isAnswering(_ session: Session) -> Bool {
         let isRunning = session.child.map { $0.ending == nil } ?? false
-        return isRunning || session.responder != nil || session.channel.bytesWaiting > 0
+        return isRunning || session.isAnswering || session.channel.bytesWaiting > 0
     }
 
     /// Triggers go on answering: of a session that has some, our side stays open until the peer has ended or is silent.
@@ -80,14 +80,14 @@ package final class EndOfInput {
         course.step = .reading
         let session = course.session
         let isGone = session.child?.ending != nil
-        if session.triggers.isEmpty, session.channel.output == .open, !isGone {
+        if !session.hasTriggers, session.channel.output == .open, !isGone {
             try? session.endOutput()
         }
     }
 
     private func restartTimer(_ course: Course) {
-        if let timer = course.timer { interpreter.loop.cancel(timer) }
-        course.timer = interpreter.loop.schedule(after: interpreter.settings.linger) { [unowned self] in
+        if let timer = course.timer { world.loop.cancel(timer) }
+        course.timer = world.loop.schedule(after: world.settings.linger) { [unowned self] in
             timeIsOver(course)
         }
     }
@@ -95,7 +95,7 @@ package final class EndOfInput {
     private func timeIsOver(_ course: Course) {
         let session = course.session
         // While the reader of our output is behind, nothing is read: the silence is ours.
-        if interpreter.isHolding || session.responder != nil { return restartTimer(course) }
+        if world.isHolding || session.isAnswering { return restartTimer(course) }
         switch course.step {
         case .flushing: finish(course, problem: lost(session, because: "the peer does not read"))
         case .awaitingAnswer:
@@ -109,7 +109,7 @@ package final class EndOfInput {
             let isRunning = session.child.map { $0.ending == nil } ?? false
             let (state, end) = isRunning ? ("still running", "ended") : (session.inputState, "closed")
             remarks.append(
-                "\(session.name): \(state) after \(shown(interpreter.settings.linger)) of silence; \(end)")
+                "\(session.name): \(state) after \(shown(world.settings.linger)) of silence; \(end)")
             finish(course)
         }
     }
@@ -120,13 +120,13 @@ package final class EndOfInput {
 
     private func finish(_ course: Course, problem: String? = nil) {
         let session = course.session
-        if let timer = course.timer { interpreter.loop.cancel(timer) }
+        if let timer = course.timer { world.loop.cancel(timer) }
         if let problem { problems.append("\(session.name): \(problem)") }
         if problem == nil, !session.hasToldEnd, let gap = session.gap {
             remarks.append("\(session.name): \(gap)")
         }
-        interpreter.transcript.showRest(of: session)
+        world.transcript.showRest(of: session)
         open.removeAll { $0 === course }
-        interpreter.sessions.remove(session.name)
+        world.sessions.remove(session.name)
     }
 }

@@ -20,45 +20,32 @@ package struct Failure: Error {
     /// What happened, in one line.
     package let message: String
     /// What belongs below the source line: what was wanted, what arrived.
-    package var details: [String] = []
-    /// The last exchanges with their times, in one line; empty when there were none.
-    package var lastExchanges = ""
+    package var details: [Detail] = []
+    /// The last exchanges, when a session has to do with it.
+    package var exchanges: Exchanges?
     /// The sessions whose state it tells: how their connections ended is told with it, when somebody gets it.
     var toldEnds: [String] = []
+    /// The sessions of which it tells that what was sent was refused.
+    var toldRefusals: [String] = []
     /// The session that could not be sent to because its connection is gone.
     var goneSession: String?
-    /// How the place was reached, innermost first: calls, files, strands, the test; set by the interpreter.
+    /// How the place was reached, innermost first: calls, files, strands, the test; set by the world.
     package internal(set) var trace: [String]?
-    /// The place in the script; set by the interpreter when the failing instruction did not.
+    /// The place in the script; set by the world when the failing instruction did not.
     package var range: SourceRange?
+
+    /// One thing that a person needs to see.
+    package enum Detail {
+        case text(String)
+        case mismatch(Mismatch)
+        case excerpt(Excerpt)
+    }
 
     package init(_ status: Status, _ message: String, details: [String] = [], range: SourceRange? = nil) {
         self.status = status
         self.message = message
-        self.details = details
+        self.details = details.map { .text($0) }
         self.range = range
-    }
-
-    /// The failure for a person: place and message, the source line, the details, the last exchanges; each in a line, and
-    /// nothing in them acts on a terminal.
-    package var rendered: String {
-        guard let range else { return "muxsh: \(visible(message))\n" }
-        let number = String(range.line)
-        let margin = String(repeating: " ", count: number.count + 2) + "| "
-        var text = "\(range.description): error: \(visible(message))\n"
-        let traced = shortTrace.map { "  \(visible($0))\n" }.joined()
-        if pointsAtWord { return text + excerpt(of: range) + traced }
-        text += " \(number) | \(visibleSource(range.shownText))\n"
-        for detail in details { text += margin + visible(detail) + "\n" }
-        if !lastExchanges.isEmpty { text += "  last: \(visible(lastExchanges))\n" }
-        return text + traced
-    }
-
-    /// The trace, without its middle when it is long.
-    private var shortTrace: [String] {
-        let trace = trace ?? []
-        guard trace.count > 16 else { return trace }
-        return trace.prefix(10) + ["… \(trace.count - 14) lines more"] + trace.suffix(4)
     }
 
     /// Its message as `${error}` and reports have it: one line.
@@ -68,7 +55,7 @@ package struct Failure: Error {
 
     /// Whether the place is a part of its statement: then carets say more than the line alone.
     package var pointsAtWord: Bool {
-        guard let range, details.isEmpty, lastExchanges.isEmpty else { return false }
+        guard let range, details.isEmpty, exchanges?.entries.isEmpty != false else { return false }
         let statement = range.lineText.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         return range.columns.count < statement.count
     }

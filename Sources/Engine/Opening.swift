@@ -25,7 +25,7 @@ final class Opening: Wait {
     var wanted: String { "a connection to \(request.address.description)" }
 
     private let request: OpeningRequest
-    private unowned let interpreter: Interpreter
+    private unowned let world: World
     private unowned var strand: Strand?
     private let context: TLSContext?
     private var began: Instant
@@ -45,19 +45,19 @@ final class Opening: Wait {
     private static let retryPause = Duration.milliseconds(100)
 
     /// - Throws: when a file of the TLS options cannot be used.
-    init(_ request: OpeningRequest, _ interpreter: Interpreter) throws(Failure) {
+    init(_ request: OpeningRequest, _ world: World) throws(Failure) {
         self.request = request
-        self.interpreter = interpreter
+        self.world = world
         limit = request.limit
-        began = interpreter.loop.readClock()
+        began = world.loop.readClock()
         context = request.address.isTLS ? try request.tls.context(.client, for: request.name) : nil
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         if self.strand == nil {
             self.strand = strand
-            interpreter.transcript.statement(statement)
-            interpreter.sessions.reserve(request.name)
+            world.transcript.statement(statement)
+            world.sessions.reserve(request.name)
             hasName = true
             attempt()
         }
@@ -73,28 +73,28 @@ final class Opening: Wait {
     func cancel() {
         giveUpName()
         cancelAttempt()
-        if let pause { interpreter.loop.cancel(pause) }
+        if let pause { world.loop.cancel(pause) }
     }
 
     private func cancelAttempt() {
         resolver?.cancel()
         connector?.cancel()
         handshake?.cancel()
-        if let attemptTimer { interpreter.loop.cancel(attemptTimer) }
+        if let attemptTimer { world.loop.cancel(attemptTimer) }
     }
 
     private func giveUpName() {
-        if hasName { interpreter.sessions.unreserve(request.name) }
+        if hasName { world.sessions.unreserve(request.name) }
         hasName = false
     }
 
     private func attempt() {
         attempts += 1
-        began = interpreter.loop.readClock()
+        began = world.loop.readClock()
         if request.retry != nil, request.attemptLimit < request.limit {
-            attemptTimer = interpreter.loop.schedule(after: request.attemptLimit) { [unowned self] in attemptIsLate() }
+            attemptTimer = world.loop.schedule(after: request.attemptLimit) { [unowned self] in attemptIsLate() }
         }
-        resolver = Resolver.resolve(request.address, on: interpreter.loop) { [unowned self] answer in
+        resolver = Resolver.resolve(request.address, on: world.loop) { [unowned self] answer in
             resolver = nil
             switch answer {
             case .success(let addresses): connect(to: addresses)
@@ -106,10 +106,10 @@ final class Opening: Wait {
     private func connect(to addresses: [SocketAddress]) {
         var local: SocketAddress?
         if let bind = request.bind {
-            _ = Resolver.resolve(bind, on: interpreter.loop) { answer in local = (try? answer.get())?.first }
+            _ = Resolver.resolve(bind, on: world.loop) { answer in local = (try? answer.get())?.first }
         }
         let connector = Connector(
-            addresses: addresses, localAddress: local, isDatagram: request.address.isUDP, on: interpreter.loop
+            addresses: addresses, localAddress: local, isDatagram: request.address.isUDP, on: world.loop
         ) { [unowned self] result in
             self.connector = nil
             switch result {
@@ -127,7 +127,7 @@ final class Opening: Wait {
         }
         do throws(TLSError) {
             let transport = try TLSTransport(over: socket, context, host: request.address.host ?? "")
-            let handshake = TLSHandshake(transport, on: interpreter.loop) { [unowned self] result in
+            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
                 self.handshake = nil
                 switch result {
                 case .success(let transport): opened(over: transport, to: connection.address)
@@ -155,35 +155,35 @@ final class Opening: Wait {
     }
 
     private func opened(over transport: any Transport, to peer: SocketAddress) {
-        let took = shown(interpreter.loop.readClock() - began)
+        let took = shown(world.loop.readClock() - began)
         let name = request.name
         giveUpName()
-        let session = interpreter.adopt(
+        let session = world.adopt(
             transport, name: name, address: request.address.description, peer: peer.description,
             lineEnding: request.lineEnding, framing: request.framing)
-        if let strand { interpreter.opened(name, session, by: strand) }
-        interpreter.transcript.note("\(name): connected to \(peer.description) in \(took)")
+        if let strand { strand.holdings?.open(session) }
+        world.transcript.note("\(name): connected to \(peer.description) in \(took)")
         if let details = transport.details {
-            interpreter.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")
+            world.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")
         }
         isDone = true
-        if let attemptTimer { interpreter.loop.cancel(attemptTimer) }
+        if let attemptTimer { world.loop.cancel(attemptTimer) }
         wake()
     }
 
     private func failed(_ problem: TLSError) {
-        if let attemptTimer { interpreter.loop.cancel(attemptTimer) }
+        if let attemptTimer { world.loop.cancel(attemptTimer) }
         lastProblem = problem
         isHopeless = problem.isRefusal
         guard request.retry != nil, !isHopeless else { return wake() }
-        pause = interpreter.loop.schedule(after: Self.retryPause) { [unowned self] in
+        pause = world.loop.schedule(after: Self.retryPause) { [unowned self] in
             pause = nil
             attempt()
         }
     }
 
     private func wake() {
-        if let strand { interpreter.wake(strand) }
+        if let strand { strand.wake() }
     }
 
     private func failure(isLate: Bool) -> Failure {
@@ -204,7 +204,7 @@ final class Opening: Wait {
 
     private var statement: String {
         var words = ["open", request.name, quotedWord(request.address.description)]
-        words += interpreter.settings.words(
+        words += world.settings.words(
             request.lineEnding, request.framing, isDatagram: request.address.isUDP)
         words += request.tls.words
         if let retry = request.retry { words += ["--retry", retry] }

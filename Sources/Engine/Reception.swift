@@ -3,7 +3,7 @@ import Script
 import Wire
 
 /// A listener of a script: each connection that comes is a session NAME.1, NAME.2, … until `accept` names it.
-final class Reception: Service {
+final class Reception: Service, Resource {
     let name: String
     let kind = "listener"
     private let listener: any Acceptor
@@ -24,21 +24,21 @@ final class Reception: Service {
     /// When peers that are silent are looked for.
     private var idleTimer: Timer?
     private var isExhausted = false
-    private unowned let interpreter: Interpreter
+    private unowned let world: World
 
     init(
         name: String, listener: any Acceptor, context: TLSContext?, lineEnding: LineEnding?, framing: Framing?,
-        _ interpreter: Interpreter
+        _ world: World
     ) {
         self.context = context
         self.name = name
         self.listener = listener
         self.lineEnding = lineEnding
         self.framing = framing
-        self.interpreter = interpreter
+        self.world = world
         listener.whenExhausted = { [unowned self] in
             // Once, until the next client comes.
-            if !isExhausted { interpreter.transcript.note("\(name): no descriptor is free: those who come now wait") }
+            if !isExhausted { world.transcript.note("\(name): no descriptor is free: those who come now wait") }
             isExhausted = true
         }
         listener.accept = { [unowned self] transport, peer in
@@ -55,15 +55,19 @@ final class Reception: Service {
         (context != nil ? "tls://" : listener is DatagramListener ? "udp://" : "") + listener.address.description
     }
 
-    func close() {
+    var isOpen: Bool { world.sessions.service(named: name) === self }
+
+    func close() { world.close(self, named: name) }
+
+    func stop() {
         listener.close()
         for (handshake, timer) in handshakes.values {
             handshake.cancel()
-            interpreter.loop.cancel(timer)
+            world.loop.cancel(timer)
         }
         handshakes = [:]
-        if let idleTimer { interpreter.loop.cancel(idleTimer) }
-        for strand in waiting { interpreter.wake(strand) }
+        if let idleTimer { world.loop.cancel(idleTimer) }
+        for strand in waiting { strand.wake() }
     }
 
     /// The oldest connection that nobody has taken; or nil, and `strand` is woken when one comes.
@@ -80,11 +84,11 @@ final class Reception: Service {
     func forget(_ strand: Strand) {
         waiting.removeAll { $0 === strand }
         // One that was woken and went away leaves its connection to the next.
-        for strand in waiting.prefix(untaken.count) { interpreter.wake(strand) }
+        for strand in waiting.prefix(untaken.count) { strand.wake() }
     }
 
     private func sweep() {
-        untaken.removeAll { interpreter.sessions[$0.name] !== $0 }
+        untaken.removeAll { world.sessions[$0.name] !== $0 }
         sweepAt = max(64, 2 * untaken.count)
     }
 
@@ -93,9 +97,9 @@ final class Reception: Service {
     private func watchIdleness() {
         guard idleTimer == nil, let oldest = untaken.map(\.idleSince).min() else { return }
         // Not for each of many peers by itself.
-        let limit = interpreter.settings.idle
-        let due = max(oldest + limit, interpreter.loop.now + max(limit / 8, .milliseconds(100)))
-        idleTimer = interpreter.loop.schedule(at: due) { [unowned self] in
+        let limit = world.settings.idle
+        let due = max(oldest + limit, world.loop.now + max(limit / 8, .milliseconds(100)))
+        idleTimer = world.loop.schedule(at: due) { [unowned self] in
             idleTimer = nil
             forgetIdle(limit)
             watchIdleness()
@@ -104,13 +108,13 @@ final class Reception: Service {
 
     private func forgetIdle(_ limit: Duration) {
         sweep()
-        let now = interpreter.loop.now
-        let idle = untaken.filter { $0.idleSince + limit <= now && $0.reader == nil && $0.responder == nil }
+        let now = world.loop.now
+        let idle = untaken.filter { $0.idleSince + limit <= now && $0.feed.waiters.reader == nil && !$0.isAnswering }
         for session in idle {
-            let unread = session.channel.inbox.count
+            let unread = session.unreadCount
             let words = unread == 0 ? "" : ", with \(shown(bytes: unread)) unread"
-            interpreter.transcript.note("\(session.name): silent for \(shown(limit)); forgotten\(words)")
-            interpreter.sessions.remove(session.name)
+            world.transcript.note("\(session.name): silent for \(shown(limit)); forgotten\(words)")
+            world.sessions.remove(session.name)
         }
         sweep()
     }
@@ -119,15 +123,15 @@ final class Reception: Service {
         let id = ObjectIdentifier(socket)
         do throws(TLSError) {
             let transport = try TLSTransport(over: socket, context, host: "")
-            let handshake = TLSHandshake(transport, on: interpreter.loop) { [unowned self] result in
-                if let timer = handshakes.removeValue(forKey: id)?.timer { interpreter.loop.cancel(timer) }
+            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
+                if let timer = handshakes.removeValue(forKey: id)?.timer { world.loop.cancel(timer) }
                 switch result {
                 case .success(let transport): welcome(transport, from: peer)
                 case .failure(let error): refused(peer, error)
                 }
             }
-            let limit = interpreter.settings.scaled(interpreter.settings.timeout)
-            let timer = interpreter.loop.schedule(after: limit) { [unowned self] in
+            let limit = world.settings.scaled(world.settings.timeout)
+            let timer = world.loop.schedule(after: limit) { [unowned self] in
                 handshakes.removeValue(forKey: id)?.handshake.cancel()
                 refused(peer, TLSError(message: "nothing was heard for \(shown(limit))"))
             }
@@ -141,28 +145,28 @@ final class Reception: Service {
     private func refused(_ peer: String, _ error: TLSError) {
         let words = "the TLS handshake with \(peer) has failed: \(error.message)"
         lastProblem = words
-        interpreter.transcript.note("\(name): \(words)")
+        world.transcript.note("\(name): \(words)")
     }
 
     private func welcome(_ transport: any Transport, from peer: String) {
-        repeat { accepted += 1 } while interpreter.sessions["\(name).\(accepted)"] != nil
-        let session = interpreter.adopt(
+        repeat { accepted += 1 } while world.sessions["\(name).\(accepted)"] != nil
+        let session = world.adopt(
             transport, name: "\(name).\(accepted)", address: peer, peer: peer, lineEnding: lineEnding, framing: framing,
             listener: name)
         untaken.append(session)
         if untaken.count >= sweepAt { sweep() }
         if listener is DatagramListener { watchIdleness() }
-        interpreter.transcript.note("\(session.name): connected from \(peer)")
+        world.transcript.note("\(session.name): connected from \(peer)")
         // Of clients that need not show a certificate there is nothing to say.
         if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
-            interpreter.transcript.note("\(session.name): \(details.summary(isInsecure: false))")
+            world.transcript.note("\(session.name): \(details.summary(isInsecure: false))")
         }
         // As many as there are connections: several may come in one turn.
-        for strand in waiting.prefix(untaken.count) { interpreter.wake(strand) }
+        for strand in waiting.prefix(untaken.count) { strand.wake() }
     }
 }
 
-extension Interpreter {
+extension World {
     /// What is shown in a turn before the keyboard is looked at again.
     private static let readSizeAtPrompt = 16 * 1024
 

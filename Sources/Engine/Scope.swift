@@ -1,18 +1,22 @@
 import Reactor
 import Script
 
-/// A block with something of its own: names, rounds, or somebody who takes its failures.
+/// A block with something of its own: names, rounds, or a guardian that takes its failures.
 final class Scope {
     var names: [(name: String, value: [UInt8])]
     var rounds: Rounds?
     let guardian: (any Guardian)?
+    /// Whether what is opened inside is closed with it.
+    let holds: Bool
 
     init(
-        names: [(name: String, value: [UInt8])] = [], rounds: Rounds? = nil, guardian: (any Guardian)? = nil
+        names: [(name: String, value: [UInt8])] = [], rounds: Rounds? = nil, guardian: (any Guardian)? = nil,
+        holds: Bool = false
     ) {
         self.names = names
         self.rounds = rounds
         self.guardian = guardian
+        self.holds = holds
     }
 
     /// The value that a name has here, or nil.
@@ -23,25 +27,21 @@ final class Scope {
     }
 }
 
-/// Somebody who takes the failures of a block: `try`, `retry`, `test`.
+/// Takes the failures of a block: `try`, `retry`, `test`.
 protocol Guardian: AnyObject {
     /// Waits inside end no later than this.
     var deadline: Instant? { get }
     /// Takes a failure and lets the strand go on at a position, with scopes entered as it wants them; or throws it on.
-    func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure)
+    ///
+    /// - Parameter holdings: what the block has opened, where its scope holds that.
+    func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure)
     /// The script ends inside with a failure that came from elsewhere.
-    func abandon(with failure: Failure, _ interpreter: Interpreter)
-    /// A session, listener or service was opened inside.
-    func opened(_ name: String, _ peer: AnyObject)
-    /// Sessions were sent to or read from inside.
-    func talked(to sessions: [Session])
+    func abandon(with failure: Failure, in strand: Strand)
 }
 
 extension Guardian {
     var deadline: Instant? { nil }
-    func abandon(with failure: Failure, _ interpreter: Interpreter) {}
-    func opened(_ name: String, _ peer: AnyObject) {}
-    func talked(to sessions: [Session]) {}
+    func abandon(with failure: Failure, in strand: Strand) {}
 }
 
 /// The rounds of a loop: numbers that are counted, or values one after the other.

@@ -3,28 +3,50 @@ import Script
 import Wire
 
 /// Skips ahead to a text and consumes through it.
-final class TextSearch: Matcher {
+package final class TextSearch: Matcher {
     private let text: [UInt8]
-    /// No occurrence begins before this position.
+    private let isHex: Bool
+    /// No occurrence begins before this position, in this revision of the inbox.
     private var searched = 0
+    private var revision = 0
+    /// For each front of the text, the length of the longest shorter front that it ends with (Knuth, Morris and Pratt).
+    private lazy var borders = Self.borders(of: text)
 
-    init(text: [UInt8]) {
+    /// - Parameter isHex: the script gave it in hexadecimal, and failures show it so.
+    package init(text: [UInt8], isHex: Bool = false) {
         self.text = text
+        self.isHex = isHex
     }
 
-    func check(_ session: Session, isWhole: Bool) -> Progress {
-        let inbox = session.channel.inbox
-        if session.searchesMessages {
-            return session.searchMessages(&searched) { message in
+    package func look(at feed: Feed, isWhole: Bool) -> Finding {
+        let inbox = feed.inbox
+        if revision != inbox.revision { (revision, searched) = (inbox.revision, 0) }
+        if feed.searchesMessages {
+            return feed.searchMessages(&searched) { message in
                 find(in: message).map { [$0..<($0 + text.count)] }
-            } ?? .pending
+            }
         }
         let start = max(searched, inbox.front)
         guard let found = find(in: inbox.bytes(from: start)) else {
             searched = max(start, inbox.end - text.count + 1)
-            return .pending
+            return .pending(from: inbox.end - frontAtEnd(of: inbox.bytes(from: searched)))
         }
-        return .matched(Match(start: start + found, end: start + found + text.count, captures: [text]))
+        return .found(Match(start: start + found, end: start + found + text.count, captures: [text]))
+    }
+
+    package func neededFrom(_ feed: Feed) -> Int { max(searched, feed.inbox.front) }
+
+    /// Of bytes that were given in hexadecimal, where the longest front of them has arrived.
+    package func nearest(in feed: Feed) -> Mismatch? {
+        let bytes = feed.inbox.bytes
+        guard isHex, !bytes.isEmpty else { return nil }
+        var best = (start: 0, length: 0)
+        for start in bytes.indices where bytes[start] == text[0] {
+            let length = zip(bytes[start...], text).prefix { $0 == $1 }.count
+            if length > best.length { best = (start, length) }
+        }
+        let arrived = Array(bytes[best.start...].prefix(text.count))
+        return Mismatch(session: feed.session.name, expected: .hex(text), arrived: arrived, isPart: true)
     }
 
     private func find(in bytes: UnsafeRawBufferPointer) -> Int? {
@@ -32,35 +54,53 @@ final class TextSearch: Matcher {
         return text.withUnsafeBytes { c_memmem(base, bytes.count, $0.baseAddress, $0.count) }.map { $0 - base }
     }
 
-    func makeRoom(_ session: Session) -> Bool {
-        guard searched > session.channel.inbox.front else { return false }
-        session.consume(through: searched)
-        return true
+    /// The length of the longest front of the text that `bytes` end with.
+    private func frontAtEnd(of bytes: UnsafeRawBufferPointer) -> Int {
+        var length = 0
+        for byte in bytes {
+            while length > 0, byte != text[length] { length = borders[length - 1] }
+            if byte == text[length] { length += 1 }
+            if length == text.count { length = borders[length - 1] }
+        }
+        return length
+    }
+
+    private static func borders(of text: [UInt8]) -> [Int] {
+        var borders = [Int](repeating: 0, count: text.count)
+        var length = 0
+        for index in text.indices.dropFirst() {
+            while length > 0, text[index] != text[length] { length = borders[length - 1] }
+            if text[index] == text[length] { length += 1 }
+            borders[index] = length
+        }
+        return borders
     }
 }
 
 /// Skips ahead to a match of a regex and consumes through it.
-final class PatternSearch: Matcher {
+package final class PatternSearch: Matcher {
     private let regex: Regex
     private let source: String
-    /// No match begins before this position.
+    /// No match begins before this position, in this revision of the inbox.
     private var searched = 0
+    private var revision = 0
     /// The search began in the middle of a line.
     private var beganInLine = false
 
-    init(regex: Regex, source: String) {
+    package init(regex: Regex, source: String) {
         self.regex = regex
         self.source = source
     }
 
-    var hint: String? {
+    package var hint: String? {
         beganInLine && source.contains("^")
             ? "what was unread began in the middle of a line, where ^ does not match" : nil
     }
 
-    func check(_ session: Session, isWhole: Bool) -> Progress {
-        let inbox = session.channel.inbox
-        if session.searchesMessages { return searchMessages(of: session) }
+    package func look(at feed: Feed, isWhole: Bool) -> Finding {
+        let inbox = feed.inbox
+        if revision != inbox.revision { (revision, searched) = (inbox.revision, 0) }
+        if feed.searchesMessages { return searchMessages(of: feed) }
         let start = max(searched, inbox.front)
         // Behind the front, the pattern sees a little of what it has searched: for ^, \b and look-behind. So the
         // front of the subject is the front of what is unread exactly when nothing was searched before.
@@ -68,35 +108,36 @@ final class PatternSearch: Matcher {
         let subject = inbox.bytes(from: context)
         let beginsLine =
             context == inbox.front
-            ? session.frontBeginsLine || session.frontFollowsReturn : inbox.beginsLine(at: context)
+            ? feed.frontBeginsLine || feed.frontFollowsReturn : inbox.beginsLine(at: context)
         if searched == 0, !inbox.isEmpty { beganInLine = !beginsLine }
         switch regex.search(subject, from: start - context, isWhole: isWhole, beginsLine: beginsLine) {
         case .match(let groups):
             let values = groups.map { $0.map { Array(subject[$0]) } }
             let whole = groups[0] ?? 0..<0
-            return .matched(
+            return .found(
                 Match(
                     start: context + whole.lowerBound, end: context + whole.upperBound, captures: values,
                     groups: regex.groups))
         case .partial(let begin):
             searched = resumption(at: context + begin, from: start, in: inbox)
-            return .pending
+            return .pending(from: searched)
         case .none:
             searched = resumption(at: inbox.end, from: start, in: inbox)
-            return .pending
-        case .limit(let why):
-            return .failed("the pattern was given up: \(why)", details: ["pattern: \(source)"])
+            return .pending(from: searched)
+        case .limit(let why): return .tooComplex(why, source)
         }
     }
+
+    package func neededFrom(_ feed: Feed) -> Int { max(feed.inbox.front, searched - regex.lookbehind) }
 
     /// Where the search goes on: after a carriage return a line feed may come, and then no line begins between the two.
     private func resumption(at position: Int, from start: Int, in inbox: Inbox) -> Int {
         position == inbox.end && inbox.bytes.last == UInt8(ascii: "\r") ? max(start, position - 1) : position
     }
 
-    private func searchMessages(of session: Session) -> Progress {
+    private func searchMessages(of feed: Feed) -> Finding {
         var limit: String?
-        let progress = session.searchMessages(&searched, groups: regex.groups) { message in
+        let finding = feed.searchMessages(&searched, groups: regex.groups) { message in
             switch regex.search(message, from: 0, isWhole: true, beginsLine: true) {
             case .match(let groups): return groups
             case .limit(let why): limit = why
@@ -104,35 +145,27 @@ final class PatternSearch: Matcher {
             }
             return nil
         }
-        if let limit { return .failed("the pattern was given up: \(limit)", details: ["pattern: \(source)"]) }
-        return progress ?? .pending
-    }
-
-    func makeRoom(_ session: Session) -> Bool {
-        let keep = max(session.channel.inbox.front, searched - regex.lookbehind)
-        guard keep > session.channel.inbox.front else { return false }
-        session.consume(through: keep)
-        return true
+        if let limit { return .tooComplex(limit, source) }
+        return finding
     }
 }
 
-extension Session {
+extension Feed {
     /// Whether each message is searched alone: what is looked for lies in one of them.
     fileprivate var searchesMessages: Bool { framing.prefixLength != nil || framing.isDatagram }
 
-    /// Searches the messages that end behind `searched`; `find` gives the ranges of a match and its groups.
+    /// Searches the messages that end after `searched`; `find` gives the ranges of a match and its groups.
     fileprivate func searchMessages(
         _ searched: inout Int, groups: [(name: String, number: Int)] = [],
         find: (UnsafeRawBufferPointer) -> [Range<Int>?]?
-    ) -> Progress? {
-        let inbox = channel.inbox
-        guard let ends = inbox.messageEnds, let last = ends.last else { return nil }
-        var index = ends.firstIndex(behind: searched)
+    ) -> Finding {
+        guard let ends = inbox.messageEnds, let last = ends.last else { return .pending(from: inbox.end) }
+        var index = ends.firstIndex(after: searched)
         while index < ends.endIndex {
             let start = index == ends.startIndex ? inbox.front : ends[index - 1]
             let message = inbox.bytes(in: start..<ends[index])
             if let ranges = find(message), let whole = ranges.first ?? nil {
-                return .matched(
+                return .found(
                     Match(
                         start: start + whole.lowerBound, end: start + whole.upperBound,
                         captures: ranges.map { $0.map { Array(message[$0]) } }, groups: groups))
@@ -140,13 +173,13 @@ extension Session {
             index += 1
         }
         searched = last
-        return nil
+        return .pending(from: last)
     }
 }
 
 extension RandomAccessCollection where Element == Int, Index == Int {
     /// The index of the first element greater than `value`, in ascending elements.
-    fileprivate func firstIndex(behind value: Int) -> Int {
+    fileprivate func firstIndex(after value: Int) -> Int {
         var (low, high) = (startIndex, endIndex)
         while low < high {
             let middle = low + (high - low) / 2

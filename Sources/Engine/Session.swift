@@ -2,16 +2,20 @@ import Reactor
 import Script
 import Wire
 
-/// What the interpreter is told of a session.
+/// What the world is told of a session.
 protocol SessionObserver: AnyObject {
     /// Something happened that a wait may be about: bytes, an end, room to send.
     func sessionChanged(_ session: Session)
     /// We have closed it: nothing more will happen.
     func sessionClosed(_ session: Session)
+    /// Something is wrong that has not failed anything yet.
+    func session(_ session: Session, warns words: String)
+    /// The block that opened it has ended: it is to be closed, and the transcript to say so.
+    func sessionIsDone(_ session: Session)
 }
 
 /// A session under its name in a script: the channel with what the language and the transcript know of it.
-package final class Session: ChannelDelegate {
+package final class Session: ChannelDelegate, Resource {
     package private(set) var name: String
     /// The name it had first: `accept` gives another one, and both are good.
     private(set) var formerName: String?
@@ -38,16 +42,12 @@ package final class Session: ChannelDelegate {
     var hasShownPart = false
     /// The colour of its name (ECMA-48 SGR).
     let color: String
-    /// The strand that reads from this session; a second one is an error.
-    private(set) weak var reader: Strand?
-    /// Strands that wait for room to send.
-    private(set) var senders: [Strand] = []
-    /// The triggers that look at its lines, in the order they were set.
-    var triggers: [Trigger] = []
-    /// The strand of a trigger that answers a line of this session, one at a time.
-    var responder: Strand?
-    /// Whether that block reads from this session, which has no gate until it ends.
-    var isHandedOver = false
+    /// Those who wait for room to send, or for an end.
+    let waiters: WaitQueue
+    /// What the script reads.
+    private(set) lazy var feed = Feed(channel.inbox, of: self)
+    /// Stands before what the script reads, once a trigger looks at the session.
+    private(set) var filter: LineFilter?
     /// When something has arrived and was sent last.
     private var receivedAt: Instant?
     private var sentAt: Instant?
@@ -55,21 +55,16 @@ package final class Session: ChannelDelegate {
     var isEndAwaited = false
     /// Whether a failure has told how the connection ended.
     var hasToldEnd = false
-    /// Whether what the gate sees next is the rest of a line whose beginning was read.
-    var gateBeginsInLine = false
     /// Whether anything was sent, and whether anything has arrived since.
     private(set) var hasSent = false
     private(set) var hasArrivedSinceSend = false
     /// Complete lines received and sent.
     package private(set) var linesReceived = 0
     package private(set) var linesSent = 0
-    /// The last received byte before the inbox's front was a line's end, or there was none.
-    private(set) var frontBeginsLine = true
-    /// The last consumed byte was a carriage return: whether a line begins here depends on what follows.
-    private(set) var frontFollowsReturn = false
     private(set) var log = ExchangeLog()
 
     private var hasNotedDrop = false
+    private var hasNotedFull = false
     private var hasNotedEnding = false
     private let transcript: Transcript
     private let loop: EventLoop
@@ -81,6 +76,7 @@ package final class Session: ChannelDelegate {
         transcript: Transcript, observer: any SessionObserver, on loop: EventLoop
     ) {
         self.name = name
+        waiters = WaitQueue(title: name)
         self.listener = listener
         self.address = address
         self.channel = channel
@@ -99,7 +95,7 @@ package final class Session: ChannelDelegate {
     package var inputHasEnded: Bool { channel.input != .open }
 
     /// How its bytes become lines.
-    package var framing: Framing { channel.inbox.framing }
+    package var framing: Framing { channel.framing }
     /// Whether something has arrived just now.
     var isReceiving: Bool { receivedAt.map { loop.readClock() - $0 < .milliseconds(20) } ?? false }
 
@@ -118,8 +114,12 @@ package final class Session: ChannelDelegate {
         return last.bytes.last != UInt8(ascii: "\n")
     }
 
-    /// Closes the session at once; who waits for it is told.
-    func close(reset: Bool) {
+    /// Whether the script knows it: neither closed by us nor replaced by another of its name.
+    private(set) var isOpen = true
+
+    /// Closes the connection immediately, for the table that forgets it; waiters are told.
+    func shut(reset: Bool) {
+        isOpen = false
         channel.close(reset: reset)
         observer?.sessionClosed(self)
     }
@@ -130,16 +130,9 @@ package final class Session: ChannelDelegate {
     func rename(_ name: String) {
         formerName = formerName ?? self.name
         self.name = name
-    }
-
-    /// `strand` wants to be told of changes, until `forget`.
-    func tell(_ strand: Strand, isReader: Bool) {
-        if isReader { reader = strand } else { senders.append(strand) }
-    }
-
-    func forget(_ strand: Strand) {
-        if reader === strand { reader = nil }
-        senders.removeAll { $0 === strand }
+        waiters.title = name
+        feed.waiters.title = name
+        filter?.incoming.waiters.title = name
     }
 
     /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script's, for failures.
@@ -193,6 +186,8 @@ package final class Session: ChannelDelegate {
         hasSent = true
         sentAt = loop.now
         hasArrivedSinceSend = false
+        feed.sendMark = feed.inbox.end
+        filter?.incoming.sendMark = filter?.incoming.inbox.end ?? 0
         try requireWorkingOutput()
     }
 
@@ -231,30 +226,82 @@ package final class Session: ChannelDelegate {
         channel.endOutput()
     }
 
-    /// Consumes through `position` of the inbox; a part of a line that is consumed is shown.
-    func consume(through position: Int) {
-        let inbox = channel.inbox
-        guard position > inbox.front else { return }
-        let last = inbox.bytes[position - inbox.front - 1]
-        let endsMessage = framing.isDatagram && inbox.beginsLine(at: position)
-        channel.consume(through: position)
-        if framing.isDatagram { frontBeginsLine = endsMessage }
-        if framing == .line {
-            frontBeginsLine = last == UInt8(ascii: "\n")
-            frontFollowsReturn = last == UInt8(ascii: "\r")
-        }
-        if !unshown.isEmpty, position > inbox.end - unshown.count { transcript.showPart(of: self) }
+    // MARK: Reading
+
+    /// Lets `judge` see each whole line before the script can read it.
+    func filter(by judge: any LineJudge) -> LineFilter {
+        if let filter { return filter }
+        _ = feed
+        _ = channel.divertInbox()
+        let filter = LineFilter(of: self, passing: feed, judge)
+        self.filter = filter
+        return filter
     }
 
-    /// What is unread begins a line: the one before it was taken out.
-    func frontIsBehindLine() {
-        frontBeginsLine = true
-        frontFollowsReturn = false
+    /// Whether something has arrived that readers of `feed` cannot see yet.
+    func withholds(from feed: Feed) -> Bool { feed === self.feed && filter?.withholds == true }
+
+    /// The same, because a block is running.
+    func withholdsForBlock(from feed: Feed) -> Bool { feed === self.feed && filter?.withholdsForBlock == true }
+
+    /// Whether what lies before `position` has a part of a line in it that the transcript has not shown.
+    func isUnshown(_ position: Int, of feed: Feed) -> Bool {
+        guard !unshown.isEmpty else { return false }
+        let isLast = filter.map { feed === $0.incoming || $0.incoming.inbox.isEmpty } ?? true
+        return isLast && position > feed.inbox.end - unshown.count
     }
 
-    /// Everything unread is forgotten.
-    func drain() {
-        consume(through: channel.inbox.end)
+    /// A reader of `feed` has consumed something: there is room for more. A part of a line that was consumed is shown.
+    func consumed(from feed: Feed, isPart: Bool) {
+        if filter != nil, feed === self.feed { channel.heldElsewhere = feed.inbox.count }
+        channel.inboxShrank()
+        if isPart { transcript.showPart(of: self) }
+    }
+
+    /// A trigger takes the line that ends at `position`: failures show it as answered.
+    func lineWasTaken(through position: Int, of inbox: Inbox) {
+        log.take(position - inbox.front, following: inbox.end - position)
+    }
+
+    /// Whether triggers look at its lines.
+    package var hasTriggers: Bool { filter.map { !$0.judge.isIdle } ?? false }
+    /// Whether a trigger is answering a line of it.
+    package var isAnswering: Bool { filter?.isAnswering ?? false }
+
+    /// No statement will read it any more: what is unread goes, and what comes besides lines for triggers.
+    package func discardForGood() {
+        feed.drain()
+        guard let filter, !filter.discards else { return }
+        filter.discards = true
+        filter.sift()
+    }
+
+    /// How many bytes are unread, whoever could read them.
+    var unreadCount: Int { feed.inbox.count + (filter?.incoming.inbox.count ?? 0) }
+
+    /// Wakes those who wait for anything here.
+    func wakeAll() {
+        feed.waiters.wakeAll()
+        filter?.incoming.waiters.wakeAll()
+        waiters.wakeAll()
+    }
+
+    /// Reads what is unread, and what comes, with another framing.
+    func setFraming(_ framing: Framing) {
+        if let filter { filter.incoming.inbox.prepend(feed.inbox.cut(from: feed.inbox.front)) }
+        channel.setFraming(framing)
+        if filter != nil { feed.inbox.setMessages(framing != .line, feedEndsMessage: framing == .datagram) }
+        filter?.sift()
+    }
+
+    /// At the end of the block that opened it.
+    package func close() {
+        observer?.sessionIsDone(self)
+    }
+
+    func discardUnread(_ reason: String) {
+        log.drop(unread: feed.inbox.count, withheld: filter?.incoming.inbox.count ?? 0, reason)
+        feed.drain()
     }
 
     package func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) {
@@ -271,6 +318,7 @@ package final class Session: ChannelDelegate {
     }
 
     package func channelInboxGrew(_ channel: Channel) {
+        filter?.sift()
         observer?.sessionChanged(self)
     }
 
@@ -288,6 +336,7 @@ package final class Session: ChannelDelegate {
         }
         if let gap { transcript.note("\(name): \(gap)") }
         noteEnding()
+        filter?.sift()
         observer?.sessionChanged(self)
     }
 
@@ -307,7 +356,7 @@ package final class Session: ChannelDelegate {
 
     /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
     var gap: String? {
-        let unfinished = channel.inbox.undecoded
+        let unfinished = channel.undecoded
         if channel.input == .cut { return "cut without close_notify: what arrived may not be all" }
         guard unfinished > 0, channel.input == .ended else { return nil }
         return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
@@ -333,7 +382,12 @@ package final class Session: ChannelDelegate {
         return failure.words
     }
 
-    package func channel(_ channel: Channel, dropped count: Int) {
+    package func channel(_ channel: Channel, mustDrop count: Int) {
+        let ofFeed = min(count, feed.inbox.count)
+        feed.consume(through: feed.inbox.front + ofFeed)
+        if let incoming = filter?.incoming {
+            incoming.consume(through: incoming.inbox.front + min(count - ofFeed, incoming.inbox.count))
+        }
         noteDrop()
     }
 
@@ -360,6 +414,13 @@ package final class Session: ChannelDelegate {
         guard !hasNotedDrop else { return }
         hasNotedDrop = true
         transcript.note("\(name): the inbox is full; the oldest unread data is dropped from here on")
+    }
+
+    /// Says once that the inbox is full and nobody reads.
+    func noteFull(_ words: String) {
+        guard !hasNotedFull else { return }
+        hasNotedFull = true
+        observer?.session(self, warns: words)
     }
 
     /// The state of our direction in words.

@@ -8,13 +8,8 @@ package protocol Service: AnyObject {
     var location: String { get }
     /// What `list` calls it.
     var kind: String { get }
-    /// Stops.
-    func close()
-}
-
-extension EchoService: Service {
-    package var kind: String { "service" }
-    package var location: String { address.description }
+    /// Stops listening.
+    func stop()
 }
 
 /// The sessions and services of a script, by name, in the order of opening.
@@ -92,16 +87,6 @@ package final class SessionTable {
             uniqueKeysWithValues: sessions.map { ($1 === session ? name : $0, $1) })
     }
 
-    /// Closes a session, listener or service, if it is still the one that was opened under the name.
-    func close(_ name: String, _ peer: AnyObject) {
-        if let session = peer as? Session, sessions[session.name] === session {
-            remove(session.name)
-        } else if let service = services[name], service === peer {
-            removeService(name)
-            for session in all where session.listener == name { remove(session.name) }
-        }
-    }
-
     /// Closes the session and forgets it.
     func remove(_ name: String, reset: Bool = false) {
         guard let session = sessions.removeValue(forKey: name) else { return }
@@ -109,19 +94,19 @@ package final class SessionTable {
     }
 
     private func close(_ session: Session, reset: Bool = false) {
-        session.close(reset: reset)
+        session.shut(reset: reset)
         if let child = session.child { children?.release(child, isForced: reset) }
     }
 
     /// Closes the service and forgets it.
     func removeService(_ name: String) {
-        services.removeValue(forKey: name)?.close()
+        services.removeValue(forKey: name)?.stop()
     }
 
     /// Closes everything.
     package func removeAll() {
         for session in sessions.values { close(session) }
-        for (_, service) in services { service.close() }
+        for (_, service) in services { service.stop() }
         sessions = [:]
         services = [:]
     }

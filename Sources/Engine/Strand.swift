@@ -3,11 +3,9 @@ import Script
 
 /// One way through a script: a position in a program, with the calls, scopes and captures that belong to it, and what it
 /// waits for at present. The script is one; branches, triggers and parallel rounds are others beside it.
-final class Strand {
-    /// What failures call it: `branch writer`; nil for the script itself.
-    let title: String?
-    /// The line that started it.
-    let startedAt: SourceRange?
+final class Strand: Waiter {
+    /// What started it beside the script; nil for the script itself.
+    let place: Place?
     let parent: Strand?
     /// How many strands it stands in.
     private let nesting: Int
@@ -25,21 +23,32 @@ final class Strand {
     private var groups: [String: [UInt8]]
     /// Waits end no later than this: the time of a `retry` is over.
     private(set) var cutoff: Instant?
-    private unowned let interpreter: Interpreter
+    /// What runs it, and the world around it.
+    unowned let scheduler: Scheduler
     private let variables: Variables
+    /// What the innermost block that closes what it opens has opened; nil where there is no such block.
+    private(set) var holdings: Holdings?
 
     /// What it waits for, and the timer that ends the wait.
     var wait: (any Wait)?
     var timer: Timer?
     /// The wait ends early, because of `cutoff`.
     var isCut = false
-    /// The sessions whose changes it is told of.
-    var waitsFor: [Session] = []
-    /// Whether it is in the interpreter's queue.
+    /// The queues that wake it.
+    var waitsAt: [WaitQueue] = []
+    /// Whether it is in the scheduler's queue.
     var isReady = false
     var isFinished = false
     /// Told how it ended.
-    var whenEnded: (Interpreter.Result) -> Void = { _ in }
+    var onEnd: (Scheduler.Outcome) -> Void = { _ in }
+
+    /// Where a strand beside the script was started.
+    struct Place {
+        /// What failures call it: `branch writer`.
+        let title: String
+        /// The line that started it.
+        let range: SourceRange
+    }
 
     /// A call that waits for another to return.
     private struct Frame {
@@ -56,13 +65,12 @@ final class Strand {
     private static let deepestStrands = 100
 
     /// The script itself. `captures` are those of what ran before, for lines that come one by one.
-    init(program: Program, captures: [[UInt8]?], interpreter: Interpreter) {
+    init(program: Program, captures: [[UInt8]?], on scheduler: Scheduler) {
         self.program = program
         self.captures = captures
-        self.interpreter = interpreter
-        variables = interpreter.variables
-        title = nil
-        startedAt = nil
+        self.scheduler = scheduler
+        variables = scheduler.variables
+        place = nil
         parent = nil
         nesting = 0
         inherited = [:]
@@ -72,16 +80,16 @@ final class Strand {
     /// A strand beside `parent`, which waits for it, or beside the script. It starts with a copy of what could be seen
     /// where it was started, and with `names` besides.
     init(
-        program: Program, title: String, startedAt: SourceRange, surroundings: Surroundings, parent: Strand? = nil,
-        names: [(String, [UInt8])] = [], interpreter: Interpreter
+        program: Program, place: Place, surroundings: Surroundings, parent: Strand? = nil,
+        names: [(String, [UInt8])] = [], on scheduler: Scheduler
     ) {
         self.program = program
-        self.title = title
-        self.startedAt = startedAt
+        self.place = place
         self.parent = parent
         nesting = (parent?.nesting ?? 0) + 1
-        self.interpreter = interpreter
-        variables = interpreter.variables
+        self.scheduler = scheduler
+        variables = scheduler.variables
+        holdings = parent?.holdings
         captures = surroundings.captures
         inherited = surroundings.names
         groups = surroundings.groups
@@ -105,6 +113,12 @@ final class Strand {
     var instruction: (any Instruction)? {
         position < program.instructions.count ? program.instructions[position] : nil
     }
+
+    /// Whether the first instruction of a statement is next.
+    var beginsStatement: Bool { program.beginsStatement(at: position) }
+
+    /// Makes it look again at what it waits for.
+    func wake() { scheduler.wake(self) }
 
     // MARK: Calls and scopes
 
@@ -147,12 +161,14 @@ final class Strand {
 
     func enter(_ scope: Scope) {
         scopes.append(scope)
+        if scope.holds { holdings = Holdings(outer: holdings) }
         if let deadline = scope.guardian?.deadline { cutoff = min(cutoff ?? deadline, deadline) }
     }
 
     /// Leaves the innermost scope.
     func leaveScope() {
         guard let scope = scopes.popLast() else { return }
+        if scope.holds { holdings = holdings?.handOver() }
         if scope.guardian?.deadline != nil { cutoff = remainingCutoff }
     }
 
@@ -169,7 +185,7 @@ final class Strand {
     /// Tells who guards a block that the script ends inside with a failure from elsewhere.
     func abandon(with failure: Failure) {
         for scope in (callers.flatMap(\.scopes) + scopes).reversed() {
-            scope.guardian?.abandon(with: failure, interpreter)
+            scope.guardian?.abandon(with: failure, in: self)
         }
     }
 
@@ -198,10 +214,11 @@ final class Strand {
         var failure = failure
         while true {
             while let scope = scopes.last {
+                let held = scope.holds ? holdings : nil
                 leaveScope()
                 guard let guardian = scope.guardian else { continue }
                 do throws(Failure) {
-                    return try guardian.recover(from: failure, in: self, interpreter)
+                    return try guardian.recover(from: failure, in: self, held)
                 } catch {
                     failure = error
                 }
@@ -219,7 +236,7 @@ final class Strand {
         for group in names where group.number < values.count {
             guard let value = values[group.number] else { continue }
             if setLocal(group.name, value) { continue }
-            if title == nil { variables[group.name] = value } else { groups[group.name] = value }
+            if place == nil { variables[group.name] = value } else { groups[group.name] = value }
         }
     }
 
@@ -248,7 +265,7 @@ final class Strand {
     }
 
     private func setLocal(_ name: String, _ value: [UInt8]) -> Bool {
-        if scopes.isEmpty && title == nil { return false }
+        if scopes.isEmpty && place == nil { return false }
         for scope in scopes.reversed() {
             if scope.rounds?.name == name {
                 scope.rounds?.override(value)
@@ -265,7 +282,7 @@ final class Strand {
 
     /// Sets a built-in name for this strand, also behind the block it is in.
     func setResult(_ name: String, to value: [UInt8]) {
-        if title == nil { variables[name] = value } else { groups[name] = value }
+        if place == nil { variables[name] = value } else { groups[name] = value }
     }
 
     /// A variable that is put into itself twice, again and again, would take all memory.
@@ -315,17 +332,17 @@ final class Strand {
         if let value = local(name) { return value }
         if let value = variables[name] { return value }
         if let number = Literals.count(name) { return number < captures.count ? captures[number] : nil }
-        return try interpreter.builtIn(name, range)
+        return try scheduler.host.builtIn(name, range)
     }
 
     private func local(_ name: String) -> [UInt8]? {
-        if scopes.isEmpty && title == nil { return nil }
+        if scopes.isEmpty && place == nil { return nil }
         var index = scopes.count
         while index > 0 {
             index -= 1
             if let value = scopes[index].value(of: name) { return value }
         }
-        if title == nil { return nil }
+        if place == nil { return nil }
         if callers.isEmpty, let value = inherited[name] { return value }
         return groups[name]
     }
@@ -340,39 +357,11 @@ final class Strand {
         return names
     }
 
-    // MARK: Sessions
-
-    /// The sessions that `target` means now; a name or glob that means none is a failure of `status`.
-    func sessions(_ target: Target, orFail status: Failure.Status) throws(Failure) -> [Session] {
-        var found: [Session] = []
-        for item in target.items {
-            let name = try text(item.template)
-            let matching = interpreter.sessions.matching(name)
-            guard !matching.isEmpty else { throw missing(name, item.range, status) }
-            for session in matching where !found.contains(where: { $0 === session }) {
-                found.append(session)
-            }
-        }
-        if cutoff != nil {
-            for guardian in guardians { guardian.talked(to: found) }
-        }
-        return found
-    }
-
-    private func missing(_ name: String, _ range: SourceRange, _ status: Failure.Status) -> Failure {
-        if interpreter.sessions.service(named: name) != nil {
-            return Failure(status, "'\(name)' is a service, not a session; open a session to it first", range: range)
-        }
-        return Failure(
-            status, isGlob(name) ? "no open session matches '\(name)'" : "no session '\(name)' is open", range: range)
-    }
-
     // MARK: For failures
 
     /// The strand in a few words, with its place.
-    var description: String {
-        guard let title, let startedAt else { return "the script" }
-        return "\(title) (\(startedAt.description))"
+    var title: String {
+        place.map { "\($0.title) (\($0.range.description))" } ?? "the script"
     }
 
     /// How the present place was reached: calls, files that were read, strands; innermost first.
@@ -397,8 +386,8 @@ final class Strand {
             lines.append("in \(source.name), read at \(place.description)")
             source = place.source
         }
-        guard let title, let startedAt else { return lines }
-        lines.append("in \(title), started at \(startedAt.description)")
-        return lines + (parent?.trace(from: startedAt) ?? [])
+        guard let place else { return lines }
+        lines.append("in \(place.title), started at \(place.range.description)")
+        return lines + (parent?.trace(from: place.range) ?? [])
     }
 }

@@ -24,17 +24,17 @@ package struct Talk {
     }
 
     /// Whether one of them has begun to say something and waits: a line may then be the answer to `Password: `.
-    package func isAsked(in interpreter: Interpreter) -> Bool {
-        targets.contains { interpreter.sessions.matching($0).contains(where: \.hasBegunLine) }
+    package func isAsked(in world: World) -> Bool {
+        targets.contains { world.sessions.matching($0).contains(where: \.hasBegunLine) }
     }
 
     /// Who is talked to, and how it stands: `a> `, `a,b 1/2> ` while answers are due, `a (closed)> `.
     ///
     /// - Parameter width: the columns of the screen; a long list of names gives way to what was written.
-    package func prompt(in interpreter: Interpreter, width: Int) -> String {
+    package func prompt(in world: World, width: Int) -> String {
         var sessions: [Session] = []
         for target in targets {
-            for session in interpreter.sessions.matching(target)
+            for session in world.sessions.matching(target)
             where !sessions.contains(where: { $0 === session }) {
                 sessions.append(session)
             }

@@ -85,7 +85,9 @@ package final class TapReport {
         }
         line("  duration_ms: \(fixed(Double(record.duration.nanoseconds) / 1e6, digits: 1))")
         line("  text: |")
-        for text in failure.rendered.split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+        for text in FailureText(failure, redactor).rendered.split(separator: "\n", omittingEmptySubsequences: false)
+            .dropLast()
+        {
             line("    \(redactor.readable(String(text)))")
         }
         line("  ...")

@@ -1,4 +1,5 @@
 import CPCRE2
+import Glibc
 
 /// Why a regex cannot be compiled.
 package struct RegexError: Error {
@@ -29,14 +30,19 @@ package final class Regex {
     /// How many bytes before a match the pattern can look at: its look-behind, and what `^` and `\b` see besides.
     package let lookbehind: Int
 
+    /// Whether a match can only begin where a line begins.
+    package let matchesAtLineStartOnly: Bool
+
+    /// Whether the pattern begins with (*UTF).
+    private let isUTF: Bool
     private let code: OpaquePointer
     /// The same for data that is not all there, when `^` stands in the pattern: PCRE2 lets it match after a newline only
     /// where something follows, and would not say that more data could change that (PCRE2_ALT_CIRCUMFLEX does).
     private let openCode: OpaquePointer?
     private let matchData: OpaquePointer
     private let context: OpaquePointer
-    /// Compiled code has 32 KiB of stack of its own; ordinary patterns with alternatives need more. Only one runs at a time.
-    private nonisolated(unsafe) static let jitStack = pcre2_jit_stack_create_8(32 * 1024, 8 * 1024 * 1024, nil)
+    /// Compiled code has 32 KiB of stack of its own; a pattern with alternatives may need more, and then has this.
+    private var jitStack: OpaquePointer?
 
     /// Compiles `pattern` with `flags` of `i`, `m` and `s`.
     package init(_ pattern: [UInt8], flags: String = "") throws(RegexError) {
@@ -49,27 +55,36 @@ package final class Regex {
             throw RegexError(
                 message: "\\G has no meaning in a stream; \\A is the front of what is unread", offset: offset)
         }
-        code = try Self.compile(pattern, options: Self.options(flags))
+        let first = try Self.compile(pattern, options: Self.options(flags))
+        var allOptions: UInt32 = 0
+        pcre2_pattern_info_8(first, UInt32(PCRE2_INFO_ALLOPTIONS), &allOptions)
+        isUTF = allOptions & PCRE2_UTF != 0
+        // In a stream anything may come: what is no UTF-8 matches nothing, and is no error.
+        let options = Self.options(flags) | (isUTF ? PCRE2_MATCH_INVALID_UTF : 0)
+        code = isUTF ? try Self.compile(pattern, options: options) : first
+        if isUTF { pcre2_code_free_8(first) }
         openCode =
             pattern.contains(UInt8(ascii: "^"))
-            ? try? Self.compile(pattern, options: Self.options(flags) | PCRE2_ALT_CIRCUMFLEX) : nil
+            ? try? Self.compile(pattern, options: options | PCRE2_ALT_CIRCUMFLEX) : nil
         guard let matchData = pcre2_match_data_create_from_pattern_8(code, nil),
             let context = pcre2_match_context_create_8(nil)
         else { throw RegexError(message: "out of memory", offset: 0) }
         self.matchData = matchData
         self.context = context
-        // The time of a match is bounded: about a tenth of a second at the worst.
-        pcre2_set_match_limit_8(context, 10_000_000)
-        pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(Self.jitStack))
         pcre2_set_heap_limit_8(context, 65_536)
         groups = Self.namedGroups(of: code)
         var most: UInt32 = 0
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_MAXLOOKBEHIND), &most)
-        lookbehind = Int(most) + 2
+        // Look-behind is counted in characters.
+        lookbehind = (isUTF ? 4 : 1) * (Int(most) + 2)
+        var firstCode: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_FIRSTCODETYPE), &firstCode)
+        matchesAtLineStartOnly = firstCode == 2 || allOptions & PCRE2_ANCHORED != 0
     }
 
     deinit {
         pcre2_match_context_free_8(context)
+        pcre2_jit_stack_free_8(jitStack)
         pcre2_match_data_free_8(matchData)
         pcre2_code_free_8(code)
         pcre2_code_free_8(openCode)
@@ -81,6 +96,9 @@ package final class Regex {
     ///   - isWhole: nothing will follow `bytes`, so that a match counts as it is.
     ///   - beginsLine: whether the first byte of `bytes` is the first of a line.
     package func search(_ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool) -> Outcome {
+        // A character that is not whole yet is none; what follows decides what it is.
+        let cut = isUTF && !isWhole ? Self.incompleteCharacter(at: bytes) : 0
+        let bytes = UnsafeRawBufferPointer(rebasing: bytes[..<max(start, bytes.count - cut)])
         guard !isWhole, let openCode else {
             return search(bytes, code, from: start, isWhole: isWhole, beginsLine: beginsLine)
         }
@@ -90,22 +108,81 @@ package final class Regex {
         return present == possible ? present : .partial(start: whole.lowerBound)
     }
 
+    /// Searches in steps of a bounded cost, until the budget of time is used up.
+    ///
+    /// PCRE2 limits the cost of each start position, and there may be millions of them; it cannot be interrupted. So a
+    /// step tries some positions with a limit for each, and goes over to fewer positions with a higher one where that is
+    /// not enough. What one step may cost is about a tenth of a second at the worst.
     private func search(
-        _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from start: Int, isWhole: Bool, beginsLine: Bool
+        _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from first: Int, isWhole: Bool, beginsLine: Bool
     ) -> Outcome {
-        var options: UInt32 = isWhole ? 0 : PCRE2_PARTIAL_HARD
-        if !beginsLine { options |= PCRE2_NOTBOL }
-        // PCRE2 wants a pointer also to an empty subject.
-        let base = bytes.baseAddress ?? UnsafeRawPointer(matchData)
-        let result = pcre2_match_8(
-            code, base.assumingMemoryBound(to: UInt8.self), bytes.count, start, options, matchData, context)
-        switch result {
-        case PCRE2_ERROR_NOMATCH: return .none
-        case PCRE2_ERROR_PARTIAL: return .partial(start: Int(pcre2_get_ovector_pointer_8(matchData)[0]))
-        case 1...: return .match(ranges())
-        default: return .limit(Self.message(for: result))
+        let options = (isWhole ? 0 : PCRE2_PARTIAL_HARD) | (beginsLine ? 0 : UInt32(PCRE2_NOTBOL))
+        let largest = max(1, min(Self.mostStarts, Self.mostVisits / max(1, bytes.count - first)))
+        var start = first
+        var count = largest
+        var began: UInt64?
+        while true {
+            // One position may cost all that a step may.
+            pcre2_set_match_limit_8(context, UInt32(Self.stepLimit / count))
+            pcre2_set_offset_limit_8(context, start + count - 1)
+            let result = match(bytes, code, from: start, options)
+            switch result {
+            case PCRE2_ERROR_PARTIAL: return .partial(start: Int(pcre2_get_ovector_pointer_8(matchData)[0]))
+            case 1...:
+                let groups = ranges()
+                // What is met by nothing at the end of what has come may be met by more of what comes.
+                guard !isWhole, let whole = groups[0], whole.isEmpty, whole.lowerBound == bytes.count else {
+                    return .match(groups)
+                }
+                return .partial(start: whole.lowerBound)
+            case PCRE2_ERROR_NOMATCH:
+                start += count
+                if start > bytes.count { return .none }
+                count = min(2 * count, largest)
+            case PCRE2_ERROR_MATCHLIMIT where count > 1: count /= 2
+            default: return .limit(Self.message(for: result))
+            }
+            let now = Self.processorTime()
+            if now - (began ?? now) > Self.budget { return .limit("the search takes too long") }
+            began = began ?? now
         }
     }
+
+    private func match(
+        _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from start: Int, _ options: UInt32
+    ) -> Int32 {
+        // PCRE2 wants a pointer also to an empty subject.
+        let base = (bytes.baseAddress ?? UnsafeRawPointer(matchData)).assumingMemoryBound(to: UInt8.self)
+        let result = pcre2_match_8(code, base, bytes.count, start, options, matchData, context)
+        guard result == PCRE2_ERROR_JIT_STACKLIMIT, jitStack == nil else { return result }
+        jitStack = pcre2_jit_stack_create_8(32 * 1024, 8 * 1024 * 1024, nil)
+        pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(jitStack))
+        return pcre2_match_8(code, base, bytes.count, start, options, matchData, context)
+    }
+
+    /// The processor time of this thread, in nanoseconds: how busy the machine is does not decide what is too complex.
+    private static func processorTime() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// How many bytes at the end are the front of a character whose rest has not come (RFC 3629).
+    private static func incompleteCharacter(at bytes: UnsafeRawBufferPointer) -> Int {
+        for count in 1...3 where count <= bytes.count {
+            let byte = bytes[bytes.count - count]
+            if byte < 0x80 { return 0 }
+            if byte >= 0xC0 { return Escapes.scalarLength(byte) > count ? count : 0 }
+        }
+        return 0
+    }
+
+    /// Steps of PCRE2 that one call may take, start positions of one call, and bytes it may look at from all of them.
+    private static let stepLimit = 5_000_000
+    private static let mostStarts = 65_536
+    private static let mostVisits = 64 << 20
+    /// The processor time of a search, in nanoseconds, after which it is given up.
+    private static let budget: UInt64 = 100_000_000
 
     private func ranges() -> [Range<Int>?] {
         let vector = pcre2_get_ovector_pointer_8(matchData)
@@ -119,7 +196,7 @@ package final class Regex {
     }
 
     private static func options(_ flags: String) -> UInt32 {
-        var options = PCRE2_MULTILINE
+        var options = PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT
         if flags.contains("i") { options |= PCRE2_CASELESS }
         if flags.contains("s") { options |= PCRE2_DOTALL }
         return options

@@ -28,6 +28,25 @@ package struct ScriptError: Error {
     }
 }
 
+/// All errors of a script.
+package struct ScriptErrors: Error {
+    package let errors: [ScriptError]
+
+    package init(errors: [ScriptError]) {
+        self.errors = errors
+    }
+
+    /// All of them for a person, but not more than can be read.
+    package var rendered: String {
+        let rest = errors.count - Self.most
+        let isAll = errors.count < Parser.mostErrors
+        let words = isAll ? "and \(rest) more errors" : "and \(rest) more errors; what follows was not looked at"
+        return errors.prefix(Self.most).map(\.rendered).joined() + (rest > 0 ? "muxsh: \(words)\n" : "")
+    }
+
+    private static let most = 50
+}
+
 /// A message as long as a person reads: it may hold a word of any length.
 private func cut(_ message: String) -> String {
     let scalars = message.unicodeScalars

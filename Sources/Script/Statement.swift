@@ -159,3 +159,14 @@ package struct CommandCall {
         }
     }
 }
+
+extension Statement {
+    /// Whether the line says all that it does, unlike a block, an included file or a defined command.
+    package var isSingleLine: Bool {
+        switch self {
+        case .arrow: true
+        case .command(let call): call.block.isEmpty
+        case .invocation: false
+        }
+    }
+}

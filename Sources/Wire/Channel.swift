@@ -17,8 +17,8 @@ package protocol ChannelDelegate: AnyObject {
     func channelOutputFailed(_ channel: Channel)
     /// What we sent last was not taken by anybody; `session.refusal` says why.
     func channelWasRefused(_ channel: Channel)
-    /// Unread bytes were dropped because the inbox was full.
-    func channel(_ channel: Channel, dropped count: Int)
+    /// More is held than may be: the oldest `count` unread bytes are to be dropped.
+    func channel(_ channel: Channel, mustDrop count: Int)
 }
 
 /// A conversation with one peer over a transport: an inbox, an outbox and the state of both directions.
@@ -73,7 +73,14 @@ package final class Channel: DescriptorWatcher {
 
     /// The peer's address.
     package let peer: String
-    package let inbox: Inbox
+    /// What has arrived and was not consumed.
+    package private(set) var inbox: Inbox
+    /// How its bytes become lines.
+    package private(set) var framing = Framing.line
+    /// Bytes that count as held besides those of the inbox: they were taken on, and nobody has read them.
+    package var heldElsewhere = 0 {
+        didSet { if !watchesRead { updateInterest() } }
+    }
     package var overflow = Overflow.pause
     package weak var delegate: (any ChannelDelegate)?
     package private(set) var input = Input.open
@@ -96,6 +103,7 @@ package final class Channel: DescriptorWatcher {
     /// Somebody else has the transport for a while.
     private var isSuspended = false
     private var outbox = Outbox()
+    private var decoder: FrameDecoder?
     private var holders: Holders = []
     private var watchesRead = false
     private var watchesWrite = false
@@ -124,7 +132,7 @@ package final class Channel: DescriptorWatcher {
 
     /// Sends `bytes`: at once as far as the kernel takes them, the rest when it can. Ignored once output has ended.
     package func send(_ bytes: UnsafeRawBufferPointer) {
-        guard output == .open, let transport, !bytes.isEmpty || inbox.framing.isDatagram else { return }
+        guard output == .open, let transport, !bytes.isEmpty || framing.isDatagram else { return }
         refusal = nil
         var rest = bytes
         if outbox.isEmpty, !isSuspended {
@@ -139,7 +147,7 @@ package final class Channel: DescriptorWatcher {
             }
         }
         guard !rest.isEmpty else { return }
-        outbox.append(rest, isMessage: inbox.framing.isDatagram)
+        outbox.append(rest, isMessage: framing.isDatagram)
         updateInterest()
     }
 
@@ -155,33 +163,69 @@ package final class Channel: DescriptorWatcher {
         finishEndingIfDrained()
     }
 
-    /// Consumes through `position` of the inbox and reads on if it was full.
-    package func consume(through position: Int) {
-        inbox.consume(through: position)
-        if !watchesRead { updateInterest() }
-    }
-
     /// Stops reading from the peer, or goes on, for one of those who may not be able to take more at the moment.
     package func hold(_ isHeld: Bool, for holder: Holders) {
         if isHeld { holders.insert(holder) } else { holders.remove(holder) }
         updateInterest()
     }
 
+    /// The bytes that have arrived and were not consumed, also those of a frame that is not whole.
+    package var held: Int { inbox.count + undecoded + heldElsewhere }
+    /// The bytes of a frame whose end has not arrived.
+    package var undecoded: Int { decoder?.rest.count ?? 0 }
+    /// Whether no more is read until something is consumed.
+    package var isFull: Bool { held >= inbox.limit }
+
     /// Reads what is unread, and what comes, with another framing.
     package func setFraming(_ framing: Framing) {
-        do {
-            try inbox.reframe(framing) { _ in }
+        let former = self.framing
+        self.framing = framing
+        // Datagrams stay what they are, however they end.
+        guard !former.isDatagram || !framing.isDatagram else {
+            return inbox.setMessages(true, feedEndsMessage: framing == .datagram)
+        }
+        let unread = Array(inbox.bytes) + (decoder?.rest ?? [])
+        inbox.consume(through: inbox.end)
+        inbox.setMessages(framing != .line, feedEndsMessage: framing == .datagram)
+        decoder = framing.prefixLength == nil ? nil : FrameDecoder(framing)
+        // A datagram socket has this framing from its start, with nothing received.
+        guard !framing.isDatagram else { return }
+        do throws(OversizedFrame) {
+            try admit(unread) { _ in }
         } catch {
             endInput(.oversized(error.length))
         }
     }
 
-    /// Lets withheld lines pass, as `Inbox.sift`, and reads on if that has made room.
-    package func sift(
-        judge: (UnsafeRawBufferPointer) -> Inbox.Verdict, mayMatter: (UnsafeRawBufferPointer) -> Bool
-    ) {
-        inbox.sift(isWhole: input != .open, judge: judge, mayMatter: mayMatter)
+    /// From now on what arrives goes to an inbox of its own; returns the one before, with what is unread in it.
+    package func divertInbox() -> Inbox {
+        let former = inbox
+        inbox = Inbox(limit: former.limit)
+        inbox.setMessages(former.messageEnds != nil, feedEndsMessage: former.feedEndsMessage)
+        return former
+    }
+
+    /// Something was consumed from the inbox: reads on if it was full.
+    package func inboxShrank() {
         if !watchesRead { updateInterest() }
+    }
+
+    /// Adds what is no part of a datagram to the inbox, and shows each piece of it to `body`.
+    private func admit(_ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void) throws(OversizedFrame) {
+        if var decoder {
+            defer { self.decoder = decoder }
+            return try decoder.feed(bytes, limit: inbox.limit) { frame in
+                inbox.append(frame)
+                inbox.endMessage()
+                body(frame)
+            }
+        }
+        guard !bytes.isEmpty else { return }
+        bytes.withUnsafeBytes {
+            inbox.append($0)
+            body($0)
+        }
+        if framing != .line { inbox.endMessage() }
     }
 
     /// Applies a new limit of the inbox.
@@ -231,7 +275,7 @@ package final class Channel: DescriptorWatcher {
     package func descriptorIsReadable() {
         guard let transport, input == .open else { return }
         // A datagram is a read: several of them make a turn worth its while.
-        for _ in 0..<(inbox.framing.isDatagram ? Self.datagramsInTurn : 1) {
+        for _ in 0..<(framing.isDatagram ? Self.datagramsInTurn : 1) {
             guard watchesRead || transport.needsWriteToRead, readOnce(transport), input == .open else { return }
         }
         if watchesRead, transport.hasBufferedInput { loop.markReadable(transport.descriptor) }
@@ -247,13 +291,14 @@ package final class Channel: DescriptorWatcher {
     /// Reads once; false when there was nothing.
     private func readOnce(_ transport: any Transport) -> Bool {
         let room =
-            overflow == .dropOldest || inbox.framing.isDatagram
-            ? max(readSize, inbox.framing.isDatagram ? 65536 : 0) : min(readSize, inbox.limit - inbox.held)
+            overflow == .dropOldest || framing.isDatagram
+            ? max(readSize, framing.isDatagram ? 65536 : 0) : min(readSize, inbox.limit - held)
         guard room > 0 else {
             updateInterest()
             return false
         }
         var outcome = ReadOutcome.wouldBlock
+        let start = inbox.end
         let count = inbox.receive(most: room) { buffer in
             outcome = transport.read(into: buffer)
             if case .bytes(let count) = outcome { return count }
@@ -262,7 +307,7 @@ package final class Channel: DescriptorWatcher {
         switch outcome {
         case .bytes:
             bytesReceived += count
-            takeIn()
+            takeIn(from: start)
             return true
         case .wouldBlock: updateInterest()
         case .endOfStream: endInput(outputWasReset ? .reset : .ended)
@@ -291,15 +336,25 @@ package final class Channel: DescriptorWatcher {
         delegate?.channelWasRefused(self)
     }
 
-    private func takeIn() {
-        do {
-            try inbox.decode { delegate?.channel(self, received: $0) }
-            makeRoomIfNeeded()
-            delegate?.channelInboxGrew(self)
-            if inbox.isFull { updateInterest() }
-        } catch {
-            endInput(.oversized(error.length))
+    /// Makes lines of what one read has added to the inbox at `start`.
+    private func takeIn(from start: Int) {
+        if decoder != nil {
+            let bytes = Array(inbox.bytes(from: start))
+            inbox.uncount(from: start)
+            do throws(OversizedFrame) {
+                try admit(bytes) { delegate?.channel(self, received: $0) }
+            } catch {
+                return endInput(.oversized(error.length))
+            }
+        } else {
+            let piece = inbox.bytes(from: start)
+            guard !piece.isEmpty || framing.isDatagram else { return }
+            if framing != .line { inbox.endMessage() }
+            delegate?.channel(self, received: piece)
         }
+        makeRoomIfNeeded()
+        delegate?.channelInboxGrew(self)
+        if isFull { updateInterest() }
     }
 
     /// A write that met a reset has taken the error away: the end of stream that follows is that reset.
@@ -309,16 +364,13 @@ package final class Channel: DescriptorWatcher {
     }
 
     private func makeRoomIfNeeded() {
-        guard overflow == .dropOldest, inbox.held > inbox.limit, !inbox.isEmpty else { return }
-        let excess = min(inbox.count, inbox.held - inbox.limit)
-        inbox.consume(through: inbox.front + excess)
-        delegate?.channel(self, dropped: excess)
+        guard overflow == .dropOldest, held > inbox.limit else { return }
+        let excess = min(inbox.count + heldElsewhere, held - inbox.limit)
+        delegate?.channel(self, mustDrop: excess)
     }
 
     private func endInput(_ state: Input) {
         input = state
-        // What a gate withholds is still to be judged.
-        if !inbox.isGated { inbox.releaseRest() }
         if case .oversized = state { return endAll() }
         if state != .ended, output == .open || output == .ending { output = .failed(WireFailure(number: ECONNRESET)) }
         if output != .open && output != .ending {
@@ -366,7 +418,7 @@ package final class Channel: DescriptorWatcher {
 
     private func updateInterest(isForced: Bool = false) {
         guard let transport, !isSuspended else { return }
-        let isReading = input == .open && holders.isEmpty && (!inbox.isFull || overflow == .dropOldest)
+        let isReading = input == .open && holders.isEmpty && (!isFull || overflow == .dropOldest)
         let isWriting = output == .ending || output == .open && !outbox.isEmpty
         let read = isReading && !transport.needsWriteToRead
         let write = isWriting || isReading && transport.needsWriteToRead

@@ -9,26 +9,26 @@ final class Keyboard {
     let editor: LineEditor?
     private let plain: StandardInput?
     private let shell: Shell
-    private let interpreter: Interpreter
+    private let world: World
     private let output: SwitchedOutput
     private var isInterrupted = false
 
-    init(_ shell: Shell, _ interpreter: Interpreter, _ output: SwitchedOutput) {
+    init(_ shell: Shell, _ world: World, _ output: SwitchedOutput) {
         self.shell = shell
         self.output = output
-        self.interpreter = interpreter
+        self.world = world
         let isDumb = ["", "dumb"].contains(Environment.setting("TERM")?.description ?? "")
         var sources = CompletionSources()
         sources.sessions = {
-            interpreter.sessions.all.map { ($0.name, $0.channel.peer) }
-                + interpreter.sessions.allServices.map { ($0.name, $0.service.location) }
+            world.sessions.all.map { ($0.name, $0.channel.peer) }
+                + world.sessions.allServices.map { ($0.name, $0.service.location) }
         }
-        sources.definitions = { interpreter.definitions.names }
-        sources.variables = { interpreter.variables.names + interpreter.builtInNames }
+        sources.definitions = { world.definitions.names }
+        sources.variables = { world.variables.names + world.builtInNames }
         sources.environment = { Environment.names.map(\.description).filter(isSessionName) }
-        sources.history = { interpreter.history?() ?? [] }
+        sources.history = { world.history?() ?? [] }
         sources.topics = Manual.topics.map { ($0.name, $0.summary) }
-        sources.isTalking = { interpreter.talk != nil }
+        sources.isTalking = { world.talk != nil }
         editor =
             isDumb
             ? nil
@@ -36,7 +36,7 @@ final class Keyboard {
                 on: shell.loop, historyPath: Self.historyPath,
                 completer: Completer(table: shell.registry.table, sources: sources),
                 usesColor: shell.invocation.color.isColored(STDOUT_FILENO),
-                isPlain: shell.invocation.color == .never, turn: { shell.turn(interpreter) })
+                isPlain: shell.invocation.color == .never, turn: { shell.turn(world) })
         editor?.takeSignal = { shell.take($0) }
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
@@ -66,7 +66,7 @@ final class Keyboard {
 
     /// What stands before a line that begins a statement.
     var prompt: String {
-        interpreter.talk.map { interpreter.redactor.redacted($0.prompt(in: interpreter, width: width)) } ?? "muxsh> "
+        world.talk.map { world.redactor.redacted($0.prompt(in: world, width: width)) } ?? "muxsh> "
     }
 
     /// Shows what commands have told, a screen at a time.
@@ -83,7 +83,7 @@ final class Keyboard {
         while shell.interruption == nil, !isInterrupted {
             if let line = plain.nextLine() { return .text(String(lossless: line)) }
             if plain.isAtEnd { break }
-            shell.turn(interpreter)
+            shell.turn(world)
         }
         // What comes next begins on a line of its own.
         output.write([])
@@ -93,7 +93,7 @@ final class Keyboard {
 
     /// Keeps a typed line, its secrets hidden; what may be a password that was asked for is not written down.
     func remember(_ line: String, redactor: Redactor) {
-        let isPrivate = interpreter.talk?.isAsked(in: interpreter) == true
+        let isPrivate = world.talk?.isAsked(in: world) == true
         editor?.addToHistory(redactor.redacted(line), isPrivate: isPrivate)
     }
 

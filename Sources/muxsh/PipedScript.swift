@@ -12,15 +12,15 @@ struct PipedScript {
 
     /// Runs to the end of the input; returns the exit status.
     func run() -> Int32 {
-        let interpreter = shell.makeInterpreter(output: shell.makeOutput())
-        let early = runLines(in: interpreter)
-        let status = early ?? shell.endInput(of: interpreter)
-        interpreter.printLatencies()
-        let final = shell.finish(interpreter) ?? status
+        let world = shell.makeWorld(output: shell.makeOutput())
+        let early = runLines(in: world)
+        let status = early ?? shell.endInput(of: world)
+        world.printLatencies()
+        let final = shell.finish(world) ?? status
         return shell.concludeTests(final, of: "<stdin>")
     }
 
-    private func runLines(in interpreter: Interpreter) -> Int32? {
+    private func runLines(in world: World) -> Int32? {
         let source = SourceText(name: "<stdin>")
         var parser = shell.reader.parser(for: source)
         var checker = shell.reader.checker()
@@ -30,32 +30,32 @@ struct PipedScript {
             input.end()
             shell.readsInput = false
         }
-        if let status = shell.run(shell.openingStatements(), in: interpreter) { return status }
+        if let status = shell.openSessions(in: world) { return status }
         var isFinished = false
         while shell.interruption == nil, !isFinished {
             if let line = input.nextLine() {
                 parser.feed(line)
             } else if input.isAtEnd {
                 if let problem = input.problem {
-                    interpreter.output.diagnose(Array("muxsh: cannot read standard input: \(problem)\n".utf8))
+                    world.output.diagnose(Array("muxsh: cannot read standard input: \(problem)\n".utf8))
                     return Failure.Status.connection.rawValue
                 }
                 parser.finish()
                 isFinished = true
             } else {
-                interpreter.turn()
-                if let status = shell.strayStatus(of: interpreter) { return status }
-                if interpreter.output.isBroken { return Failure.Status.connection.rawValue }
+                world.turn()
+                if let status = shell.strayStatus(of: world) { return status }
+                if world.output.isBroken { return Failure.Status.connection.rawValue }
                 continue
             }
             let statements = parser.takeCompleted()
-            let errors = shell.reader.errors(in: statements, &checker, parseErrors: parser.errors)
-            guard errors.isEmpty else {
-                let text = ScriptErrors(errors: errors).rendered
-                interpreter.output.diagnose(interpreter.redactor.redacted(text).losslessBytes)
+            do throws(ScriptErrors) {
+                let script = try shell.reader.compile(statements, &checker, parseErrors: parser.errors)
+                if !statements.isEmpty, let status = shell.run(script, in: world) { return status }
+            } catch {
+                world.output.diagnose(world.redactor.redacted(error.rendered).losslessBytes)
                 return Failure.Status.script.rawValue
             }
-            if !statements.isEmpty, let status = shell.run(statements, in: interpreter) { return status }
         }
         return shell.interruption?.rawValue
     }

@@ -27,59 +27,59 @@ final class Prompt {
     /// Runs until the end of input; returns the exit status.
     func run() -> Int32 {
         let output = SwitchedOutput(shell.makeOutput())
-        let interpreter = shell.makeInterpreter(output: output)
-        interpreter.settings.isAtPrompt = true
-        let status = shell.run(shell.openingStatements(), in: interpreter)
-        return run(continuing: interpreter, on: output, status: status ?? 0)
+        let world = shell.makeWorld(output: output)
+        world.settings.isAtPrompt = true
+        let status = shell.openSessions(in: world)
+        return run(continuing: world, on: output, status: status ?? 0)
     }
 
     /// Goes on with the sessions and variables of a script that has run.
     /// `status` is the exit status so far; `exit N` overrides it.
-    func run(continuing interpreter: Interpreter, on output: SwitchedOutput, status: Int32) -> Int32 {
-        interpreter.settings.isAtPrompt = true
+    func run(continuing world: World, on output: SwitchedOutput, status: Int32) -> Int32 {
+        world.settings.isAtPrompt = true
         output.flush()
-        let keyboard = Keyboard(shell, interpreter, output)
-        interpreter.history = { keyboard.editor?.historyLines ?? [] }
-        interpreter.transcript.width = { output.width }
-        interpreter.renderFailure = { [unowned self] in typedLine?.rendered($0) ?? $0.rendered }
-        shell.handleSignal = { [unowned self] in handle($0, keyboard, interpreter) }
-        interpreter.onChange = { [unowned self] in showPartLater(of: $0, in: interpreter) }
+        let keyboard = Keyboard(shell, world, output)
+        world.history = { keyboard.editor?.historyLines ?? [] }
+        world.transcript.width = { output.width }
+        world.renderFailure = { [unowned self] in typedLine?.rendered($0) ?? $0.rendered }
+        shell.handleSignal = { [unowned self] in handle($0, keyboard, world) }
+        world.onChange = { [unowned self] in showPartLater(of: $0, in: world) }
         self.status = status
-        greet(keyboard, interpreter)
+        greet(keyboard, world)
         var checker = shell.reader.checker(
-            sessions: interpreter.sessions.all.map(\.name), variables: interpreter.variables.names)
+            sessions: world.sessions.all.map(\.name), variables: world.variables.names)
         let final =
-            readInitialFile(in: interpreter, keyboard, &checker) ?? readLines(from: keyboard, in: interpreter, &checker)
+            readInitialFile(in: world, keyboard, &checker) ?? readLines(from: keyboard, in: world, &checker)
         shell.handleSignal = { _ in false }
-        interpreter.onChange = nil
-        interpreter.history = nil
+        world.onChange = nil
+        world.history = nil
         keyboard.end()
         output.editor = nil
-        let outputStatus = shell.finish(interpreter)
+        let outputStatus = shell.finish(world)
         return shell.interruption?.rawValue ?? outputStatus ?? final
     }
 
     /// Says once how to go on from here.
-    private func greet(_ keyboard: Keyboard, _ interpreter: Interpreter) {
-        guard !shell.invocation.isQuiet, interpreter.sessions.all.isEmpty else { return }
+    private func greet(_ keyboard: Keyboard, _ world: World) {
+        guard !shell.invocation.isQuiet, world.sessions.all.isEmpty else { return }
         let more = keyboard.width < 70 ? "" : ", Tab completes, ^D leaves"
-        interpreter.transcript.hint("muxsh \(Options.version): 'help' tells the commands\(more)")
-        if let problem = keyboard.editor?.settingsProblem { interpreter.transcript.hint(visible(problem)) }
+        world.transcript.hint("muxsh \(Options.version): 'help' tells the commands\(more)")
+        if let problem = keyboard.editor?.settingsProblem { world.transcript.hint(visible(problem)) }
         if let problem = keyboard.editor?.historyProblem {
-            interpreter.transcript.hint("the history is not kept: \(visible(problem))")
+            world.transcript.hint("the history is not kept: \(visible(problem))")
         }
     }
 
     /// Runs init.mux, if there is one; a status when it ends the prompt.
     private func readInitialFile(
-        in interpreter: Interpreter, _ keyboard: Keyboard, _ checker: inout Checker
+        in world: World, _ keyboard: Keyboard, _ checker: inout Checker
     ) -> Int32? {
         guard let path = Self.initialFile, let file = shell.reader.load(path) else { return nil }
         let source = SourceText(path: path.bytes, directory: directory(of: path.bytes), identity: file.identity)
         var parser = shell.reader.parser(for: source)
         for line in SourceText.lines(of: file.bytes) { parser.feed(line) }
         parser.finish()
-        return runCompleted(&parser, &checker, in: interpreter, keyboard, file: path)
+        return runCompleted(&parser, &checker, in: world, keyboard, file: path)
     }
 
     private static var initialFile: SystemString? {
@@ -88,7 +88,7 @@ final class Prompt {
     }
 
     private func readLines(
-        from keyboard: Keyboard, in interpreter: Interpreter, _ checker: inout Checker
+        from keyboard: Keyboard, in world: World, _ checker: inout Checker
     ) -> Int32 {
         var parser = shell.reader.parser(for: SourceText(name: "<prompt>"))
         while shell.interruption == nil {
@@ -98,16 +98,16 @@ final class Prompt {
             case .ended where isInside && !keyboard.isClosed:
                 // The end of the input ends the block, not the prompt.
                 parser.finish()
-                show(parser.errors, in: interpreter)
+                show(parser.errors, in: world)
                 parser.reset()
-                remember([], keyboard, interpreter)
-            case .ended where interpreter.talk != nil && !keyboard.isClosed: interpreter.talk = nil
+                remember([], keyboard, world)
+            case .ended where world.talk != nil && !keyboard.isClosed: world.talk = nil
             case .ended: return status
             case .interrupted:
                 parser.reset()
-                remember([], keyboard, interpreter)
+                remember([], keyboard, world)
             case .text(let text):
-                if let status = take(text, &parser, &checker, isInside: isInside, from: keyboard, in: interpreter) {
+                if let status = take(text, &parser, &checker, isInside: isInside, from: keyboard, in: world) {
                     return status
                 }
             }
@@ -118,42 +118,42 @@ final class Prompt {
     /// Runs what was typed, or pasted as several lines; a status when the prompt is to be left.
     private func take(
         _ text: String, _ parser: inout Parser, _ checker: inout Checker, isInside: Bool, from keyboard: Keyboard,
-        in interpreter: Interpreter
+        in world: World
     ) -> Int32? {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         // The newline that a paste ends with and the Enter behind it are one.
         if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
         var isRemembered = lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
-        if isRemembered { keyboard.remember(text, redactor: interpreter.redactor) }
+        if isRemembered { keyboard.remember(text, redactor: world.redactor) }
         isInterrupted = false
         for line in lines where !isInterrupted {
             let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
-            guard let statement = statement(of: String(line), parser, interpreter) else { continue }
+            guard let statement = statement(of: String(line), parser, world) else { continue }
             parser.feed(statement.losslessBytes)
             if lines.count == 1 {
                 isRemembered = true
-                remember([text], isUnfinished: parser.isInsideCommand, keyboard, interpreter)
+                remember([text], isUnfinished: parser.isInsideCommand, keyboard, world)
             }
             typedLine = prompt.map {
                 TypedLine(prompt: $0, typed: String(line), statement: statement, width: keyboard.width)
             }
             defer { typedLine = nil }
-            if let status = runCompleted(&parser, &checker, in: interpreter, keyboard) { return status }
+            if let status = runCompleted(&parser, &checker, in: world, keyboard) { return status }
         }
-        if !isRemembered { remember([text], isUnfinished: parser.isInsideCommand, keyboard, interpreter) }
+        if !isRemembered { remember([text], isUnfinished: parser.isInsideCommand, keyboard, world) }
         return nil
     }
 
     /// Keeps what was typed of a whole statement, unless it makes a secret: then none of its lines.
     private func remember(
-        _ texts: [String], isUnfinished: Bool = false, _ keyboard: Keyboard, _ interpreter: Interpreter
+        _ texts: [String], isUnfinished: Bool = false, _ keyboard: Keyboard, _ world: World
     ) {
         unfinished += texts
         if isUnfinished { return }
         let whole = unfinished
         unfinished = []
         if whole.contains(where: { $0.contains("--secret") }) { return }
-        for text in whole { keyboard.remember(text, redactor: interpreter.redactor) }
+        for text in whole { keyboard.remember(text, redactor: world.redactor) }
     }
 
     /// Whether pasted lines make a secret, or end in a statement that may still do so.
@@ -162,59 +162,62 @@ final class Prompt {
     }
 
     /// What a line means: itself, or while talking what `Talk` makes of it; nil when it has ended the talk.
-    private func statement(of line: String, _ parser: Parser, _ interpreter: Interpreter) -> String? {
-        guard let talk = interpreter.talk, !parser.isInsideStatement else { return line }
+    private func statement(of line: String, _ parser: Parser, _ world: World) -> String? {
+        guard let talk = world.talk, !parser.isInsideStatement else { return line }
         switch talk.read(line) {
         case .statement(let statement): return statement
         case .end:
-            interpreter.talk = nil
+            world.talk = nil
             return nil
         }
     }
 
     /// Checks and runs what is whole; a status when the prompt is to be left. `file` is where it comes from.
     private func runCompleted(
-        _ parser: inout Parser, _ checker: inout Checker, in interpreter: Interpreter, _ keyboard: Keyboard,
+        _ parser: inout Parser, _ checker: inout Checker, in world: World, _ keyboard: Keyboard,
         file: SystemString? = nil
     ) -> Int32? {
         let statements = parser.takeCompleted()
         var attempt = checker
-        let errors = shell.reader.errors(in: statements, &attempt, parseErrors: parser.errors)
-        guard errors.isEmpty else {
-            show(errors, in: interpreter)
+        let script: CompiledScript
+        do throws(ScriptErrors) {
+            script = try shell.reader.compile(statements, &attempt, parseErrors: parser.errors)
+        } catch {
+            show(error.errors, in: world)
             if let file {
-                interpreter.output.diagnose(Array("muxsh: nothing of \(file.shown) was run\n".utf8))
+                world.output.diagnose(Array("muxsh: nothing of \(file.shown) was run\n".utf8))
             }
             parser.reset()
             return nil
         }
         guard !statements.isEmpty else { return nil }
         checker = attempt
-        let status = shell.run(statements, in: interpreter, isTyped: typedLine != nil)
-        interpreter.printLatencies()
+        let isTyped = typedLine != nil && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
+        let status = shell.run(script, in: world, as: isTyped ? .typed : .script(isWhole: false))
+        world.printLatencies()
         keyboard.showPages()
-        keyboard.editor?.setHistorySize(interpreter.settings.historySize)
-        if case .exited(let given) = interpreter.result { return given ?? self.status }
+        keyboard.editor?.setHistorySize(world.settings.historySize)
+        if case .exited(let given) = world.outcome { return given ?? self.status }
         // It was told; what ends from here on was not.
-        _ = interpreter.takeStrayResult()
-        return interpreter.output.isBroken ? status : nil
+        _ = world.takeStrayOutcome()
+        return world.output.isBroken ? status : nil
     }
 
-    private func show(_ errors: [ScriptError], in interpreter: Interpreter) {
+    private func show(_ errors: [ScriptError], in world: World) {
         let text = typedLine?.rendered(errors) ?? ScriptErrors(errors: errors).rendered
-        interpreter.output.diagnose(interpreter.redactor.redacted(text).losslessBytes)
+        world.output.diagnose(world.redactor.redacted(text).losslessBytes)
     }
 
-    private func handle(_ signal: Int32, _ keyboard: Keyboard, _ interpreter: Interpreter) -> Bool {
+    private func handle(_ signal: Int32, _ keyboard: Keyboard, _ world: World) -> Bool {
         switch signal {
         case SIGINT:
             if shell.files.waitsFor != nil {
                 isInterrupted = true
                 shell.files.cancel()
-            } else if interpreter.isRunning {
+            } else if world.isRunning {
                 isInterrupted = true
                 keyboard.dropTypedAhead()
-                interpreter.cancel()
+                world.cancel()
             } else {
                 keyboard.interrupt()
             }
@@ -229,12 +232,12 @@ final class Prompt {
         return true
     }
 
-    private func showPartLater(of session: Session, in interpreter: Interpreter) {
+    private func showPartLater(of session: Session, in world: World) {
         if let timer = pauseTimers[session.name] { shell.loop.cancel(timer) }
         pauseTimers[session.name] = shell.loop.schedule(after: Self.partPause) { [unowned self] in
             // While the screen is behind nothing is read: the pause is ours.
-            if interpreter.isHolding { return showPartLater(of: session, in: interpreter) }
-            interpreter.transcript.showPart(of: session)
+            if world.isHolding { return showPartLater(of: session, in: world) }
+            world.transcript.showPart(of: session)
         }
     }
 }

@@ -2,9 +2,9 @@ import Engine
 import Reactor
 import Script
 
-/// A script that was read, parsed and checked whole.
+/// A script that was read, checked and compiled whole.
 struct CheckedScript {
-    let statements: [Statement]
+    let script: CompiledScript
     let source: SourceText
 }
 
@@ -91,33 +91,30 @@ struct ScriptReader {
         for line in lines { parser.feed(line) }
         parser.finish()
         var checker = checker()
-        let errors = self.errors(in: parser.completed, &checker, parseErrors: parser.errors)
-        guard errors.isEmpty else { return .failure(ScriptErrors(errors: errors.inOrder)) }
-        return .success(CheckedScript(statements: parser.completed, source: source))
+        do throws(ScriptErrors) {
+            let script = try compile(parser.completed, &checker, parseErrors: parser.errors)
+            return .success(CheckedScript(script: script, source: source))
+        } catch {
+            return .failure(ScriptErrors(errors: error.errors.inOrder))
+        }
     }
 
-    /// All that is wrong with statements, with what was found when they were parsed.
-    func errors(in statements: [Statement], _ checker: inout Checker, parseErrors: [ScriptError]) -> [ScriptError] {
+    /// Checks and compiles statements; throws all that is wrong with them, with what was found when they were parsed.
+    func compile(
+        _ statements: [Statement], _ checker: inout Checker, parseErrors: [ScriptError]
+    ) throws(ScriptErrors) -> CompiledScript {
         let found = parseErrors + checker.check(statements, parseErrors: parseErrors)
-        // What the commands find too is said once.
-        let places = Set(found.map { "\($0.range.description) \($0.message)" })
-        return found + registry.check(statements).filter { !places.contains("\($0.range.description) \($0.message)") }
+        do throws(ScriptErrors) {
+            let script = try registry.compile(statements)
+            guard found.isEmpty else { throw ScriptErrors(errors: found) }
+            return script
+        } catch {
+            // What the commands find too is said once.
+            let places = Set(found.map { "\($0.range.description) \($0.message)" })
+            let more = error.errors.filter { !places.contains("\($0.range.description) \($0.message)") }
+            throw ScriptErrors(errors: found + more)
+        }
     }
-}
-
-/// All errors of a script.
-struct ScriptErrors: Error {
-    let errors: [ScriptError]
-
-    /// All of them for a person, but not more than can be read.
-    var rendered: String {
-        let rest = errors.count - Self.most
-        let isAll = errors.count < Parser.mostErrors
-        let words = isAll ? "and \(rest) more errors" : "and \(rest) more errors; what follows was not looked at"
-        return errors.prefix(Self.most).map(\.rendered).joined() + (rest > 0 ? "muxsh: \(words)\n" : "")
-    }
-
-    private static let most = 50
 }
 
 extension [ScriptError] {

@@ -33,7 +33,7 @@ final class Shell {
     private var signals: Signals?
     /// The file that nobody reads from yet.
     private var awaitedFile: SystemString?
-    private var interpreter: Interpreter?
+    private var world: World?
     private var maxTimer: Timer?
     /// Why the run has to end before its script does: a signal, or the limit of its time.
     private(set) var interruption: Failure.Status?
@@ -159,7 +159,7 @@ final class Shell {
     }
 
     /// A new world for a script: its own sessions and variables.
-    func makeInterpreter(output: any Output) -> Interpreter {
+    func makeWorld(output: any Output) -> World {
         var settings = Settings()
         settings.timeout = invocation.timeout ?? settings.timeout
         settings.linger = invocation.linger ?? settings.linger
@@ -170,19 +170,19 @@ final class Shell {
         transcript.usesColor = invocation.color.isColored(STDOUT_FILENO)
         transcript.showsTimestamps = invocation.showsTimestamps
         let definitions = invocation.definitions.map { ($0.name, $0.value.losslessBytes) }
-        let interpreter = Interpreter(
+        let world = World(
             on: loop, settings: settings, variables: Variables(Dictionary(definitions) { _, last in last }),
-            redactor: redactor, transcript: transcript, output: output, registry: registry, results: results,
+            redactor: redactor, transcript: transcript, output: output, results: results,
             children: children)
-        interpreter.environment = { [temporary] name throws(Failure) in
+        world.environment = { [temporary] name throws(Failure) in
             if name == "tmp" { return try temporary.path() }
             guard name.hasPrefix("env."), let name = SystemString(name.dropFirst(4).utf8) else { return nil }
             return Environment.value(of: name)
         }
         let terminal = Environment.setting("TERM")?.description ?? ""
-        interpreter.sessions.has256Colors = terminal.contains("256color") || Environment.setting("COLORTERM") != nil
-        self.interpreter = interpreter
-        return interpreter
+        world.sessions.has256Colors = terminal.contains("256color") || Environment.setting("COLORTERM") != nil
+        self.world = world
+        return world
     }
 
     /// Where scripts write: standard output, or standard error when a report has that for itself.
@@ -190,32 +190,32 @@ final class Shell {
 
     /// Runs statements until they end; nil when they passed, otherwise the status of the run.
     func run(
-        _ statements: [Statement], in interpreter: Interpreter, isTyped: Bool = false, isWhole: Bool = false
+        _ script: CompiledScript, in world: World, as entry: World.Entry = .script(isWhole: false)
     ) -> Int32? {
-        interpreter.start(statements, isTyped: isTyped, isWhole: isWhole)
-        while interpreter.isRunning {
-            interpreter.turn()
-            if interpreter.output.isBroken { return Failure.Status.connection.rawValue }
+        world.start(script, as: entry)
+        while world.isRunning {
+            world.turn()
+            if world.output.isBroken { return Failure.Status.connection.rawValue }
         }
-        switch interpreter.result {
+        switch world.outcome {
         case .passed, nil: return nil
         case .cancelled:
-            interpreter.transcript.note("interrupted")
+            world.transcript.note("interrupted")
             return nil
         case .exited(let status): return status ?? 0
-        case .failed(let failure): return status(of: failure, in: interpreter)
+        case .failed(let failure): return status(of: failure, in: world)
         }
     }
 
     /// Tells a failure outside of a test, or that the script was skipped; returns its status.
-    private func status(of failure: Failure, in interpreter: Interpreter) -> Int32 {
+    private func status(of failure: Failure, in world: World) -> Int32 {
         if failure.status == .skipped {
             skipReason = failure.message
             let place = failure.range.map { "\($0.description): " } ?? ""
             let reason = failure.message.isEmpty ? "" : ": \(failure.message)"
-            interpreter.output.diagnose(Array((visible(redactor.redacted("\(place)skipped\(reason)")) + "\n").utf8))
+            world.output.diagnose(Array((visible(redactor.redacted("\(place)skipped\(reason)")) + "\n").utf8))
         } else {
-            interpreter.report(failure)
+            world.report(failure)
             reports?.bailOut(failure)
             hasFailedOutsideTest = true
         }
@@ -223,51 +223,51 @@ final class Shell {
     }
 
     /// How a trigger has ended the script while no statement ran, as a status; nil when none has.
-    func strayStatus(of interpreter: Interpreter) -> Int32? {
-        switch interpreter.takeStrayResult() {
-        case .failed(let failure): status(of: failure, in: interpreter)
+    func strayStatus(of world: World) -> Int32? {
+        switch world.takeStrayOutcome() {
+        case .failed(let failure): status(of: failure, in: world)
         case .exited(let status): status ?? 0
         case .passed, .cancelled, nil: nil
         }
     }
 
     /// A turn while the prompt waits for a line: a trigger that fails is shown, and the prompt goes on.
-    func turn(_ interpreter: Interpreter) {
-        interpreter.turn()
-        switch interpreter.takeStrayResult() {
-        case .failed(let failure): interpreter.report(failure)
-        case .exited: interpreter.transcript.note("'exit' in a trigger does not leave the prompt")
+    func turn(_ world: World) {
+        world.turn()
+        switch world.takeStrayOutcome() {
+        case .failed(let failure): world.report(failure)
+        case .exited: world.transcript.note("'exit' in a trigger does not leave the prompt")
         case .passed, .cancelled, nil: break
         }
     }
 
     /// Lets the sessions that are still open come to their end (muxsh(1), END OF INPUT).
-    func endInput(of interpreter: Interpreter) -> Int32 {
+    func endInput(of world: World) -> Int32 {
         endsInput = true
         defer { endsInput = false }
-        let ending = EndOfInput(interpreter)
-        while !ending.isOver && interruption == nil && !interpreter.output.isBroken {
-            interpreter.turn()
-            if let status = strayStatus(of: interpreter) { return status }
+        let ending = EndOfInput(world)
+        while !ending.isOver && interruption == nil && !world.output.isBroken {
+            world.turn()
+            if let status = strayStatus(of: world) { return status }
         }
         if let interruption { return interruption.rawValue }
         for note in ending.remarks + ending.problems {
-            interpreter.output.diagnose(Array((visible(redactor.redacted("muxsh: \(note)")) + "\n").utf8))
+            world.output.diagnose(Array((visible(redactor.redacted("muxsh: \(note)")) + "\n").utf8))
         }
         return ending.problems.isEmpty ? 0 : Failure.Status.connection.rawValue
     }
 
     /// Closes what a script has left, and waits until its output has been taken.
-    func finish(_ interpreter: Interpreter) -> Int32? {
-        for session in interpreter.sessions.all { interpreter.transcript.showRest(of: session) }
-        interpreter.sessions.removeAll()
-        interpreter.output.flush()
+    func finish(_ world: World) -> Int32? {
+        for session in world.sessions.all { world.transcript.showRest(of: session) }
+        world.sessions.removeAll()
+        world.output.flush()
         while !children.isEmpty { loop.turn() }
         // Once interrupted, what nobody reads is given up; a second signal comes while it is being waited for.
-        while !interpreter.output.isDrained && interruption == nil { loop.turn() }
+        while !world.output.isDrained && interruption == nil { loop.turn() }
         if let interruption { return interruption.rawValue }
         if let problem = fileProblem { say(problem) }
-        let isIncomplete = interpreter.output.isBroken || fileProblem != nil
+        let isIncomplete = world.output.isBroken || fileProblem != nil
         return isIncomplete ? Failure.Status.connection.rawValue : nil
     }
 
@@ -305,36 +305,42 @@ final class Shell {
         conclude([statusWithTests(status, of: name)])
     }
 
-    /// The sessions that -o asks for, as statements. Their addresses were checked with the invocation.
-    func openingStatements() -> [Statement] {
+    /// Opens the sessions that -o asks for, whose addresses were checked with the invocation; a status when that fails.
+    func openSessions(in world: World) -> Int32? {
+        guard !invocation.sessions.isEmpty else { return nil }
         var parser = reader.parser(for: SourceText(name: "-o"))
         for session in invocation.sessions {
             // The word is escaped where it is more than text.
             parser.feed(Array("open \(session.name) \(quotedWord(session.value))".utf8))
         }
-        return parser.completed
+        do throws(ScriptErrors) {
+            return run(try registry.compile(parser.completed), in: world)
+        } catch {
+            say(error.rendered)
+            return Failure.Status.script.rawValue
+        }
     }
 
     private func runAll(_ scripts: [CheckedScript], thenPrompts: Bool) -> Int32 {
         var statuses: [Int32] = []
         let output = SwitchedOutput(makeOutput())
         for (index, script) in scripts.enumerated() {
-            let interpreter = makeInterpreter(output: output)
+            let world = makeWorld(output: output)
             let stays = thenPrompts && index == scripts.count - 1
-            let early = run(openingStatements() + script.statements, in: interpreter, isWhole: !stays)
+            let early = openSessions(in: world) ?? run(script.script, in: world, as: .script(isWhole: !stays))
             if stays && interruption == nil {
-                interpreter.printLatencies()
+                world.printLatencies()
                 statuses.append(statusWithTests(early ?? 0, of: script.source.name))
                 let status = conclude(statuses)
-                return Prompt(self).run(continuing: interpreter, on: output, status: status)
+                return Prompt(self).run(continuing: world, on: output, status: status)
             }
-            let status = early ?? endInput(of: interpreter)
-            interpreter.printLatencies()
-            let outputStatus = finish(interpreter)
+            let status = early ?? endInput(of: world)
+            world.printLatencies()
+            let outputStatus = finish(world)
             statuses.append(outputStatus ?? statusWithTests(status, of: script.source.name))
             if interruption != nil || outputStatus != nil { break }
             // `exit` ends the whole run, not this script alone; so does a failure that a report has told as its end.
-            if early != nil, case .exited = interpreter.result { break }
+            if early != nil, case .exited = world.outcome { break }
             if hasFailedOutsideTest && !invocation.reports.isEmpty { break }
         }
         return conclude(statuses)
@@ -382,22 +388,22 @@ final class Shell {
             case .terminated: "terminated"
             default: "hung up"
             }
-        guard let interpreter, interpreter.isRunning else {
-            if interpreter == nil, !waitingWords.isEmpty { say("muxsh: \(words)\(waitingWords)\n") }
-            interpreter?.stop(Failure(status, words))
+        guard let world, world.isRunning else {
+            if world == nil, !waitingWords.isEmpty { say("muxsh: \(words)\(waitingWords)\n") }
+            world?.stop(Failure(status, words))
             return
         }
-        interpreter.stop(Failure(status, words + waitingWords))
+        world.stop(Failure(status, words + waitingWords))
     }
 
     private func timeIsOver(_ limit: Duration) {
         interruption = .expectation
         let failure = Failure(.expectation, "the run took longer than \(shown(limit))" + waitingWords)
-        guard let interpreter else { return say("\(failure.rendered)") }
-        if interpreter.isRunning {
-            interpreter.stop(failure)
+        guard let world else { return say(FailureText(failure, redactor).rendered) }
+        if world.isRunning {
+            world.stop(failure)
         } else {
-            interpreter.report(failure)
+            world.report(failure)
         }
     }
 
@@ -406,10 +412,10 @@ final class Shell {
             let name = path.bytes == [UInt8(ascii: "-")] ? "standard input" : path.shown
             return awaitedFile == nil ? " while reading \(name)" : " while waiting for a reader of \(name)"
         }
-        if let wanted = interpreter?.waiting { return " while waiting for \(wanted)" }
+        if let wanted = world?.waiting { return " while waiting for \(wanted)" }
         if isDraining { return " while waiting for a reader of what was written" }
         guard !endsInput else {
-            let names = interpreter?.sessions.all.map(\.name).joined(separator: ", ") ?? ""
+            let names = world?.sessions.all.map(\.name).joined(separator: ", ") ?? ""
             return " while waiting for the end of \(names)"
         }
         return readsInput ? " while waiting for standard input" : ""

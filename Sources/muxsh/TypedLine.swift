@@ -22,14 +22,15 @@ struct TypedLine {
     }
 
     /// A failure of this very line; nil when it comes from elsewhere, such as a defined command.
-    func rendered(_ failure: Failure) -> String? {
+    func rendered(_ words: FailureText) -> String? {
+        let failure = words.failure
         guard let range = failure.range, range.source.name == "<prompt>",
             range.lineText == statement.losslessBytes
         else { return nil }
         var text = failure.pointsAtWord ? carets(under: range) : ""
         text += fitted("error: \(visible(failure.message))\n", to: width)
-        for detail in failure.details { text += "  | \(visible(detail))\n" }
-        if !failure.lastExchanges.isEmpty { text += "  last: \(visible(failure.lastExchanges))\n" }
+        for detail in words.details { text += "  | \(visible(detail))\n" }
+        if !words.lastExchanges.isEmpty { text += "  last: \(visible(words.lastExchanges))\n" }
         return text
     }
 

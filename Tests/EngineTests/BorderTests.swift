@@ -17,8 +17,8 @@ struct BorderTests {
             let first = Stage()
             for piece in stream.cut(using: &generator) {
                 first.hear(piece)
-                guard let session = first.interpreter.sessions["a"] else { continue }
-                if Bool.random(using: &generator) { first.interpreter.transcript.showPart(of: session) }
+                guard let session = first.world.sessions["a"] else { continue }
+                if Bool.random(using: &generator) { first.world.transcript.showPart(of: session) }
             }
             first.pair.endOutput()
             first.settle()
@@ -40,17 +40,20 @@ struct BorderTests {
             let stream = Array("say hunter2-swordfish now\nother\nbye hunter2-swordfish".utf8)
             for piece in stream.cut(using: &generator) {
                 stage.hear(piece)
-                guard let session = stage.interpreter.sessions["a"] else { continue }
-                stage.interpreter.transcript.showPart(of: session)
+                guard let session = stage.world.sessions["a"] else { continue }
+                stage.world.transcript.showPart(of: session)
             }
             stage.pair.endOutput()
             stage.settle()
             stage.start("expect a /no such thing/")
-            guard case .failed(let failure)? = stage.interpreter.result else {
+            guard case .failed(let failure)? = stage.world.outcome else {
                 Issue.record("it was found")
                 return
             }
-            let shown = stage.shown + stage.interpreter.redactor.readable(failure.rendered)
+            let shown =
+                stage.shown
+                + stage.world.redactor.readable(
+                    FailureText(failure, stage.world.redactor).rendered)
             for length in 4...16 {
                 for start in 0...(17 - length) {
                     let piece = String(Array("hunter2-swordfish")[start..<(start + length)])
@@ -85,18 +88,19 @@ struct BorderTests {
         let stage = Stage()
         stage.hear("cafe\u{301}\n")
         stage.start("a< café")
-        guard case .failed(let failure)? = stage.interpreter.result else {
+        guard case .failed(let failure)? = stage.world.outcome else {
             Issue.record("it was found")
             return
         }
-        #expect(failure.details.prefix(2) == ["expected: a< caf\\u{e9}", "arrived:  a< cafe\\u{301}"])
+        let details = FailureText(failure, stage.world.redactor).details
+        #expect(details.prefix(2) == ["expected: a< caf\\u{e9}", "arrived:  a< cafe\\u{301}"])
         let answers = Answers([.init(name: "a", lines: ["cafe\u{301}"]), .init(name: "b", lines: ["café"])])
         #expect(answers.difference != nil)
     }
 
     @Test func aNoteIsOneLineWhateverIsInIt() {
         let stage = Stage()
-        stage.interpreter.transcript.note("first\na> injected\u{1B}[1m")
+        stage.world.transcript.note("first\na> injected\u{1B}[1m")
         #expect(stage.shown == "# first\\na> injected\\e[1m\n")
     }
 

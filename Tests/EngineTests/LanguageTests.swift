@@ -61,21 +61,21 @@ struct LanguageTests {
         #expect(stage.output.text == Array("a\tb\\e[2J c\n\u{1B}[1m\n".utf8))
     }
 
-    @Test func aTypedSendForgetsWhatWasShown() {
+    @Test func aTypedSendForgetsWhatWasShown() throws {
         let stage = Stage()
         stage.hear("old\n")
         stage.start("a> x")
         #expect(stage.unread == "old\n")
         var parser = stage.typedParser
         parser.feed(Array("a> y".utf8))
-        stage.interpreter.start(parser.takeCompleted(), isTyped: true)
+        stage.world.start(try stage.registry.compile(parser.takeCompleted()), as: .typed)
         stage.settle()
         #expect(stage.unread == "" && !stage.shown.contains("a> y"))
     }
 
     @Test func atThePromptAFullInboxDropsItsOldestWithOneNote() {
         let stage = Stage(inboxLimit: 8)
-        stage.interpreter.sessions["a"]?.channel.overflow = .dropOldest
+        stage.world.sessions["a"]?.channel.overflow = .dropOldest
         stage.hear("0123456789\n")
         stage.hear("abcdefghij\n")
         let note = "# a: the inbox is full; the oldest unread data is dropped from here on\n"
@@ -85,9 +85,9 @@ struct LanguageTests {
     @Test func stoppingEndsAWait() {
         let stage = Stage()
         stage.start("expect a \"x\"")
-        #expect(stage.interpreter.waiting == "\"x\"")
-        stage.interpreter.stop(Failure(.interrupted, "interrupted"))
-        #expect(stage.state == "interrupted" && !stage.interpreter.isRunning)
+        #expect(stage.world.waiting == "\"x\"")
+        stage.world.stop(Failure(.interrupted, "interrupted"))
+        #expect(stage.state == "interrupted" && !stage.world.isRunning)
         stage.start("print on")
         #expect(stage.shown.hasSuffix("on\n"))
     }
@@ -96,13 +96,13 @@ struct LanguageTests {
         let stage = Stage()
         stage.output.isCongested = true
         stage.start("print x")
-        stage.interpreter.loop.requestImmediateTurn()
-        stage.interpreter.turn()
+        stage.world.loop.requestImmediateTurn()
+        stage.world.turn()
         stage.hear("data")
         #expect(stage.shown == "" && stage.unread == "")
         stage.output.isCongested = false
-        stage.interpreter.loop.requestImmediateTurn()
-        stage.interpreter.turn()
+        stage.world.loop.requestImmediateTurn()
+        stage.world.turn()
         stage.settle()
         #expect(stage.shown.contains("x\n") && stage.unread == "data")
     }
@@ -154,11 +154,11 @@ struct TranscriptTests {
         #expect(stage.pair.heard() == Array("login hunter2\n".utf8))
         #expect(
             stage.shown == "a> login ${password}\na< you said ${password} and ${password}!\nit is ${password}\n")
-        guard case .failed(let failure) = stage.interpreter.result else {
+        guard case .failed(let failure) = stage.world.outcome else {
             Issue.record(Comment(rawValue: stage.state))
             return
         }
-        #expect(!stage.interpreter.redactor.redacted(failure.rendered).contains("hunter2"))
+        #expect(!stage.world.redactor.readable(FailureText(failure, stage.world.redactor).rendered).contains("hunter2"))
     }
 
     @Test func aLineOfTheTranscriptIsNeverUnbounded() {
@@ -186,10 +186,10 @@ struct TranscriptTests {
 
     @Test func timestampsAndColoursAreForDisplays() {
         let stage = Stage()
-        stage.interpreter.transcript.showsTimestamps = true
-        stage.interpreter.transcript.usesColor = true
+        stage.world.transcript.showsTimestamps = true
+        stage.world.transcript.usesColor = true
         var file: [UInt8] = []
-        stage.interpreter.transcript.add(.file { file += $0 })
+        stage.world.transcript.add(.file { file += $0 })
         stage.hand.advance(by: .milliseconds(1500))
         stage.hear("x\n")
         #expect(stage.shown == "   1.500 \u{1B}[36ma< \u{1B}[0mx\n")

@@ -67,7 +67,9 @@ struct ManualTests {
         parser.finish()
         var checker = Checker(
             commands: registry.table, variables: variables, sessions: sessions, environment: environment)
-        return (parser.errors + checker.check(parser.completed) + registry.check(parser.completed)).map(\.message)
+        var errors = parser.errors + checker.check(parser.completed)
+        do { _ = try registry.compile(parser.completed) } catch { errors += error.errors }
+        return errors.map(\.message)
     }
 
     @Test func everyExampleIsAScriptThatChecks() {

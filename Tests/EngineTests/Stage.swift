@@ -19,27 +19,29 @@ final class MemoryOutput: Output {
     var isBroken: Bool { false }
 }
 
-/// An interpreter with a session named `a` to a socket pair, a clock moved by hand, and output in memory.
+/// An world with a session named `a` to a socket pair, a clock moved by hand, and output in memory.
 final class Stage {
     let hand = HandClock()
     let loop: EventLoop
     let pair = SocketPair()
     let output = MemoryOutput()
-    let interpreter: Interpreter
+    let world: World
+    /// Why the last lines could not be compiled, or nil.
+    private var refusal: String?
+    let registry = CommandRegistry.standard()
     private var checker = Checker(
         commands: CommandRegistry.standard().table, variables: [], sessions: ["a", "b"], environment: [])
     private var parser: Parser
 
     init(inboxLimit: Int = 1 << 20) {
         loop = EventLoop(clock: hand.clock)
-        let registry = CommandRegistry.standard()
         let output = self.output
         let redactor = Redactor()
         let transcript = Transcript(
             on: loop, start: hand.now, redactor: redactor, sinks: [.display { output.write($0) }])
-        interpreter = Interpreter(
+        world = World(
             on: loop, settings: Settings(), variables: Variables(), redactor: redactor, transcript: transcript,
-            output: output, registry: registry)
+            output: output)
         parser = Parser(source: SourceText(name: "t.mux"), commands: registry.table) { _ in
             .success(.init(bytes: [], identity: ""))
         }
@@ -50,10 +52,10 @@ final class Stage {
         let channel = Channel(
             transport: SocketTransport(owning: Descriptor(owning: pair.near)), peer: "test", inboxLimit: inboxLimit,
             on: loop)
-        interpreter.sessions.add(
+        world.sessions.add(
             Session(
                 name: name, address: "test", channel: channel, lineEnding: .lf, color: "36",
-                transcript: interpreter.transcript, observer: interpreter, on: loop))
+                transcript: world.transcript, observer: world, on: loop))
     }
 
     /// Parses, checks and starts lines.
@@ -62,17 +64,22 @@ final class Stage {
         let statements = parser.takeCompleted()
         let errors = parser.errors + checker.check(statements)
         precondition(errors.isEmpty, errors.map(\.message).joined(separator: "; "))
-        interpreter.start(statements, isWhole: isWhole)
+        refusal = nil
+        do {
+            world.start(try registry.compile(statements), as: .script(isWhole: isWhole))
+        } catch {
+            refusal = error.errors.first?.message
+        }
         settle()
     }
 
     /// Lets the loop go round until nothing moves any more without time passing or the peer doing something.
     func settle() {
         for _ in 0..<8 {
-            interpreter.runReady()
+            world.runReady()
             loop.turn(mayBlock: false)
         }
-        interpreter.runReady()
+        world.runReady()
     }
 
     func hear(_ bytes: [UInt8]) {
@@ -92,7 +99,8 @@ final class Stage {
 
     /// `passed`, `running`, `exited`, or the first line of the failure.
     var state: String {
-        switch interpreter.result {
+        if let refusal { return refusal }
+        return switch world.outcome {
         case nil: "running"
         case .passed: "passed"
         case .exited(let status): "exited \(status.map(String.init) ?? "")"
@@ -103,23 +111,23 @@ final class Stage {
 
     var shown: String { String(decoding: output.text, as: UTF8.self) }
 
-    /// The inbox of `a` that nobody has consumed.
+    /// What the script has not read of `a`.
     var unread: String {
-        String(decoding: interpreter.sessions["a"]?.channel.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
+        String(decoding: world.sessions["a"]?.feed.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
     }
 
     /// What the peer of `a` has received by now.
     var heard: String { String(decoding: pair.heard(), as: UTF8.self) }
 
     func variable(_ name: String) -> String? {
-        interpreter.variables[name].map { String(decoding: $0, as: UTF8.self) }
+        world.variables[name].map { String(decoding: $0, as: UTF8.self) }
     }
 }
 
 extension Stage {
     /// A parser for lines typed at a prompt.
     var typedParser: Parser {
-        Parser(source: SourceText(name: "<prompt>"), commands: interpreter.registry.table) { _ in
+        Parser(source: SourceText(name: "<prompt>"), commands: registry.table) { _ in
             .success(.init(bytes: [], identity: ""))
         }
     }

@@ -50,7 +50,7 @@ struct StrandTests {
     @Test func anInterruptEndsAllStrands() {
         let stage = Stage()
         stage.start("parallel 50 as i {\n    try {\n        sleep 1m\n    } else {\n        print \"caught\"\n    }\n}")
-        stage.interpreter.stop(Failure(.interrupted, "interrupted"))
+        stage.world.stop(Failure(.interrupted, "interrupted"))
         stage.settle()
         #expect(stage.state == "interrupted" && !stage.shown.contains("caught"))
         stage.wait(.seconds(70))

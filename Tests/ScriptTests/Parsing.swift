@@ -15,7 +15,7 @@ func parse(_ text: String, files: [String: String] = [:]) -> (statements: [State
     var checker = Checker(
         commands: CommandRegistry.standard().table, variables: ["given"], sessions: ["a", "b"], environment: ["HOME"])
     var errors = parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
-    errors += CommandRegistry.standard().check(parser.completed)
+    do { _ = try CommandRegistry.standard().compile(parser.completed) } catch { errors += error.errors }
     return (parser.completed, errors)
 }
 

@@ -19,10 +19,21 @@ private final class Owner: ChannelDelegate {
     func channelOutputAdvanced(_ channel: Channel) {}
     func channelOutputFailed(_ channel: Channel) { failures += 1 }
     func channelWasRefused(_ channel: Channel) {}
-    func channel(_ channel: Channel, dropped count: Int) { dropped += count }
+    func channel(_ channel: Channel, mustDrop count: Int) {
+        dropped += count
+        channel.consume(through: channel.inbox.front + count)
+    }
 }
 
-struct SessionTests {
+extension Channel {
+    /// Consumes as a reader does.
+    func consume(through position: Int) {
+        inbox.consume(through: position)
+        inboxShrank()
+    }
+}
+
+struct ChannelTests {
     private let loop = EventLoop()
     private let owner = Owner()
 

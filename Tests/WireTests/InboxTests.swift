@@ -3,17 +3,6 @@ import TestSupport
 
 @testable import Wire
 
-extension Inbox {
-    /// Receives `bytes` as a read would.
-    fileprivate func append(_ bytes: UnsafeRawBufferPointer) {
-        _ = receive(most: bytes.count) { buffer in
-            buffer.copyMemory(from: bytes)
-            return bytes.count
-        }
-        try? decode { _ in }
-    }
-}
-
 struct InboxTests {
     @Test func behavesLikeAnArrayUnderRandomUse() {
         var generator = Generator(seed: 3)
@@ -55,8 +44,41 @@ struct InboxTests {
             buffer.copyBytes(from: [65, 66])
             return 2
         }
-        #expect(count == 2 && inbox.isEmpty)
-        try? inbox.decode { _ in }
-        #expect(Array(inbox.bytes) == [65, 66])
+        #expect(count == 2 && Array(inbox.bytes) == [65, 66])
+    }
+
+    @Test func linesThatAreCutComeBackBeforeWhatFollowed() {
+        var generator = Generator(seed: 8)
+        for hasMessages in [false, true] {
+            for _ in 0..<200 {
+                let lines = (0..<8).map { _ in
+                    [UInt8](repeating: 65, count: Int.random(in: 0...5, using: &generator))
+                        + (hasMessages ? [] : [10])
+                }
+                let inbox = Inbox(limit: 1000)
+                inbox.setMessages(hasMessages)
+                func add(_ line: [UInt8], to inbox: Inbox) {
+                    line.withUnsafeBytes { inbox.append($0) }
+                    inbox.endMessage()
+                }
+                for line in lines.prefix(5) { add(line, to: inbox) }
+                // Some are read, some go to another inbox, where more has arrived meanwhile.
+                let position = inbox.front + lines[0].count
+                for _ in 0..<1 { if hasMessages { inbox.consumeMessage() } else { inbox.consume(through: position) } }
+                let rest = Inbox(limit: 1000)
+                rest.setMessages(hasMessages)
+                for line in lines.suffix(3) { add(line, to: rest) }
+                let kept = Int.random(in: 0...4, using: &generator)
+                rest.prepend(inbox.cut(from: inbox.front + lines[1..<(1 + kept)].map(\.count).reduce(0, +)))
+                var read: [[UInt8]] = []
+                for inbox in [inbox, rest] {
+                    while let end = inbox.nextLineEnd() {
+                        read.append(Array(inbox.bytes(in: inbox.front..<end.next)))
+                        if hasMessages { inbox.consumeMessage() } else { inbox.consume(through: end.next) }
+                    }
+                }
+                #expect(read == Array(lines.dropFirst()) && inbox.isEmpty && rest.isEmpty)
+            }
+        }
     }
 }

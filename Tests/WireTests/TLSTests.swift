@@ -104,7 +104,7 @@ private final class Owner: ChannelDelegate {
     func channelOutputAdvanced(_ channel: Channel) {}
     func channelOutputFailed(_ channel: Channel) {}
     func channelWasRefused(_ channel: Channel) {}
-    func channel(_ channel: Channel, dropped count: Int) {}
+    func channel(_ channel: Channel, mustDrop count: Int) {}
 }
 
 @Suite(.enabled(if: Certificates.folder != nil))

@@ -70,9 +70,8 @@ private func parse(_ lines: [[UInt8]]) -> (statements: [Statement], errors: [Scr
     for line in lines { parser.feed(line) }
     parser.finish()
     var checker = Checker(commands: registry.table, variables: ["v"], sessions: ["a"], environment: ["HOME"])
-    let errors =
-        parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
-        + registry.check(parser.completed)
+    var errors = parser.errors + checker.check(parser.completed, parseErrors: parser.errors)
+    do { _ = try registry.compile(parser.completed) } catch { errors += error.errors }
     return (parser.completed, errors)
 }
 
@@ -159,26 +158,27 @@ private func fuzzLines(_ input: [UInt8]) {
 /// frame is too long.
 private func lines(of stream: [UInt8], _ framing: Framing, read size: Int) -> [[UInt8]] {
     let inbox = Inbox(limit: 4096)
+    inbox.setMessages(framing != .line)
+    var decoder = FrameDecoder(framing)
     var lines: [[UInt8]] = []
-    try? inbox.reframe(framing) { _ in }
     var rest = stream[...]
     while !rest.isEmpty {
-        let piece = rest.prefix(min(size, 4096 - inbox.held))
+        let piece = Array(rest.prefix(min(size, 4096 - inbox.count - decoder.rest.count)))
         if piece.isEmpty { break }
         rest = rest.dropFirst(piece.count)
-        _ = inbox.receive(most: piece.count) { buffer in
-            buffer.copyBytes(from: piece)
-            return piece.count
-        }
+        if framing == .line { piece.withUnsafeBytes { inbox.append($0) } }
         do {
-            try inbox.decode { _ in }
+            try decoder.feed(piece, limit: 4096) {
+                inbox.append($0)
+                inbox.endMessage()
+            }
         } catch {
             while let end = inbox.nextLineEnd() { lines.append(take(end, from: inbox)) }
             return lines + [Array("too long".utf8)]
         }
         while let end = inbox.nextLineEnd() { lines.append(take(end, from: inbox)) }
     }
-    return lines + [Array(inbox.bytes)]
+    return lines + [Array(inbox.bytes) + decoder.rest]
 }
 
 private func take(_ end: Inbox.LineEnd, from inbox: Inbox) -> [UInt8] {

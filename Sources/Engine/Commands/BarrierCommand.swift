@@ -31,12 +31,13 @@ private struct BarrierInstruction: Instruction {
     let limit: Value<Duration>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let limit = try limit?.evaluate(in: strand) ?? interpreter.settings.timeout
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let limit = try limit?.evaluate(in: strand) ?? world.settings.timeout
         return .wait(
             BarrierWait(
                 name: try name.evaluate(in: strand), count: try count.evaluate(in: strand), of: strand,
-                limit: interpreter.settings.scaled(limit), interpreter))
+                limit: world.settings.scaled(limit)))
     }
 }
 
@@ -46,15 +47,13 @@ private final class BarrierWait: Wait {
     private let count: Int
     private var isOpen = false
     private unowned let strand: Strand
-    private unowned let interpreter: Interpreter
 
-    init(name: String, count: Int, of strand: Strand, limit: Duration, _ interpreter: Interpreter) {
+    init(name: String, count: Int, of strand: Strand, limit: Duration) {
         self.name = name
         self.count = count
         self.strand = strand
         self.limit = limit
-        self.interpreter = interpreter
-        for arrived in interpreter.barriers.arrive(strand, at: name, count: count) {
+        for arrived in strand.scheduler.barriers.arrive(strand, at: name, count: count) {
             if arrived === strand { isOpen = true } else { (arrived.wait as? BarrierWait)?.open() }
         }
     }
@@ -64,18 +63,18 @@ private final class BarrierWait: Wait {
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         if isOpen { return true }
         guard isLate else { return false }
-        let arrived = interpreter.barriers.count(at: name)
+        let arrived = strand.scheduler.barriers.count(at: name)
         throw Failure(
             .expectation,
             "barrier \(name): timed out after \(shown(limit ?? .zero)): \(arrived) of \(count) strands have come")
     }
 
     func cancel() {
-        if !isOpen { interpreter.barriers.leave(strand, name) }
+        if !isOpen { strand.scheduler.barriers.leave(strand, name) }
     }
 
     private func open() {
         isOpen = true
-        interpreter.wake(strand)
+        strand.wake()
     }
 }

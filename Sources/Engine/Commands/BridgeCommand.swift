@@ -45,48 +45,51 @@ private struct BridgeInstruction: Instruction {
     let endsInTime: Bool
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let ends =
             try strand.sessions(first, orFail: .connection) + strand.sessions(second, orFail: .connection)
         guard ends.count == 2, ends[0] !== ends[1] else {
             throw Failure(.expectation, "a bridge needs two sessions", range: range)
         }
         let given = try limit?.evaluate(in: strand)
-        let limit = endsInTime ? given : given.map(interpreter.settings.scaled)
-        return .wait(BridgeWait(ends[0], ends[1], limit: limit, endsInTime: endsInTime, interpreter))
+        let limit = endsInTime ? given : given.map(world.settings.scaled)
+        let feeds = ends.map { world.feed(of: $0, for: strand) }
+        return .wait(BridgeWait(feeds[0], feeds[1], limit: limit, endsInTime: endsInTime, world))
     }
 }
 
 /// Passes on in both directions until both have ended.
 private final class BridgeWait: Wait {
-    let sessions: [Session]
+    private let sessions: [Session]
+    var queues: [WaitQueue] { relays.map(\.source.waiters) }
     let isReading = true
     var limit: Duration?
     var succeedsLate: Bool { endsInTime }
     var wanted: String { "the end of both \(sessions[0].name) and \(sessions[1].name)" }
     private let endsInTime: Bool
-    private let interpreter: Interpreter
-    private var lanes: [Lane]
+    private unowned let world: World
+    private let relays: [Relay]
     private var hasBegun = false
 
-    init(_ first: Session, _ second: Session, limit: Duration?, endsInTime: Bool, _ interpreter: Interpreter) {
-        sessions = [first, second]
+    init(_ first: Feed, _ second: Feed, limit: Duration?, endsInTime: Bool, _ world: World) {
+        sessions = [first.session, second.session]
         self.limit = limit
         self.endsInTime = endsInTime
-        self.interpreter = interpreter
-        lanes = [
-            Lane(from: first, to: second, interpreter.transcript),
-            Lane(from: second, to: first, interpreter.transcript),
+        self.world = world
+        relays = [
+            Relay(from: first, to: second.session, world.transcript),
+            Relay(from: second, to: first.session, world.transcript),
         ]
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         if !hasBegun {
             hasBegun = true
-            interpreter.transcript.note("bridge \(sessions[0].name) \(sessions[1].name)")
+            world.transcript.note("bridge \(sessions[0].name) \(sessions[1].name)")
         }
-        for index in lanes.indices { try lanes[index].advance() }
-        let isOver = lanes.allSatisfy(\.isOver)
+        for relay in relays { try relay.advance() }
+        let isOver = relays.allSatisfy(\.isOver)
         if isOver || isLate { cancel() }
         if isLate, !isOver, !endsInTime {
             throw Failure(.expectation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
@@ -95,122 +98,6 @@ private final class BridgeWait: Wait {
     }
 
     func cancel() {
-        for index in lanes.indices {
-            lanes[index].showPart()
-            lanes[index].source.channel.hold(false, for: .bridge)
-        }
-    }
-}
-
-/// One direction of a bridge.
-private struct Lane {
-    let source: Session
-    let sink: Session
-    private let transcript: Transcript
-    private(set) var isOver = false
-
-    /// More than this waiting for the sink holds up the source.
-    private static let highWater = 256 * 1024
-    private static let longestPart = 65536
-
-    init(from source: Session, to sink: Session, _ transcript: Transcript) {
-        self.source = source
-        self.sink = sink
-        self.transcript = transcript
-    }
-
-    /// Whether something waits to be passed on.
-    var hasNews: Bool { !source.channel.inbox.isEmpty || source.channel.inbox.messageEnds?.isEmpty == false }
-
-    /// Passes on what is there; throws when it does not fit the other side's frames.
-    mutating func advance() throws(Failure) {
-        guard !isOver else { return }
-        if sink.channel.output == .open { try passOn() }
-        guard sink.channel.output == .open else { return abandon() }
-        source.channel.hold(sink.channel.bytesWaiting > Self.highWater, for: .bridge)
-        if source.inputHasEnded, !hasNews || needsMessages { try passOnEnd() }
-    }
-
-    func showPart() {
-        transcript.showHeldBack(of: sink)
-    }
-
-    /// Whether one side has frames: then lines are passed on, and not bytes.
-    private var needsMessages: Bool {
-        source.framing.prefixLength != nil || sink.framing.prefixLength != nil
-            || !source.framing.isDatagram && sink.framing.isDatagram
-    }
-
-    private func passOn() throws(Failure) {
-        let inbox = source.channel.inbox
-        if needsMessages {
-            while let end = inbox.nextLineEnd() {
-                let line = inbox.bytes(in: inbox.front..<end.text)
-                let isReturn = source.framing == .line && line.last == UInt8(ascii: "\r")
-                try sink.send(line: Array(line.dropLast(isReturn ? 1 : 0)), at: nil)
-                Match(start: inbox.front, end: end.next, takesMessage: true).consume(from: source)
-            }
-            guard inbox.isFull, inbox.nextLineEnd() == nil else { return }
-            throw Failure(
-                .connection, "\(source.name): a line does not fit into the inbox (\(shown(bytes: inbox.limit)))",
-                details: ["raise it with: set inbox SIZE"])
-        } else if source.framing.isDatagram {
-            while let end = inbox.messageEnds?.first {
-                let datagram = inbox.bytes(in: inbox.front..<end)
-                transcript.sent(datagram, by: sink)
-                sink.relay(datagram)
-                Match(start: inbox.front, end: end, takesMessage: true).consume(from: source)
-            }
-        } else if !inbox.isEmpty {
-            show(inbox.bytes)
-            sink.relay(inbox.bytes)
-            source.drain()
-        }
-    }
-
-    /// Shows the whole lines; the rest waits for its end.
-    private func show(_ bytes: UnsafeRawBufferPointer) {
-        guard !transcript.isSilent else { return }
-        guard let feed = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
-            sink.heldBack += bytes
-            if sink.heldBack.count > Self.longestPart { showPart() }
-            return
-        }
-        let lines = sink.heldBack + bytes[...feed]
-        sink.heldBack = []
-        lines.withUnsafeBytes { transcript.sent($0, by: sink) }
-        sink.heldBack = Array(bytes[(feed + 1)...])
-    }
-
-    /// The source has ended in its way, and so does our side of the sink.
-    private mutating func passOnEnd() throws(Failure) {
-        isOver = true
-        if needsMessages {
-            if let gap = source.gap { throw Failure(.connection, "\(source.name): \(gap)") }
-            // A last line without its ending is a frame like the others.
-            let rest = Array(source.channel.inbox.bytes)
-            if !rest.isEmpty { try sink.send(line: rest, at: nil) }
-            source.drain()
-        }
-        showPart()
-        if source.channel.input == .ended || source.channel.input == .closed {
-            try? sink.endOutput()
-        } else {
-            cut(sink, because: source)
-        }
-    }
-
-    /// The sink takes nothing any more: what the source says is lost, and it is told so.
-    private mutating func abandon() {
-        isOver = true
-        showPart()
-        source.channel.hold(false, for: .bridge)
-        if case .failed = sink.channel.output, !source.inputHasEnded { cut(source, because: sink) }
-    }
-
-    private func cut(_ session: Session, because other: Session) {
-        guard session.channel.isOpen else { return }
-        transcript.note("\(session.name): cut, because \(other.name) was: \(other.inputState)")
-        session.channel.close(reset: true)
+        for relay in relays { relay.stop() }
     }
 }

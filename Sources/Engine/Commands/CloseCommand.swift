@@ -30,21 +30,22 @@ private struct CloseInstruction: Instruction {
     let isReset: Bool
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         var names: [String] = []
         var losses: [String] = []
-        if let service = try strand.service(target, interpreter) {
-            interpreter.sessions.removeService(service)
+        if let service = try strand.service(target, world) {
+            world.sessions.removeService(service)
             names = [service]
         } else {
             for session in try strand.sessions(target, orFail: .connection) {
-                interpreter.transcript.showRest(of: session)
+                world.transcript.showRest(of: session)
                 if !isReset, let loss = session.takeLoss() { losses.append("\(session.name): \(loss)") }
-                interpreter.sessions.remove(session.name, reset: isReset)
+                world.sessions.remove(session.name, reset: isReset)
                 names.append(session.name)
             }
         }
-        for name in names { interpreter.transcript.statement("close \(name)" + (isReset ? " --reset" : "")) }
+        for name in names { world.transcript.statement("close \(name)" + (isReset ? " --reset" : "")) }
         if let loss = losses.first {
             throw Failure(.connection, loss, details: Array(losses.dropFirst()), range: range)
         }
@@ -54,9 +55,9 @@ private struct CloseInstruction: Instruction {
 
 extension Strand {
     /// The name of the service that a target of one name is, or nil.
-    func service(_ target: Target, _ interpreter: Interpreter) throws(Failure) -> String? {
+    func service(_ target: Target, _ world: World) throws(Failure) -> String? {
         guard target.items.count == 1, let item = target.items.first else { return nil }
         let name = try text(item.template)
-        return interpreter.sessions.service(named: name) == nil ? nil : name
+        return world.sessions.service(named: name) == nil ? nil : name
     }
 }

@@ -64,26 +64,26 @@ private struct CompareInstruction: Instruction {
     let limit: Value<Duration>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let sessions = try strand.sessions(target, orFail: .expectation)
         guard sessions.count > 1 else {
             let name = sessions.first?.name ?? ""
             throw Failure(
                 .expectation, "compare needs two sessions or more, and only \(name) is meant", range: target.range)
         }
-        let (wanted, matcher) = try expectation(strand, interpreter)
-        let time = try limit.map { limit throws(Failure) in interpreter.settings.scaled(try limit.evaluate(in: strand))
+        let (wanted, matcher) = try expectation(strand, world)
+        let time = try limit.map { limit throws(Failure) in world.settings.scaled(try limit.evaluate(in: strand))
         }
+        let all = sessions.map { Awaited(world.feed(of: $0, for: strand), matcher(), wanted: wanted) }
         return .wait(
             CompareWait(
-                sessions, wanted: wanted,
-                ignored: try ignored.map { source throws(Failure) in try strand.regex(source) },
-                limit: time ?? interpreter.defaultLimit(for: sessions), range: range, interpreter, matcher: matcher
-            ))
+                all, wanted: wanted, ignored: try ignored.map { source throws(Failure) in try strand.regex(source) },
+                limit: time ?? world.defaultLimit(for: sessions), range: range, world))
     }
 
     private func expectation(
-        _ strand: Strand, _ interpreter: Interpreter
+        _ strand: Strand, _ world: World
     ) throws(Failure) -> (wanted: () -> String, matcher: () -> any Matcher) {
         switch extent {
         case .lines(let count):
@@ -96,38 +96,9 @@ private struct CompareInstruction: Instruction {
             let time = try time.evaluate(in: strand)
             return (
                 { "\(shown(time)) of silence" },
-                { SilenceMatcher(time: time, since: interpreter.loop.readClock(), clock: interpreter.loop.readClock) }
+                { SilenceMatcher(time: time, since: world.loop.readClock(), clock: world.loop.readClock) }
             )
         }
-    }
-}
-
-/// Everything until nothing has arrived for a while, or the stream has ended.
-private final class SilenceMatcher: Matcher {
-    private let time: Duration
-    private let clock: () -> Instant
-    private var lastEnd = -1
-    private var lastArrival: Instant
-
-    init(time: Duration, since start: Instant, clock: @escaping () -> Instant) {
-        self.time = time
-        self.clock = clock
-        lastArrival = start
-    }
-
-    var acceptsEnd: Bool { true }
-
-    /// When the silence is long enough, as far as is known.
-    var due: Instant { lastArrival + time }
-
-    func check(_ session: Session, isWhole: Bool) -> Progress {
-        let inbox = session.channel.inbox
-        if inbox.end != lastEnd {
-            if lastEnd >= 0 { lastArrival = clock() }
-            lastEnd = inbox.end
-        }
-        guard session.inputHasEnded || clock() >= due else { return .pending }
-        return .matched(Match(start: inbox.front, end: inbox.end))
     }
 }
 
@@ -138,106 +109,70 @@ private final class CompareWait: Wait {
     private let describe: () -> String
     private let ignored: Regex?
     private let range: SourceRange
-    private let interpreter: Interpreter
-    private let all: [Session]
-    private var open: [(session: Session, matcher: any Matcher)]
-    private var answers: [String: [UInt8]] = [:]
-    private weak var strand: Strand?
+    private unowned let world: World
+    private let all: [Awaited]
     private var timer: Timer?
 
     init(
-        _ sessions: [Session], wanted: @escaping () -> String, ignored: Regex?, limit: Duration,
-        range: SourceRange, _ interpreter: Interpreter, matcher: () -> any Matcher
+        _ all: [Awaited], wanted: @escaping () -> String, ignored: Regex?, limit: Duration, range: SourceRange,
+        _ world: World
     ) {
-        all = sessions
+        self.all = all
         describe = wanted
         self.ignored = ignored
         self.limit = limit
         self.range = range
-        self.interpreter = interpreter
-        open = sessions.map { ($0, matcher()) }
+        self.world = world
     }
 
     var wanted: String { describe() }
-    var sessions: [Session] { open.map(\.session) }
+    var queues: [WaitQueue] { all.map(\.feed.waiters) }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        self.strand = strand
-        var remaining: [(session: Session, matcher: any Matcher)] = []
-        for (session, matcher) in open {
-            if try !take(session, matcher, isLate) { remaining.append((session, matcher)) }
+        cancel()
+        var met: [Match] = []
+        for awaited in all {
+            switch awaited.decide(isLate: isLate, limit: limit) {
+            case .met(let match, _): met.append(match)
+            case .pending: break
+            case .unmet(let unmet):
+                var failure = awaited.failure(unmet)
+                failure.range = range
+                throw failure
+            }
         }
-        open = remaining
-        guard remaining.isEmpty else {
-            lookAgainAfterSilence()
+        guard met.count == all.count else {
+            lookAgainAfterSilence(strand)
             return false
         }
-        cancel()
-        if let last = all.last { strand.capture([answers[last.name]]) }
-        try compare()
+        let answers = zip(all, met).map { awaited, match in answer(of: awaited, match) }
+        try compare(answers)
+        for (awaited, match) in zip(all, met) { awaited.feed.consume(match) }
+        strand.capture([answers.last])
         return true
     }
 
     func cancel() {
-        if let timer { interpreter.loop.cancel(timer) }
+        if let timer { world.loop.cancel(timer) }
         timer = nil
     }
 
-    private func take(
-        _ session: Session, _ matcher: any Matcher, _ isLate: Bool
-    ) throws(Failure) -> Bool {
-        let hasEnded = session.inputHasEnded
-        let isFull = session.channel.inbox.isFull
-        switch matcher.check(session, isWhole: hasEnded || isLate || isFull) {
-        case .matched(let match):
-            let front = session.channel.inbox.front
-            answers[session.name] =
-                match.captures?.first.flatMap { $0 }.flatMap {
-                    matcher is LinesMatcher ? $0 : nil
-                } ?? session.bytes(front..<match.end)
-            if let strand {
-                var match = match
-                match.captures = nil
-                match.take(from: session, by: strand)
-            }
-            return true
-        case .failed(let words, let details), .differs(let words, let details):
-            throw failure(session, words, details)
-        case .pending where session.refusal != nil:
-            throw failure(session, "\(session.takeRefusal() ?? "") while waiting for \(wanted)")
-        case .pending where hasEnded:
-            throw failure(session, "\(session.inputState) while waiting for \(wanted)")
-        case .pending where isFull:
-            throw failure(session, "the inbox is full and \(wanted) is not in it")
-        case .pending where isLate:
-            throw failure(session, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
-        case .pending: return false
-        }
+    /// All from the front on; of counted lines, without the ending of the last one.
+    private func answer(of awaited: Awaited, _ match: Match) -> [UInt8] {
+        if awaited.matcher is LinesMatcher { return match.captures?.first.flatMap { $0 } ?? [] }
+        return Array(awaited.feed.inbox.bytes(in: awaited.feed.inbox.front..<match.end))
     }
 
     /// A silence ends without anything happening: its end needs a timer.
-    private func lookAgainAfterSilence() {
-        let due = open.compactMap { ($0.matcher as? SilenceMatcher)?.due }.min()
-        cancel()
+    private func lookAgainAfterSilence(_ strand: Strand) {
+        let due = all.compactMap { ($0.matcher as? SilenceMatcher)?.due }.filter { $0 > world.loop.now }.min()
         guard let due else { return }
-        timer = interpreter.loop.schedule(at: due) { [unowned self] in
-            if let strand { interpreter.wake(strand) }
-        }
+        timer = world.loop.schedule(at: due) { [unowned strand] in strand.wake() }
     }
 
-    private func failure(_ session: Session, _ words: String, _ details: [String] = []) -> Failure {
-        cancel()
-        let report = FailureReport(session, interpreter.redactor)
-        var failure = Failure(
-            .expectation, "\(session.name): \(words)", details: details + report.arrived, range: range)
-        failure.lastExchanges = report.exchanges
-        failure.toldEnds = [session.name]
-        return failure
-    }
-
-    private func compare() throws(Failure) {
-        let answers = all.map { session in
-            Answers.Answer(name: session.name, lines: lines(of: self.answers[session.name] ?? []))
+    private func compare(_ answers: [[UInt8]]) throws(Failure) {
+        let answers = zip(all, answers).map { awaited, answer in
+            Answers.Answer(name: awaited.session.name, lines: lines(of: answer))
         }
         guard let difference = Answers(answers).difference else { return }
         throw Failure(.expectation, difference.message, details: difference.details, range: range)

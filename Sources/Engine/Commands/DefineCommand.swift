@@ -21,7 +21,8 @@ struct DefineCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         guard let name = call.word("NAME")?.template.literalText else { return }
         let program = compiler.subprogram(call.block) { $0.isInDefinition = true }
-        compiler.definitions[name] = Definition(
-            name: name, parameters: call.words("PARAM").compactMap(\.template.literalText), program: program)
+        compiler.define(
+            Definition(
+                name: name, parameters: call.words("PARAM").compactMap(\.template.literalText), program: program))
     }
 }

@@ -12,9 +12,11 @@ struct DrainCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let target = try call.target()
+        compiler.drain(target)
         compiler.emit(
             DrainInstruction(
-                target: try call.target(), time: call.word("D").map { Value(duration: $0) }, range: call.range))
+                target: target, time: call.word("D").map { Value(duration: $0) }, range: call.range))
     }
 }
 
@@ -23,9 +25,10 @@ private struct DrainInstruction: Instruction {
     let time: Value<Duration>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
         let sessions = try strand.sessions(target, orFail: .expectation)
-        let wait = DrainWait(sessions, limit: try time?.evaluate(in: strand))
+        let feeds = sessions.map { strand.world.feed(of: $0, for: strand) }
+        let wait = DrainWait(feeds, limit: try time?.evaluate(in: strand))
         guard wait.limit != nil else {
             wait.drain()
             return .next
@@ -36,13 +39,17 @@ private struct DrainInstruction: Instruction {
 
 private final class DrainWait: Wait {
     let wanted = "the end of the time to drain"
-    let sessions: [Session]
+    private let feeds: [Feed]
+    /// They live as long as the wait.
+    private let sessions: [Session]
+    var queues: [WaitQueue] { feeds.map(\.waiters) }
     var limit: Duration?
     let succeedsLate = true
     let isReading = true
 
-    init(_ sessions: [Session], limit: Duration?) {
-        self.sessions = sessions
+    init(_ feeds: [Feed], limit: Duration?) {
+        self.feeds = feeds
+        sessions = feeds.map(\.session)
         self.limit = limit
     }
 
@@ -52,6 +59,6 @@ private final class DrainWait: Wait {
     }
 
     func drain() {
-        for session in sessions { session.drain() }
+        for feed in feeds { feed.drain() }
     }
 }

@@ -42,7 +42,7 @@ private struct ExitInstruction: Instruction {
     let status: Value<Int>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
         .exit(try status.map { value throws(Failure) in Int32(try value.evaluate(in: strand)) })
     }
 }

@@ -78,11 +78,11 @@ enum Expectation {
             return { strand throws(Failure) in
                 let count = try value.evaluate(in: strand)
                 return countsLines
-                    ? ({ "\(count) lines" }, { LinesMatcher(count: count) })
-                    : ({ "\(count) bytes" }, { BytesMatcher(count: count) })
+                    ? ({ lineCount(count) }, { LinesMatcher(count: count) })
+                    : ({ count == 1 ? "1 byte" : "\(count) bytes" }, { BytesMatcher(count: count) })
             }
         }
-        if let word = call.word("HEX") { return search(for: Value(hex: word), word) }
+        if let word = call.word("HEX") { return search(for: Value(hex: word), word, isHex: true) }
         return try makePattern(call)
     }
 
@@ -98,13 +98,17 @@ enum Expectation {
         }
     }
 
-    private static func search(for value: Value<[UInt8]>, _ word: Word) -> Factory {
+    private static func search(for value: Value<[UInt8]>, _ word: Word, isHex: Bool = false) -> Factory {
         return { strand throws(Failure) in
             let text = try value.evaluate(in: strand)
             guard !text.isEmpty else {
-                throw Failure(.expectation, "an empty text is found everywhere", range: word.range)
+                throw Failure(.expectation, "the search text is empty", range: word.range)
             }
-            return ({ "\"\(Escapes.escaped(text))\"" }, { TextSearch(text: text) })
+            let pairs = { text.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined(separator: " ") }
+            return (
+                { isHex ? "hex \"\(pairs())\"" : "\"\(Escapes.escaped(text))\"" },
+                { TextSearch(text: text, isHex: isHex) }
+            )
         }
     }
 }

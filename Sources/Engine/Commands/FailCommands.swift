@@ -35,7 +35,7 @@ private struct FailInstruction: Instruction {
     let why: Word?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
         let given = try why.map { word throws(Failure) in try strand.text(word.template) } ?? ""
         throw Failure(status, given.isEmpty && status != .skipped ? "failed" : given)
     }

@@ -23,16 +23,17 @@ private struct HelpInstruction: Instruction {
     let topic: Word?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let manual = Manual(interpreter.registry.table)
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let manual = Manual(CommandRegistry.standard().table)
         guard let topic else {
-            interpreter.page(fitted(manual.overview, to: interpreter.output.width))
+            world.page(fitted(manual.overview, to: world.output.width))
             return .next
         }
         let name = try strand.text(topic.template)
         let topics = Manual.topics
         guard let text = topics.first(where: { $0.name == name })?.text ?? manual.help(for: name) else {
-            let known = interpreter.registry.table.descriptions.map(\.name) + topics.map(\.name)
+            let known = CommandRegistry.standard().table.descriptions.map(\.name) + topics.map(\.name)
             let nearest = nearestSpelling(of: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
             throw Failure(
                 .expectation, "there is no command '\(name)'\(nearest)",
@@ -41,7 +42,7 @@ private struct HelpInstruction: Instruction {
                 ],
                 range: topic.range)
         }
-        interpreter.page(fitted(text, to: interpreter.output.width))
+        world.page(fitted(text, to: world.output.width))
         return .next
     }
 }

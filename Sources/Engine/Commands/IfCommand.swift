@@ -53,8 +53,8 @@ struct ConditionInstruction: Instruction {
         self.range = range
     }
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        try question.holds(in: strand, interpreter, range) == isWanted ? .jump(destination) : .next
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        return try question.holds(in: strand, range) == isWanted ? .jump(destination) : .next
     }
 }
 
@@ -106,7 +106,7 @@ private indirect enum Question {
         }
     }
 
-    func holds(in strand: Strand, _ interpreter: Interpreter, _ range: SourceRange) throws(Failure) -> Bool {
+    func holds(in strand: Strand, _ range: SourceRange) throws(Failure) -> Bool {
         switch self {
         case .sameness(let left, let right, let isWanted):
             return try (left.evaluate(in: strand) == right.evaluate(in: strand)) == isWanted
@@ -120,9 +120,9 @@ private indirect enum Question {
         case .defined(let name): return try strand.optionalValue(of: name, range) != nil
         case .open(let name):
             let name = try name.evaluate(in: strand)
-            return interpreter.sessions.service(named: name) != nil
-                || interpreter.sessions.matching(name).contains { !$0.inputHasEnded }
-        case .not(let question): return !(try question.holds(in: strand, interpreter, range))
+            return strand.world.sessions.service(named: name) != nil
+                || strand.world.sessions.matching(name).contains { !$0.inputHasEnded }
+        case .not(let question): return !(try question.holds(in: strand, range))
         }
     }
 

@@ -38,7 +38,7 @@ struct LetCommand: Command {
             let value = try call.required("VALUE")
             let isSecret = call.has(option: "--secret")
             if isSecret, let literal = value.literal, let name = call.word("NAME")?.template.literalText {
-                compiler.redactor.add(name: name, value: literal)
+                compiler.hide(name: name, value: literal)
             }
             compiler.emit(LetInstruction(name: name, value: Value(text: value), isSecret: isSecret, range: call.range))
         }
@@ -51,10 +51,11 @@ private struct LetInstruction: Instruction {
     let isSecret: Bool
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let name = try name.evaluate(in: strand)
         let value = try value.evaluate(in: strand)
-        if isSecret { interpreter.redactor.add(name: name.name, value: value) }
+        if isSecret { world.redactor.add(name: name.name, value: value) }
         strand.set(name, to: value)
         return .next
     }
@@ -68,11 +69,12 @@ private struct CalculateInstruction: Instruction {
     let isSecret: Bool
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let name = try name.evaluate(in: strand)
         let result = try calculate(
             try left.evaluate(in: strand), try operation.evaluate(in: strand), try right.evaluate(in: strand))
-        if isSecret { interpreter.redactor.add(name: name.name, value: Array(String(result).utf8)) }
+        if isSecret { world.redactor.add(name: name.name, value: Array(String(result).utf8)) }
         strand.set(name, toInteger: result)
         return .next
     }

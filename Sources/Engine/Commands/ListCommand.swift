@@ -22,25 +22,26 @@ struct ListCommand: Command {
 private struct ListInstruction: Instruction {
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let sessions = interpreter.sessions.all.map { session in
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let sessions = world.sessions.all.map { session in
             [
                 session.name, session.channel.kind.rawValue, session.channel.peer, session.state,
                 "\(session.channel.bytesSent)/\(session.linesSent)",
                 "\(session.channel.bytesReceived)/\(session.linesReceived)",
-                "\(session.channel.inbox.count)", shown(interpreter.loop.readClock() - session.openedAt),
+                "\(session.unreadCount)", shown(world.loop.readClock() - session.openedAt),
             ]
         }
-        let services = interpreter.sessions.allServices.map { name, service in
+        let services = world.sessions.allServices.map { name, service in
             [name, service.kind, service.location, "listening", "-", "-", "-", "-"]
         }
         guard !(sessions + services).isEmpty else {
-            interpreter.print(Array("no sessions; open one: open NAME ADDRESS".utf8))
+            world.print(Array("no sessions; open one: open NAME ADDRESS".utf8))
             return .next
         }
         let heading = ["NAME", "KIND", "ADDRESS", "STATE", "SENT B/L", "RECEIVED B/L", "UNREAD", "AGE"]
         let table = TextTable([heading] + sessions + services, leastImportant: [7, 4, 5, 6, 1, 2], cuttable: 2)
-        for line in table.lines(width: interpreter.output.width) { interpreter.page(line) }
+        for line in table.lines(width: world.output.width) { world.page(line) }
         return .next
     }
 }

@@ -51,7 +51,8 @@ private struct ListenInstruction: Instruction {
     let hasCertificate: Bool
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let name = try name.evaluate(in: strand)
         let lineEnding = try lineEnding?.evaluate(in: strand)
         let framing = try framing?.evaluate(in: strand)
@@ -60,16 +61,16 @@ private struct ListenInstruction: Instruction {
         let options = try tls.evaluate(in: strand)
         let isTLS = hasTLS || address.isTLS
         let context = isTLS ? try options.context(.server, for: name) : nil
-        let listener = try interpreter.listener(name, at: address)
+        let listener = try world.listener(name, at: address)
         let reception = Reception(
-            name: name, listener: listener, context: context, lineEnding: lineEnding, framing: framing, interpreter)
-        interpreter.sessions.add(reception, named: name)
-        interpreter.opened(name, reception, by: strand)
+            name: name, listener: listener, context: context, lineEnding: lineEnding, framing: framing, world)
+        world.sessions.add(reception, named: name)
+        strand.holdings?.open(reception)
         let words =
             ["listen", name, quotedWord(reception.location)]
-            + interpreter.settings.words(lineEnding, framing, isDatagram: address.isUDP) + options.words
-        interpreter.transcript.statement(words.joined(separator: " "))
-        interpreter.transcript.note("\(name): listening on \(reception.location)")
+            + world.settings.words(lineEnding, framing, isDatagram: address.isUDP) + options.words
+        world.transcript.statement(words.joined(separator: " "))
+        world.transcript.note("\(name): listening on \(reception.location)")
         return .next
     }
 
@@ -89,7 +90,7 @@ func datagramProblem(_ framing: Value<Framing>?) -> String? {
     return "of UDP each datagram is a line; --frame raw takes it as it is, and there is no other"
 }
 
-extension Interpreter {
+extension World {
     /// A listener of that name; a failure when the name or the address is taken.
     func listener(_ name: String, at address: Address) throws(Failure) -> any Acceptor {
         try sessions.requireFree(name)
@@ -139,6 +140,7 @@ struct AcceptCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.accept(from: try call.required("NAME"), as: try call.required("AS"))
         compiler.emit(
             AcceptInstruction(
                 listener: Value(name: try call.required("NAME")), name: Value(name: try call.required("AS")),
@@ -152,15 +154,16 @@ private struct AcceptInstruction: Instruction {
     let limit: Value<Duration>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let listener = try listener.evaluate(in: strand)
         let name = try name.evaluate(in: strand)
-        guard let reception = interpreter.sessions.service(named: listener) as? Reception else {
+        guard let reception = world.sessions.service(named: listener) as? Reception else {
             throw Failure(.connection, "'\(listener)' is no listener; make one: listen \(listener) :0")
         }
-        try interpreter.sessions.requireFree(name)
-        let limit = try limit?.evaluate(in: strand) ?? interpreter.settings.timeout
-        return .wait(AcceptWait(reception, name: name, limit: interpreter.settings.scaled(limit), interpreter))
+        try world.sessions.requireFree(name)
+        let limit = try limit?.evaluate(in: strand) ?? world.settings.timeout
+        return .wait(AcceptWait(reception, name: name, limit: world.settings.scaled(limit), world))
     }
 }
 
@@ -169,13 +172,13 @@ private final class AcceptWait: Wait {
     private let reception: Reception
     private let name: String
     private var strand: Strand?
-    private unowned let interpreter: Interpreter
+    private unowned let world: World
 
-    init(_ reception: Reception, name: String, limit: Duration, _ interpreter: Interpreter) {
+    init(_ reception: Reception, name: String, limit: Duration, _ world: World) {
         self.reception = reception
         self.name = name
         self.limit = limit
-        self.interpreter = interpreter
+        self.world = world
     }
 
     var wanted: String { "a connection to \(reception.name)" }
@@ -184,14 +187,14 @@ private final class AcceptWait: Wait {
         self.strand = strand
         if let session = reception.take(for: strand) {
             // Another strand may have taken the name meanwhile.
-            if !session.isNamed(name) { try interpreter.sessions.requireFree(name) }
-            interpreter.sessions.rename(session, to: name)
-            interpreter.triggers.update(session)
-            interpreter.opened(name, session, by: strand)
-            interpreter.transcript.statement("accept \(reception.name) \(name)")
+            if !session.isNamed(name) { try world.sessions.requireFree(name) }
+            world.sessions.rename(session, to: name)
+            world.triggers.update(session)
+            strand.holdings?.open(session)
+            world.transcript.statement("accept \(reception.name) \(name)")
             return true
         }
-        guard interpreter.sessions.service(named: reception.name) === reception else {
+        guard world.sessions.service(named: reception.name) === reception else {
             throw Failure(.connection, "\(reception.name): closed while waiting for a connection")
         }
         guard isLate else { return false }

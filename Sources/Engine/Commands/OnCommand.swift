@@ -47,17 +47,18 @@ private struct OnInstruction: Instruction {
     let program: Program
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let text = try pattern == nil ? strand.expand(word.template) : []
         guard pattern != nil || !text.isEmpty else {
-            throw Failure(.expectation, "an empty text is found everywhere", range: word.range)
+            throw Failure(.expectation, "the search text is empty", range: word.range)
         }
         let trigger = Trigger(
             targets: try strand.names(of: target),
             pattern: try pattern.map { pattern throws(Failure) in .regex(try strand.regex(pattern)) } ?? .text(text),
             program: program, surroundings: strand.surroundings, range: range)
-        interpreter.triggers.add(trigger)
-        interpreter.opened("on", trigger, by: strand)
+        world.triggers.add(trigger)
+        strand.holdings?.open(trigger)
         return .next
     }
 }
@@ -81,8 +82,9 @@ private struct OffInstruction: Instruction {
     let target: Target
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        interpreter.triggers.remove(targets: try strand.names(of: target))
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        world.triggers.remove(targets: try strand.names(of: target))
         return .next
     }
 }

@@ -98,9 +98,10 @@ private struct OpenInstruction: Instruction {
     let tls: TLSWords
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let name = try name?.evaluate(in: strand) ?? interpreter.sessions.nextNumberedName()
-        try interpreter.sessions.requireFree(name)
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let name = try name?.evaluate(in: strand) ?? world.sessions.nextNumberedName()
+        try world.sessions.requireFree(name)
         let address = try address.evaluate(in: strand)
         let framing = try framing?.evaluate(in: strand)
         if let problem = problem(with: address) { throw Failure(.expectation, problem, range: self.address.word.range) }
@@ -110,9 +111,9 @@ private struct OpenInstruction: Instruction {
             name: name, address: address, bind: try bind?.evaluate(in: strand),
             lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
             retry: try retryWord.map { word throws(Failure) in try strand.text(word.template) },
-            limit: interpreter.settings.scaled(retry ?? timeout ?? interpreter.settings.timeout),
-            attemptLimit: interpreter.settings.scaled(timeout ?? interpreter.settings.timeout))
-        return .wait(try Opening(request, interpreter))
+            limit: world.settings.scaled(retry ?? timeout ?? world.settings.timeout),
+            attemptLimit: world.settings.scaled(timeout ?? world.settings.timeout))
+        return .wait(try Opening(request, world))
     }
 
     /// What the options have to do with this sort of address.

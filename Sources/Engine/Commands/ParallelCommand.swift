@@ -59,19 +59,19 @@ private struct ParallelRoundsInstruction: Instruction {
     let program: Program
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
         let count = try count.evaluate(in: strand)
-        try interpreter.requireRoom(forStrands: count)
+        try strand.scheduler.requireRoom(forStrands: count)
         guard count > 0 else { return .next }
         try strand.requireRoomForStrands()
         let surroundings = strand.surroundings
         let strands = (1...count).map { number in
             Strand(
-                program: program, title: "round \(number) of parallel", startedAt: range, surroundings: surroundings,
-                parent: strand, names: name.map { [($0, Array(String(number).utf8))] } ?? [],
-                interpreter: interpreter)
+                program: program, place: Strand.Place(title: "round \(number) of parallel", range: range),
+                surroundings: surroundings, parent: strand,
+                names: name.map { [($0, Array(String(number).utf8))] } ?? [], on: strand.scheduler)
         }
-        return .wait(ParallelWait(strands, of: strand, interpreter))
+        return .wait(ParallelWait(strands, of: strand))
     }
 }
 
@@ -85,19 +85,19 @@ private struct ParallelBranchesInstruction: Instruction {
     let branches: [Branch]
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
         try strand.requireRoomForStrands()
-        try interpreter.requireRoom(forStrands: branches.count)
+        try strand.scheduler.requireRoom(forStrands: branches.count)
         let surroundings = strand.surroundings
         var strands: [Strand] = []
         for (index, branch) in branches.enumerated() {
             let name = try branch.name?.evaluate(in: strand) ?? "\(index + 1)"
             strands.append(
                 Strand(
-                    program: branch.program, title: "branch \(name)", startedAt: branch.range,
-                    surroundings: surroundings, parent: strand, interpreter: interpreter))
+                    program: branch.program, place: Strand.Place(title: "branch \(name)", range: branch.range),
+                    surroundings: surroundings, parent: strand, on: strand.scheduler))
         }
-        return .wait(ParallelWait(strands, of: strand, interpreter))
+        return .wait(ParallelWait(strands, of: strand))
     }
 }
 
@@ -107,19 +107,17 @@ private final class ParallelWait: Wait {
     private var strands: [Strand]
     private var running: Int
     private var failure: Failure?
-    private unowned let interpreter: Interpreter
 
     /// Starts the strands.
-    init(_ strands: [Strand], of parent: Strand, _ interpreter: Interpreter) {
+    init(_ strands: [Strand], of parent: Strand) {
         self.strands = strands
-        self.interpreter = interpreter
         running = strands.count
         for strand in strands {
-            strand.whenEnded = { [unowned self, unowned parent] result in
-                ended(result)
-                if running == 0 || failure != nil { interpreter.wake(parent) }
+            strand.onEnd = { [unowned self, unowned parent] outcome in
+                ended(outcome)
+                if running == 0 || failure != nil { parent.wake() }
             }
-            interpreter.start(strand)
+            strand.scheduler.start(strand)
         }
     }
 
@@ -127,7 +125,7 @@ private final class ParallelWait: Wait {
         let waiting = strands.filter { !$0.isFinished }
         let first = waiting.first { $0.wait != nil }
         let count = running == 1 ? "1 strand" : "\(running) strands"
-        guard let first, let title = first.title, let wait = first.wait else { return count }
+        guard let first, let title = first.place?.title, let wait = first.wait else { return count }
         return "\(count) (\(title): \(wait.wanted))"
     }
 
@@ -139,12 +137,12 @@ private final class ParallelWait: Wait {
     func cancel() {
         let strands = self.strands
         self.strands = []
-        for strand in strands { interpreter.cancel(strand) }
+        for strand in strands { strand.scheduler.cancel(strand) }
     }
 
-    private func ended(_ result: Interpreter.Result) {
+    private func ended(_ outcome: Scheduler.Outcome) {
         running -= 1
-        guard case .failed(let failure) = result, self.failure == nil else { return }
+        guard case .failed(let failure) = outcome, self.failure == nil else { return }
         self.failure = failure
         // The others end at once, before they can do anything else.
         cancel()

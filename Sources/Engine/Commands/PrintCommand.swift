@@ -23,18 +23,19 @@ private struct PrintInstruction: Instruction {
     let isRaw: Bool
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         var text: [UInt8] = []
         for (index, word) in words.enumerated() {
             if index > 0 { text.append(UInt8(ascii: " ")) }
             text += try strand.expand(word.template)
         }
-        interpreter.print(text, isRaw: isRaw)
+        world.print(text, isRaw: isRaw)
         return .next
     }
 }
 
-extension Interpreter {
+extension World {
     /// Writes a line of what a command tells; at a prompt a screen at a time.
     func page(_ text: String) {
         var line: [UInt8] = []

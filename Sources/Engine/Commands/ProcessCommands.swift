@@ -38,7 +38,8 @@ private struct SignalInstruction: Instruction {
     let isForGroup: Bool
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let number = try signal.evaluate(in: strand)
         for session in try strand.sessions(target, orFail: .connection) {
             let child = try session.requireChild()
@@ -46,7 +47,7 @@ private struct SignalInstruction: Instruction {
                 throw Failure(.connection, "\(session.name): cannot signal: the program \(ending.words)")
             }
             let name = SignalName.name(of: number).replacing("signal ", with: "")
-            interpreter.transcript.statement(
+            world.transcript.statement(
                 "signal \(session.name) \(name)" + (isForGroup ? " --group" : ""))
             child.send(signal: number, toGroup: isForGroup)
         }
@@ -107,34 +108,36 @@ private struct WaitInstruction: Instruction {
     let limit: Value<Duration>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let sessions = try strand.sessions(name, orFail: .expectation)
         for session in sessions { _ = try session.requireChild() }
         let given = try limit?.evaluate(in: strand)
         return .wait(
             EndingWait(
                 sessions, status: try status?.evaluate(in: strand),
-                limit: given.map(interpreter.settings.scaled) ?? interpreter.defaultLimit(for: sessions),
-                interpreter))
+                limit: given.map(world.settings.scaled) ?? world.defaultLimit(for: sessions),
+                world))
     }
 }
 
 /// Waits until programs have ended.
 private final class EndingWait: Wait {
-    let sessions: [Session]
+    private let sessions: [Session]
+    var queues: [WaitQueue] { sessions.map(\.waiters) }
     var limit: Duration?
     let wanted = "the end of the program"
     private let status: Int?
-    private let interpreter: Interpreter
+    private let world: World
     private var timer: Timer?
     /// How much each had said when it was seen to have ended.
     private var heard: [String: Int] = [:]
 
-    init(_ sessions: [Session], status: Int?, limit: Duration, _ interpreter: Interpreter) {
+    init(_ sessions: [Session], status: Int?, limit: Duration, _ world: World) {
         self.sessions = sessions
         self.status = status
         self.limit = limit
-        self.interpreter = interpreter
+        self.world = world
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
@@ -155,7 +158,7 @@ private final class EndingWait: Wait {
     }
 
     func cancel() {
-        if let timer { interpreter.loop.cancel(timer) }
+        if let timer { world.loop.cancel(timer) }
     }
 
     /// What a program has written is there when it ends, but may not have been read; what it has started may hold its
@@ -167,14 +170,14 @@ private final class EndingWait: Wait {
         if session.channel.kind == .terminal { return false }
         heard[session.name] = received
         cancel()
-        timer = interpreter.loop.schedule(after: .zero) { [interpreter] in interpreter.wake(strand) }
+        timer = world.loop.schedule(after: .zero) { [unowned strand] in strand.wake() }
         return false
     }
 
     private func failure(_ session: Session, _ words: String) -> Failure {
-        let report = FailureReport(session, interpreter.redactor)
-        var failure = Failure(.expectation, "\(session.name): \(words)", details: report.arrived)
-        failure.lastExchanges = report.exchanges
+        var failure = Failure(.expectation, "\(session.name): \(words)")
+        failure.details = [.excerpt(session.excerpt())]
+        failure.exchanges = session.exchanges
         return failure
     }
 }

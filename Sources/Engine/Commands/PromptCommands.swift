@@ -23,14 +23,15 @@ private struct TalkInstruction: Instruction {
     let target: Target
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        guard interpreter.history != nil else {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        guard world.history != nil else {
             throw Failure(.expectation, "'talk' is for the prompt; in a script write: T> TEXT", range: range)
         }
         _ = try strand.sessions(target, orFail: .connection)
         var targets: [String] = []
         for item in target.items { targets.append(try strand.text(item.template)) }
-        interpreter.talk = Talk(targets: targets)
+        world.talk = Talk(targets: targets)
         return .next
     }
 }
@@ -67,8 +68,9 @@ private struct ViewInstruction: Instruction {
     let view: Value<Transcript.View>
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        interpreter.transcript.view = try view.evaluate(in: strand)
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        world.transcript.view = try view.evaluate(in: strand)
         return .next
     }
 }
@@ -95,8 +97,9 @@ private struct HistoryInstruction: Instruction {
     let count: Value<Int>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        guard let lines = interpreter.history?() else {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        guard let lines = world.history?() else {
             throw Failure(.expectation, "'history' is for the prompt", range: range)
         }
         let count = try count?.evaluate(in: strand) ?? lines.count
@@ -104,7 +107,7 @@ private struct HistoryInstruction: Instruction {
         for (index, line) in lines.enumerated().suffix(count) {
             let number = String(index + 1)
             let text = String(repeating: " ", count: width - number.count) + number + "  " + line
-            interpreter.page(text.replacing("\n", with: "\n" + String(repeating: " ", count: width + 2)))
+            world.page(text.replacing("\n", with: "\n" + String(repeating: " ", count: width + 2)))
         }
         return .next
     }

@@ -44,7 +44,7 @@ private struct LoopInstruction: Instruction {
     let end: Int
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
         strand.enter(Scope(rounds: try rounds(strand)))
         return strand.nextRound() ? .next : .jump(end)
     }
@@ -55,7 +55,7 @@ private struct RoundInstruction: Instruction {
     let body: Int
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
+    func execute(in strand: Strand) -> Step {
         strand.nextRound() ? .jump(body) : .next
     }
 }

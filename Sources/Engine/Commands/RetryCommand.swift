@@ -41,12 +41,13 @@ private struct RetryInstruction: Instruction {
     let pause: Int
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let time = interpreter.settings.scaled(try time.evaluate(in: strand))
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let time = world.settings.scaled(try time.evaluate(in: strand))
         let every = try every?.evaluate(in: strand) ?? RetryGuardian.everyDefault
-        let now = interpreter.loop.readClock()
+        let now = world.loop.readClock()
         strand.enter(
-            Scope(guardian: RetryGuardian(time: time, every: every, start: now, position: pause)))
+            Scope(guardian: RetryGuardian(time: time, every: every, start: now, position: pause), holds: true))
         return .jump(pause)
     }
 }
@@ -55,14 +56,15 @@ private struct RetryInstruction: Instruction {
 private struct PauseInstruction: Instruction {
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
+    func execute(in strand: Strand) -> Step {
+        let world = strand.world
         guard let guardian = strand.guardian(RetryGuardian.self) else { return .next }
-        let rest = guardian.next - interpreter.loop.readClock()
+        let rest = guardian.next - world.loop.readClock()
         guard rest > .zero else {
-            guardian.begin(at: interpreter.loop.readClock())
+            guardian.begin(at: world.loop.readClock())
             return .next
         }
-        return .wait(PauseWait(guardian: guardian, limit: rest, interpreter))
+        return .wait(PauseWait(guardian: guardian, limit: rest, world))
     }
 }
 
@@ -71,16 +73,16 @@ private final class PauseWait: Wait {
     let succeedsLate = true
     var limit: Duration?
     private let guardian: RetryGuardian
-    private unowned let interpreter: Interpreter
+    private unowned let world: World
 
-    init(guardian: RetryGuardian, limit: Duration, _ interpreter: Interpreter) {
+    init(guardian: RetryGuardian, limit: Duration, _ world: World) {
         self.guardian = guardian
         self.limit = limit
-        self.interpreter = interpreter
+        self.world = world
     }
 
     func check(_ strand: Strand, isLate: Bool) -> Bool {
-        if isLate { guardian.begin(at: interpreter.loop.readClock()) }
+        if isLate { guardian.begin(at: world.loop.readClock()) }
         return isLate
     }
 }
@@ -96,8 +98,6 @@ private final class RetryGuardian: Guardian {
     private let every: Duration
     private let position: Int
     private var attempts = 0
-    private var opened: [(name: String, peer: AnyObject)] = []
-    private var talkedTo: [Session] = []
 
     init(time: Duration, every: Duration, start: Instant, position: Int) {
         self.time = time
@@ -112,45 +112,19 @@ private final class RetryGuardian: Guardian {
         next = time + every
     }
 
-    func opened(_ name: String, _ peer: AnyObject) {
-        opened.append((name, peer))
-    }
-
-    func talked(to sessions: [Session]) {
-        for session in sessions where !talkedTo.contains(where: { $0 === session }) {
-            talkedTo.append(session)
-        }
-    }
-
-    func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure) {
+    func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure) {
+        let world = strand.world
         guard failure.status != .skipped else { throw failure }
-        let now = interpreter.loop.readClock()
-        for (name, peer) in opened { interpreter.close(name, peer) }
-        for session in talkedTo { session.drain() }
-        opened = []
-        talkedTo = []
+        let now = world.loop.readClock()
+        holdings?.closeAll()
+        holdings?.discardUnread("dropped after the failed attempt")
         guard let deadline, now < deadline, next < deadline else {
             var failure = failure
             let count = attempts == 1 ? "1 attempt" : "\(attempts) attempts"
-            failure.details.append("'retry' gave up after \(shown(time)) and \(count); this was the last")
+            failure.details.append(.text("'retry' gave up after \(shown(time)) and \(count); this was the last"))
             throw failure
         }
-        strand.enter(Scope(guardian: self))
+        strand.enter(Scope(guardian: self, holds: true))
         strand.position = position
-    }
-}
-
-extension Interpreter {
-    /// Closes what a block has opened, if it is still what it was, and says so in the transcript.
-    func close(_ name: String, _ peer: AnyObject) {
-        if let trigger = peer as? Trigger { return triggers.remove(trigger) }
-        if let session = peer as? Session {
-            guard sessions[session.name] === session else { return }
-            transcript.showRest(of: session)
-            transcript.statement("close \(session.name)")
-        } else if sessions.service(named: name) === peer {
-            transcript.statement("close \(name)")
-        }
-        sessions.close(name, peer)
     }
 }

@@ -78,7 +78,8 @@ private struct SelectInstruction: Instruction {
     let limit: Value<Duration>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         var candidates: [SelectWait.Candidate] = []
         var wanted: [() -> String] = []
         for branch in branches {
@@ -87,28 +88,36 @@ private struct SelectInstruction: Instruction {
             for session in sessions {
                 candidates.append(
                     SelectWait.Candidate(
-                        session: session, matcher: matcher(), position: branch.position, wanted: describe))
+                        Awaited(world.feed(of: session, for: strand), matcher(), wanted: describe),
+                        position: branch.position, range: branch.range))
             }
             let names = sessions.map(\.name).joined(separator: ",")
             wanted.append { "\(names) \(describe())" }
         }
-        var time = interpreter.defaultLimit(for: candidates.map(\.session))
-        if let limit { time = interpreter.settings.scaled(try limit.evaluate(in: strand)) }
+        var time = world.defaultLimit(for: candidates.map(\.awaited.session))
+        if let limit { time = world.settings.scaled(try limit.evaluate(in: strand)) }
         return .wait(
             SelectWait(
                 candidates, timeout: timeout, wanted: { wanted.map { $0() }.joined(separator: ", or ") }, limit: time,
-                range: range, interpreter))
+                range: range, world))
     }
 }
 
 /// Waits for the first of several matches.
 private final class SelectWait: Wait {
     /// What one branch waits for in one session.
-    struct Candidate {
-        let session: Session
-        let matcher: any Matcher
+    final class Candidate {
+        let awaited: Awaited
         let position: Int
-        let wanted: () -> String
+        let range: SourceRange
+        /// It cannot happen any more, because what it needed is gone from a full inbox.
+        var isOver = false
+
+        init(_ awaited: Awaited, position: Int, range: SourceRange) {
+            self.awaited = awaited
+            self.position = position
+            self.range = range
+        }
     }
 
     let isReading = true
@@ -118,62 +127,106 @@ private final class SelectWait: Wait {
     private let timeout: Int?
     private let describe: () -> String
     private let range: SourceRange
-    private let interpreter: Interpreter
+    private unowned let world: World
     private let began: Instant
 
     init(
         _ candidates: [Candidate], timeout: Int?, wanted: @escaping () -> String, limit: Duration, range: SourceRange,
-        _ interpreter: Interpreter
+        _ world: World
     ) {
         self.candidates = candidates
         self.timeout = timeout
         describe = wanted
         self.limit = limit
         self.range = range
-        self.interpreter = interpreter
-        began = interpreter.loop.readClock()
+        self.world = world
+        began = world.loop.readClock()
     }
 
     var wanted: String { describe() }
+    var queues: [WaitQueue] { feeds.map(\.waiters) }
 
-    var sessions: [Session] {
-        var found: [Session] = []
-        for candidate in candidates where !found.contains(where: { $0 === candidate.session }) {
-            found.append(candidate.session)
+    private var feeds: [Feed] {
+        var found: [Feed] = []
+        for candidate in candidates where !found.contains(where: { $0 === candidate.awaited.feed }) {
+            found.append(candidate.awaited.feed)
         }
         return found
     }
 
-    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        var first: (candidate: Candidate, match: Match)?
-        var pending = false
+    /// What is known of the candidates: those that are met, those that may still be, and why the first other is not.
+    private struct Standing {
+        var met: [(candidate: Candidate, match: Match, isCut: Bool)] = []
+        var pending: [(candidate: Candidate, from: Int)] = []
         var problem: Failure?
-        for candidate in candidates {
-            // Of one session, what comes first in its stream; of several, the first branch.
-            if let first, first.candidate.session !== candidate.session { continue }
-            do throws(Failure) {
-                switch try look(candidate, isLate) {
-                case .matched(let match):
-                    if let first, first.match.start <= match.start { continue }
-                    first = (candidate, match)
-                default: pending = true
-                }
-            } catch {
-                problem = problem ?? error
+        var hasLate = false
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        let standing = look(isLate: isLate)
+        if let (candidate, match, isCut) = first(of: standing) {
+            if isCut { world.noteCut(candidate.awaited, candidate.range, limit: limit) }
+            world.met(candidate.awaited, match, since: began)
+            strand.take(match, from: candidate.awaited.feed)
+            return goOn(strand, at: candidate.position, session: candidate.awaited.session.name)
+        }
+        if standing.pending.isEmpty, standing.met.isEmpty, !standing.hasLate, let problem = standing.problem {
+            throw problem
+        }
+        guard isLate else {
+            makeRoom(for: standing.pending.map(\.candidate))
+            return false
+        }
+        guard let timeout else { throw late }
+        return goOn(strand, at: timeout, session: nil)
+    }
+
+    private func look(isLate: Bool) -> Standing {
+        var standing = Standing()
+        for candidate in candidates where !candidate.isOver {
+            switch candidate.awaited.decide(isLate: isLate, limit: limit) {
+            case .met(let match, let isCut): standing.met.append((candidate, match, isCut))
+            case .pending(let position): standing.pending.append((candidate, position))
+            case .unmet(let unmet):
+                if unmet.reason == .full { candidate.isOver = true }
+                if unmet.reason == .late { standing.hasLate = true }
+                guard unmet.reason != .late, standing.problem == nil else { continue }
+                var failure = candidate.awaited.failure(unmet)
+                failure.range = range
+                standing.problem = failure
             }
         }
-        if let (candidate, match) = first {
-            let front = candidate.session.channel.inbox.front
-            match.take(from: candidate.session, by: strand)
-            interpreter.matched(candidate.session, skippedFrom: front, since: began)
-            return goOn(strand, at: candidate.position, session: candidate.session.name)
+        return standing
+    }
+
+    /// Of several sessions the first branch; in one session what comes first in its stream, and so nothing while
+    /// another may still turn out to come before it.
+    private func first(of standing: Standing) -> (candidate: Candidate, match: Match, isCut: Bool)? {
+        for (candidate, _, _) in standing.met {
+            let feed = candidate.awaited.feed
+            let rivals = standing.met.filter { $0.candidate.awaited.feed === feed }
+            guard let first = rivals.min(by: { $0.match.start < $1.match.start }) else { continue }
+            let isOpen = standing.pending.contains { other in
+                guard other.candidate.awaited.feed === feed else { return false }
+                return other.from < first.match.start
+                    || other.from == first.match.start && isBefore(other.candidate, first.candidate)
+            }
+            if !isOpen { return first }
         }
-        if !pending, let problem { throw problem }
-        guard isLate else { return false }
-        guard let timeout else {
-            throw failure(sessions, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
+        return nil
+    }
+
+    private func isBefore(_ one: Candidate, _ other: Candidate) -> Bool {
+        candidates.first { $0 === one || $0 === other } === one
+    }
+
+    /// Of a full inbox all that no branch needs any more goes.
+    private func makeRoom(for pending: [Candidate]) {
+        guard Feed.makeRoom(for: pending.map(\.awaited)) else { return }
+        for candidate in candidates
+        where !pending.contains(where: { $0 === candidate }) && candidate.awaited.feed.isFull {
+            candidate.isOver = true
         }
-        return goOn(strand, at: timeout, session: nil)
     }
 
     private func goOn(_ strand: Strand, at position: Int, session: String?) -> Bool {
@@ -182,41 +235,17 @@ private final class SelectWait: Wait {
         return true
     }
 
-    /// How far one candidate is; throws when it can no longer happen.
-    private func look(_ candidate: Candidate, _ isLate: Bool) throws(Failure) -> Progress {
-        let session = candidate.session
-        let hasEnded = session.inputHasEnded
-        var progress = candidate.matcher.check(session, isWhole: hasEnded || isLate)
-        if case .pending = progress, session.channel.inbox.isFull, !hasEnded {
-            let isAlone = candidates.count { $0.session === session } == 1
-            if isAlone, candidate.matcher.makeRoom(session), !isLate { return .pending }
-            progress = candidate.matcher.check(session, isWhole: true)
-            if case .pending = progress {
-                throw failure(
-                    [session],
-                    "the inbox is full (\(shown(bytes: session.channel.inbox.limit))) and \(candidate.wanted()) is not in it"
-                )
-            }
-        }
-        switch progress {
-        case .matched: return progress
-        case .failed(let words, _), .differs(let words, _): throw failure([session], words)
-        case .pending where hasEnded && !candidate.matcher.acceptsEnd:
-            throw failure([session], "\(session.inputState) while waiting for \(wanted)")
-        case .pending where session.refusal != nil:
-            throw failure([session], "\(session.refusal ?? "") while waiting for \(wanted)")
-        case .pending: return progress
-        }
-    }
-
-    private func failure(_ sessions: [Session], _ words: String) -> Failure {
+    /// The time is over, and nothing has happened.
+    private var late: Failure {
+        let sessions = feeds.map(\.session)
         let names = sessions.map(\.name).joined(separator: ",")
-        var failure = Failure(.expectation, "\(names): \(words)", range: range)
-        for session in sessions {
-            let report = FailureReport(session, interpreter.redactor)
-            failure.details += sessions.count > 1 ? ["\(session.name):"] + report.arrived : report.arrived
-            failure.toldEnds.append(session.name)
-            if failure.lastExchanges.isEmpty { failure.lastExchanges = report.exchanges }
+        var failure = Failure(
+            .expectation, "\(names): timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", range: range)
+        for feed in feeds {
+            if feeds.count > 1 { failure.details.append(.text("\(feed.session.name):")) }
+            failure.details.append(.excerpt(feed.session.excerpt(of: feed, isLate: true)))
+            failure.toldEnds.append(feed.session.name)
+            if failure.exchanges?.entries.isEmpty != false { failure.exchanges = feed.session.exchanges }
         }
         return failure
     }

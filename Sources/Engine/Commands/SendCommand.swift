@@ -71,11 +71,12 @@ private struct SendBytesInstruction: Instruction {
     let bytes: Value<[UInt8]>
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let bytes = try bytes.evaluate(in: strand)
         let sessions = try strand.sessions(target, orFail: .connection)
         for session in sessions { try session.send(bytes, line: range.line) }
-        return SendWait.step(for: sessions, interpreter)
+        return SendWait.step(for: sessions, world)
     }
 }
 
@@ -85,13 +86,14 @@ private struct SendLinesInstruction: Instruction {
     let text: Template
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let lines = SourceText.lines(of: try strand.expand(text))
         let sessions = try strand.sessions(target, orFail: .connection)
         for session in sessions {
             for line in lines { try session.send(line: line, at: range.line) }
         }
-        return SendWait.step(for: sessions, interpreter)
+        return SendWait.step(for: sessions, world)
     }
 }
 
@@ -100,11 +102,12 @@ struct FlushInstruction: Instruction {
     let target: Target
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        if try strand.service(target, interpreter) != nil { return .next }
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        if try strand.service(target, world) != nil { return .next }
         let waiting = try strand.sessions(target, orFail: .connection).filter { $0.channel.bytesWaiting > 0 }
         guard !waiting.isEmpty else { return .next }
-        return .wait(SendWait(waiting, most: 0, limit: interpreter.defaultLimit(for: waiting)))
+        return .wait(SendWait(waiting, most: 0, limit: world.defaultLimit(for: waiting)))
     }
 }
 
@@ -113,7 +116,8 @@ private struct SendFileInstruction: Instruction {
     let path: Value<SystemString>
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let path = try path.evaluate(in: strand)
         let sessions = try strand.sessions(target, orFail: .connection)
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
@@ -129,18 +133,19 @@ private struct SendFileInstruction: Instruction {
             }
         }
         for session in sessions {
-            interpreter.transcript.statement("send \(session.name) --file \(quotedWord(path.description))")
+            world.transcript.statement("send \(session.name) --file \(quotedWord(path.description))")
         }
         return .wait(
             FileWait(
-                path: path, file: file, sessions, limit: interpreter.defaultLimit(for: sessions), interpreter)
+                path: path, file: file, sessions, limit: world.defaultLimit(for: sessions), world)
         )
     }
 }
 
 /// Sends a file piece by piece, each when most of the one before has been taken: memory stays bounded.
 private final class FileWait: Wait, DescriptorWatcher {
-    let sessions: [Session]
+    private let sessions: [Session]
+    var queues: [WaitQueue] { sessions.map(\.waiters) }
     var limit: Duration?
     var wanted: String { isAwaitingFile ? "more of \(path)" : "room to send \(path)" }
     private let path: SystemString
@@ -154,21 +159,21 @@ private final class FileWait: Wait, DescriptorWatcher {
     /// When something has moved last.
     private var movedAt: Instant
     private var strand: Strand?
-    private unowned let interpreter: Interpreter
+    private unowned let world: World
 
     private static let pieceSize = 256 * 1024
     private static let highWater = 1 << 20
 
     init(
         path: SystemString, file: consuming Descriptor, _ sessions: [Session], limit: Duration,
-        _ interpreter: Interpreter
+        _ world: World
     ) {
         self.path = path
         self.file = file
         self.sessions = sessions
-        self.interpreter = interpreter
+        self.world = world
         timeout = limit
-        movedAt = interpreter.loop.readClock()
+        movedAt = world.loop.readClock()
         self.limit = limit
     }
 
@@ -189,14 +194,14 @@ private final class FileWait: Wait, DescriptorWatcher {
     }
 
     func cancel() {
-        if isWatching { interpreter.loop.unwatch(file.number) }
+        if isWatching { world.loop.unwatch(file.number) }
         isWatching = false
     }
 
     func descriptorIsReadable() {
-        interpreter.loop.watch(file.number, read: false, write: false, watcher: self)
+        world.loop.watch(file.number, read: false, write: false, watcher: self)
         isAwaitingFile = false
-        if let strand { interpreter.wake(strand) }
+        if let strand { strand.wake() }
     }
 
     func descriptorIsWritable() {}
@@ -224,7 +229,7 @@ private final class FileWait: Wait, DescriptorWatcher {
         case EAGAIN:
             isAwaitingFile = true
             isWatching = true
-            interpreter.loop.watch(file.number, read: true, write: false, watcher: self)
+            world.loop.watch(file.number, read: true, write: false, watcher: self)
             return false
         default: throw Failure(.connection, "cannot read \(path): \(errorWords(problem))")
         }
@@ -237,13 +242,13 @@ private final class FileWait: Wait, DescriptorWatcher {
 
     private func noteProgress() {
         let progress = (sent: sent, waiting: sessions.map(\.channel.bytesWaiting).reduce(0, +))
-        if progress != lastProgress { movedAt = interpreter.loop.readClock() }
+        if progress != lastProgress { movedAt = world.loop.readClock() }
         lastProgress = progress
     }
 
     /// The limit is for a standstill, not for the whole file: it begins anew whenever something has moved.
     private func requireProgress() throws(Failure) {
-        let standstill = interpreter.loop.readClock() - movedAt
+        let standstill = world.loop.readClock() - movedAt
         if standstill >= timeout, let session = sessions.first {
             throw Failure(
                 .connection, "\(session.name): timed out after \(shown(timeout)) sending \(path)",
@@ -254,6 +259,6 @@ private final class FileWait: Wait, DescriptorWatcher {
                 ])
         }
         guard let strand else { return }
-        interpreter.extend(strand, by: timeout - standstill)
+        strand.scheduler.extend(strand, by: timeout - standstill)
     }
 }

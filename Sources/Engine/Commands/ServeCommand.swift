@@ -43,21 +43,44 @@ private struct ServeInstruction: Instruction {
     let mode: Value<EchoService.Mode>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let name = try name.evaluate(in: strand)
         let mode = try mode?.evaluate(in: strand) ?? .upper
         let address = try address.evaluate(in: strand)
-        guard let listener = try interpreter.listener(name, at: address) as? Listener, !address.isTLS else {
+        guard let listener = try world.listener(name, at: address) as? Listener, !address.isTLS else {
             throw Failure(
                 .expectation, "'serve' speaks neither TLS nor UDP; use 'listen' and 'on'",
                 range: self.address.word.range)
         }
-        let service = EchoService(listener: listener, mode: mode, on: interpreter.loop)
-        interpreter.sessions.add(service, named: name)
-        interpreter.opened(name, service, by: strand)
+        let service = BuiltInService(
+            name: name, EchoService(listener: listener, mode: mode, on: world.loop), in: world)
+        world.sessions.add(service, named: name)
+        strand.holdings?.open(service)
         let bound = listener.address.description
-        interpreter.transcript.statement("serve \(name) \(quotedWord(bound)) \(mode.rawValue)")
-        interpreter.transcript.note("\(name): listening on \(bound)")
+        world.transcript.statement("serve \(name) \(quotedWord(bound)) \(mode.rawValue)")
+        world.transcript.note("\(name): listening on \(bound)")
         return .next
     }
+}
+
+/// An echo service of a script.
+private final class BuiltInService: Service, Resource {
+    let kind = "service"
+    private let name: String
+    private let service: EchoService
+    private unowned let world: World
+
+    init(name: String, _ service: EchoService, in world: World) {
+        self.name = name
+        self.service = service
+        self.world = world
+    }
+
+    var location: String { service.address.description }
+    var isOpen: Bool { world.sessions.service(named: name) === self }
+
+    func close() { world.close(self, named: name) }
+
+    func stop() { service.close() }
 }

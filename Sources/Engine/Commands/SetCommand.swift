@@ -108,10 +108,11 @@ private struct SetInstruction: Instruction {
     let option: String
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let change = try change(strand)
         guard let target else {
-            applyToAll(change, interpreter)
+            applyToAll(change, world)
             return .next
         }
         for session in try strand.sessions(target, orFail: .expectation) {
@@ -119,41 +120,41 @@ private struct SetInstruction: Instruction {
                 throw Failure(
                     .expectation, "\(session.name): of UDP each datagram is a line; it has no frame but raw")
             }
-            apply(change, to: session, interpreter)
+            apply(change, to: session, world)
         }
         return .next
     }
 
-    private func applyToAll(_ change: Change, _ interpreter: Interpreter) {
+    private func applyToAll(_ change: Change, _ world: World) {
         switch change {
-        case .timeout(let limit): interpreter.settings.timeout = limit
-        case .linger(let limit): interpreter.settings.linger = limit
-        case .idle(let limit): interpreter.settings.idle = limit
-        case .lineEnding(let ending): interpreter.settings.lineEnding = ending
-        case .framing(let framing): interpreter.settings.framing = framing
-        case .inbox(let size): interpreter.settings.inboxLimit = size
-        case .cutIsEnd(let isEnd): interpreter.settings.cutIsEnd = isEnd
-        case .view(let view): interpreter.transcript.view = view
-        case .historySize(let size): interpreter.settings.historySize = size
+        case .timeout(let limit): world.settings.timeout = limit
+        case .linger(let limit): world.settings.linger = limit
+        case .idle(let limit): world.settings.idle = limit
+        case .lineEnding(let ending): world.settings.lineEnding = ending
+        case .framing(let framing): world.settings.framing = framing
+        case .inbox(let size): world.settings.inboxLimit = size
+        case .cutIsEnd(let isEnd): world.settings.cutIsEnd = isEnd
+        case .view(let view): world.transcript.view = view
+        case .historySize(let size): world.settings.historySize = size
         case .color(let when):
-            interpreter.transcript.usesColor = when == "always" || when == "auto" && interpreter.settings.autoColor
+            world.transcript.usesColor = when == "always" || when == "auto" && world.settings.autoColor
         }
-        for session in interpreter.sessions.all where change.concerns(session) {
-            apply(change, to: session, interpreter)
+        for session in world.sessions.all where change.concerns(session) {
+            apply(change, to: session, world)
         }
     }
 
-    private func apply(_ change: Change, to session: Session, _ interpreter: Interpreter) {
+    private func apply(_ change: Change, to session: Session, _ world: World) {
         switch change {
         case .timeout(let limit): session.timeout = limit
         case .lineEnding(let ending):
             session.lineEnding = ending
-            interpreter.transcript.statement("set \(session.name) eol \(ending.rawValue)")
+            world.transcript.statement("set \(session.name) eol \(ending.rawValue)")
         case .framing(let framing):
-            interpreter.transcript.showPart(of: session)
+            world.transcript.showPart(of: session)
             let isDatagram = session.framing.isDatagram
-            session.channel.setFraming(interpreter.settings.framing(framing, isDatagram: isDatagram))
-            interpreter.transcript.statement("set \(session.name) frame \(framing.rawValue)")
+            session.channel.setFraming(world.settings.framing(framing, isDatagram: isDatagram))
+            world.transcript.statement("set \(session.name) frame \(framing.rawValue)")
         case .inbox(let size): session.channel.setInboxLimit(size)
         case .cutIsEnd(let isEnd): session.channel.cutIsEnd = isEnd
         case .linger, .idle, .color, .view, .historySize: break

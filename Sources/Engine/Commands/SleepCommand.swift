@@ -23,7 +23,7 @@ private struct SleepInstruction: Instruction {
     let time: Value<Duration>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
         .wait(SleepWait(limit: try time?.evaluate(in: strand)))
     }
 }

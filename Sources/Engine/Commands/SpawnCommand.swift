@@ -67,9 +67,10 @@ private struct SpawnInstruction: Instruction {
     let framing: Value<Framing>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let name = try name.evaluate(in: strand)
-        try interpreter.sessions.requireFree(name)
+        try world.sessions.requireFree(name)
         var words: [SystemString] = []
         for argument in arguments { words.append(try argument.evaluate(in: strand)) }
         var request = ChildRequest(program: try program.evaluate(in: strand), arguments: words)
@@ -78,7 +79,7 @@ private struct SpawnInstruction: Instruction {
         return .wait(
             SpawnWait(
                 request, name: name, lineEnding: try lineEnding?.evaluate(in: strand) ?? .lf,
-                framing: try framing?.evaluate(in: strand), interpreter))
+                framing: try framing?.evaluate(in: strand), world))
     }
 }
 
@@ -90,21 +91,21 @@ private final class SpawnWait: Wait {
     private let name: String
     private let lineEnding: LineEnding
     private let framing: Framing?
-    private unowned let interpreter: Interpreter
+    private unowned let world: World
     private var starting: ChildStarting?
     private var hasBegun = false
     private var hasName = false
     private var result: Result<Void, WireFailure>?
 
     init(
-        _ request: ChildRequest, name: String, lineEnding: LineEnding, framing: Framing?, _ interpreter: Interpreter
+        _ request: ChildRequest, name: String, lineEnding: LineEnding, framing: Framing?, _ world: World
     ) {
         self.request = request
         self.name = name
         self.lineEnding = lineEnding
         self.framing = framing
-        self.interpreter = interpreter
-        limit = interpreter.settings.scaled(interpreter.settings.timeout)
+        self.world = world
+        limit = world.settings.scaled(world.settings.timeout)
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
@@ -126,21 +127,21 @@ private final class SpawnWait: Wait {
     }
 
     private func giveUpName() {
-        if hasName { interpreter.sessions.unreserve(name) }
+        if hasName { world.sessions.unreserve(name) }
         hasName = false
     }
 
     private func begin(_ strand: Strand) throws(Failure) {
         hasBegun = true
         hasName = true
-        interpreter.sessions.reserve(name)
-        interpreter.transcript.statement(statement)
+        world.sessions.reserve(name)
+        world.transcript.statement(statement)
         do throws(WireFailure) {
-            starting = try interpreter.children.start(request) { [unowned self, unowned strand] outcome in
+            starting = try world.children.start(request) { [unowned self, unowned strand] outcome in
                 starting = nil
                 giveUpName()
                 result = outcome.map { child, transport in began(child, transport, strand) }
-                interpreter.wake(strand)
+                strand.wake()
             }
         } catch {
             giveUpName()
@@ -150,11 +151,11 @@ private final class SpawnWait: Wait {
 
     private func began(_ child: ChildProcess, _ transport: any Transport, _ strand: Strand) {
         let title = request.words.map { quotedWord($0.description) }.joined(separator: " ")
-        let session = interpreter.adopt(
+        let session = world.adopt(
             transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
             framing: framing, child: child)
-        interpreter.opened(name, session, by: strand)
-        interpreter.transcript.note("\(name): running as process \(child.number)")
+        strand.holdings?.open(session)
+        world.transcript.note("\(name): running as process \(child.number)")
     }
 
     private func cannotStart(_ failure: WireFailure) -> Failure {
@@ -170,7 +171,7 @@ private final class SpawnWait: Wait {
             details: isMissing ? hint(for: program) : [])
     }
 
-    /// Names the program in the first line of a script (execve(2), Interpreter scripts), or what else is missing.
+    /// Names the program in the first line of a script (execve(2), World scripts), or what else is missing.
     private var missingInterpreter: String {
         let descriptor = request.program.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { return "what would run it is missing" }
@@ -179,9 +180,9 @@ private final class SpawnWait: Wait {
         let count = read(file.number, &bytes, bytes.count)
         guard count > 2, bytes.starts(with: "#!".utf8) else { return "the loader that it needs is missing" }
         let line = bytes[2..<count].prefix { $0 != UInt8(ascii: "\n") }
-        let interpreter = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
-        let hint = interpreter.last == UInt8(ascii: "\r") ? " (its lines end in CR LF)" : ""
-        return "its first line names \(Escapes.visible(interpreter)), which is not there\(hint)"
+        let world = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
+        let hint = world.last == UInt8(ascii: "\r") ? " (its lines end in CR LF)" : ""
+        return "its first line names \(Escapes.visible(world)), which is not there\(hint)"
     }
 
     /// What a shell would have understood.
@@ -201,7 +202,7 @@ private final class SpawnWait: Wait {
         let options = (request.hasTerminal ? ["--pty"] : []) + (request.isWithoutEcho ? ["--no-echo"] : [])
         let command = request.words.map { quotedArgument($0.description) }
         return
-            (["spawn", name] + options + interpreter.settings.words(lineEnding, framing, isDatagram: false)
+            (["spawn", name] + options + world.settings.words(lineEnding, framing, isDatagram: false)
             + (options.isEmpty && !request.program.description.hasPrefix("--") ? [] : ["--"]) + command).joined(
                 separator: " ")
     }

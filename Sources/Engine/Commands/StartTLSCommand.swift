@@ -36,21 +36,23 @@ private struct StartTLSInstruction: Instruction {
     let limit: Value<Duration>?
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let options = try tls.evaluate(in: strand)
         let sessions = try strand.sessions(target, orFail: .connection)
         let given = try limit?.evaluate(in: strand)
-        for session in sessions { try prepare(session, options, interpreter) }
+        for session in sessions { try prepare(world.feed(of: session, for: strand), options, world) }
         return .wait(
             StartTLSWait(
                 sessions, options,
-                limit: given.map(interpreter.settings.scaled) ?? interpreter.defaultLimit(for: sessions),
-                interpreter))
+                limit: given.map(world.settings.scaled) ?? world.defaultLimit(for: sessions),
+                world))
     }
 
     private func prepare(
-        _ session: Session, _ options: TLSOptions, _ interpreter: Interpreter
+        _ feed: Feed, _ options: TLSOptions, _ world: World
     ) throws(Failure) {
+        let session = feed.session
         let name = session.name
         let channel = session.channel
         guard channel.kind == .tcp || channel.kind == .unix else {
@@ -61,13 +63,17 @@ private struct StartTLSInstruction: Instruction {
             let state = channel.input == .open ? session.outputState : session.inputState
             throw Failure(.connection, "\(name): cannot start TLS: \(state)")
         }
-        if interpreter.isTypedLine { session.drain() } else { session.passOverRestOfLine() }
-        guard channel.inbox.held == 0 else {
-            throw Failure(
+        if world.isTyped { feed.drain() } else { feed.passOverRestOfLine() }
+        guard channel.held == 0 else {
+            var failure = Failure(
                 .connection,
-                "\(name): cannot start TLS: \(shown(bytes: channel.inbox.held)) arrived before the handshake and were not read",
-                details: FailureReport(session, interpreter.redactor).arrived
-                    + ["anybody on the way could have sent them; expect the whole answer first, or: drain \(name)"])
+                "\(name): cannot start TLS: \(shown(bytes: channel.held)) arrived before the handshake and were not read"
+            )
+            failure.details = [
+                .excerpt(session.excerpt()),
+                .text("they could have been injected; expect the whole answer first, or: drain \(name)"),
+            ]
+            throw failure
         }
         let host = options.serverName ?? (try? Address(parsing: session.address))?.host
         guard session.isServer || host != nil || options.isInsecure else {
@@ -81,30 +87,33 @@ private struct StartTLSInstruction: Instruction {
 extension Session {
     /// Whether our side is the server: a listener has accepted it.
     fileprivate var isServer: Bool { listener != nil }
+}
 
+extension Feed {
     /// Consumes what is left of a line that was read in part.
     fileprivate func passOverRestOfLine() {
-        guard framing == .line, !frontBeginsLine, let end = channel.inbox.nextLineEnd() else { return }
+        guard framing == .line, !frontBeginsLine, let end = inbox.nextLineEnd() else { return }
         consume(through: end.next)
     }
 }
 
 /// Shakes hands on several sessions at the same time.
 private final class StartTLSWait: Wait {
-    let sessions: [Session]
+    private let sessions: [Session]
+    var queues: [WaitQueue] { sessions.map(\.waiters) }
     var limit: Duration?
     let wanted = "the TLS handshake"
     private let options: TLSOptions
-    private unowned let interpreter: Interpreter
+    private unowned let world: World
     private var hasBegun = false
     private var handshakes: [(session: Session, handshake: TLSHandshake)] = []
     private var problem: (session: Session, error: TLSError)?
 
-    init(_ sessions: [Session], _ options: TLSOptions, limit: Duration, _ interpreter: Interpreter) {
+    init(_ sessions: [Session], _ options: TLSOptions, limit: Duration, _ world: World) {
         self.sessions = sessions
         self.options = options
         self.limit = limit
-        self.interpreter = interpreter
+        self.world = world
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
@@ -136,16 +145,16 @@ private final class StartTLSWait: Wait {
 
     private func begin(_ session: Session, _ strand: Strand) throws(Failure) {
         let words = ["starttls", session.name] + options.words
-        interpreter.transcript.statement(words.joined(separator: " "))
+        world.transcript.statement(words.joined(separator: " "))
         let role = session.isServer ? TLSContext.Role.server : .client
         let context = try options.context(role, for: session.name)
         guard let socket = session.channel.suspend() as? SocketTransport else { return }
         let host = (try? Address(parsing: session.address))?.host ?? ""
         do throws(TLSError) {
             let transport = try TLSTransport(over: socket, context, host: host)
-            let handshake = TLSHandshake(transport, on: interpreter.loop) { [unowned self] result in
+            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
                 ended(session, result)
-                interpreter.wake(strand)
+                strand.wake()
             }
             handshakes.append((session, handshake))
             handshake.start()
@@ -161,7 +170,7 @@ private final class StartTLSWait: Wait {
             session.channel.resume(with: transport)
             if let details = transport.details {
                 let summary = details.summary(isInsecure: options.isInsecure)
-                interpreter.transcript.note("\(session.name): \(summary)")
+                world.transcript.note("\(session.name): \(summary)")
             }
         case .failure(let error):
             problem = problem ?? (session, error)

@@ -39,17 +39,19 @@ private struct TestInstruction: Instruction {
     let end: Int
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let name = try name.evaluate(in: strand)
         guard !strand.guardians.contains(where: { $0 is TestGuardian }) else {
             throw Failure(.expectation, "a test runs inside another test")
         }
-        guard strand.title == nil else { throw Failure(.expectation, "a test runs in no branch and no trigger") }
-        guard interpreter.results.picks(name) else { return .jump(end) }
-        interpreter.transcript.note("test \(TestGuardian.quoted(name))")
+        guard strand.place == nil else { throw Failure(.expectation, "a test runs in no branch and no trigger") }
+        guard world.results.picks(name) else { return .jump(end) }
+        world.transcript.note("test \(TestGuardian.quoted(name))")
         strand.enter(
             Scope(
-                guardian: TestGuardian(name: name, range: range, began: interpreter.loop.readClock(), end: end)))
+                guardian: TestGuardian(name: name, range: range, began: world.loop.readClock(), end: end),
+                holds: true))
         return .next
     }
 }
@@ -58,27 +60,29 @@ private struct TestInstruction: Instruction {
 private struct FlushTestInstruction: Instruction {
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
-        let opened = strand.guardian(TestGuardian.self)?.sessions ?? []
-        let waiting = opened.filter { $0.channel.bytesWaiting > 0 }
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let waiting = strand.heldSessions.filter { $0.channel.bytesWaiting > 0 }
         guard !waiting.isEmpty else { return .next }
-        return .wait(SendWait(waiting, most: 0, limit: interpreter.defaultLimit(for: waiting)))
+        return .wait(SendWait(waiting, most: 0, limit: world.defaultLimit(for: waiting)))
     }
 }
 
 private struct PassTestInstruction: Instruction {
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let guardian = strand.guardian(TestGuardian.self)
-        let losses = (guardian?.sessions ?? []).compactMap { session in
+        let holdings = strand.holdings
+        let losses = strand.heldSessions.compactMap { session in
             session.takeLoss().map { "\(session.name): \($0)" }
         }
         if let loss = losses.first {
             throw Failure(.connection, loss, details: Array(losses.dropFirst()), range: range)
         }
         strand.leaveScope()
-        guardian?.end(.passed, interpreter)
+        guardian?.end(.passed, world, holdings)
         return .next
     }
 }
@@ -89,7 +93,6 @@ private final class TestGuardian: Guardian {
     private let range: SourceRange
     private let began: Instant
     private let position: Int
-    private var opened: [(name: String, peer: AnyObject)] = []
 
     init(name: String, range: SourceRange, began: Instant, end: Int) {
         self.name = name
@@ -101,45 +104,49 @@ private final class TestGuardian: Guardian {
     /// A name as messages show it.
     static func quoted(_ name: String) -> String { "\"\(Escapes.escaped(name.losslessBytes))\"" }
 
-    /// The sessions that the test has opened.
-    var sessions: [Session] { opened.compactMap { $0.peer as? Session } }
-
-    func opened(_ name: String, _ peer: AnyObject) {
-        opened.append((name, peer))
-    }
-
-    func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure) {
+    func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure) {
+        let world = strand.world
         if failure.status == .skipped {
-            end(.skipped(failure.message), interpreter)
+            end(.skipped(failure.message), world, holdings)
         } else {
             var failure = failure
             failure.trace = (failure.trace ?? []) + ["in test \(Self.quoted(name)), at \(range.description)"]
-            end(.failed(failure), interpreter)
-            for session in interpreter.sessions.all { session.drain() }
+            end(.failed(failure), world, holdings)
+            holdings?.discardUnread("dropped after the failed test")
         }
         strand.position = position
     }
 
     /// The failure is told as the script's; here it only counts.
-    func abandon(with failure: Failure, _ interpreter: Interpreter) {
-        end(.failed(failure), interpreter, isTold: true)
+    func abandon(with failure: Failure, in strand: Strand) {
+        end(.failed(failure), strand.world, strand.holdings, isTold: true)
     }
 
     /// Notes how it ended, and closes what it has opened.
-    func end(_ outcome: TestResults.Outcome, _ interpreter: Interpreter, isTold: Bool = false) {
-        let took = interpreter.loop.readClock() - began
-        for session in sessions { interpreter.transcript.showPart(of: session) }
+    func end(_ outcome: TestResults.Outcome, _ world: World, _ holdings: Holdings?, isTold: Bool = false) {
+        let took = world.loop.readClock() - began
+        for session in holdings?.sessions ?? [] { world.transcript.showPart(of: session) }
         let quoted = Self.quoted(name)
         switch outcome {
-        case .passed: interpreter.transcript.note("test \(quoted) passed in \(shown(took))")
+        case .passed: world.transcript.note("test \(quoted) passed in \(shown(took))")
         case .skipped(let why):
-            interpreter.transcript.note("test \(quoted) skipped" + (why.isEmpty ? "" : ": \(why)"))
+            world.transcript.note("test \(quoted) skipped" + (why.isEmpty ? "" : ": \(why)"))
         case .failed(let failure):
-            interpreter.transcript.note("test \(quoted) failed in \(shown(took))")
-            if !isTold { interpreter.report(failure) }
+            world.transcript.note("test \(quoted) failed in \(shown(took))")
+            if !isTold { world.report(failure) }
         }
-        interpreter.results.add(
+        world.results.add(
             TestResults.Record(name: name, range: range, outcome: outcome, duration: took))
-        for (name, peer) in opened { interpreter.close(name, peer) }
+        holdings?.closeAll()
     }
+}
+
+extension Holdings {
+    /// The sessions among what the block has opened.
+    fileprivate var sessions: [Session] { resources.compactMap { $0 as? Session } }
+}
+
+extension Strand {
+    /// The sessions that the innermost block which closes what it opens has opened.
+    fileprivate var heldSessions: [Session] { holdings?.sessions ?? [] }
 }

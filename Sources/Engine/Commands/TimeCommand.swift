@@ -28,9 +28,10 @@ private struct StartTimeInstruction: Instruction {
     let name: Value<String>
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) throws(Failure) -> Step {
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
         let name = try name.evaluate(in: strand)
-        strand.enter(Scope(guardian: Stopwatch(name: name, began: interpreter.loop.readClock())))
+        strand.enter(Scope(guardian: Stopwatch(name: name, began: world.loop.readClock())))
         return .next
     }
 }
@@ -38,9 +39,10 @@ private struct StartTimeInstruction: Instruction {
 private struct StopTimeInstruction: Instruction {
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
+    func execute(in strand: Strand) -> Step {
+        let world = strand.world
         if let stopwatch = strand.guardian(Stopwatch.self) {
-            interpreter.latencies.add(stopwatch.name, from: stopwatch.began, to: interpreter.loop.readClock())
+            world.latencies.add(stopwatch.name, from: stopwatch.began, to: world.loop.readClock())
         }
         strand.leaveScope()
         return .next
@@ -56,12 +58,12 @@ private final class Stopwatch: Guardian {
         self.began = began
     }
 
-    func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure) {
+    func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure) {
         throw failure
     }
 }
 
-extension Interpreter {
+extension World {
     /// Prints what `time` has measured since the last time.
     package func printLatencies() {
         for line in latencies.takeReport() { print(Array(line.utf8)) }

@@ -37,7 +37,7 @@ private struct TryInstruction: Instruction {
     let otherwise: Int
     let range: SourceRange
 
-    func execute(in strand: Strand, _ interpreter: Interpreter) -> Step {
+    func execute(in strand: Strand) -> Step {
         strand.enter(Scope(guardian: TryGuardian(otherwise: otherwise)))
         return .next
     }
@@ -50,7 +50,7 @@ private final class TryGuardian: Guardian {
         self.otherwise = otherwise
     }
 
-    func recover(from failure: Failure, in strand: Strand, _ interpreter: Interpreter) throws(Failure) {
+    func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure) {
         guard failure.status != .skipped else { throw failure }
         strand.enter(Scope(names: [("error", failure.firstLine.losslessBytes)]))
         strand.position = otherwise

@@ -1,0 +1,102 @@
+import CPlatform
+import Script
+import Wire
+
+/// What `on` sets up: whenever a line of a session matches, a block runs beside the script.
+final class Trigger: Resource {
+    /// What a line must have in it.
+    enum Pattern {
+        case text([UInt8])
+        case regex(Regex)
+    }
+
+    let range: SourceRange
+    /// What failures call its strands.
+    let title: String
+    /// Names and globs of sessions, also of those that open later.
+    let targets: [String]
+    let program: Program
+    let surroundings: Strand.Surroundings
+    /// Those it belongs to while it is set.
+    weak var owner: Triggers?
+    private var excluded: [String] = []
+    private let pattern: Pattern
+
+    init(
+        targets: [String], pattern: Pattern, program: Program, surroundings: Strand.Surroundings, range: SourceRange
+    ) {
+        self.range = range
+        title = "on " + targets.joined(separator: ",")
+        self.targets = targets
+        self.pattern = pattern
+        self.program = program
+        self.surroundings = surroundings
+    }
+
+    var isOpen: Bool { owner != nil }
+
+    func close() { owner?.remove(self) }
+
+    func applies(to session: Session) -> Bool {
+        session.isMeant(by: targets) && !session.isMeant(by: excluded)
+    }
+
+    /// Sessions of these names and globs are no longer looked at.
+    func exclude(_ targets: [String]) {
+        excluded += targets
+    }
+
+    /// The match in a whole line, or nil; throws when the pattern is too complex.
+    func match(_ line: UnsafeRawBufferPointer) throws(Failure) -> Match? {
+        switch pattern {
+        case .text(let text): return line.contains(text) ? Match(start: 0, end: 0, captures: [text]) : nil
+        case .regex(let regex):
+            switch regex.search(line, from: 0, isWhole: true, beginsLine: true) {
+            case .match(let groups):
+                let values = groups.map { $0.map { Array(line[$0]) } }
+                return Match(start: 0, end: 0, captures: values, groups: regex.groups)
+            case .none, .partial: return nil
+            case .limit(let why): throw Failure(.expectation, "pattern too complex: \(why)", range: range)
+            }
+        }
+    }
+
+    /// Whether a line that begins with `part` may match.
+    func mayMatch(_ part: UnsafeRawBufferPointer) -> Bool {
+        guard case .regex(let regex) = pattern, regex.matchesAtLineStartOnly else { return true }
+        return regex.search(part, from: 0, isWhole: false, beginsLine: true) != .none
+    }
+
+    /// Whether its block, or a command that it calls, may read from a session.
+    func mayRead(_ session: Session, _ definitions: Definitions) -> Bool {
+        var pending = [program.reach]
+        var seen: Set<String> = []
+        while let reach = pending.popLast() {
+            if reach.readsOwnSession || session.isMeant(by: reach.targets) || session.isMeant(by: reach.drained) {
+                return true
+            }
+            for name in reach.calls where seen.insert(name).inserted {
+                if let definition = definitions[name] { pending.append(definition.program.reach) }
+            }
+        }
+        return false
+    }
+}
+
+extension Session {
+    /// Whether one of these names and globs means it.
+    func isMeant(by targets: some Sequence<String>) -> Bool {
+        targets.contains { target in
+            isGlob(target)
+                ? globMatches(target, name) || formerName.map { globMatches(target, $0) } == true : isNamed(target)
+        }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether `text` stands somewhere in it.
+    fileprivate func contains(_ text: [UInt8]) -> Bool {
+        guard let base = baseAddress, count >= text.count else { return text.isEmpty }
+        return text.withUnsafeBytes { c_memmem(base, count, $0.baseAddress, $0.count) } != nil
+    }
+}
