@@ -34,13 +34,31 @@ let package = Package(
             ]),
         .target(name: "Script", dependencies: ["CPCRE2"]),
         .target(
-            name: "Engine",
+            name: "Results",
             dependencies: [
-                "Script", "Wire", "Reactor", "CPlatform",
-                .product(name: "DequeModule", package: "swift-collections"),
+                "Script", "Reactor",
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
+        .target(
+            name: "VM",
+            dependencies: [
+                "Script", "Reactor", "Results", .product(name: "DequeModule", package: "swift-collections"),
+            ]),
+        .target(
+            name: "Sessions",
+            dependencies: [
+                "Wire", "Script", "Reactor", "Results", "CPlatform",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(
+            name: "Engine",
+            dependencies: [
+                "VM", "Sessions", "Wire", "Script", "Reactor", "Results", "CPlatform",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ]),
+        .target(name: "Commands", dependencies: ["Engine", "VM", "Sessions", "Wire", "Script", "Reactor", "Results"]),
         .target(
             name: "Terminal",
             dependencies: [
@@ -49,7 +67,7 @@ let package = Package(
         .executableTarget(
             name: "muxsh",
             dependencies: [
-                "Engine", "Terminal", "Wire",
+                "Commands", "Engine", "Terminal", "Sessions", "VM", "Results", "Wire", "Script", "Reactor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
@@ -61,9 +79,13 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Reactor", "CPlatform"], path: "Tests/Support"),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport"]),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Reactor", "TestSupport"]),
-        .testTarget(name: "ScriptTests", dependencies: ["Script", "Engine", "TestSupport"]),
-        .testTarget(name: "EngineTests", dependencies: ["Engine", "Script", "Wire", "Reactor", "TestSupport"]),
-        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Engine", "Reactor", "TestSupport"]),
+        .testTarget(name: "ScriptTests", dependencies: ["Script", "Commands", "TestSupport"]),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: [
+                "Commands", "Engine", "VM", "Sessions", "Results", "Script", "Wire", "Reactor", "TestSupport",
+            ]),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Commands", "Reactor", "TestSupport"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["muxsh", "echod", "Script", "TestSupport"], path: "Tests/EndToEnd",
             exclude: ["Cases", "Peers"]),
@@ -78,6 +100,6 @@ if Context.environment["MUXSH_FUZZ"] != nil {
     package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["Engine", "Script", "Wire"], path: "scripts/fuzz", exclude: ["run"],
+            name: "fuzz", dependencies: ["Commands", "Script", "VM", "Wire"], path: "scripts/fuzz", exclude: ["run"],
             swiftSettings: coverage, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
 }

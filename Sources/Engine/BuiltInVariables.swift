@@ -1,10 +1,10 @@
-import Reactor
+import Results
 import Script
 
 /// The variables that are there without being set (muxsh(5), Variables), but for those of blocks and strands.
 extension World {
     /// A built-in variable.
-    func builtIn(_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
+    package func builtIn(_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
         if name == "line" { return Array(String(range.line).utf8) }
         if name == "file" { return range.source.path }
         if name == "dir" { return range.source.directory.isEmpty ? [UInt8(ascii: ".")] : range.source.directory }

@@ -1,6 +1,7 @@
 import Reactor
-import Script
-import Wire
+import Results
+import Sessions
+import VM
 
 /// The end of a script's input (muxsh(1), END OF INPUT): for every session still open, what waits is sent, the first
 /// answer is awaited, our side is ended, and what the peer still says is read until it ends or falls silent.

@@ -1,4 +1,4 @@
-import Reactor
+import Sessions
 import Wire
 
 /// What options and `set` govern.
@@ -32,31 +32,28 @@ package struct Settings {
     package init() {}
 
     /// The line ending of a new session: a datagram needs none.
-    func lineEnding(isDatagram: Bool) -> LineEnding { isDatagram ? .none : lineEnding }
+    package func lineEnding(isDatagram: Bool) -> LineEnding { isDatagram ? .none : lineEnding }
 
     /// The framing of a new session; of datagrams --frame raw makes whole ones.
-    func framing(_ given: Framing?, isDatagram: Bool) -> Framing {
+    package func framing(_ given: Framing?, isDatagram: Bool) -> Framing {
         isDatagram ? (given == .raw || given == .rawDatagram ? .rawDatagram : .datagram) : given ?? framing
     }
 
     /// `limit` times the scale.
-    func scaled(_ limit: Duration) -> Duration {
+    package func scaled(_ limit: Duration) -> Duration {
         timeoutScale == 1
             ? limit : .nanoseconds(Int64((Double(limit.nanoseconds) * timeoutScale).clamped(to: 0...3.2e16)))
     }
 }
 
-/// What is sent after a line.
-package enum LineEnding: String, CaseIterable {
-    case lf, crlf, cr, nul, none
-
-    var bytes: [UInt8] {
-        switch self {
-        case .lf: [0x0A]
-        case .crlf: [0x0D, 0x0A]
-        case .cr: [0x0D]
-        case .nul: [0]
-        case .none: []
-        }
+extension Settings {
+    /// The options of a session as its statement in the transcript has them.
+    package func words(_ lineEnding: LineEnding?, _ framing: Framing?, isDatagram: Bool) -> [String] {
+        let lineEnding = lineEnding ?? self.lineEnding(isDatagram: isDatagram)
+        let framing = self.framing(framing, isDatagram: isDatagram)
+        let plainEnding = isDatagram ? LineEnding.none : .lf
+        let isPlain = framing == .line || framing == .datagram
+        return (lineEnding == plainEnding ? [] : ["--eol", lineEnding.rawValue])
+            + (isPlain ? [] : ["--frame", framing == .rawDatagram ? "raw" : framing.rawValue])
     }
 }

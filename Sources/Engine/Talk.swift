@@ -1,11 +1,14 @@
-import Reactor
 import Script
-import Wire
+import Sessions
 
 /// Talking from the prompt: every line goes to some sessions as it is, until a line says otherwise.
 package struct Talk {
     /// Names and globs, as they were written.
-    let targets: [String]
+    private let targets: [String]
+
+    package init(targets: [String]) {
+        self.targets = targets
+    }
 
     /// What a typed line is.
     package enum Line: Equatable {

@@ -1,28 +1,30 @@
 import CPlatform
+import Results
 import Script
-import Wire
+import Sessions
+import VM
 
 /// What `on` sets up: whenever a line of a session matches, a block runs beside the script.
-final class Trigger: Resource {
+package final class Trigger: Resource {
     /// What a line must have in it.
-    enum Pattern {
+    package enum Pattern {
         case text([UInt8])
         case regex(Regex)
     }
 
-    let range: SourceRange
+    package let range: SourceRange
     /// What failures call its strands.
-    let title: String
+    package let title: String
     /// Names and globs of sessions, also of those that open later.
-    let targets: [String]
-    let program: Program
-    let surroundings: Strand.Surroundings
+    package let targets: [String]
+    package let program: Program
+    package let surroundings: Strand.Surroundings
     /// Those it belongs to while it is set.
-    weak var owner: Triggers?
+    package weak var owner: Triggers?
     private var excluded: [String] = []
     private let pattern: Pattern
 
-    init(
+    package init(
         targets: [String], pattern: Pattern, program: Program, surroundings: Strand.Surroundings, range: SourceRange
     ) {
         self.range = range
@@ -33,9 +35,9 @@ final class Trigger: Resource {
         self.surroundings = surroundings
     }
 
-    var isOpen: Bool { owner != nil }
+    package var isOpen: Bool { owner != nil }
 
-    func close() { owner?.remove(self) }
+    package func close() { owner?.remove(self) }
 
     func applies(to session: Session) -> Bool {
         session.isMeant(by: targets) && !session.isMeant(by: excluded)
@@ -47,7 +49,7 @@ final class Trigger: Resource {
     }
 
     /// The match in a whole line, or nil; throws when the pattern is too complex.
-    func match(_ line: UnsafeRawBufferPointer) throws(Failure) -> Match? {
+    package func match(_ line: UnsafeRawBufferPointer) throws(Failure) -> Match? {
         switch pattern {
         case .text(let text): return line.contains(text) ? Match(start: 0, end: 0, captures: [text]) : nil
         case .regex(let regex):

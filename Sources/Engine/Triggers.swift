@@ -1,7 +1,8 @@
 import OrderedCollections
-import Reactor
+import Results
 import Script
-import Wire
+import Sessions
+import VM
 
 /// The triggers of a script, and the strands that answer lines.
 ///
@@ -9,7 +10,7 @@ import Wire
 /// strand of its own; the strands of one session run one after the other, and the next line that matches waits until
 /// then. So answers keep the order of the questions, and a peer that asks faster than it is answered is not read any
 /// further.
-final class Triggers {
+package final class Triggers {
     private unowned let world: World
     /// By the line of script that has set them, in that order.
     private var triggers: OrderedDictionary<Place, Trigger> = [:]
@@ -31,12 +32,12 @@ final class Triggers {
         }
     }
 
-    init(_ world: World) {
+    package init(_ world: World) {
         self.world = world
     }
 
     /// Adds a trigger; one that the same line has set before goes.
-    func add(_ trigger: Trigger) {
+    package func add(_ trigger: Trigger) {
         let place = Place(trigger.range)
         if let former = triggers[place] { remove(former) }
         triggers[place] = trigger
@@ -44,7 +45,7 @@ final class Triggers {
         for session in world.sessions.all where trigger.applies(to: session) { set([trigger], on: session) }
     }
 
-    func remove(_ trigger: Trigger) {
+    package func remove(_ trigger: Trigger) {
         let place = Place(trigger.range)
         guard triggers[place] === trigger else { return }
         triggers.removeValue(forKey: place)
@@ -52,7 +53,7 @@ final class Triggers {
     }
 
     /// Removes the triggers of sessions of these names and globs.
-    func remove(targets: [String]) {
+    package func remove(targets: [String]) {
         for trigger in Array(triggers.values) {
             if trigger.targets.allSatisfy({ name in targets.contains { $0 == name || globMatches($0, name) } }) {
                 remove(trigger)
@@ -64,7 +65,7 @@ final class Triggers {
     }
 
     /// Finds the triggers of a session that has opened or has another name.
-    func update(_ session: Session) {
+    package func update(_ session: Session) {
         let known = judge(of: session)?.triggers ?? []
         let new = triggers.values.filter { trigger in
             trigger.applies(to: session) && !known.contains { $0 === trigger }
@@ -73,7 +74,7 @@ final class Triggers {
     }
 
     /// What a strand reads of a session: a block that answers one of its lines, what follows that line.
-    func feed(of session: Session, for strand: Strand) -> Feed {
+    package func feed(of session: Session, for strand: Strand) -> Feed {
         guard let filter = session.filter, filter.isHeld, let responder = judge(of: session)?.responder,
             sequence(first: strand, next: \.parent).contains(where: { $0 === responder })
         else { return session.feed }
@@ -82,7 +83,7 @@ final class Triggers {
 
     /// Something has happened in a session: ends it when nothing is left for its triggers to do, and notices when they
     /// cannot go on.
-    func look(at session: Session) {
+    package func look(at session: Session) {
         guard let filter = session.filter, world.sessions[session.name] === session else { return }
         if filter.discards { closeIfDone(session, filter) }
         guard session.hasTriggers, session.channel.isFull, !session.isAnswering, session.channel.overflow == .pause

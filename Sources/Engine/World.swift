@@ -1,5 +1,8 @@
 import Reactor
+import Results
 import Script
+import Sessions
+import VM
 import Wire
 
 /// The world of one script: its sessions, triggers and settings, and the strands that run in it.
@@ -31,10 +34,10 @@ package final class World: SessionObserver, Host {
     /// What the statements that run are: lines of a script, or one line that was just typed.
     package private(set) var entry = Entry.script(isWhole: false)
 
-    private(set) lazy var scheduler = Scheduler(
+    package private(set) lazy var scheduler = Scheduler(
         on: loop, host: self, variables: variables, definitions: definitions
     ) { [unowned self] status in end(.exited(status)) }
-    private(set) lazy var triggers = Triggers(self)
+    package private(set) lazy var triggers = Triggers(self)
     private var main: Strand?
     /// Lines of which it was said that a pattern was met by its limit.
     private var cutLines: Set<String> = []
@@ -78,7 +81,7 @@ package final class World: SessionObserver, Host {
     package var waiting: String? { main?.wait?.wanted }
 
     /// Whether what runs is a line that was just typed.
-    var isTyped: Bool { if case .typed = entry { true } else { false } }
+    package var isTyped: Bool { if case .typed = entry { true } else { false } }
 
     /// Begins to run a script; `turn()` until `isRunning` is false, then look at `outcome`.
     package func start(_ script: CompiledScript, as entry: Entry = .script(isWhole: false)) {
@@ -118,7 +121,7 @@ package final class World: SessionObserver, Host {
     }
 
     /// A strand beside the script ends all of it.
-    func end(_ outcome: Outcome) {
+    package func end(_ outcome: Outcome) {
         if let main { return scheduler.end(main, outcome) }
         triggers.cancelAll()
         self.outcome = outcome
@@ -151,13 +154,13 @@ package final class World: SessionObserver, Host {
         scheduler.runReady()
     }
 
-    func sessionChanged(_ session: Session) {
+    package func sessionChanged(_ session: Session) {
         triggers.look(at: session)
         session.wakeAll()
         onChange?(session)
     }
 
-    func sessionClosed(_ session: Session) {
+    package func sessionClosed(_ session: Session) {
         session.wakeAll()
     }
 
@@ -174,13 +177,13 @@ package final class World: SessionObserver, Host {
     }
 
     /// The limit of a wait here that names none.
-    func defaultLimit(for sessions: [Session]) -> Duration {
+    package func defaultLimit(for sessions: [Session]) -> Duration {
         let own = sessions.compactMap(\.timeout).max()
         return settings.scaled(own ?? settings.timeout)
     }
 
     /// An expectation was met; with -v the transcript says what it passed over and how long it took.
-    func met(_ awaited: Awaited, _ match: Match, since began: Instant) {
+    package func met(_ awaited: Awaited, _ match: Match, since began: Instant) {
         guard settings.isVerbose else { return }
         let took = shown(loop.readClock() - began)
         let count = match.end - awaited.feed.inbox.front
@@ -188,7 +191,7 @@ package final class World: SessionObserver, Host {
     }
 
     /// A pattern was met only because the time was over: said once for each line of a script.
-    func noteCut(_ awaited: Awaited, _ range: SourceRange, limit: Duration?) {
+    package func noteCut(_ awaited: Awaited, _ range: SourceRange, limit: Duration?) {
         guard cutLines.insert("\(range.source.identity ?? range.source.name):\(range.line)").inserted else { return }
         let time = shown(limit ?? .zero)
         let words =
@@ -197,11 +200,11 @@ package final class World: SessionObserver, Host {
         output.diagnose(redactor.readable(words).losslessBytes)
     }
 
-    func session(_ session: Session, warns words: String) {
+    package func session(_ session: Session, warns words: String) {
         output.diagnose(redactor.readable("muxsh: \(session.name): \(words)\n").losslessBytes)
     }
 
-    func sessionIsDone(_ session: Session) {
+    package func sessionIsDone(_ session: Session) {
         guard sessions[session.name] === session else { return }
         transcript.showRest(of: session)
         transcript.statement("close \(session.name)")
@@ -209,7 +212,7 @@ package final class World: SessionObserver, Host {
     }
 
     /// Closes a service at the end of the block that opened it, and the connections that it has accepted.
-    func close(_ service: any Service, named name: String) {
+    package func close(_ service: any Service, named name: String) {
         guard sessions.service(named: name) === service else { return }
         transcript.statement("close \(name)")
         sessions.removeService(name)
@@ -217,22 +220,22 @@ package final class World: SessionObserver, Host {
     }
 
     /// What a strand reads of a session.
-    func feed(of session: Session, for strand: Strand) -> Feed {
+    package func feed(of session: Session, for strand: Strand) -> Feed {
         session.filter == nil ? session.feed : triggers.feed(of: session, for: strand)
     }
 
     // MARK: Host
 
     package var isCongested: Bool { output.isCongested }
-    var isTracing: Bool { settings.isVerbose }
+    package var isTracing: Bool { settings.isVerbose }
 
-    func trace(_ range: SourceRange) {
+    package func trace(_ range: SourceRange) {
         transcript.note("\(range.source.name):\(range.line): \(String(lossless: range.shownStatement))")
     }
 
     /// With a failed wait it tells of the programs that have failed, each in a line with the last that it said: they may
     /// be the reason.
-    func explained(_ failure: Failure) -> Failure {
+    package func explained(_ failure: Failure) -> Failure {
         var failure = failure
         // A strand's failure has told of those that were dead by then.
         let told = failure.details.compactMap { if case .text(let text) = $0 { text } else { nil } }
@@ -240,7 +243,7 @@ package final class World: SessionObserver, Host {
         return failure
     }
 
-    func told(_ failure: Failure) {
+    package func told(_ failure: Failure) {
         for name in failure.toldEnds {
             if let session = sessions[name], session.inputHasEnded { session.hasToldEnd = true }
         }
@@ -275,5 +278,5 @@ package final class World: SessionObserver, Host {
 
 extension Strand {
     /// The world that the strand runs in: the one place where commands reach it.
-    var world: World { unsafeDowncast(scheduler.host, to: World.self) }
+    package var world: World { unsafeDowncast(scheduler.host, to: World.self) }
 }

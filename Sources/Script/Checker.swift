@@ -60,7 +60,7 @@ package struct Checker {
         definitions.merge(defined) { _, new in new }
         for invocation in invocations where definitions[invocation.name] == nil { suspect(invocation.range.lineText) }
         invocations = []
-        for statement in statements where errors.count < Parser.mostErrors { check(statement, [], &errors) }
+        for statement in statements where errors.count < ScriptErrors.mostKept { check(statement, [], &errors) }
         return errors
     }
 

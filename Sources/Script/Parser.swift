@@ -55,8 +55,6 @@ package struct Parser {
     /// How deep blocks may be nested, and files included: what walks them needs stack for each.
     private static let deepest = 200
     private static let deepestInclusion = 50
-    /// So many errors are found; what follows the last of them is not read.
-    package static let mostErrors = 1000
 
     /// How many files one script has read: two that include another twice each, and so on, would be read without end.
     private final class Inclusions {
@@ -118,7 +116,7 @@ package struct Parser {
     package var isInsideCommand: Bool { continuedFrom != nil }
 
     /// Whether so much is wrong that the rest is not read.
-    package var hasGivenUp: Bool { errors.count >= Self.mostErrors }
+    package var hasGivenUp: Bool { errors.count >= ScriptErrors.mostKept }
 
     /// Reads the next line.
     package mutating func feed(_ line: [UInt8]) {
@@ -417,7 +415,7 @@ package struct Parser {
                 inclusions: inclusions)
             for line in SourceText.lines(of: file.bytes) { parser.feed(line) }
             parser.finish()
-            errors += parser.errors.prefix(max(0, Self.mostErrors - errors.count))
+            errors += parser.errors.prefix(max(0, ScriptErrors.mostKept - errors.count))
             var call = call
             call.block = parser.completed
             return call

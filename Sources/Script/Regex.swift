@@ -270,25 +270,3 @@ package final class Regex {
         return nil
     }
 }
-
-extension PatternSource {
-    /// The regex, with each variable's value matching itself.
-    package func regex<Failure: Error>(
-        _ value: (_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]
-    ) throws -> Regex {
-        if let compiled { return compiled }
-        let pattern = try template.expanded { name, range throws(Failure) in quoted(try value(name, range)) }
-        return try Regex(pattern, flags: flags)
-    }
-
-    /// `bytes` as a pattern that matches exactly them: every byte that is no letter, digit or above ASCII is escaped.
-    private func quoted(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.flatMap { byte -> [UInt8] in
-            switch byte {
-            case 0: Array("\\x00".utf8)
-            case 48...57, 65...90, 97...122, 0x80...: [byte]
-            default: [UInt8(ascii: "\\"), byte]
-            }
-        }
-    }
-}

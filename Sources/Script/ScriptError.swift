@@ -39,12 +39,14 @@ package struct ScriptErrors: Error {
     /// All of them for a person, but not more than can be read.
     package var rendered: String {
         let rest = errors.count - Self.most
-        let isAll = errors.count < Parser.mostErrors
+        let isAll = errors.count < Self.mostKept
         let words = isAll ? "and \(rest) more errors" : "and \(rest) more errors; what follows was not looked at"
         return errors.prefix(Self.most).map(\.rendered).joined() + (rest > 0 ? "muxsh: \(words)\n" : "")
     }
 
     private static let most = 50
+    /// So many errors of a script are found; what follows is not looked at.
+    package static let mostKept = 1000
 }
 
 /// A message as long as a person reads: it may hold a word of any length.

@@ -48,37 +48,6 @@ package struct ArrowLine {
     package let textRange: SourceRange
 }
 
-/// A pattern as it is written: compiled here when it is constant, otherwise when its line runs.
-package struct PatternSource {
-    package let template: Template
-    package let flags: String
-    package let range: SourceRange
-    /// The compiled regex of a constant pattern.
-    package let compiled: Regex?
-    /// The named groups, which become variables.
-    package let groupNames: [String]
-
-    /// `offset` is where in `range` the pattern begins.
-    init(template: Template, flags: String, range: SourceRange, offset: Int) throws(ScriptError) {
-        self.template = template
-        self.flags = flags
-        self.range = range
-        // A value matches itself, so it cannot change which groups there are.
-        let isConstant = template.literal != nil
-        let sample = template.expanded { _, _ in Array("(?:)".utf8) }
-        do {
-            let regex = try Regex(sample, flags: flags)
-            compiled = isConstant ? regex : nil
-            groupNames = regex.groups.map(\.name)
-        } catch {
-            throw ScriptError(
-                isConstant
-                    ? range.shifted(by: min(error.offset + offset, max(0, range.columns.count - 1)), count: 1) : range,
-                "bad regex: \(error.message)")
-        }
-    }
-}
-
 /// A command with its words sorted by what they mean.
 package struct CommandCall {
     package let description: CommandDescription

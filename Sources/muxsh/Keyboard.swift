@@ -1,4 +1,6 @@
+import Commands
 import Engine
+import Results
 import Glibc
 import Reactor
 import Script

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Engine
+import Results
 import Glibc
 import Reactor
 import Script

@@ -1,5 +1,5 @@
 import Engine
-import Reactor
+import Results
 import Script
 
 /// A script that comes through standard input: each statement is checked and runs as soon as it is whole.

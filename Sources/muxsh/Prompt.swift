@@ -1,8 +1,10 @@
 import Engine
+import Results
+import Sessions
+import VM
 import Glibc
 import Reactor
 import Script
-import Terminal
 
 /// The prompt: lines from the keyboard run one after the other in one world, while its sessions go on talking.
 final class Prompt {

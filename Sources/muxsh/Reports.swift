@@ -1,6 +1,5 @@
-import Engine
+import Results
 import Reactor
-import Script
 
 /// The reports that --report asks for, on standard output and in files.
 final class Reports {

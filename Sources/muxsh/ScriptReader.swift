@@ -1,4 +1,6 @@
-import Engine
+import Commands
+import Results
+import VM
 import Reactor
 import Script
 

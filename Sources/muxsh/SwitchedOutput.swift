@@ -1,5 +1,4 @@
-import Engine
-import Reactor
+import Results
 import Terminal
 
 /// The output of a run: standard output, or the screen of the line editor while there is one.

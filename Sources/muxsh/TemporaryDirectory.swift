@@ -1,4 +1,4 @@
-import Engine
+import Results
 import Glibc
 import Reactor
 

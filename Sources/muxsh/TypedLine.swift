@@ -1,5 +1,4 @@
-import Engine
-import Reactor
+import Results
 import Script
 import Terminal
 

@@ -2,7 +2,11 @@ import TestSupport
 import Testing
 import Wire
 
+@testable import Commands
 @testable import Engine
+@testable import Results
+@testable import Sessions
+@testable import VM
 
 /// What must hold for any bytes in any split: that a transcript runs again, and that no piece of a secret is shown.
 struct BorderTests {

@@ -2,7 +2,11 @@ import Glibc
 import Testing
 import TestSupport
 
+@testable import Commands
 @testable import Engine
+@testable import Results
+@testable import Sessions
+@testable import VM
 
 struct ExpectationTests {
     /// What a script does with a stream: the script, the stream, whether the peer ends, the result and what is left.

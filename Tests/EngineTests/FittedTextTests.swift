@@ -1,6 +1,10 @@
 import Testing
 
+@testable import Commands
 @testable import Engine
+@testable import Results
+@testable import Sessions
+@testable import VM
 
 struct FittedTextTests {
     @Test(arguments: [

@@ -2,7 +2,11 @@ import Foundation
 import Testing
 import TestSupport
 
+@testable import Commands
 @testable import Engine
+@testable import Results
+@testable import Sessions
+@testable import VM
 
 struct LanguageTests {
     @Test func sendsWithTheLineEndingOfTheSession() {

@@ -1,7 +1,11 @@
 import TestSupport
 import Testing
 
+@testable import Commands
 @testable import Engine
+@testable import Results
+@testable import Sessions
+@testable import VM
 
 struct LineFeedsTests {
     @Test func countsEveryLineFeedAtAnyPlace() {

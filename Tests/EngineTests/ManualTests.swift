@@ -2,7 +2,11 @@ import Foundation
 import Script
 import Testing
 
+@testable import Commands
 @testable import Engine
+@testable import Results
+@testable import Sessions
+@testable import VM
 
 struct ManualTests {
     private let manual = Manual(CommandRegistry.standard().table)

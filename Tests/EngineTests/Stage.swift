@@ -4,7 +4,11 @@ import Script
 import TestSupport
 import Wire
 
+@testable import Commands
 @testable import Engine
+@testable import Results
+@testable import Sessions
+@testable import VM
 
 /// Keeps what the engine writes.
 final class MemoryOutput: Output {

@@ -1,7 +1,11 @@
 import Testing
 import TestSupport
 
+@testable import Commands
 @testable import Engine
+@testable import Results
+@testable import Sessions
+@testable import VM
 
 struct StrandTests {
     @Test func aLongLoopLetsOtherStrandsRun() {

@@ -83,7 +83,7 @@ struct BorderTests {
         let nots = String(repeating: "not ", count: 20_000)
         #expect(parse("if \(nots)open a {\n}").errors.map(\.message) == ["more than 100 times 'not' in a condition"])
         let many = parse(String(repeating: "opne x\n", count: 5000)).errors
-        #expect(many.count == Parser.mostErrors)
+        #expect(many.count == ScriptErrors.mostKept)
     }
 
     @Test func whatASecretStatementSaysIsNotShown() {

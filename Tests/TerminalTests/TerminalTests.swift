@@ -1,4 +1,8 @@
+import Commands
 import Engine
+import Results
+import Sessions
+import VM
 import Reactor
 import Glibc
 import Testing

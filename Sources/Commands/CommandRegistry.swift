@@ -1,0 +1,84 @@
+import Script
+import Sessions
+import VM
+
+/// The commands that there are.
+package struct CommandRegistry: CommandSet {
+    /// Their descriptions.
+    package let table: CommandTable
+    private let types: [String: any Command.Type]
+
+    private init(_ types: [any Command.Type]) {
+        let descriptions = types.map { $0.description }
+        table = CommandTable(descriptions)
+        self.types = Dictionary(zip(descriptions.map(\.name), types)) { first, _ in first }
+    }
+
+    /// All commands, in the order of the manual.
+    package static func standard() -> CommandRegistry {
+        CommandRegistry([
+            OpenCommand.self, ListenCommand.self, AcceptCommand.self, ServeCommand.self, SpawnCommand.self,
+            SignalCommand.self,
+            WaitCommand.self, StartTLSCommand.self, BridgeCommand.self, CloseCommand.self,
+            SendCommand.self, DrainCommand.self,
+            ExpectCommand.self, SelectCommand.self, CompareCommand.self, OnCommand.self, OffCommand.self,
+            LetCommand.self, SetCommand.self, IfCommand.self, WhileCommand.self, RepeatCommand.self, ForCommand.self,
+            BreakCommand.self, ContinueCommand.self, DefineCommand.self, SourceCommand.self, TryCommand.self,
+            RetryCommand.self, ParallelCommand.self, BarrierCommand.self, TestCommand.self, SkipCommand.self,
+            FailCommand.self, TimeCommand.self, SleepCommand.self, PrintCommand.self, ExitCommand.self,
+            ListCommand.self, ShowCommand.self, TalkCommand.self, ViewCommand.self, HistoryCommand.self,
+            HelpCommand.self, QuitCommand.self,
+        ])
+    }
+
+    /// Compiles statements; throws all errors that only show when they become instructions.
+    package func compile(_ statements: [Statement]) throws(ScriptErrors) -> CompiledScript {
+        var compiler = Compiler(commands: self)
+        compiler.compile(statements)
+        guard compiler.errors.isEmpty else { throw ScriptErrors(errors: compiler.errors) }
+        return compiler.script
+    }
+
+    package func compile(_ arrow: ArrowLine, into compiler: inout Compiler) {
+        if arrow.reads { compiler.read(arrow.target) }
+        compiler.emit(ArrowInstruction.make(arrow))
+    }
+
+    package func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        guard let type = types[call.description.name] else {
+            throw ScriptError(call.range, "unknown command '\(call.description.name)'")
+        }
+        try type.compile(call, into: &compiler)
+    }
+}
+
+extension CommandCall {
+    /// The word of a parameter that every form of the command has.
+    func required(_ parameter: String) throws(ScriptError) -> Word {
+        guard let word = word(parameter) else { throw ScriptError(range, "\(description.name) needs \(parameter)") }
+        return word
+    }
+
+    /// The target that the parameter T names.
+    func target(_ parameter: String = "T") throws(ScriptError) -> Target {
+        let word = try required(parameter)
+        return try Target(word.template, range: word.range)
+    }
+
+    /// The limit of `within D`, or nil.
+    package var within: Value<Duration>? {
+        keywords.contains("within") ? word("D").map { Value(duration: $0) } : nil
+    }
+}
+
+extension Parameter {
+    /// The parameters that many commands share.
+    static var target: Parameter { Parameter("T", .target) }
+    package static var duration: Parameter { Parameter("D", .duration) }
+    static var lineEnding: Parameter { Parameter("E", .choice(LineEnding.allCases.map(\.rawValue))) }
+}
+
+extension Element {
+    /// `[within D]`.
+    package static var within: Element { .optional([.keyword("within"), .parameter(.duration)]) }
+}

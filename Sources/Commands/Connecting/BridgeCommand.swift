@@ -1,0 +1,106 @@
+import Engine
+import Reactor
+import Results
+import Script
+import Sessions
+import VM
+
+/// `bridge`: passes on what each of two sessions says to the other.
+struct BridgeCommand: Command {
+    static var description: CommandDescription {
+        let first = Element.parameter(Parameter("A", .session))
+        let second = Element.parameter(Parameter("B", .session))
+        return CommandDescription(
+            name: "bridge", summary: "pass on between two sessions",
+            forms: [
+                Form(first, second, .keyword("for"), .parameter(.duration)), Form(first, second, .within),
+            ],
+            text: """
+                What arrives from A is sent to B and the other way round, bytes as they are, until both sides have \
+                ended; with 'for D' it goes on behind the bridge after D, with 'within D' a bridge that lasts longer is a \
+                failure. An end of stream is passed on, and so is a reset; a side that does not read holds up the other. \
+                Both sessions are in the transcript: the lines of B, with its 'open', are a script that plays the \
+                client again (for a protocol whose lines end in CRLF open B with --eol crlf, so that sent lines end so then). \
+                With --frame on one side each of its frames is a line of the other; a datagram is passed \
+                on as one. What was unread before is passed on too.
+                """,
+            examples: [
+                "listen proxy :8080\naccept proxy client within 1m\nopen server localhost:80\nbridge client server"
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let first = try call.target("A")
+        let second = try call.target("B")
+        compiler.read(first)
+        compiler.read(second)
+        compiler.emit(
+            BridgeInstruction(
+                first: first, second: second, limit: call.word("D").map { Value(duration: $0) },
+                endsInTime: call.keywords.contains("for"), range: call.range))
+    }
+}
+
+private struct BridgeInstruction: Instruction {
+    let first: Target
+    let second: Target
+    let limit: Value<Duration>?
+    let endsInTime: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let ends =
+            try strand.sessions(first, orFail: .connection) + strand.sessions(second, orFail: .connection)
+        guard ends.count == 2, ends[0] !== ends[1] else {
+            throw Failure(.expectation, "a bridge needs two sessions", range: range)
+        }
+        let given = try limit?.evaluate(in: strand)
+        let limit = endsInTime ? given : given.map(world.settings.scaled)
+        let feeds = ends.map { world.feed(of: $0, for: strand) }
+        return .wait(BridgeWait(feeds[0], feeds[1], limit: limit, endsInTime: endsInTime, world))
+    }
+}
+
+/// Passes on in both directions until both have ended.
+private final class BridgeWait: Wait {
+    private let sessions: [Session]
+    var queues: [WaitQueue] { relays.map(\.source.waiters) }
+    let isReading = true
+    var limit: Duration?
+    var succeedsLate: Bool { endsInTime }
+    var wanted: String { "the end of both \(sessions[0].name) and \(sessions[1].name)" }
+    private let endsInTime: Bool
+    private unowned let world: World
+    private let relays: [Relay]
+    private var hasBegun = false
+
+    init(_ first: Feed, _ second: Feed, limit: Duration?, endsInTime: Bool, _ world: World) {
+        sessions = [first.session, second.session]
+        self.limit = limit
+        self.endsInTime = endsInTime
+        self.world = world
+        relays = [
+            Relay(from: first, to: second.session, world.transcript),
+            Relay(from: second, to: first.session, world.transcript),
+        ]
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        if !hasBegun {
+            hasBegun = true
+            world.transcript.note("bridge \(sessions[0].name) \(sessions[1].name)")
+        }
+        for relay in relays { try relay.advance() }
+        let isOver = relays.allSatisfy(\.isOver)
+        if isOver || isLate { cancel() }
+        if isLate, !isOver, !endsInTime {
+            throw Failure(.expectation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
+        }
+        return isOver || isLate
+    }
+
+    func cancel() {
+        for relay in relays { relay.stop() }
+    }
+}

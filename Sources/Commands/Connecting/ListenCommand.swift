@@ -1,0 +1,200 @@
+import Engine
+import Results
+import Script
+import Sessions
+import VM
+import Wire
+
+/// `listen`: accepts connections.
+struct ListenCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "listen", summary: "accept connections",
+            forms: [Form(.parameter(Parameter("NAME", .newListener)), .parameter(.address))],
+            options: [
+                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
+                CommandOption("--tls", "speak TLS with each connection, as its server"),
+            ] + TLSWords.ofBothSides,
+            text: """
+                Without a host it listens on 127.0.0.1. Port 0 picks a free one; ${NAME.port} and ${NAME.address} tell \
+                it. The connections that come are sessions NAME.1, NAME.2 and so on; 'accept' waits for one and gives it \
+                another name. NAME itself is no session. 'close NAME' ends it. With --tls, or at a tls:// address, each \
+                connection begins with a TLS handshake, with the certificate of --cert; with --ca the clients must show \
+                one of those authorities. At a udp:// address each peer that sends a datagram is a connection.
+                """,
+            examples: [
+                "listen fake :0", "listen fake unix:/run/fake.sock --eol crlf",
+                "listen fake :0 --tls --cert server.pem --key server.key",
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let address = Value(address: try call.required("ADDRESS"))
+        let instruction = ListenInstruction(
+            name: Value(name: try call.required("NAME")), address: address,
+            lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
+            framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
+            hasTLS: call.has(option: "--tls"), tls: TLSWords(call), hasCertificate: call.has(option: "--cert"),
+            range: call.range)
+        if let problem = address.constant.flatMap(instruction.problem) {
+            throw ScriptError(address.word.range, problem)
+        }
+        compiler.emit(instruction)
+    }
+}
+
+private struct ListenInstruction: Instruction {
+    let name: Value<String>
+    let address: Value<Address>
+    let lineEnding: Value<LineEnding>?
+    let framing: Value<Framing>?
+    let hasTLS: Bool
+    let tls: TLSWords
+    let hasCertificate: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let name = try name.evaluate(in: strand)
+        let lineEnding = try lineEnding?.evaluate(in: strand)
+        let framing = try framing?.evaluate(in: strand)
+        let address = try address.evaluate(in: strand)
+        if let problem = problem(with: address) { throw Failure(.expectation, problem, range: self.address.word.range) }
+        let options = try tls.evaluate(in: strand)
+        let isTLS = hasTLS || address.isTLS
+        let context = isTLS ? try options.context(.server, for: name) : nil
+        let listener = try world.listener(name, at: address)
+        let reception = Reception(
+            name: name, listener: listener, context: context, lineEnding: lineEnding, framing: framing, world)
+        world.sessions.add(reception, named: name)
+        strand.holdings?.open(reception)
+        let words =
+            ["listen", name, quotedWord(reception.location)]
+            + world.settings.words(lineEnding, framing, isDatagram: address.isUDP) + options.words
+        world.transcript.statement(words.joined(separator: " "))
+        world.transcript.note("\(name): listening on \(reception.location)")
+        return .next
+    }
+
+    /// What the options have to do with this sort of address.
+    func problem(with address: Address) -> String? {
+        if address.isUDP, let problem = datagramProblem(framing) { return problem }
+        let isTLS = hasTLS || address.isTLS
+        if hasTLS, address.isUDP { return "--tls is for streams, not for UDP" }
+        if isTLS, !hasCertificate { return "a TLS server needs a certificate: --cert FILE, and --key FILE" }
+        return tls.first.flatMap { isTLS ? nil : "\($0) is for TLS: add --tls" }
+    }
+}
+
+/// What is wrong with an option --frame for datagrams, or nil.
+func datagramProblem(_ framing: Value<Framing>?) -> String? {
+    guard let framing, framing.constant.map({ $0 != .raw }) ?? false else { return nil }
+    return "of UDP each datagram is a line; --frame raw takes it as it is, and there is no other"
+}
+
+extension World {
+    /// A listener of that name; a failure when the name or the address is taken.
+    func listener(_ name: String, at address: Address) throws(Failure) -> any Acceptor {
+        try sessions.requireFree(name)
+        do throws(ListenError) {
+            return address.isUDP ? try DatagramListener(at: address, on: loop) : try Listener(at: address, on: loop)
+        } catch {
+            throw Failure(.connection, "\(name): \(error.message)")
+        }
+    }
+}
+
+extension Parameter {
+    static var framing: Parameter { Parameter("F", .choice(Framing.ofStreams.map(\.rawValue))) }
+}
+
+extension Value where Result == Framing {
+    package convenience init(framing word: Word) {
+        self.init(word, Parameter.framing.kind) { Framing(rawValue: String(decoding: $0, as: UTF8.self)) }
+    }
+}
+
+/// `accept`: waits for a connection and names it.
+struct AcceptCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "accept", summary: "wait for a connection and name it",
+            forms: [
+                Form(.parameter(Parameter("NAME", .session)), .parameter(Parameter("AS", .newSession)), .within)
+            ],
+            text: """
+                Takes the oldest connection of listener NAME that was not taken, or waits for one, and calls it AS; its \
+                former name NAME.1 goes on to mean it too.
+                """,
+            examples: ["listen fake :0\naccept fake client within 2s"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.accept(from: try call.required("NAME"), as: try call.required("AS"))
+        compiler.emit(
+            AcceptInstruction(
+                listener: Value(name: try call.required("NAME")), name: Value(name: try call.required("AS")),
+                limit: call.within, range: call.range))
+    }
+}
+
+private struct AcceptInstruction: Instruction {
+    let listener: Value<String>
+    let name: Value<String>
+    let limit: Value<Duration>?
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let listener = try listener.evaluate(in: strand)
+        let name = try name.evaluate(in: strand)
+        guard let reception = world.sessions.service(named: listener) as? Reception else {
+            throw Failure(.connection, "'\(listener)' is no listener; make one: listen \(listener) :0")
+        }
+        try world.sessions.requireFree(name)
+        let limit = try limit?.evaluate(in: strand) ?? world.settings.timeout
+        return .wait(AcceptWait(reception, name: name, limit: world.settings.scaled(limit), world))
+    }
+}
+
+private final class AcceptWait: Wait {
+    var limit: Duration?
+    private let reception: Reception
+    private let name: String
+    private var strand: Strand?
+    private unowned let world: World
+
+    init(_ reception: Reception, name: String, limit: Duration, _ world: World) {
+        self.reception = reception
+        self.name = name
+        self.limit = limit
+        self.world = world
+    }
+
+    var wanted: String { "a connection to \(reception.name)" }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        self.strand = strand
+        if let session = reception.take(for: strand) {
+            // Another strand may have taken the name meanwhile.
+            if !session.isNamed(name) { try world.sessions.requireFree(name) }
+            world.sessions.rename(session, to: name)
+            world.triggers.update(session)
+            strand.holdings?.open(session)
+            world.transcript.statement("accept \(reception.name) \(name)")
+            return true
+        }
+        guard world.sessions.service(named: reception.name) === reception else {
+            throw Failure(.connection, "\(reception.name): closed while waiting for a connection")
+        }
+        guard isLate else { return false }
+        throw Failure(
+            .connection, "\(reception.name): timed out after \(shown(limit ?? .zero)) waiting for a connection",
+            details: reception.lastProblem.map { ["last: \($0)"] } ?? [])
+    }
+
+    func cancel() {
+        if let strand { reception.forget(strand) }
+    }
+}

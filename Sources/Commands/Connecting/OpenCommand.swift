@@ -1,0 +1,129 @@
+import Engine
+import Results
+import Script
+import Sessions
+import VM
+import Wire
+
+/// `open`: connects to a server and gives the session a name.
+struct OpenCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "open", summary: "connect to a server",
+            forms: [
+                Form(.parameter(Parameter("NAME", .newSession)), .parameter(.address)), Form(.parameter(.address)),
+            ],
+            options: [
+                CommandOption(
+                    "--retry", .duration,
+                    "keep trying for D while the server is starting, --timeout long each time"),
+                CommandOption("--timeout", .duration, "give up after D (default: the timeout setting)"),
+                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
+                CommandOption(
+                    "--bind", Parameter("ADDRESS", .checked(addressProblem)),
+                    "the address and port of our side; port 0 is any"),
+            ] + TLSWords.ofBothSides + TLSWords.ofClients,
+            optionHints: [
+                "--tls": "write the address as tls://HOST:PORT, or use 'starttls' later",
+                "--udp": "write the address as udp://HOST:PORT",
+            ],
+            text: """
+                ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, unix:/path or \
+                unix:@abstract; a port is a number or a service's name. Without NAME the session is called s1, s2 and so \
+                on. A name that is still open is an error; one whose peer has ended is free again. With --frame raw \
+                whatever one read returns is a line; with u8 to u32le the length of a line, in so many bits, stands \
+                before it. Over UDP each datagram is a line, with --frame raw its bytes as they are, and no line ending is \
+                sent unless --eol says so. Over TLS \
+                (1.2 or newer) the certificate's chain and host name are verified, against the system's authorities or \
+                those of --ca. --retry does not try again when a certificate is refused.
+                """,
+            examples: [
+                "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
+                "open db unix:/run/db.sock", "open web tls://localhost:8443 --ca ca.pem --eol crlf",
+                "open dns udp://localhost:5353",
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let address = Value(address: try call.required("ADDRESS"))
+        let instruction = OpenInstruction(
+            name: call.word("NAME").map { Value(name: $0) }, address: address,
+            retry: call.value(ofOption: "--retry").map { Value(duration: $0) },
+            retryWord: call.value(ofOption: "--retry"),
+            timeout: call.value(ofOption: "--timeout").map { Value(duration: $0) },
+            lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
+            framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
+            bind: call.value(ofOption: "--bind").map { Value(address: $0) },
+            tls: TLSWords(call), range: call.range)
+        if let problem = address.constant.flatMap(instruction.problem) {
+            throw ScriptError(address.word.range, problem)
+        }
+        compiler.emit(instruction)
+    }
+}
+
+/// What is wrong with an address, or nil. Our side's may leave out the port.
+func addressProblem(_ bytes: [UInt8]) -> String? {
+    do throws(AddressError) {
+        _ = try Address(parsing: bytes)
+        return nil
+    } catch {
+        return error.message
+    }
+}
+
+extension Parameter {
+    static var address: Parameter { Parameter("ADDRESS", .checked(addressProblem)) }
+}
+
+extension Value where Result == Address {
+    convenience init(address word: Word) {
+        self.init(word, .checked(addressProblem)) { try? Address(parsing: $0) }
+    }
+}
+
+extension Value where Result == LineEnding {
+    convenience init(lineEnding word: Word) {
+        self.init(word, Parameter.lineEnding.kind) { LineEnding(rawValue: String(decoding: $0, as: UTF8.self)) }
+    }
+}
+
+private struct OpenInstruction: Instruction {
+    let name: Value<String>?
+    let address: Value<Address>
+    let retry: Value<Duration>?
+    let retryWord: Word?
+    let timeout: Value<Duration>?
+    let lineEnding: Value<LineEnding>?
+    let framing: Value<Framing>?
+    let bind: Value<Address>?
+    let tls: TLSWords
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let name = try name?.evaluate(in: strand) ?? world.sessions.nextNumberedName()
+        try world.sessions.requireFree(name)
+        let address = try address.evaluate(in: strand)
+        let framing = try framing?.evaluate(in: strand)
+        if let problem = problem(with: address) { throw Failure(.expectation, problem, range: self.address.word.range) }
+        let retry = try self.retry?.evaluate(in: strand)
+        let timeout = try self.timeout?.evaluate(in: strand)
+        let request = OpeningRequest(
+            name: name, address: address, bind: try bind?.evaluate(in: strand),
+            lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
+            retry: try retryWord.map { word throws(Failure) in try strand.text(word.template) },
+            limit: world.settings.scaled(retry ?? timeout ?? world.settings.timeout),
+            attemptLimit: world.settings.scaled(timeout ?? world.settings.timeout))
+        return .wait(try Opening(request, world))
+    }
+
+    /// What the options have to do with this sort of address.
+    func problem(with address: Address) -> String? {
+        if let option = tls.first, !address.isTLS {
+            return "\(option) is for TLS; write tls://\(address.host ?? "host"):PORT, or use 'starttls' later"
+        }
+        return address.isUDP ? datagramProblem(framing) : nil
+    }
+}

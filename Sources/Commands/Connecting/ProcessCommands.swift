@@ -1,0 +1,197 @@
+import Engine
+import Reactor
+import Results
+import Script
+import Sessions
+import VM
+import Wire
+
+/// `signal`: sends a signal to a program.
+struct SignalCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "signal", summary: "send a signal to a program",
+            forms: [
+                Form(
+                    .parameter(.target),
+                    .parameter(Parameter("SIGNAL", .checked(signalProblem), suggestions: SignalName.all)))
+            ],
+            options: [CommandOption("--group", "to all of its process group, as ^C at a terminal does")],
+            text: "SIGNAL is a name such as TERM, SIGTERM or HUP, or a number. A program that has ended gets none.",
+            examples: ["spawn server redis-server --port 7000\nsignal server TERM\nwait server status 0"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let signal = Value(try call.required("SIGNAL"), .checked(signalProblem)) {
+            SignalName.number(of: String(decoding: $0, as: UTF8.self))
+        }
+        compiler.emit(
+            SignalInstruction(
+                target: try call.target(), signal: signal, isForGroup: call.has(option: "--group"), range: call.range))
+    }
+}
+
+private func signalProblem(_ bytes: [UInt8]) -> String? {
+    let text = Escapes.visible(bytes)
+    return SignalName.number(of: text) == nil ? "'\(text)' is not a signal; write TERM, HUP, USR1 or a number" : nil
+}
+
+private struct SignalInstruction: Instruction {
+    let target: Target
+    let signal: Value<Int32>
+    let isForGroup: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let number = try signal.evaluate(in: strand)
+        for session in try strand.sessions(target, orFail: .connection) {
+            let child = try session.requireChild()
+            if let ending = child.ending {
+                throw Failure(.connection, "\(session.name): cannot signal: the program \(ending.words)")
+            }
+            let name = SignalName.name(of: number).replacing("signal ", with: "")
+            world.transcript.statement(
+                "signal \(session.name) \(name)" + (isForGroup ? " --group" : ""))
+            child.send(signal: number, toGroup: isForGroup)
+        }
+        return .next
+    }
+}
+
+/// What `3` or `TERM` means as the status of a program; nil for what is neither a number nor a signal.
+private func statusNumber(_ text: String) -> Int? {
+    Literals.count(text) ?? SignalName.number(of: text).map { 128 + Int($0) }
+}
+
+extension Parameter {
+    fileprivate static var exitStatus: Parameter {
+        Parameter(
+            "N",
+            .checked { bytes in
+                let text = Escapes.visible(bytes)
+                return statusNumber(text) == nil
+                    ? "'\(text)' is neither a number nor a signal such as TERM or SIGTERM" : nil
+            },
+            suggestions: SignalName.all)
+    }
+}
+
+/// `wait`: waits until a program has ended.
+struct WaitCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "wait", summary: "wait until a program has ended",
+            forms: [
+                Form(
+                    .parameter(Parameter("NAME", .session)),
+                    .optional([.keyword("status"), .parameter(.exitStatus)]), .within)
+            ],
+            resultNames: ["status"],
+            text: """
+                ${status} is its exit status then, or 128 and the number of the signal that has killed it. With 'status \
+                N', a number or a signal's name, any other one is a failure. What the program has said can still be read.
+                """,
+            examples: ["spawn job sh -c \"exit 3\"\nwait job status 3 within 2s\nprint \"it ended with ${status}\""])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(
+            WaitInstruction(
+                name: try call.target("NAME"),
+                status: call.word("N").map {
+                    Value($0, Parameter.exitStatus.kind) { statusNumber(String(decoding: $0, as: UTF8.self)) }
+                }, limit: call.within,
+                range: call.range))
+    }
+}
+
+private struct WaitInstruction: Instruction {
+    let name: Target
+    let status: Value<Int>?
+    let limit: Value<Duration>?
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let sessions = try strand.sessions(name, orFail: .expectation)
+        for session in sessions { _ = try session.requireChild() }
+        let given = try limit?.evaluate(in: strand)
+        return .wait(
+            EndingWait(
+                sessions, status: try status?.evaluate(in: strand),
+                limit: given.map(world.settings.scaled) ?? world.defaultLimit(for: sessions),
+                world))
+    }
+}
+
+/// Waits until programs have ended.
+private final class EndingWait: Wait {
+    private let sessions: [Session]
+    var queues: [WaitQueue] { sessions.map(\.waiters) }
+    var limit: Duration?
+    let wanted = "the end of the program"
+    private let status: Int?
+    private let world: World
+    private var timer: Timer?
+    /// How much each had said when it was seen to have ended.
+    private var heard: [String: Int] = [:]
+
+    init(_ sessions: [Session], status: Int?, limit: Duration, _ world: World) {
+        self.sessions = sessions
+        self.status = status
+        self.limit = limit
+        self.world = world
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        for session in sessions {
+            guard let ending = session.child?.ending else {
+                guard isLate else { return false }
+                throw failure(session, "timed out after \(shown(limit ?? .zero)): the program still runs")
+            }
+            guard isLate || hasSaidAll(session, strand) else { return false }
+            session.noteEnding()
+            if status != nil { session.isEndAwaited = true }
+            strand.setResult("status", to: Array(String(ending.status).utf8))
+            if let status, ending.status != status {
+                throw failure(session, "the program \(ending.words), not with status \(status)")
+            }
+        }
+        return true
+    }
+
+    func cancel() {
+        if let timer { world.loop.cancel(timer) }
+    }
+
+    /// What a program has written is there when it ends, but may not have been read; what it has started may hold its
+    /// output open. So it has said all when a turn of the loop brings nothing more.
+    private func hasSaidAll(_ session: Session, _ strand: Strand) -> Bool {
+        let received = session.channel.bytesReceived
+        if session.inputHasEnded || heard[session.name] == received { return true }
+        // A terminal is hung up when the leader of its session has ended: its end of stream always comes.
+        if session.channel.kind == .terminal { return false }
+        heard[session.name] = received
+        cancel()
+        timer = world.loop.schedule(after: .zero) { [unowned strand] in strand.wake() }
+        return false
+    }
+
+    private func failure(_ session: Session, _ words: String) -> Failure {
+        var failure = Failure(.expectation, "\(session.name): \(words)")
+        failure.details = [.excerpt(session.excerpt())]
+        failure.exchanges = session.exchanges
+        return failure
+    }
+}
+
+extension Session {
+    /// The program behind it; a failure when there is none.
+    fileprivate func requireChild() throws(Failure) -> ChildProcess {
+        guard let child else {
+            throw Failure(.expectation, "\(name): there is no program behind it; 'spawn' starts one")
+        }
+        return child
+    }
+}

@@ -1,0 +1,218 @@
+import Engine
+import Glibc
+import Reactor
+import Results
+import Script
+import Sessions
+import VM
+import Wire
+
+/// `spawn`: starts a program and talks to it.
+struct SpawnCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "spawn", summary: "start a program as a session",
+            forms: [
+                Form(
+                    .parameter(Parameter("NAME", .newSession)), .parameter(Parameter("COMMAND", .program)),
+                    .optional([.repeating(Parameter("ARG", .argument))]))
+            ],
+            options: [
+                CommandOption("--pty", "with a terminal of its own, and not with pipes"),
+                CommandOption("--no-echo", "its terminal does not send back what is typed"),
+                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
+            ],
+            text: """
+                What the program writes, to its standard output and standard error, is received; what is sent is its \
+                standard input, and 'NAME>|' ends it (behind a terminal by the end-of-file character). What 'set eol' says \
+                is for connections: lines to a program end in a line feed, unless --eol says otherwise. COMMAND is looked \
+                up in PATH; there is no shell in between, and all words behind COMMAND are its own, options too. The \
+                program runs in a session and process group of its own; 'close' ends it with SIGTERM, and with SIGKILL a \
+                second later or with --reset. None outlives muxsh, however muxsh ends, and nothing that it has started. \
+                ${NAME.pid} is its number. Only 'wait NAME status N' looks at how it ended: without that, a program that \
+                fails is no failure of the script.
+                """,
+            examples: [
+                "spawn calc bc -l\ncalc> 2 + 3\ncalc< 5", "spawn server redis-server --port 7000",
+                "spawn sh --pty -- sh -i", "spawn list sh -c \"ls | wc -l\"",
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let words = [try call.required("COMMAND")] + call.words("ARG")
+        for word in words {
+            if let text = word.bareLiteral, ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";"].contains(text) {
+                throw ScriptError(
+                    word.range, "there is no shell that could understand '\(text)'",
+                    hint: "start one: spawn NAME sh -c \"…\"")
+            }
+        }
+        guard call.has(option: "--pty") || !call.has(option: "--no-echo") else {
+            throw ScriptError(call.range, "--no-echo is for the terminal that --pty gives")
+        }
+        compiler.emit(
+            SpawnInstruction(
+                name: Value(name: try call.required("NAME")), program: Value(argument: words[0]),
+                arguments: words.dropFirst().map { Value(argument: $0) },
+                hasTerminal: call.has(option: "--pty"), isWithoutEcho: call.has(option: "--no-echo"),
+                lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
+                framing: call.value(ofOption: "--frame").map { Value(framing: $0) }, range: call.range))
+    }
+}
+
+private struct SpawnInstruction: Instruction {
+    let name: Value<String>
+    let program: Value<SystemString>
+    let arguments: [Value<SystemString>]
+    let hasTerminal: Bool
+    let isWithoutEcho: Bool
+    let lineEnding: Value<LineEnding>?
+    let framing: Value<Framing>?
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let name = try name.evaluate(in: strand)
+        try world.sessions.requireFree(name)
+        var words: [SystemString] = []
+        for argument in arguments { words.append(try argument.evaluate(in: strand)) }
+        var request = ChildRequest(program: try program.evaluate(in: strand), arguments: words)
+        request.hasTerminal = hasTerminal
+        request.isWithoutEcho = isWithoutEcho
+        return .wait(
+            SpawnWait(
+                request, name: name, lineEnding: try lineEnding?.evaluate(in: strand) ?? .lf,
+                framing: try framing?.evaluate(in: strand), world))
+    }
+}
+
+/// Waits until the program runs.
+private final class SpawnWait: Wait {
+    var limit: Duration?
+    var wanted: String { "the start of \(request.program)" }
+    private let request: ChildRequest
+    private let name: String
+    private let lineEnding: LineEnding
+    private let framing: Framing?
+    private unowned let world: World
+    private var starting: ChildStarting?
+    private var hasBegun = false
+    private var hasName = false
+    private var result: Result<Void, WireFailure>?
+
+    init(
+        _ request: ChildRequest, name: String, lineEnding: LineEnding, framing: Framing?, _ world: World
+    ) {
+        self.request = request
+        self.name = name
+        self.lineEnding = lineEnding
+        self.framing = framing
+        self.world = world
+        limit = world.settings.scaled(world.settings.timeout)
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        if !hasBegun { try begin(strand) }
+        switch result {
+        case .success: return true
+        case .failure(let failure): throw cannotStart(failure)
+        case nil where isLate:
+            cancel()
+            throw Failure(.connection, "\(name): timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
+        case nil: return false
+        }
+    }
+
+    func cancel() {
+        giveUpName()
+        starting?.cancel()
+        starting = nil
+    }
+
+    private func giveUpName() {
+        if hasName { world.sessions.unreserve(name) }
+        hasName = false
+    }
+
+    private func begin(_ strand: Strand) throws(Failure) {
+        hasBegun = true
+        hasName = true
+        world.sessions.reserve(name)
+        world.transcript.statement(statement)
+        do throws(WireFailure) {
+            starting = try world.children.start(request) { [unowned self, unowned strand] outcome in
+                starting = nil
+                giveUpName()
+                result = outcome.map { child, transport in began(child, transport, strand) }
+                strand.wake()
+            }
+        } catch {
+            giveUpName()
+            throw cannotStart(error)
+        }
+    }
+
+    private func began(_ child: ChildProcess, _ transport: any Transport, _ strand: Strand) {
+        let title = request.words.map { quotedWord($0.description) }.joined(separator: " ")
+        let session = world.adopt(
+            transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
+            framing: framing, child: child)
+        strand.holdings?.open(session)
+        world.transcript.note("\(name): running as process \(child.number)")
+    }
+
+    private func cannotStart(_ failure: WireFailure) -> Failure {
+        let program = request.program.description
+        let isMissing = failure.isMissingFile
+        let words = isMissing && !program.contains("/") ? "no such program in PATH" : failure.words
+        // A file that is there: what is missing is what would run it.
+        if isMissing, program.contains("/"), request.program.withCString({ access($0, F_OK) }) == 0 {
+            return Failure(.connection, "\(name): cannot start \(quotedWord(program)): \(missingInterpreter)")
+        }
+        return Failure(
+            .connection, "\(name): cannot start \(quotedWord(program)): \(words)",
+            details: isMissing ? hint(for: program) : [])
+    }
+
+    /// Names the program in the first line of a script (execve(2), World scripts), or what else is missing.
+    private var missingInterpreter: String {
+        let descriptor = request.program.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+        guard descriptor >= 0 else { return "what would run it is missing" }
+        let file = Descriptor(owning: descriptor)
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = read(file.number, &bytes, bytes.count)
+        guard count > 2, bytes.starts(with: "#!".utf8) else { return "the loader that it needs is missing" }
+        let line = bytes[2..<count].prefix { $0 != UInt8(ascii: "\n") }
+        let world = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
+        let hint = world.last == UInt8(ascii: "\r") ? " (its lines end in CR LF)" : ""
+        return "its first line names \(Escapes.visible(world)), which is not there\(hint)"
+    }
+
+    /// What a shell would have understood.
+    private func hint(for program: String) -> [String] {
+        if program.contains(" ") {
+            return [
+                "there is no shell in between: write each word by itself, or spawn \(name) sh -c \(quotedWord(program))"
+            ]
+        }
+        if program.contains("=") {
+            return ["to set a variable: spawn \(name) env \(program) COMMAND"]
+        }
+        return []
+    }
+
+    private var statement: String {
+        let options = (request.hasTerminal ? ["--pty"] : []) + (request.isWithoutEcho ? ["--no-echo"] : [])
+        let command = request.words.map { quotedArgument($0.description) }
+        return
+            (["spawn", name] + options + world.settings.words(lineEnding, framing, isDatagram: false)
+            + (options.isEmpty && !request.program.description.hasPrefix("--") ? [] : ["--"]) + command).joined(
+                separator: " ")
+    }
+
+    /// A word of a program, in quotes where the language would not take it as it is.
+    private func quotedArgument(_ text: String) -> String {
+        ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";", "{"].contains(text) ? "\"\(text)\"" : quotedWord(text)
+    }
+}

@@ -1,0 +1,185 @@
+import Engine
+import Reactor
+import Results
+import Script
+import Sessions
+import VM
+import Wire
+
+/// `starttls`: goes on with TLS on a session that began without.
+struct StartTLSCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "starttls", summary: "go on with TLS on open sessions",
+            forms: [Form(.parameter(.target), .within)],
+            options: TLSWords.ofBothSides + TLSWords.ofClients,
+            text: """
+                Begins the TLS handshake on sessions that have agreed on it in their protocol's own words. On a \
+                connection that a listener has accepted we are the server, with the certificate of --cert; otherwise the \
+                client, who verifies the server's certificate as 'open' does. The rest of a line that was read in part \
+                is passed over. Any other bytes that are unread would have come before the handshake, from whoever: the \
+                session then refuses (CVE-2011-0411). So expect the whole answer first; 'drain' forgets what may be \
+                forgotten.
+                """,
+            examples: [
+                "open mail localhost:25 --eol crlf\nexpect mail /^220 /\nmail> STARTTLS\nexpect mail /^220 /\nstarttls mail --ca ca.pem"
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let target = try call.target()
+        compiler.emit(FlushInstruction(target: target, range: call.range))
+        compiler.emit(
+            StartTLSInstruction(target: target, tls: TLSWords(call), limit: call.within, range: call.range))
+    }
+}
+
+private struct StartTLSInstruction: Instruction {
+    let target: Target
+    let tls: TLSWords
+    let limit: Value<Duration>?
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let options = try tls.evaluate(in: strand)
+        let sessions = try strand.sessions(target, orFail: .connection)
+        let given = try limit?.evaluate(in: strand)
+        for session in sessions { try prepare(world.feed(of: session, for: strand), options, world) }
+        return .wait(
+            StartTLSWait(
+                sessions, options,
+                limit: given.map(world.settings.scaled) ?? world.defaultLimit(for: sessions),
+                world))
+    }
+
+    private func prepare(
+        _ feed: Feed, _ options: TLSOptions, _ world: World
+    ) throws(Failure) {
+        let session = feed.session
+        let name = session.name
+        let channel = session.channel
+        guard channel.kind == .tcp || channel.kind == .unix else {
+            let what = channel.kind == .tls ? "TLS has begun already" : "TLS needs a stream over TCP or a Unix socket"
+            throw Failure(.connection, "\(name): cannot start TLS: \(what)")
+        }
+        guard channel.input == .open, channel.output == .open else {
+            let state = channel.input == .open ? session.outputState : session.inputState
+            throw Failure(.connection, "\(name): cannot start TLS: \(state)")
+        }
+        if world.isTyped { feed.drain() } else { feed.passOverRestOfLine() }
+        guard channel.held == 0 else {
+            var failure = Failure(
+                .connection,
+                "\(name): cannot start TLS: \(shown(bytes: channel.held)) arrived before the handshake and were not read"
+            )
+            failure.details = [
+                .excerpt(session.excerpt()),
+                .text("they could have been injected; expect the whole answer first, or: drain \(name)"),
+            ]
+            throw failure
+        }
+        let host = options.serverName ?? (try? Address(parsing: session.address))?.host
+        guard session.isServer || host != nil || options.isInsecure else {
+            throw Failure(
+                .connection, "\(name): cannot start TLS: a Unix socket has no host's name to verify",
+                details: ["give the name: --servername NAME"])
+        }
+    }
+}
+
+extension Session {
+    /// Whether our side is the server: a listener has accepted it.
+    fileprivate var isServer: Bool { listener != nil }
+}
+
+extension Feed {
+    /// Consumes what is left of a line that was read in part.
+    fileprivate func passOverRestOfLine() {
+        guard framing == .line, !frontBeginsLine, let end = inbox.nextLineEnd() else { return }
+        consume(through: end.next)
+    }
+}
+
+/// Shakes hands on several sessions at the same time.
+private final class StartTLSWait: Wait {
+    private let sessions: [Session]
+    var queues: [WaitQueue] { sessions.map(\.waiters) }
+    var limit: Duration?
+    let wanted = "the TLS handshake"
+    private let options: TLSOptions
+    private unowned let world: World
+    private var hasBegun = false
+    private var handshakes: [(session: Session, handshake: TLSHandshake)] = []
+    private var problem: (session: Session, error: TLSError)?
+
+    init(_ sessions: [Session], _ options: TLSOptions, limit: Duration, _ world: World) {
+        self.sessions = sessions
+        self.options = options
+        self.limit = limit
+        self.world = world
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        if !hasBegun {
+            hasBegun = true
+            for session in sessions { try begin(session, strand) }
+        }
+        if let (session, error) = problem {
+            cancel()
+            throw Failure(
+                .connection, "\(session.name): cannot start TLS: \(error.message)",
+                details: error.hints)
+        }
+        guard isLate, let session = handshakes.first?.session else { return handshakes.isEmpty }
+        cancel()
+        throw Failure(
+            .connection, "\(session.name): timed out after \(shown(limit ?? .zero)) in the TLS handshake")
+    }
+
+    func cancel() {
+        for (session, handshake) in handshakes {
+            handshake.cancel()
+            // Nobody can say what comes next on such a connection.
+            session.hasToldEnd = true
+            session.channel.fail(.tls("the TLS handshake was not finished"))
+        }
+        handshakes = []
+    }
+
+    private func begin(_ session: Session, _ strand: Strand) throws(Failure) {
+        let words = ["starttls", session.name] + options.words
+        world.transcript.statement(words.joined(separator: " "))
+        let role = session.isServer ? TLSContext.Role.server : .client
+        let context = try options.context(role, for: session.name)
+        guard let socket = session.channel.suspend() as? SocketTransport else { return }
+        let host = (try? Address(parsing: session.address))?.host ?? ""
+        do throws(TLSError) {
+            let transport = try TLSTransport(over: socket, context, host: host)
+            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
+                ended(session, result)
+                strand.wake()
+            }
+            handshakes.append((session, handshake))
+            handshake.start()
+        } catch {
+            ended(session, .failure(error))
+        }
+    }
+
+    private func ended(_ session: Session, _ result: Result<TLSTransport, TLSError>) {
+        handshakes.removeAll { $0.session === session }
+        switch result {
+        case .success(let transport):
+            session.channel.resume(with: transport)
+            if let details = transport.details {
+                let summary = details.summary(isInsecure: options.isInsecure)
+                world.transcript.note("\(session.name): \(summary)")
+            }
+        case .failure(let error):
+            problem = problem ?? (session, error)
+            session.hasToldEnd = true
+            session.channel.fail(.tls(error.message))
+        }
+    }
+}

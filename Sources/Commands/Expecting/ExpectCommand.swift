@@ -1,0 +1,117 @@
+import Results
+import Script
+import Sessions
+import VM
+import Wire
+
+/// `expect`: waits for something to be received.
+struct ExpectCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "expect", summary: "wait for something to be received",
+            forms: [
+                Form(.parameter(.target), .keyword("nothing"), .keyword("for"), .parameter(.duration)),
+                Form(
+                    .parameter(.target), .keyword("not"), .parameter(Expectation.pattern), .keyword("for"),
+                    .parameter(.duration)),
+            ] + Expectation.forms.map { Form(elements: [.parameter(.target)] + $0 + [.within]) },
+            text: """
+                PATTERN is a text or a /regex/: what is received is skipped until it is found, and consumed through its \
+                end. Then ${0} is what matched, ${1} and so on its groups, and a named group sets the variable of its \
+                name. 'eof' and 'reset' skip to the end of the stream; 'bytes N' and 'lines N' take so much into ${0}; \
+                'nothing for D' is met when nothing is received for D, and 'not PATTERN for D' when PATTERN is not: what \
+                arrives meanwhile stays unread. Without 'within D' the timeout setting is the limit. A wait that fails \
+                consumes nothing.
+                """,
+            examples: [
+                "expect a \"ready\"", "expect a /^VERSION (?<version>\\S+)/ within 2s", "expect a lines 3",
+                "expect a nothing for 200ms", "expect a not /error/ for 1s", "expect a eof",
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let target = try call.target()
+        compiler.read(target)
+        let isExact = call.keywords.contains("for")
+        compiler.emit(
+            ExpectInstruction(
+                target: target, range: call.range,
+                limit: isExact ? call.word("D").map { Value(duration: $0) } : call.within, limitIsExact: isExact,
+                expectation: try Expectation.make(call)))
+    }
+}
+
+/// What can be waited for in one session; the words behind the target of `expect` and of a branch of `select`.
+enum Expectation {
+    /// What is wanted, put in words only when somebody asks, and a new matcher for each session.
+    typealias Factory = (Strand) throws(Failure) -> (wanted: () -> String, matcher: () -> any Matcher)
+
+    static var pattern: Parameter { Parameter("PATTERN", .pattern) }
+
+    /// The ways to write it, more particular ones first.
+    static var forms: [[Element]] {
+        [
+            [.keyword("eof")], [.keyword("reset")], [.keyword("bytes"), .parameter(Parameter("N", .count))],
+            [.keyword("lines"), .parameter(Parameter("N", .count))],
+            [.keyword("hex"), .parameter(Parameter("HEX", .hex))], [.parameter(pattern)],
+        ]
+    }
+
+    /// What the words of a call ask for.
+    static func make(_ call: CommandCall) throws(ScriptError) -> Factory {
+        let keywords = call.keywords
+        if keywords.contains("nothing") { return { _ in ({ "nothing to arrive" }, { NothingMatcher() }) } }
+        if keywords.contains("not") {
+            let unwanted = try makePattern(call)
+            return { strand throws(Failure) in
+                let (wanted, matcher) = try unwanted(strand)
+                let words = wanted()
+                return ({ "no \(words)" }, { NotMatcher(matcher(), description: words) })
+            }
+        }
+        if keywords.contains("eof") {
+            return { _ in ({ "the end of the stream" }, { EndMatcher(wantsReset: false, isStrict: false) }) }
+        }
+        if keywords.contains("reset") {
+            return { _ in ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: false) }) }
+        }
+        if let word = call.word("N") {
+            let value = Value(count: word)
+            let countsLines = keywords.contains("lines")
+            return { strand throws(Failure) in
+                let count = try value.evaluate(in: strand)
+                return countsLines
+                    ? ({ lineCount(count) }, { LinesMatcher(count: count) })
+                    : ({ count == 1 ? "1 byte" : "\(count) bytes" }, { BytesMatcher(count: count) })
+            }
+        }
+        if let word = call.word("HEX") { return search(for: Value(hex: word), word, isHex: true) }
+        return try makePattern(call)
+    }
+
+    /// A text or a regex of the parameter PATTERN.
+    static func makePattern(_ call: CommandCall) throws(ScriptError) -> Factory {
+        let word = try call.required("PATTERN")
+        guard let source = call.regex("PATTERN") else { return search(for: Value(text: word), word) }
+        let shown = String(lossless: word.range.lineText[word.range.columns])
+        return { strand throws(Failure) in
+            let regex = try strand.regex(source)
+            let values = try strand.values(in: source)
+            return ({ shown + values }, { PatternSearch(regex: regex, source: shown) })
+        }
+    }
+
+    private static func search(for value: Value<[UInt8]>, _ word: Word, isHex: Bool = false) -> Factory {
+        return { strand throws(Failure) in
+            let text = try value.evaluate(in: strand)
+            guard !text.isEmpty else {
+                throw Failure(.expectation, "the search text is empty", range: word.range)
+            }
+            let pairs = { text.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined(separator: " ") }
+            return (
+                { isHex ? "hex \"\(pairs())\"" : "\"\(Escapes.escaped(text))\"" },
+                { TextSearch(text: text, isHex: isHex) }
+            )
+        }
+    }
+}

@@ -1,0 +1,118 @@
+import Results
+import Script
+import VM
+
+/// `let`: sets a variable, to a text or to the result of a calculation.
+struct LetCommand: Command {
+    private static let operators = ["+", "-", "*", "/", "%"]
+
+    static var description: CommandDescription {
+        let name = Parameter("NAME", .newVariable)
+        return CommandDescription(
+            name: "let", summary: "set a variable",
+            forms: [
+                Form(
+                    .parameter(name), .parameter(Parameter("A", .text)),
+                    .parameter(Parameter("OP", .choice(operators))),
+                    .parameter(Parameter("B", .text))),
+                Form(.parameter(name), .parameter(Parameter("VALUE", .text))),
+            ],
+            options: [CommandOption("--secret", "the value is shown nowhere; ${NAME} stands in its place")],
+            text: """
+                ${NAME} is the value from then on. The second form calculates with whole numbers: OP is + - * / or %.
+                """,
+            examples: ["let greeting \"hello world\"", "let n ${n} + 1", "let --secret password ${env.PASSWORD}"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let name = VariableName(try call.required("NAME"))
+        if let left = call.word("A") {
+            for operand in [left, try call.required("B")] {
+                guard let literal = operand.literal, Literals.integer(literal) == nil else { continue }
+                throw ScriptError(operand.range, "'\(Escapes.escaped(literal))' is not a whole number")
+            }
+            compiler.emit(
+                CalculateInstruction(
+                    name: name, left: Value(integer: left), operation: Value(string: try call.required("OP")),
+                    right: Value(integer: try call.required("B")), isSecret: call.has(option: "--secret"),
+                    range: call.range))
+        } else {
+            let value = try call.required("VALUE")
+            let isSecret = call.has(option: "--secret")
+            if isSecret, let literal = value.literal, let name = call.word("NAME")?.template.literalText {
+                compiler.hide(name: name, value: literal)
+            }
+            compiler.emit(LetInstruction(name: name, value: Value(text: value), isSecret: isSecret, range: call.range))
+        }
+    }
+}
+
+private struct LetInstruction: Instruction {
+    let name: VariableName
+    let value: Value<[UInt8]>
+    let isSecret: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let name = try name.evaluate(in: strand)
+        let value = try value.evaluate(in: strand)
+        if isSecret { world.redactor.add(name: name.name, value: value) }
+        strand.set(name, to: value)
+        return .next
+    }
+}
+
+private struct CalculateInstruction: Instruction {
+    let name: VariableName
+    let left: Value<Int>
+    let operation: Value<String>
+    let right: Value<Int>
+    let isSecret: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let name = try name.evaluate(in: strand)
+        let result = try calculate(
+            try left.evaluate(in: strand), try operation.evaluate(in: strand), try right.evaluate(in: strand))
+        if isSecret { world.redactor.add(name: name.name, value: Array(String(result).utf8)) }
+        strand.set(name, toInteger: result)
+        return .next
+    }
+
+    private func calculate(_ left: Int, _ symbol: String, _ right: Int) throws(Failure) -> Int {
+        let isDivision = symbol == "/" || symbol == "%"
+        if isDivision && right == 0 { throw Failure(.expectation, "division by zero") }
+        let (result, overflow) =
+            switch symbol {
+            case "+": left.addingReportingOverflow(right)
+            case "-": left.subtractingReportingOverflow(right)
+            case "*": left.multipliedReportingOverflow(by: right)
+            case "/": left.dividedReportingOverflow(by: right)
+            default: left.remainderReportingOverflow(dividingBy: right)
+            }
+        if overflow { throw Failure(.expectation, "\(left) \(symbol) \(right) is too large for a whole number") }
+        return result
+    }
+}
+
+/// The variable that `let` sets.
+private final class VariableName {
+    private let constant: VariableReference?
+    private let word: Word
+
+    init(_ word: Word) {
+        self.word = word
+        constant = word.template.literalText.map { VariableReference(name: $0, range: word.range) }
+    }
+
+    func evaluate(in strand: Strand) throws(Failure) -> VariableReference {
+        if let constant { return constant }
+        let bytes = try strand.expand(word.template)
+        if let problem = Parameter.Kind.newVariable.problem(with: bytes) {
+            throw Failure(.expectation, problem, range: word.range)
+        }
+        return VariableReference(name: String(decoding: bytes, as: UTF8.self), range: word.range)
+    }
+}

@@ -1,0 +1,27 @@
+import Script
+import VM
+
+/// `while`: runs a block again and again as long as a condition holds.
+struct WhileCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "while", summary: "run a block as long as a condition holds",
+            forms: [Form(.condition, content: .statements)],
+            text: "COND is what 'if' takes. 'break' leaves the loop, 'continue' begins its next round.",
+            examples: ["while ${n} < 10 {\n    let n ${n} + 1\n}"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        guard let condition = call.condition else { throw ScriptError(call.range, "a condition is missing") }
+        let start = compiler.position
+        compiler.emit(JumpInstruction(destination: 0, range: call.range))
+        // The question stands behind the body: so a round takes no jump besides.
+        compiler.compileLoop(call.block, scopes: 0) { compiler in
+            let question = compiler.position
+            compiler.replace(at: start, with: JumpInstruction(destination: question, range: call.range))
+            compiler.emit(
+                ConditionInstruction(condition: condition, is: true, destination: start + 1, range: call.range))
+            return question
+        }
+    }
+}

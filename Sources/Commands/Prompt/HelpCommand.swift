@@ -1,0 +1,49 @@
+import Results
+import Script
+import VM
+
+/// `help`: the commands, one command, or the arrow lines.
+struct HelpCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "help", summary: "explain the commands",
+            forms: [Form(.optional([.parameter(Parameter("COMMAND", .command))]))],
+            text: """
+                'help' lists the commands, 'help COMMAND' explains one. There are topics besides: \
+                \(Manual.topics.map(\.name).joined(separator: ", ")).
+                """,
+            examples: ["help", "help expect", "help arrows"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(HelpInstruction(topic: call.word("COMMAND"), range: call.range))
+    }
+}
+
+private struct HelpInstruction: Instruction {
+    let topic: Word?
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let manual = Manual(CommandRegistry.standard().table)
+        guard let topic else {
+            world.page(fitted(manual.overview, to: world.output.width))
+            return .next
+        }
+        let name = try strand.text(topic.template)
+        let topics = Manual.topics
+        guard let text = topics.first(where: { $0.name == name })?.text ?? manual.help(for: name) else {
+            let known = CommandRegistry.standard().table.descriptions.map(\.name) + topics.map(\.name)
+            let nearest = nearestSpelling(of: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
+            throw Failure(
+                .expectation, "there is no command '\(name)'\(nearest)",
+                details: [
+                    "'help' lists the commands; there is also help \(topics.map(\.name).joined(separator: ", "))"
+                ],
+                range: topic.range)
+        }
+        world.page(fitted(text, to: world.output.width))
+        return .next
+    }
+}

@@ -1,0 +1,64 @@
+import Reactor
+import Results
+import Script
+import Sessions
+import VM
+
+/// `list`: the sessions and services as a table.
+struct ListCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "list", summary: "show the sessions and services",
+            forms: [Form()],
+            text: """
+                A line for each: name, kind, address, state, bytes and lines sent and received, unread bytes, age. At the \
+                prompt as much of it as fits the width of the screen.
+                """,
+            examples: ["list"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(ListInstruction(range: call.range))
+    }
+}
+
+private struct ListInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let sessions = world.sessions.all.map { session in
+            [
+                session.name, session.channel.kind.rawValue, session.channel.peer, session.state,
+                "\(session.channel.bytesSent)/\(session.linesSent)",
+                "\(session.channel.bytesReceived)/\(session.linesReceived)",
+                "\(session.unreadCount)", shown(world.loop.readClock() - session.openedAt),
+            ]
+        }
+        let services = world.sessions.allServices.map { name, service in
+            [name, service.kind, service.location, "listening", "-", "-", "-", "-"]
+        }
+        guard !(sessions + services).isEmpty else {
+            world.print(Array("no sessions; open one: open NAME ADDRESS".utf8))
+            return .next
+        }
+        let heading = ["NAME", "KIND", "ADDRESS", "STATE", "SENT B/L", "RECEIVED B/L", "UNREAD", "AGE"]
+        let table = TextTable([heading] + sessions + services, leastImportant: [7, 4, 5, 6, 1, 2], cuttable: 2)
+        for line in table.lines(width: world.output.width) { world.page(line) }
+        return .next
+    }
+}
+
+extension Session {
+    /// The state of both directions in a word or two.
+    var state: String {
+        switch (channel.input, channel.output) {
+        case (.open, .open): "open"
+        case (.open, _): "half-closed by us"
+        case (.ended, .open), (.ended, .ending): "half-closed by peer"
+        case (.reset, _): "reset"
+        case (.cut, _): "cut"
+        default: "closed"
+        }
+    }
+}

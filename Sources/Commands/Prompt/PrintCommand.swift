@@ -1,0 +1,63 @@
+import Engine
+import Results
+import Script
+import VM
+import Wire
+
+/// `print`: writes words to standard output.
+struct PrintCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "print", summary: "write words to standard output",
+            forms: [Form(.repeating(Parameter("WORD", .text))), Form()],
+            options: [CommandOption("--raw", "control bytes as they are, and no newline at the end")],
+            text: "The words are written with one blank between them. Control bytes but newline and tab are escaped.",
+            examples: ["print \"version: ${version}\"", "print done"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(
+            PrintInstruction(words: call.words("WORD"), isRaw: call.has(option: "--raw"), range: call.range))
+    }
+}
+
+private struct PrintInstruction: Instruction {
+    let words: [Word]
+    let isRaw: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        var text: [UInt8] = []
+        for (index, word) in words.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: " ")) }
+            text += try strand.expand(word.template)
+        }
+        world.print(text, isRaw: isRaw)
+        return .next
+    }
+}
+
+extension World {
+    /// Writes a line of what a command tells; at a prompt a screen at a time.
+    func page(_ text: String) {
+        var line: [UInt8] = []
+        Escapes.appendPrintable(redactor.redacted(text).losslessBytes, to: &line)
+        transcript.printed(line)
+        output.page(line + [UInt8(ascii: "\n")])
+    }
+
+    /// Writes a text that a script or a command says, secrets hidden; with a newline unless `isRaw`.
+    func print(_ text: [UInt8], isRaw: Bool = false) {
+        let shown = redactor.redacted(text)
+        if isRaw {
+            output.write(shown)
+            return
+        }
+        var line: [UInt8] = []
+        Escapes.appendPrintable(shown, to: &line)
+        line.append(UInt8(ascii: "\n"))
+        output.write(line)
+        transcript.printed(line)
+    }
+}

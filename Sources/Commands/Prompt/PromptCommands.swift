@@ -1,0 +1,118 @@
+import Engine
+import Results
+import Script
+import Sessions
+import VM
+
+/// `talk`: lines go to sessions as they are.
+struct TalkCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "talk", summary: "send every line you type to sessions",
+            forms: [Form(.parameter(.target))],
+            text: """
+                At the prompt, which shows who is talked to. Every line is sent as it is; one that begins with ':' is a \
+                command (':list'), '::' sends a line that begins with ':', and ':' alone or Ctrl-D goes back. With \
+                several sessions the prompt counts their answers.
+                """,
+            examples: ["talk a", "talk a,b", "talk *"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(TalkInstruction(target: try call.target(), range: call.range))
+    }
+}
+
+private struct TalkInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        guard world.history != nil else {
+            throw Failure(.expectation, "'talk' is for the prompt; in a script write: T> TEXT", range: range)
+        }
+        _ = try strand.sessions(target, orFail: .connection)
+        var targets: [String] = []
+        for item in target.items { targets.append(try strand.text(item.template)) }
+        world.talk = Talk(targets: targets)
+        return .next
+    }
+}
+
+/// `view`: how the screen shows what is said.
+struct ViewCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "view", summary: "show what is said as text or as bytes",
+            forms: [Form(.parameter(.view))],
+            text: """
+                'view hex' shows what is sent and received as bytes in hexadecimal, with the text beside them; 'view \
+                text', the default, as lines. Files that are written (--transcript) hold lines in either case.
+                """,
+            examples: ["view hex", "view text"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(ViewInstruction(view: Value(view: try call.required("VIEW")), range: call.range))
+    }
+}
+
+extension Parameter {
+    static var view: Parameter { Parameter("VIEW", .choice(Transcript.View.allCases.map(\.rawValue))) }
+}
+
+extension Value where Result == Transcript.View {
+    convenience init(view word: Word) {
+        self.init(word, Parameter.view.kind) { Transcript.View(rawValue: String(decoding: $0, as: UTF8.self)) }
+    }
+}
+
+private struct ViewInstruction: Instruction {
+    let view: Value<Transcript.View>
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        world.transcript.view = try view.evaluate(in: strand)
+        return .next
+    }
+}
+
+/// `history`: the lines typed before.
+struct HistoryCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "history", summary: "show the lines typed before",
+            forms: [Form(.optional([.parameter(Parameter("N", .count))]))],
+            text: """
+                The last N of them, or all. They are kept across runs; a line that begins with a blank is not, nor is a \
+                secret. 'set history N' says how many are kept.
+                """,
+            examples: ["history 20"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(HistoryInstruction(count: call.word("N").map { Value(count: $0) }, range: call.range))
+    }
+}
+
+private struct HistoryInstruction: Instruction {
+    let count: Value<Int>?
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        guard let lines = world.history?() else {
+            throw Failure(.expectation, "'history' is for the prompt", range: range)
+        }
+        let count = try count?.evaluate(in: strand) ?? lines.count
+        let width = String(lines.count).count
+        for (index, line) in lines.enumerated().suffix(count) {
+            let number = String(index + 1)
+            let text = String(repeating: " ", count: width - number.count) + number + "  " + line
+            world.page(text.replacing("\n", with: "\n" + String(repeating: " ", count: width + 2)))
+        }
+        return .next
+    }
+}

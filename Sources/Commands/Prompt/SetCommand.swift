@@ -1,0 +1,166 @@
+import Engine
+import Results
+import Script
+import Sessions
+import VM
+import Wire
+
+/// `set`: changes an option, for all sessions or for one.
+struct SetCommand: Command {
+    static var description: CommandDescription {
+        let session = Element.parameter(.target)
+        let duration = Element.parameter(.duration)
+        let ending = Element.parameter(.lineEnding)
+        let framing = Element.parameter(.framing)
+        let size = Element.parameter(Parameter("SIZE", .size))
+        let cut = Element.parameter(Parameter("STATE", .choice(["on", "off"])))
+        let idle = Element.keyword("idle")
+        let when = Element.parameter(Parameter("WHEN", .choice(["auto", "always", "never"])))
+        return CommandDescription(
+            name: "set", summary: "change an option, for all or for some sessions",
+            forms: [
+                Form(.keyword("timeout"), duration), Form(.keyword("eol"), ending), Form(.keyword("inbox"), size),
+                Form(.keyword("frame"), framing), Form(.keyword("linger"), duration), Form(.keyword("color"), when),
+                Form(.keyword("cut-is-eof"), cut), Form(.keyword("view"), .parameter(.view)),
+                Form(.keyword("history"), .parameter(Parameter("N", .count))), Form(idle, duration),
+                Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
+                Form(session, .keyword("frame"), framing), Form(session, .keyword("inbox"), size),
+                Form(session, .keyword("cut-is-eof"), cut),
+            ],
+            text: """
+                timeout is the limit of a wait that names none (5s). eol is what ends a line that is sent: lf, crlf, cr, \
+                nul or none. frame is what a line is: line, raw, u8, u16, u32, u16le or u32le (see open). inbox is how \
+                much unread data a session holds (16MiB) before the peer has to wait. linger is how long silence may \
+                last at the end of input (1s). idle is how long a peer of a UDP listener may be silent that was not accepted \
+                (60s): it is forgotten then. cut-is-eof on takes a TLS connection that is closed without close_notify \
+                for an ordinary end of stream. Without T they are for sessions opened from then on and for those that \
+                are open; eol and frame not for UDP. color, view (see there) and history, how many typed lines are kept (10000), are for the prompt.
+                """,
+            examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let target: Target? = call.word("T") == nil ? nil : try call.target()
+        guard let option = call.keywords.first else { throw ScriptError(call.range, "set needs an option") }
+        compiler.emit(
+            SetInstruction(target: target, change: try change(option, call), option: option, range: call.range))
+    }
+
+    private static func change(
+        _ option: String, _ call: CommandCall
+    ) throws(ScriptError) -> (Strand) throws(Failure) -> SetInstruction.Change {
+        switch option {
+        case "timeout":
+            let value = Value(duration: try call.required("D"))
+            return { strand throws(Failure) in .timeout(try value.evaluate(in: strand)) }
+        case "linger":
+            let value = Value(duration: try call.required("D"))
+            return { strand throws(Failure) in .linger(try value.evaluate(in: strand)) }
+        case "idle":
+            let value = Value(duration: try call.required("D"))
+            return { strand throws(Failure) in .idle(try value.evaluate(in: strand)) }
+        case "eol":
+            let value = Value(lineEnding: try call.required("E"))
+            return { strand throws(Failure) in .lineEnding(try value.evaluate(in: strand)) }
+        case "frame":
+            let value = Value(framing: try call.required("F"))
+            return { strand throws(Failure) in .framing(try value.evaluate(in: strand)) }
+        case "cut-is-eof":
+            let value = Value(text: try call.required("STATE"))
+            return { strand throws(Failure) in .cutIsEnd(try value.evaluate(in: strand) == Array("on".utf8)) }
+        case "view":
+            let value = Value(view: try call.required("VIEW"))
+            return { strand throws(Failure) in .view(try value.evaluate(in: strand)) }
+        case "history":
+            let value = Value(count: try call.required("N"))
+            return { strand throws(Failure) in .historySize(try value.evaluate(in: strand)) }
+        case "inbox":
+            let value = Value(size: try call.required("SIZE"))
+            return { strand throws(Failure) in .inbox(try value.evaluate(in: strand)) }
+        default:
+            let value = Value(text: try call.required("WHEN"))
+            return { strand throws(Failure) in .color(String(decoding: try value.evaluate(in: strand), as: UTF8.self)) }
+        }
+    }
+}
+
+private struct SetInstruction: Instruction {
+    enum Change {
+        case timeout(Duration)
+        case linger(Duration)
+        case idle(Duration)
+        case lineEnding(LineEnding)
+        case framing(Framing)
+        case inbox(Int)
+        case color(String)
+        case cutIsEnd(Bool)
+        case view(Transcript.View)
+        case historySize(Int)
+
+        /// Whether it is for this session when all are meant: what makes lines of a stream is not for datagrams.
+        func concerns(_ session: Session) -> Bool {
+            switch self {
+            case .lineEnding, .framing: !session.framing.isDatagram
+            case .timeout, .linger, .idle, .inbox, .color, .cutIsEnd, .view, .historySize: true
+            }
+        }
+    }
+
+    let target: Target?
+    let change: (Strand) throws(Failure) -> Change
+    let option: String
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let change = try change(strand)
+        guard let target else {
+            applyToAll(change, world)
+            return .next
+        }
+        for session in try strand.sessions(target, orFail: .expectation) {
+            if case .framing(let framing) = change, session.framing.isDatagram, ![.line, .raw].contains(framing) {
+                throw Failure(
+                    .expectation, "\(session.name): of UDP each datagram is a line; it has no frame but raw")
+            }
+            apply(change, to: session, world)
+        }
+        return .next
+    }
+
+    private func applyToAll(_ change: Change, _ world: World) {
+        switch change {
+        case .timeout(let limit): world.settings.timeout = limit
+        case .linger(let limit): world.settings.linger = limit
+        case .idle(let limit): world.settings.idle = limit
+        case .lineEnding(let ending): world.settings.lineEnding = ending
+        case .framing(let framing): world.settings.framing = framing
+        case .inbox(let size): world.settings.inboxLimit = size
+        case .cutIsEnd(let isEnd): world.settings.cutIsEnd = isEnd
+        case .view(let view): world.transcript.view = view
+        case .historySize(let size): world.settings.historySize = size
+        case .color(let when):
+            world.transcript.usesColor = when == "always" || when == "auto" && world.settings.autoColor
+        }
+        for session in world.sessions.all where change.concerns(session) {
+            apply(change, to: session, world)
+        }
+    }
+
+    private func apply(_ change: Change, to session: Session, _ world: World) {
+        switch change {
+        case .timeout(let limit): session.timeout = limit
+        case .lineEnding(let ending):
+            session.lineEnding = ending
+            world.transcript.statement("set \(session.name) eol \(ending.rawValue)")
+        case .framing(let framing):
+            world.transcript.showPart(of: session)
+            let isDatagram = session.framing.isDatagram
+            session.channel.setFraming(world.settings.framing(framing, isDatagram: isDatagram))
+            world.transcript.statement("set \(session.name) frame \(framing.rawValue)")
+        case .inbox(let size): session.channel.setInboxLimit(size)
+        case .cutIsEnd(let isEnd): session.channel.cutIsEnd = isEnd
+        case .linger, .idle, .color, .view, .historySize: break
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Reactor
+import Engine
+import Results
+import Script
+import Sessions
+import VM
+import Wire
+
+/// `show`: all about one session or service.
+struct ShowCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "show", summary: "show all about a session",
+            forms: [Form(.parameter(Parameter("NAME", .session)))],
+            text: "Address, state of both directions, options, what was sent and received and what is unread.",
+            examples: ["show a"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(ShowInstruction(target: try call.target("NAME"), range: call.range))
+    }
+}
+
+private struct ShowInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        if let item = target.items.first,
+            let service = world.sessions.service(named: try strand.text(item.template))
+        {
+            show(
+                [(service.kind, try strand.text(item.template)), ("address", service.location)], world)
+            return .next
+        }
+        for session in try strand.sessions(target, orFail: .expectation) {
+            show(facts(of: session, world), world)
+        }
+        return .next
+    }
+
+    private func facts(of session: Session, _ world: World) -> [(String, String)] {
+        let channel = session.channel
+        let limit = world.defaultLimit(for: [session])
+        return [
+            ("session", session.name),
+            ("kind", channel.kind.rawValue),
+            ("address", "\(session.address) (\(channel.peer))"),
+            ("open for", shown(world.loop.readClock() - session.openedAt)),
+            ("peer's side", session.inputState),
+            ("our side", session.outputState),
+            ("sent", "\(shown(bytes: channel.bytesSent)), \(session.linesSent) lines"),
+            ("received", "\(shown(bytes: channel.bytesReceived)), \(session.linesReceived) lines"),
+            ("waiting to be sent", shown(bytes: channel.bytesWaiting)),
+            ("unread", "\(shown(bytes: session.unreadCount)) of at most \(shown(bytes: channel.inbox.limit))"),
+            ("eol", session.lineEnding.rawValue),
+            ("frame", session.framing.rawValue),
+            ("timeout", shown(limit)),
+        ] + (channel.tls?.facts ?? [])
+    }
+
+    private func show(_ facts: [(String, String)], _ world: World) {
+        for (name, value) in facts {
+            let padding = String(repeating: " ", count: max(1, 20 - name.count))
+            world.page(name + padding + value.replacing("\n", with: " "))
+        }
+    }
+}

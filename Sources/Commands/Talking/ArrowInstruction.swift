@@ -1,0 +1,183 @@
+import Engine
+import Reactor
+import Results
+import Script
+import Sessions
+import VM
+
+/// Arrow lines as instructions.
+enum ArrowInstruction {
+    static func make(_ arrow: ArrowLine) -> any Instruction {
+        switch arrow.action {
+        case .send(let text, let ending):
+            return SendInstruction(target: arrow.target, text: text, hasEnding: ending, range: arrow.range)
+        case .endOutput: return EndOutputInstruction(target: arrow.target, range: arrow.range)
+        case .line(let text, let ending):
+            return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
+                let bytes = try strand.expand(text)
+                return ({ "the line \"\(Escapes.escaped(bytes))\"" }, { LineMatcher(text: bytes, hasEnding: ending) })
+            }
+        case .match(let source):
+            let shown = String(lossless: arrow.range.lineText[arrow.textRange.columns])
+            return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
+                let regex = try strand.regex(source)
+                let values = try strand.values(in: source)
+                return (
+                    { "a line matching \(shown)\(values)" },
+                    { LinePatternMatcher(regex: regex, source: shown + values) }
+                )
+            }
+        case .endOfStream:
+            return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
+                ({ "the end of the stream" }, { EndMatcher(wantsReset: false, isStrict: true) })
+            }
+        case .reset:
+            return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
+                ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: true) })
+            }
+        }
+    }
+}
+
+extension ArrowLine {
+    /// Whether it takes what was received.
+    var reads: Bool {
+        switch action {
+        case .send, .endOutput: false
+        case .line, .match, .endOfStream, .reset: true
+        }
+    }
+}
+
+extension Strand {
+    /// What the variables in a pattern are now, for failures: ` (${x} is "5")`; nothing without variables.
+    func values(in source: PatternSource) throws(Failure) -> String {
+        if source.compiled != nil { return "" }
+        var seen: [String] = []
+        var parts: [String] = []
+        for (name, range) in source.template.variables where !seen.contains(name) {
+            seen.append(name)
+            let value = try value(of: name, range)
+            parts.append("${\(name)} is \"\(Escapes.escaped(Array(value.prefix(64))))\(value.count > 64 ? "…" : "")\"")
+        }
+        return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
+    }
+
+    /// The regex that a pattern is now.
+    func regex(_ source: PatternSource) throws(Failure) -> Regex {
+        do {
+            return try source.regex { name, range throws(Failure) in try value(of: name, range) }
+        } catch let error as Failure {
+            throw error
+        } catch {
+            throw Failure(
+                .expectation, "bad regex: \((error as? RegexError)?.message ?? "\(error)")", range: source.range)
+        }
+    }
+}
+
+/// Sends text to each session of a target, with the session's line ending.
+struct SendInstruction: Instruction {
+    let target: Target
+    let text: Template
+    let hasEnding: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let bytes = try strand.expand(text)
+        let sessions = try strand.sessions(target, orFail: .connection)
+        for session in sessions {
+            if world.isTyped { session.feed.drain() }
+            if hasEnding {
+                try session.send(line: bytes, at: range.line)
+            } else {
+                try session.send(bytes, line: range.line)
+            }
+        }
+        return SendWait.step(for: sessions, world)
+    }
+}
+
+/// `T>|`: ends our side.
+struct EndOutputInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        for session in try strand.sessions(target, orFail: .connection) { try session.endOutput() }
+        return .next
+    }
+}
+
+/// Waits until something is received by each session of a target.
+struct ExpectInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+    /// A limit in place of the default one.
+    var limit: Value<Duration>?
+    /// The limit is part of what is expected, so it is not scaled.
+    var limitIsExact = false
+    let expectation: Expectation.Factory
+
+    init(
+        target: Target, range: SourceRange, limit: Value<Duration>? = nil, limitIsExact: Bool = false,
+        expectation: @escaping Expectation.Factory
+    ) {
+        self.target = target
+        self.range = range
+        self.limit = limit
+        self.limitIsExact = limitIsExact
+        self.expectation = expectation
+    }
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let sessions = try strand.sessions(target, orFail: .expectation)
+        let (wanted, matcher) = try expectation(strand)
+        var time = world.defaultLimit(for: sessions)
+        if let limit {
+            let given = try limit.evaluate(in: strand)
+            time = limitIsExact ? given : world.settings.scaled(given)
+        }
+        let all = sessions.map { Awaited(world.feed(of: $0, for: strand), matcher(), wanted: wanted) }
+        return .wait(ExpectationWait(all, wanted: wanted, limit: time, range: range, world))
+    }
+}
+
+/// Backpressure: a strand that has sent much waits until the kernel has taken most of it.
+final class SendWait: Wait {
+    let wanted = "room to send"
+    var limit: Duration?
+    private(set) var sessions: [Session]
+    private let most: Int
+    var queues: [WaitQueue] { sessions.map(\.waiters) }
+
+    /// So much may wait in an outbox before the sender has to.
+    private static let highWater = 1 << 20
+
+    /// Goes on at once while little waits.
+    static func step(for sessions: [Session], _ world: World) -> Step {
+        let full = sessions.filter { $0.channel.bytesWaiting > highWater }
+        guard !full.isEmpty else { return .next }
+        return .wait(SendWait(full, most: highWater, limit: world.defaultLimit(for: full)))
+    }
+
+    /// Waits until at most `most` bytes wait in each outbox.
+    init(_ sessions: [Session], most: Int, limit: Duration?) {
+        self.sessions = sessions
+        self.most = most
+        self.limit = limit
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        for session in sessions { try session.requireWorkingOutput() }
+        sessions.removeAll { $0.channel.bytesWaiting <= most || !$0.channel.isOpen }
+        if isLate, let session = sessions.first {
+            throw Failure(
+                .connection, "\(session.name): timed out after \(shown(limit ?? .zero)) sending",
+                details: ["the peer does not read: \(shown(bytes: session.channel.bytesWaiting)) wait to be sent"])
+        }
+        return sessions.isEmpty
+    }
+}

@@ -1,0 +1,102 @@
+import Engine
+import Results
+import Script
+import VM
+
+/// `on`: runs a block whenever a line matches.
+struct OnCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "on", summary: "run a block whenever a line matches",
+            forms: [Form(.parameter(.target), .parameter(Expectation.pattern), content: .statements)],
+            blockNames: ["session"],
+            text: """
+                From now on each whole line from T is looked at once as it arrives, also of sessions that open later. In \
+                a line that matches, the block runs beside the script, with ${session} and the captures set; the line is \
+                consumed, other lines stay for the script. The blocks of one session run one after the other. One that \
+                reads from the session has it for itself until it ends, and what it leaves unread is looked at from \
+                there. A failure \
+                in one fails the script; but when a client of a listener has gone before its answer, only the block that \
+                sends it is left, with a note. What nobody else reads from such a session is not kept. The same line run again \
+                takes the place of what it had set; 'off T' ends it.
+                """,
+            examples: [
+                "listen fake :0\non fake.* /^GET (\\w+)/ {\n    ${session}> VALUE ${1}\n}",
+                "on irc /^PING (.*)/ {\n    irc> PONG ${1}\n}",
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        guard !compiler.place.isInStrand else {
+            throw ScriptError(call.range, "'on' stands in no strand", hint: "put it before 'parallel'")
+        }
+        let pattern = try call.required("PATTERN")
+        if let word = pattern.bareLiteral, ["eof", "reset", "nothing", "timeout"].contains(word) {
+            throw ScriptError(
+                pattern.range, "'on' looks at lines, not at '\(word)'",
+                hint: "to look for the text, quote it: \"\(word)\"")
+        }
+        compiler.emit(
+            OnInstruction(
+                target: try call.target(), word: pattern, pattern: call.regex("PATTERN"),
+                program: compiler.subprogram(call.block) { $0.isInStrand = true }, range: call.range))
+    }
+}
+
+private struct OnInstruction: Instruction {
+    let target: Target
+    let word: Word
+    let pattern: PatternSource?
+    let program: Program
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let text = try pattern == nil ? strand.expand(word.template) : []
+        guard pattern != nil || !text.isEmpty else {
+            throw Failure(.expectation, "the search text is empty", range: word.range)
+        }
+        let trigger = Trigger(
+            targets: try strand.names(of: target),
+            pattern: try pattern.map { pattern throws(Failure) in .regex(try strand.regex(pattern)) } ?? .text(text),
+            program: program, surroundings: strand.surroundings, range: range)
+        world.triggers.add(trigger)
+        strand.holdings?.open(trigger)
+        return .next
+    }
+}
+
+/// `off`: ends triggers.
+struct OffCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "off", summary: "no trigger looks at these sessions any more",
+            forms: [Form(.parameter(.target))],
+            text: "What 'on' has set for sessions of T ends; a block that runs comes to its end.",
+            examples: ["off irc", "off *"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(OffInstruction(target: try call.target(), range: call.range))
+    }
+}
+
+private struct OffInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        world.triggers.remove(targets: try strand.names(of: target))
+        return .next
+    }
+}
+
+extension Strand {
+    /// The names and globs of a target, whether sessions of them are open or not.
+    fileprivate func names(of target: Target) throws(Failure) -> [String] {
+        var names: [String] = []
+        for item in target.items { names.append(try text(item.template)) }
+        return names
+    }
+}

@@ -1,0 +1,268 @@
+import Engine
+import Glibc
+import Reactor
+import Results
+import Script
+import Sessions
+import VM
+
+/// `send`: sends a text, bytes or a file.
+struct SendCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "send", summary: "send a text, bytes or a file",
+            forms: [Form(.parameter(.target), .parameter(Parameter("TEXT", .text))), Form(.parameter(.target))],
+            options: [
+                CommandOption("--raw", "without a line ending"),
+                CommandOption("--hex", Parameter("HEX", .hex), "bytes in hexadecimal, without a line ending"),
+                CommandOption(
+                    "--base64", Parameter("BASE64", .checked(base64Problem)), "bytes in base64, without a line ending"),
+                CommandOption(
+                    "--file", Parameter("PATH", .path), "the bytes of a file, read as they are sent"),
+                CommandOption("--wait", "go on when the kernel has taken everything"),
+            ],
+            text: """
+                Like 'T> TEXT', with TEXT as one word: the session's line ending is added. A heredoc (<<END) is sent line \
+                by line, each with the session's line ending; with --raw as it stands. A text that begins with -- is \
+                quoted.
+                """,
+            examples: [
+                "send a \"hello\"", "send a,b --raw \"no newline\"", "send a --hex \"de ad be ef\"",
+                "send a --file request.bin --wait", "send a <<END\nfirst line\nsecond line\nEND",
+            ])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let target = try call.target()
+        let sources = ["--hex", "--base64", "--file"].filter { call.has(option: $0) }
+        let count = sources.count + (call.word("TEXT") == nil ? 0 : 1)
+        guard count == 1 else {
+            throw ScriptError(
+                count == 0 ? call.range.shifted(by: call.range.columns.count, count: 0) : call.range,
+                count == 0 ? "send needs TEXT here" : "send takes one of TEXT, --hex, --base64 and --file",
+                hint: count == 0 ? "write send T TEXT, or one of --hex, --base64 and --file" : nil)
+        }
+        if let path = call.value(ofOption: "--file") {
+            compiler.emit(SendFileInstruction(target: target, path: Value(path: path), range: call.range))
+        } else if let text = call.word("TEXT") {
+            compiler.emit(instruction(target, text, isRaw: call.has(option: "--raw"), call.range))
+        } else {
+            compiler.emit(SendBytesInstruction(target: target, bytes: try bytes(call), range: call.range))
+        }
+        if call.has(option: "--wait") { compiler.emit(FlushInstruction(target: target, range: call.range)) }
+    }
+
+    private static func instruction(
+        _ target: Target, _ text: Word, isRaw: Bool, _ range: SourceRange
+    ) -> any Instruction {
+        if text.isHeredoc && !isRaw { return SendLinesInstruction(target: target, text: text.template, range: range) }
+        return SendInstruction(target: target, text: text.template, hasEnding: !isRaw, range: range)
+    }
+
+    private static func bytes(_ call: CommandCall) throws(ScriptError) -> Value<[UInt8]> {
+        if let word = call.value(ofOption: "--hex") { return Value(hex: word) }
+        guard let word = call.value(ofOption: "--base64") else { throw ScriptError(call.range, "send needs TEXT here") }
+        return Value(word, .checked(base64Problem)) { Literals.base64($0) }
+    }
+}
+
+private func base64Problem(_ bytes: [UInt8]) -> String? {
+    Literals.base64(bytes) == nil ? "this is not base64" : nil
+}
+
+private struct SendBytesInstruction: Instruction {
+    let target: Target
+    let bytes: Value<[UInt8]>
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let bytes = try bytes.evaluate(in: strand)
+        let sessions = try strand.sessions(target, orFail: .connection)
+        for session in sessions { try session.send(bytes, line: range.line) }
+        return SendWait.step(for: sessions, world)
+    }
+}
+
+/// Sends the lines of a text, each with the session's line ending.
+private struct SendLinesInstruction: Instruction {
+    let target: Target
+    let text: Template
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let lines = SourceText.lines(of: try strand.expand(text))
+        let sessions = try strand.sessions(target, orFail: .connection)
+        for session in sessions {
+            for line in lines { try session.send(line: line, at: range.line) }
+        }
+        return SendWait.step(for: sessions, world)
+    }
+}
+
+/// Waits until the kernel has taken all that was sent.
+struct FlushInstruction: Instruction {
+    let target: Target
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        if try strand.service(target, world) != nil { return .next }
+        let waiting = try strand.sessions(target, orFail: .connection).filter { $0.channel.bytesWaiting > 0 }
+        guard !waiting.isEmpty else { return .next }
+        return .wait(SendWait(waiting, most: 0, limit: world.defaultLimit(for: waiting)))
+    }
+}
+
+private struct SendFileInstruction: Instruction {
+    let target: Target
+    let path: Value<SystemString>
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let path = try path.evaluate(in: strand)
+        let sessions = try strand.sessions(target, orFail: .connection)
+        let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+        guard descriptor >= 0 else {
+            throw Failure(.connection, "cannot read \(path): \(errorWords(errno))")
+        }
+        let file = Descriptor(owning: descriptor)
+        // A file is one datagram; how large it is shows before it is read.
+        var status = stat()
+        if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
+            for session in sessions where session.framing.isDatagram {
+                try session.requireFit(Int(status.st_size))
+            }
+        }
+        for session in sessions {
+            world.transcript.statement("send \(session.name) --file \(quotedWord(path.description))")
+        }
+        return .wait(
+            FileWait(
+                path: path, file: file, sessions, limit: world.defaultLimit(for: sessions), world)
+        )
+    }
+}
+
+/// Sends a file piece by piece, each when most of the one before has been taken: memory stays bounded.
+private final class FileWait: Wait, DescriptorWatcher {
+    private let sessions: [Session]
+    var queues: [WaitQueue] { sessions.map(\.waiters) }
+    var limit: Duration?
+    var wanted: String { isAwaitingFile ? "more of \(path)" : "room to send \(path)" }
+    private let path: SystemString
+    private let file: Descriptor
+    private let timeout: Duration
+    private var isWatching = false
+    private var isAwaitingFile = false
+    private var isAtEnd = false
+    private var sent = 0
+    private var lastProgress = (sent: 0, waiting: 0)
+    /// When something has moved last.
+    private var movedAt: Instant
+    private var strand: Strand?
+    private unowned let world: World
+
+    private static let pieceSize = 256 * 1024
+    private static let highWater = 1 << 20
+
+    init(
+        path: SystemString, file: consuming Descriptor, _ sessions: [Session], limit: Duration,
+        _ world: World
+    ) {
+        self.path = path
+        self.file = file
+        self.sessions = sessions
+        self.world = world
+        timeout = limit
+        movedAt = world.loop.readClock()
+        self.limit = limit
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        self.strand = strand
+        while !isAtEnd {
+            try requireOutput()
+            guard most() <= Self.highWater else { break }
+            guard try sendPiece() else { break }
+        }
+        if isAtEnd {
+            cancel()
+            return true
+        }
+        noteProgress()
+        if isLate { try requireProgress() }
+        return false
+    }
+
+    func cancel() {
+        if isWatching { world.loop.unwatch(file.number) }
+        isWatching = false
+    }
+
+    func descriptorIsReadable() {
+        world.loop.watch(file.number, read: false, write: false, watcher: self)
+        isAwaitingFile = false
+        if let strand { strand.wake() }
+    }
+
+    func descriptorIsWritable() {}
+
+    private func requireOutput() throws(Failure) {
+        for session in sessions { try session.requireWorkingOutput() }
+    }
+
+    private func most() -> Int {
+        sessions.map(\.channel.bytesWaiting).max() ?? 0
+    }
+
+    /// Reads and sends a piece; false when the file has nothing at the moment.
+    private func sendPiece() throws(Failure) -> Bool {
+        var buffer: [UInt8] = []
+        var problem: Int32 = 0
+        buffer = [UInt8](unsafeUninitializedCapacity: Self.pieceSize) { bytes, count in
+            let result = read(file.number, bytes.baseAddress, bytes.count)
+            problem = result < 0 ? errno : 0
+            count = max(0, result)
+        }
+        switch problem {
+        case 0: break
+        case EINTR: return true
+        case EAGAIN:
+            isAwaitingFile = true
+            isWatching = true
+            world.loop.watch(file.number, read: true, write: false, watcher: self)
+            return false
+        default: throw Failure(.connection, "cannot read \(path): \(errorWords(problem))")
+        }
+        isAtEnd = buffer.isEmpty
+        if isAtEnd { return true }
+        sent += buffer.count
+        for session in sessions { try session.transmit(buffer) }
+        return true
+    }
+
+    private func noteProgress() {
+        let progress = (sent: sent, waiting: sessions.map(\.channel.bytesWaiting).reduce(0, +))
+        if progress != lastProgress { movedAt = world.loop.readClock() }
+        lastProgress = progress
+    }
+
+    /// The limit is for a standstill, not for the whole file: it begins anew whenever something has moved.
+    private func requireProgress() throws(Failure) {
+        let standstill = world.loop.readClock() - movedAt
+        if standstill >= timeout, let session = sessions.first {
+            throw Failure(
+                .connection, "\(session.name): timed out after \(shown(timeout)) sending \(path)",
+                details: [
+                    isAwaitingFile
+                        ? "the file has no more data at the moment; \(shown(bytes: sent)) were sent"
+                        : "the peer does not read: \(shown(bytes: most())) wait to be sent, \(shown(bytes: sent)) were read"
+                ])
+        }
+        guard let strand else { return }
+        strand.scheduler.extend(strand, by: timeout - standstill)
+    }
+}

@@ -1,0 +1,156 @@
+import Engine
+import Reactor
+import Results
+import Script
+import Sessions
+import VM
+
+/// `test`: a named test, whose failure is counted and does not stop the script.
+struct TestCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "test", summary: "run a block as a named test",
+            forms: [Form(.parameter(Parameter("NAME", .text)), content: .statements)],
+            text: """
+                A failure inside ends the test and is counted, and the script goes on behind it. What the test has opened \
+                is closed after it; after a failed one, what other sessions had sent and was not read is forgotten. \
+                'skip' ends it without a failure. Tests do not nest, and stand in no strand. With --filter only those \
+                run whose NAME matches.
+                """,
+            examples: ["test \"answers a ping\" {\n    open a localhost:8080\n    a> ping\n    a< PING\n}"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let place = compiler.place
+        guard !place.isInTest else { throw ScriptError(call.range, "a test stands inside another test") }
+        guard !place.isInStrand else { throw ScriptError(call.range, "a test stands in no branch and no trigger") }
+        let start = compiler.position
+        compiler.emit(JumpInstruction(destination: 0, range: call.range))
+        compiler.depth += 1
+        compiler.compileTest(call.block)
+        compiler.depth -= 1
+        compiler.emit(FlushTestInstruction(range: call.range))
+        compiler.emit(PassTestInstruction(range: call.range))
+        compiler.replace(
+            at: start,
+            with: TestInstruction(
+                name: Value(string: try call.required("NAME")), end: compiler.position, range: call.range))
+    }
+}
+
+private struct TestInstruction: Instruction {
+    let name: Value<String>
+    let end: Int
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let name = try name.evaluate(in: strand)
+        guard !strand.guardians.contains(where: { $0 is TestGuardian }) else {
+            throw Failure(.expectation, "a test runs inside another test")
+        }
+        guard strand.place == nil else { throw Failure(.expectation, "a test runs in no branch and no trigger") }
+        guard world.results.picks(name) else { return .jump(end) }
+        world.transcript.note("test \(TestGuardian.quoted(name))")
+        strand.enter(
+            Scope(
+                guardian: TestGuardian(name: name, range: range, began: world.loop.readClock(), end: end),
+                holds: true))
+        return .next
+    }
+}
+
+/// Waits until the kernel has taken what was sent by the sessions that are about to be closed.
+private struct FlushTestInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let waiting = strand.heldSessions.filter { $0.channel.bytesWaiting > 0 }
+        guard !waiting.isEmpty else { return .next }
+        return .wait(SendWait(waiting, most: 0, limit: world.defaultLimit(for: waiting)))
+    }
+}
+
+private struct PassTestInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let guardian = strand.guardian(TestGuardian.self)
+        let holdings = strand.holdings
+        let losses = strand.heldSessions.compactMap { session in
+            session.takeLoss().map { "\(session.name): \($0)" }
+        }
+        if let loss = losses.first {
+            throw Failure(.connection, loss, details: Array(losses.dropFirst()), range: range)
+        }
+        strand.leaveScope()
+        guardian?.end(.passed, world, holdings)
+        return .next
+    }
+}
+
+/// Takes the failure of a test, and what it has opened.
+private final class TestGuardian: Guardian {
+    private let name: String
+    private let range: SourceRange
+    private let began: Instant
+    private let position: Int
+
+    init(name: String, range: SourceRange, began: Instant, end: Int) {
+        self.name = name
+        self.range = range
+        self.began = began
+        position = end
+    }
+
+    /// A name as messages show it.
+    static func quoted(_ name: String) -> String { "\"\(Escapes.escaped(name.losslessBytes))\"" }
+
+    func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure) {
+        let world = strand.world
+        if failure.status == .skipped {
+            end(.skipped(failure.message), world, holdings)
+        } else {
+            var failure = failure
+            failure.trace = (failure.trace ?? []) + ["in test \(Self.quoted(name)), at \(range.description)"]
+            end(.failed(failure), world, holdings)
+            holdings?.discardUnread("dropped after the failed test")
+        }
+        strand.position = position
+    }
+
+    /// The failure is told as the script's; here it only counts.
+    func abandon(with failure: Failure, in strand: Strand) {
+        end(.failed(failure), strand.world, strand.holdings, isTold: true)
+    }
+
+    /// Notes how it ended, and closes what it has opened.
+    func end(_ outcome: TestResults.Outcome, _ world: World, _ holdings: Holdings?, isTold: Bool = false) {
+        let took = world.loop.readClock() - began
+        for session in holdings?.sessions ?? [] { world.transcript.showPart(of: session) }
+        let quoted = Self.quoted(name)
+        switch outcome {
+        case .passed: world.transcript.note("test \(quoted) passed in \(shown(took))")
+        case .skipped(let why):
+            world.transcript.note("test \(quoted) skipped" + (why.isEmpty ? "" : ": \(why)"))
+        case .failed(let failure):
+            world.transcript.note("test \(quoted) failed in \(shown(took))")
+            if !isTold { world.report(failure) }
+        }
+        world.results.add(
+            TestResults.Record(name: name, range: range, outcome: outcome, duration: took))
+        holdings?.closeAll()
+    }
+}
+
+extension Holdings {
+    /// The sessions among what the block has opened.
+    fileprivate var sessions: [Session] { resources.compactMap { $0 as? Session } }
+}
+
+extension Strand {
+    /// The sessions that the innermost block which closes what it opens has opened.
+    fileprivate var heldSessions: [Session] { holdings?.sessions ?? [] }
+}

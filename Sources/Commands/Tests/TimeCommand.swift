@@ -1,0 +1,74 @@
+import Engine
+import Reactor
+import Results
+import Script
+import VM
+
+/// `time`: measures how long a block takes.
+struct TimeCommand: Command {
+    static var description: CommandDescription {
+        CommandDescription(
+            name: "time", summary: "measure how long a block takes",
+            forms: [Form(.parameter(Parameter("NAME", .text)), content: .statements)],
+            text: """
+                At the end of the script, and at the prompt behind the command, the figures of all runs under NAME are \
+                written to standard output: count, runs in a second, least and greatest time, 50th, 90th and 99th \
+                percentile, and a small histogram. A run that fails is not counted.
+                """,
+            examples: ["repeat 1000 {\n    time ping {\n        a> PING\n        a< +PONG\n    }\n}"])
+    }
+
+    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(StartTimeInstruction(name: Value(string: try call.required("NAME")), range: call.range))
+        compiler.depth += 1
+        compiler.compile(call.block)
+        compiler.depth -= 1
+        compiler.emit(StopTimeInstruction(range: call.range))
+    }
+}
+
+private struct StartTimeInstruction: Instruction {
+    let name: Value<String>
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let world = strand.world
+        let name = try name.evaluate(in: strand)
+        strand.enter(Scope(guardian: Stopwatch(name: name, began: world.loop.readClock())))
+        return .next
+    }
+}
+
+private struct StopTimeInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand) -> Step {
+        let world = strand.world
+        if let stopwatch = strand.guardian(Stopwatch.self) {
+            world.latencies.add(stopwatch.name, from: stopwatch.began, to: world.loop.readClock())
+        }
+        strand.leaveScope()
+        return .next
+    }
+}
+
+private final class Stopwatch: Guardian {
+    let name: String
+    let began: Instant
+
+    init(name: String, began: Instant) {
+        self.name = name
+        self.began = began
+    }
+
+    func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure) {
+        throw failure
+    }
+}
+
+extension World {
+    /// Prints what `time` has measured since the last time.
+    package func printLatencies() {
+        for line in latencies.takeReport() { print(Array(line.utf8)) }
+    }
+}

@@ -1,0 +1,231 @@
+import Reactor
+import Results
+import Sessions
+import VM
+import Wire
+
+/// What `open` asks for.
+package struct OpeningRequest {
+    let name: String
+    let address: Address
+    /// Our side's address, or nil for any.
+    let bind: Address?
+    let lineEnding: LineEnding?
+    let framing: Framing?
+    let tls: TLSOptions
+    /// The time of --retry as it was written; nil to try once.
+    let retry: String?
+    /// The time for all attempts.
+    let limit: Duration
+    /// The time for each of them.
+    let attemptLimit: Duration
+
+    package init(
+        name: String, address: Address, bind: Address?, lineEnding: LineEnding?, framing: Framing?, tls: TLSOptions,
+        retry: String?, limit: Duration, attemptLimit: Duration
+    ) {
+        self.name = name
+        self.address = address
+        self.bind = bind
+        self.lineEnding = lineEnding
+        self.framing = framing
+        self.tls = tls
+        self.retry = retry
+        self.limit = limit
+        self.attemptLimit = attemptLimit
+    }
+}
+
+/// Resolves, connects and shakes hands, again and again if it may, until there is a session.
+package final class Opening: Wait {
+    package var limit: Duration?
+    package var wanted: String { "a connection to \(request.address.description)" }
+
+    private let request: OpeningRequest
+    private unowned let world: World
+    private unowned var strand: Strand?
+    private let context: TLSContext?
+    private var began: Instant
+    private var attempts = 0
+    private var resolver: Resolver?
+    private var connector: Connector?
+    private var handshake: TLSHandshake?
+    private var pause: Timer?
+    private var attemptTimer: Timer?
+    private var lastProblem: TLSError?
+    /// The problem is one that trying again does not mend.
+    private var isHopeless = false
+    private var isDone = false
+    private var hasName = false
+
+    /// Between two attempts.
+    private static let retryPause = Duration.milliseconds(100)
+
+    /// - Throws: when a file of the TLS options cannot be used.
+    package init(_ request: OpeningRequest, _ world: World) throws(Failure) {
+        self.request = request
+        self.world = world
+        limit = request.limit
+        began = world.loop.readClock()
+        context = request.address.isTLS ? try request.tls.context(.client, for: request.name) : nil
+    }
+
+    package func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        if self.strand == nil {
+            self.strand = strand
+            world.transcript.statement(statement)
+            world.sessions.reserve(request.name)
+            hasName = true
+            attempt()
+        }
+        if isLate { _ = handshake?.settle() }
+        if isDone { return true }
+        let isIdle = resolver == nil && connector == nil && handshake == nil && pause == nil
+        guard isLate || isIdle else { return false }
+        let failure = failure(isLate: isLate)
+        cancel()
+        throw failure
+    }
+
+    package func cancel() {
+        giveUpName()
+        cancelAttempt()
+        if let pause { world.loop.cancel(pause) }
+    }
+
+    private func cancelAttempt() {
+        resolver?.cancel()
+        connector?.cancel()
+        handshake?.cancel()
+        if let attemptTimer { world.loop.cancel(attemptTimer) }
+    }
+
+    private func giveUpName() {
+        if hasName { world.sessions.unreserve(request.name) }
+        hasName = false
+    }
+
+    private func attempt() {
+        attempts += 1
+        began = world.loop.readClock()
+        if request.retry != nil, request.attemptLimit < request.limit {
+            attemptTimer = world.loop.schedule(after: request.attemptLimit) { [unowned self] in attemptIsLate() }
+        }
+        resolver = Resolver.resolve(request.address, on: world.loop) { [unowned self] answer in
+            resolver = nil
+            switch answer {
+            case .success(let addresses): connect(to: addresses)
+            case .failure(let error): failed(TLSError(message: error.message))
+            }
+        }
+    }
+
+    private func connect(to addresses: [SocketAddress]) {
+        var local: SocketAddress?
+        if let bind = request.bind {
+            _ = Resolver.resolve(bind, on: world.loop) { answer in local = (try? answer.get())?.first }
+        }
+        let connector = Connector(
+            addresses: addresses, localAddress: local, isDatagram: request.address.isUDP, on: world.loop
+        ) { [unowned self] result in
+            self.connector = nil
+            switch result {
+            case .success(let connection): connected(connection)
+            case .failure(let failure): failed(TLSError(message: failure.message(for: request.address.description)))
+            }
+        }
+        self.connector = connector
+        connector.start()
+    }
+
+    private func connected(_ connection: Connection) {
+        guard let context, let socket = connection.transport as? SocketTransport else {
+            return opened(over: connection.transport, to: connection.address)
+        }
+        do throws(TLSError) {
+            let transport = try TLSTransport(over: socket, context, host: request.address.host ?? "")
+            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
+                self.handshake = nil
+                switch result {
+                case .success(let transport): opened(over: transport, to: connection.address)
+                case .failure(let error): failed(error)
+                }
+            }
+            self.handshake = handshake
+            handshake.start()
+        } catch {
+            failed(error)
+        }
+    }
+
+    /// A server that hangs on one connection may take the next.
+    private func attemptIsLate() {
+        if handshake?.settle() == true { return }
+        let place = placeOfStandstill
+        cancelAttempt()
+        (resolver, connector, handshake) = (nil, nil, nil)
+        failed(TLSError(message: "no answer within \(shown(request.attemptLimit))\(place)"))
+    }
+
+    private var placeOfStandstill: String {
+        handshake == nil ? "" : " in the TLS handshake: the peer does not answer"
+    }
+
+    private func opened(over transport: any Transport, to peer: SocketAddress) {
+        let took = shown(world.loop.readClock() - began)
+        let name = request.name
+        giveUpName()
+        let session = world.adopt(
+            transport, name: name, address: request.address.description, peer: peer.description,
+            lineEnding: request.lineEnding, framing: request.framing)
+        if let strand { strand.holdings?.open(session) }
+        world.transcript.note("\(name): connected to \(peer.description) in \(took)")
+        if let details = transport.details {
+            world.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")
+        }
+        isDone = true
+        if let attemptTimer { world.loop.cancel(attemptTimer) }
+        wake()
+    }
+
+    private func failed(_ problem: TLSError) {
+        if let attemptTimer { world.loop.cancel(attemptTimer) }
+        lastProblem = problem
+        isHopeless = problem.isRefusal
+        guard request.retry != nil, !isHopeless else { return wake() }
+        pause = world.loop.schedule(after: Self.retryPause) { [unowned self] in
+            pause = nil
+            attempt()
+        }
+    }
+
+    private func wake() {
+        if let strand { strand.wake() }
+    }
+
+    private func failure(isLate: Bool) -> Failure {
+        let what = "\(request.name): cannot connect to \(request.address.description)"
+        let hint = lastProblem?.hints ?? []
+        guard isLate else {
+            return Failure(.connection, "\(what): \(lastProblem?.message ?? "no address")", details: hint)
+        }
+        let place = placeOfStandstill
+        let time = shown(limit ?? .zero)
+        guard request.retry != nil else {
+            return Failure(.connection, "\(what): timed out after \(time)\(place)", details: hint)
+        }
+        return Failure(
+            .connection, "\(what) within \(time) (\(attempts) attempt\(attempts == 1 ? "" : "s"))",
+            details: ["last: \(lastProblem?.message ?? "no answer")\(place)"] + hint)
+    }
+
+    private var statement: String {
+        var words = ["open", request.name, quotedWord(request.address.description)]
+        words += world.settings.words(
+            request.lineEnding, request.framing, isDatagram: request.address.isUDP)
+        words += request.tls.words
+        if let retry = request.retry { words += ["--retry", retry] }
+        if let bind = request.bind { words += ["--bind", quotedWord(bind.description)] }
+        return words.joined(separator: " ")
+    }
+}

@@ -1,0 +1,197 @@
+import Reactor
+import Results
+import Sessions
+import VM
+import Wire
+
+/// A listener of a script: each connection that comes is a session NAME.1, NAME.2, … until `accept` names it.
+package final class Reception: Service, Resource {
+    package let name: String
+    package let kind = "listener"
+    private let listener: any Acceptor
+    /// For the TLS handshake that each connection begins with, or nil without.
+    private let context: TLSContext?
+    /// The handshakes under way, each with its time limit.
+    private var handshakes: [ObjectIdentifier: (handshake: TLSHandshake, timer: Timer)] = [:]
+    /// Why the last handshake failed.
+    package private(set) var lastProblem: String?
+    private let lineEnding: LineEnding?
+    private let framing: Framing?
+    private var accepted = 0
+    /// Connections that `accept` has not given out, oldest first.
+    private var untaken: [Session] = []
+    private var waiting: [Strand] = []
+    /// How many there may be before those that have ended are forgotten: so that a server that runs for long keeps none.
+    private var sweepAt = 64
+    /// When peers that are silent are looked for.
+    private var idleTimer: Timer?
+    private var isExhausted = false
+    private unowned let world: World
+
+    package init(
+        name: String, listener: any Acceptor, context: TLSContext?, lineEnding: LineEnding?, framing: Framing?,
+        _ world: World
+    ) {
+        self.context = context
+        self.name = name
+        self.listener = listener
+        self.lineEnding = lineEnding
+        self.framing = framing
+        self.world = world
+        listener.whenExhausted = { [unowned self] in
+            // Once, until the next client comes.
+            if !isExhausted { world.transcript.note("\(name): no descriptor is free: those who come now wait") }
+            isExhausted = true
+        }
+        listener.accept = { [unowned self] transport, peer in
+            isExhausted = false
+            if let context, let socket = transport as? SocketTransport {
+                shakeHands(over: socket, context, with: peer)
+            } else {
+                welcome(transport, from: peer)
+            }
+        }
+    }
+
+    package var location: String {
+        (context != nil ? "tls://" : listener is DatagramListener ? "udp://" : "") + listener.address.description
+    }
+
+    package var isOpen: Bool { world.sessions.service(named: name) === self }
+
+    package func close() { world.close(self, named: name) }
+
+    package func stop() {
+        listener.close()
+        for (handshake, timer) in handshakes.values {
+            handshake.cancel()
+            world.loop.cancel(timer)
+        }
+        handshakes = [:]
+        if let idleTimer { world.loop.cancel(idleTimer) }
+        for strand in waiting { strand.wake() }
+    }
+
+    /// The oldest connection that nobody has taken; or nil, and `strand` is woken when one comes.
+    package func take(for strand: Strand) -> Session? {
+        sweep()
+        guard untaken.isEmpty else {
+            forget(strand)
+            return untaken.removeFirst()
+        }
+        if !waiting.contains(where: { $0 === strand }) { waiting.append(strand) }
+        return nil
+    }
+
+    package func forget(_ strand: Strand) {
+        waiting.removeAll { $0 === strand }
+        // One that was woken and went away leaves its connection to the next.
+        for strand in waiting.prefix(untaken.count) { strand.wake() }
+    }
+
+    private func sweep() {
+        untaken.removeAll { world.sessions[$0.name] !== $0 }
+        sweepAt = max(64, 2 * untaken.count)
+    }
+
+    /// Nothing tells of the end of a peer that sends datagrams: one that is silent for long, was not accepted and is not waited
+    /// for, is forgotten, and its socket closed.
+    private func watchIdleness() {
+        guard idleTimer == nil, let oldest = untaken.map(\.idleSince).min() else { return }
+        // Not for each of many peers by itself.
+        let limit = world.settings.idle
+        let due = max(oldest + limit, world.loop.now + max(limit / 8, .milliseconds(100)))
+        idleTimer = world.loop.schedule(at: due) { [unowned self] in
+            idleTimer = nil
+            forgetIdle(limit)
+            watchIdleness()
+        }
+    }
+
+    private func forgetIdle(_ limit: Duration) {
+        sweep()
+        let now = world.loop.now
+        let idle = untaken.filter { $0.idleSince + limit <= now && $0.feed.waiters.reader == nil && !$0.isAnswering }
+        for session in idle {
+            let unread = session.unreadCount
+            let words = unread == 0 ? "" : ", with \(shown(bytes: unread)) unread"
+            world.transcript.note("\(session.name): silent for \(shown(limit)); forgotten\(words)")
+            world.sessions.remove(session.name)
+        }
+        sweep()
+    }
+
+    private func shakeHands(over socket: SocketTransport, _ context: TLSContext, with peer: String) {
+        let id = ObjectIdentifier(socket)
+        do throws(TLSError) {
+            let transport = try TLSTransport(over: socket, context, host: "")
+            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
+                if let timer = handshakes.removeValue(forKey: id)?.timer { world.loop.cancel(timer) }
+                switch result {
+                case .success(let transport): welcome(transport, from: peer)
+                case .failure(let error): refused(peer, error)
+                }
+            }
+            let limit = world.settings.scaled(world.settings.timeout)
+            let timer = world.loop.schedule(after: limit) { [unowned self] in
+                handshakes.removeValue(forKey: id)?.handshake.cancel()
+                refused(peer, TLSError(message: "nothing was heard for \(shown(limit))"))
+            }
+            handshakes[id] = (handshake, timer)
+            handshake.start()
+        } catch {
+            refused(peer, error)
+        }
+    }
+
+    private func refused(_ peer: String, _ error: TLSError) {
+        let words = "the TLS handshake with \(peer) has failed: \(error.message)"
+        lastProblem = words
+        world.transcript.note("\(name): \(words)")
+    }
+
+    private func welcome(_ transport: any Transport, from peer: String) {
+        repeat { accepted += 1 } while world.sessions["\(name).\(accepted)"] != nil
+        let session = world.adopt(
+            transport, name: "\(name).\(accepted)", address: peer, peer: peer, lineEnding: lineEnding, framing: framing,
+            listener: name)
+        untaken.append(session)
+        if untaken.count >= sweepAt { sweep() }
+        if listener is DatagramListener { watchIdleness() }
+        world.transcript.note("\(session.name): connected from \(peer)")
+        // Of clients that need not show a certificate there is nothing to say.
+        if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
+            world.transcript.note("\(session.name): \(details.summary(isInsecure: false))")
+        }
+        // As many as there are connections: several may come in one turn.
+        for strand in waiting.prefix(untaken.count) { strand.wake() }
+    }
+}
+
+extension World {
+    /// What is shown in a turn before the keyboard is looked at again.
+    private static let readSizeAtPrompt = 16 * 1024
+
+    /// Makes a session of a connection and gives it a name; triggers that mean it look at it from now on.
+    package func adopt(
+        _ transport: any Transport, name: String, address: String, peer: String, lineEnding: LineEnding?,
+        framing: Framing?, child: ChildProcess? = nil, listener: String? = nil
+    ) -> Session {
+        let channel = Channel(transport: transport, peer: peer, inboxLimit: settings.inboxLimit, on: loop)
+        if settings.isAtPrompt {
+            channel.overflow = .dropOldest
+            channel.readSize = Self.readSizeAtPrompt
+        }
+        if isHolding { channel.hold(true, for: .output) }
+        let isDatagram = transport.kind == .udp
+        channel.setFraming(settings.framing(framing, isDatagram: isDatagram))
+        channel.cutIsEnd = settings.cutIsEnd
+        let session = Session(
+            name: name, address: address, channel: channel, child: child,
+            lineEnding: lineEnding ?? settings.lineEnding(isDatagram: isDatagram),
+            listener: listener, color: sessions.nextColor, transcript: transcript, observer: self, on: loop)
+        sessions.add(session)
+        triggers.update(session)
+        return session
+    }
+}

@@ -1,0 +1,59 @@
+import Results
+import Wire
+
+extension TLSOptions {
+    /// The options as a statement in the transcript has them.
+    package var words: [String] {
+        var words: [String] = []
+        let protocols =
+            protocols.isEmpty ? nil : String(lossless: self.protocols.joined(separator: [UInt8(ascii: ",")]))
+        for (name, value) in [
+            ("--ca", authorities?.description), ("--cert", certificate?.description), ("--key", key?.description),
+            ("--key-password", keyPassword.map { String(lossless: $0) }), ("--servername", serverName),
+            ("--alpn", protocols),
+        ] {
+            if let value { words += [name, quotedWord(value)] }
+        }
+        return words + (isInsecure ? ["--insecure"] : [])
+    }
+
+    /// What they are for a side of the handshake; a failure when a file cannot be used.
+    package func context(_ role: TLSContext.Role, for name: String) throws(Failure) -> TLSContext {
+        do throws(TLSError) {
+            return try TLSContext(role, self)
+        } catch {
+            throw Failure(.connection, "\(name): \(error.message)", details: error.hints)
+        }
+    }
+}
+
+extension TLSDetails {
+    /// The handshake in a line, for the transcript.
+    package func summary(isInsecure: Bool) -> String {
+        var parts = [version, cipher]
+        if let chosenProtocol { parts.append(chosenProtocol) }
+        switch (certificate, doubt) {
+        case (nil, _): parts.append("the peer has shown no certificate")
+        case (_, let doubt?): parts.append("NOT VERIFIED (--insecure): \(doubt)")
+        case (let certificate?, nil):
+            parts.append(
+                "the certificate of \(certificate.title) is verified" + (isInsecure ? ", --insecure is not needed" : "")
+            )
+        }
+        return parts.joined(separator: ", ")
+    }
+
+    /// What `show` says.
+    package var facts: [(String, String)] {
+        var facts = [("tls", "\(version), \(cipher)")]
+        if let chosenProtocol { facts.append(("alpn", chosenProtocol)) }
+        if let serverName { facts.append(("server name", serverName)) }
+        guard let certificate else { return facts + [("certificate", "none")] }
+        facts += [
+            ("certificate", certificate.subject), ("issued by", certificate.issuer),
+            ("valid", "\(certificate.notBefore) to \(certificate.notAfter)"),
+        ]
+        if !certificate.names.isEmpty { facts.append(("for", certificate.names.joined(separator: ", "))) }
+        return facts + [("verified", doubt.map { "no: \($0)" } ?? "yes")]
+    }
+}

@@ -1,0 +1,86 @@
+import Histogram
+import Reactor
+
+/// How long the blocks of `time` took, by name.
+package final class Latencies {
+    private var measurements: [(name: String, measurement: Measurement)] = []
+
+    /// All runs of one name.
+    private struct Measurement {
+        /// Nanoseconds, to three digits.
+        var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
+        var began: Instant
+        var ended: Instant
+    }
+
+    /// Rows of the small histogram, at most, and the width of its bars.
+    private static let rows = 8
+    private static let width = 40
+
+    package init() {}
+
+    /// A block ran from `began` to `ended`.
+    package func add(_ name: String, from began: Instant, to ended: Instant) {
+        if !measurements.contains(where: { $0.name == name }) {
+            measurements.append((name, Measurement(began: began, ended: ended)))
+        }
+        guard let index = measurements.firstIndex(where: { $0.name == name }) else { return }
+        measurements[index].measurement.began = min(began, measurements[index].measurement.began)
+        measurements[index].measurement.ended = ended
+        // The histogram grows to any value of 63 bits.
+        _ = measurements[index].measurement.histogram.record(UInt64(max(1, (ended - began).nanoseconds)))
+    }
+
+    /// What was measured since the last time, in lines: for each name the figures and a small histogram.
+    package func takeReport() -> [String] {
+        defer { measurements = [] }
+        return measurements.flatMap { lines(for: $0.name, $0.measurement) }
+    }
+
+    private func lines(for name: String, _ measurement: Measurement) -> [String] {
+        let histogram = measurement.histogram
+        let time = max((measurement.ended - measurement.began).inSeconds, 1e-9)
+        let count = histogram.totalCount
+        let figures = [
+            ("min", histogram.min), ("p50", histogram.valueAtPercentile(50)), ("p90", histogram.valueAtPercentile(90)),
+            ("p99", histogram.valueAtPercentile(99)), ("max", histogram.max),
+        ].map { "\($0) \(shownFinely($1))" }
+        let heading = "\(name): \(count) \(count == 1 ? "run" : "runs"), \(fixed(Double(count) / time, digits: 1))/s, "
+        return [heading + figures.joined(separator: ", ")] + bars(of: histogram)
+    }
+
+    /// A row for each of some equal spans between the least and the 99th percentile, and one for what is above.
+    private func bars(of histogram: Histogram<UInt64>) -> [String] {
+        let (least, most) = (histogram.min, histogram.max)
+        guard histogram.totalCount > 1, most > least else { return [] }
+        let top = max(histogram.valueAtPercentile(99), least + 1)
+        let step = max(1, (top - least) / UInt64(Self.rows) + 1)
+        var counts = [UInt64](repeating: 0, count: Self.rows + 1)
+        for bucket in histogram.recordedValues() {
+            let row = Int((max(bucket.value, least) - least) / step)
+            counts[min(row, Self.rows)] += bucket.count
+        }
+        var spans = (0..<Self.rows).map { row in
+            (low: least + UInt64(row) * step, high: least + UInt64(row + 1) * step - 1)
+        }
+        spans.append((spans[Self.rows - 1].high + 1, most))
+        let rows = spans.indices.filter { counts[$0] > 0 || spans[$0].low <= top }
+        let largest = counts.map { Double($0) }.max() ?? 1
+        let labels = rows.map { row in "\(shownFinely(spans[row].low)) to \(shownFinely(spans[row].high))" }
+        let width = labels.map(\.count).max() ?? 0
+        return zip(labels, rows.map { counts[$0] }).map { label, count in
+            let bar = String(repeating: "#", count: Int((Double(count) / largest * Double(Self.width)).rounded(.up)))
+            let padding = String(repeating: " ", count: width - label.count)
+            return "  \(padding)\(label)  \(bar)\(bar.isEmpty ? "" : " ")\(count)"
+        }
+    }
+
+    /// Nanoseconds as people read them: microseconds below a millisecond.
+    private func shownFinely(_ nanoseconds: UInt64) -> String {
+        nanoseconds < 1_000_000
+            ? "\(fixed(Double(nanoseconds) / 1000, digits: 1)) us"
+            : nanoseconds < 1_000_000_000
+                ? "\(fixed(Double(nanoseconds) / 1e6, digits: 2)) ms"
+                : "\(fixed(Double(nanoseconds) / 1e9, digits: 2)) s"
+    }
+}

@@ -1,0 +1,18 @@
+import Script
+
+/// A word of a statement in the transcript, which carries its bytes in `text`; in quotes where it needs them.
+package func quotedWord(_ text: String) -> String {
+    let bytes = text.losslessBytes
+    let isPlain = bytes.allSatisfy { byte in
+        isPlainByte(byte) || "/:[]@%=+,~".utf8.contains(byte)
+    }
+    guard isPlain && !text.isEmpty else {
+        let escaped = Escapes.escaped(bytes).split(separator: "\"", omittingEmptySubsequences: false)
+        return "\"" + escaped.joined(separator: "\\\"") + "\""
+    }
+    return text
+}
+
+private func isPlainByte(_ byte: UInt8) -> Bool {
+    isSessionName("a" + String(UnicodeScalar(byte)))
+}

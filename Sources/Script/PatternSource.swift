@@ -1,0 +1,52 @@
+/// A pattern as it is written: compiled here when it is constant, otherwise when its line runs.
+package struct PatternSource {
+    package let template: Template
+    package let flags: String
+    package let range: SourceRange
+    /// The compiled regex of a constant pattern.
+    package let compiled: Regex?
+    /// The named groups, which become variables.
+    package let groupNames: [String]
+
+    /// `offset` is where in `range` the pattern begins.
+    init(template: Template, flags: String, range: SourceRange, offset: Int) throws(ScriptError) {
+        self.template = template
+        self.flags = flags
+        self.range = range
+        // A value matches itself, so it cannot change which groups there are.
+        let isConstant = template.literal != nil
+        let sample = template.expanded { _, _ in Array("(?:)".utf8) }
+        do {
+            let regex = try Regex(sample, flags: flags)
+            compiled = isConstant ? regex : nil
+            groupNames = regex.groups.map(\.name)
+        } catch {
+            throw ScriptError(
+                isConstant
+                    ? range.shifted(by: min(error.offset + offset, max(0, range.columns.count - 1)), count: 1) : range,
+                "bad regex: \(error.message)")
+        }
+    }
+}
+
+extension PatternSource {
+    /// The regex, with each variable's value matching itself.
+    package func regex<Failure: Error>(
+        _ value: (_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]
+    ) throws -> Regex {
+        if let compiled { return compiled }
+        let pattern = try template.expanded { name, range throws(Failure) in quoted(try value(name, range)) }
+        return try Regex(pattern, flags: flags)
+    }
+
+    /// `bytes` as a pattern that matches exactly them: every byte that is no letter, digit or above ASCII is escaped.
+    private func quoted(_ bytes: [UInt8]) -> [UInt8] {
+        bytes.flatMap { byte -> [UInt8] in
+            switch byte {
+            case 0: Array("\\x00".utf8)
+            case 48...57, 65...90, 97...122, 0x80...: [byte]
+            default: [UInt8(ascii: "\\"), byte]
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import Reactor
+import Wire
+
+/// What has arrived and was not read, as one reader of a session sees it: the script, or a block that answers a line.
+///
+/// It does not keep its session alive: a wait that may outlive it does. It knows where its front stands in its line, which the inbox does not remember.
+package final class Feed {
+    /// The unread bytes; consumed through the feed only.
+    package let inbox: Inbox
+    /// Those who wait for what arrives here.
+    package let waiters: WaitQueue
+    /// The last byte before the front ended a line, or there was none.
+    package private(set) var frontBeginsLine: Bool
+    /// The last consumed byte was a carriage return: whether a line begins here depends on what follows.
+    private(set) var frontFollowsReturn = false
+    /// Where the last send found the end: what is unread before it has arrived before that send.
+    var sendMark = 0
+    package unowned let session: Session
+
+    package init(_ inbox: Inbox, of session: Session, beginsLine: Bool = true) {
+        self.inbox = inbox
+        self.session = session
+        frontBeginsLine = beginsLine
+        waiters = WaitQueue(title: session.name)
+    }
+
+    /// How bytes become lines.
+    package var framing: Framing { session.framing }
+    /// Whether nothing more will arrive here.
+    package var hasEnded: Bool { session.inputHasEnded && !session.withholds(from: self) }
+    /// Whether nothing more arrives before something is consumed.
+    package var isFull: Bool { session.channel.isFull && !session.withholdsForBlock(from: self) }
+
+    /// Consumes through `position` of the inbox; a part of a line that is consumed is shown.
+    package func consume(through position: Int) {
+        guard position > inbox.front else { return }
+        let isPart = session.isUnshown(position, of: self)
+        advance(to: position)
+        session.consumed(from: self, isPart: isPart)
+    }
+
+    /// Consumes the first message, which may be empty.
+    func consumeMessage() {
+        advanceMessage()
+        session.consumed(from: self, isPart: false)
+    }
+
+    /// Goes on to `position` without anything having been read: the bytes went elsewhere.
+    package func advance(to position: Int) {
+        guard position > inbox.front else { return }
+        let last = inbox.bytes[position - inbox.front - 1]
+        let endsMessage = framing.isDatagram && inbox.beginsLine(at: position)
+        inbox.consume(through: position)
+        if framing.isDatagram { frontBeginsLine = endsMessage }
+        if framing == .line {
+            frontBeginsLine = last == UInt8(ascii: "\n")
+            frontFollowsReturn = last == UInt8(ascii: "\r")
+        }
+    }
+
+    /// Goes on behind the first message, which went elsewhere.
+    func advanceMessage() {
+        inbox.consumeMessage()
+        frontBeginsLine = true
+    }
+
+    /// Forgets everything that is unread.
+    package func drain() {
+        consume(through: inbox.end)
+        while inbox.messageEnds?.isEmpty == false { consumeMessage() }
+    }
+
+    /// Consumes what a matcher has found.
+    package func consume(_ match: Match) {
+        if match.takesEnd { session.hasToldEnd = true }
+        if match.takesMessage, match.end == inbox.front {
+            consumeMessage()
+        } else {
+            consume(through: match.end)
+        }
+    }
+}

@@ -1,0 +1,191 @@
+import CPlatform
+import Results
+import Script
+import Wire
+
+/// Skips ahead to a text and consumes through it.
+package final class TextSearch: Matcher {
+    private let text: [UInt8]
+    private let isHex: Bool
+    /// No occurrence begins before this position, in this revision of the inbox.
+    private var searched = 0
+    private var revision = 0
+    /// For each front of the text, the length of the longest shorter front that it ends with (Knuth, Morris and Pratt).
+    private lazy var borders = Self.borders(of: text)
+
+    /// - Parameter isHex: the script gave it in hexadecimal, and failures show it so.
+    package init(text: [UInt8], isHex: Bool = false) {
+        self.text = text
+        self.isHex = isHex
+    }
+
+    package func look(at feed: Feed, isWhole: Bool) -> Finding {
+        let inbox = feed.inbox
+        if revision != inbox.revision { (revision, searched) = (inbox.revision, 0) }
+        if feed.searchesMessages {
+            return feed.searchMessages(&searched) { message in
+                find(in: message).map { [$0..<($0 + text.count)] }
+            }
+        }
+        let start = max(searched, inbox.front)
+        guard let found = find(in: inbox.bytes(from: start)) else {
+            searched = max(start, inbox.end - text.count + 1)
+            return .pending(from: inbox.end - frontAtEnd(of: inbox.bytes(from: searched)))
+        }
+        return .found(Match(start: start + found, end: start + found + text.count, captures: [text]))
+    }
+
+    package func neededFrom(_ feed: Feed) -> Int { max(searched, feed.inbox.front) }
+
+    /// Of bytes that were given in hexadecimal, where the longest front of them has arrived.
+    package func nearest(in feed: Feed) -> Mismatch? {
+        let bytes = feed.inbox.bytes
+        guard isHex, !bytes.isEmpty else { return nil }
+        var best = (start: 0, length: 0)
+        for start in bytes.indices where bytes[start] == text[0] {
+            let length = zip(bytes[start...], text).prefix { $0 == $1 }.count
+            if length > best.length { best = (start, length) }
+        }
+        let arrived = Array(bytes[best.start...].prefix(text.count))
+        return Mismatch(session: feed.session.name, expected: .hex(text), arrived: arrived, isPart: true)
+    }
+
+    private func find(in bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let base = bytes.baseAddress, bytes.count >= text.count else { return nil }
+        return text.withUnsafeBytes { c_memmem(base, bytes.count, $0.baseAddress, $0.count) }.map { $0 - base }
+    }
+
+    /// The length of the longest front of the text that `bytes` end with.
+    private func frontAtEnd(of bytes: UnsafeRawBufferPointer) -> Int {
+        var length = 0
+        for byte in bytes {
+            while length > 0, byte != text[length] { length = borders[length - 1] }
+            if byte == text[length] { length += 1 }
+            if length == text.count { length = borders[length - 1] }
+        }
+        return length
+    }
+
+    private static func borders(of text: [UInt8]) -> [Int] {
+        var borders = [Int](repeating: 0, count: text.count)
+        var length = 0
+        for index in text.indices.dropFirst() {
+            while length > 0, text[index] != text[length] { length = borders[length - 1] }
+            if text[index] == text[length] { length += 1 }
+            borders[index] = length
+        }
+        return borders
+    }
+}
+
+/// Skips ahead to a match of a regex and consumes through it.
+package final class PatternSearch: Matcher {
+    private let regex: Regex
+    private let source: String
+    /// No match begins before this position, in this revision of the inbox.
+    private var searched = 0
+    private var revision = 0
+    /// The search began in the middle of a line.
+    private var beganInLine = false
+
+    package init(regex: Regex, source: String) {
+        self.regex = regex
+        self.source = source
+    }
+
+    package var hint: String? {
+        beganInLine && source.contains("^")
+            ? "what was unread began in the middle of a line, where ^ does not match" : nil
+    }
+
+    package func look(at feed: Feed, isWhole: Bool) -> Finding {
+        let inbox = feed.inbox
+        if revision != inbox.revision { (revision, searched) = (inbox.revision, 0) }
+        if feed.searchesMessages { return searchMessages(of: feed) }
+        let start = max(searched, inbox.front)
+        // Behind the front, the pattern sees a little of what it has searched: for ^, \b and look-behind. So the
+        // front of the subject is the front of what is unread exactly when nothing was searched before.
+        let context = max(inbox.front, start - regex.lookbehind)
+        let subject = inbox.bytes(from: context)
+        let beginsLine =
+            context == inbox.front
+            ? feed.frontBeginsLine || feed.frontFollowsReturn : inbox.beginsLine(at: context)
+        if searched == 0, !inbox.isEmpty { beganInLine = !beginsLine }
+        switch regex.search(subject, from: start - context, isWhole: isWhole, beginsLine: beginsLine) {
+        case .match(let groups):
+            let values = groups.map { $0.map { Array(subject[$0]) } }
+            let whole = groups[0] ?? 0..<0
+            return .found(
+                Match(
+                    start: context + whole.lowerBound, end: context + whole.upperBound, captures: values,
+                    groups: regex.groups))
+        case .partial(let begin):
+            searched = resumption(at: context + begin, from: start, in: inbox)
+            return .pending(from: searched)
+        case .none:
+            searched = resumption(at: inbox.end, from: start, in: inbox)
+            return .pending(from: searched)
+        case .limit(let why): return .tooComplex(why, source)
+        }
+    }
+
+    package func neededFrom(_ feed: Feed) -> Int { max(feed.inbox.front, searched - regex.lookbehind) }
+
+    /// Where the search goes on: after a carriage return a line feed may come, and then no line begins between the two.
+    private func resumption(at position: Int, from start: Int, in inbox: Inbox) -> Int {
+        position == inbox.end && inbox.bytes.last == UInt8(ascii: "\r") ? max(start, position - 1) : position
+    }
+
+    private func searchMessages(of feed: Feed) -> Finding {
+        var limit: String?
+        let finding = feed.searchMessages(&searched, groups: regex.groups) { message in
+            switch regex.search(message, from: 0, isWhole: true, beginsLine: true) {
+            case .match(let groups): return groups
+            case .limit(let why): limit = why
+            case .none, .partial: break
+            }
+            return nil
+        }
+        if let limit { return .tooComplex(limit, source) }
+        return finding
+    }
+}
+
+extension Feed {
+    /// Whether each message is searched alone: what is looked for lies in one of them.
+    fileprivate var searchesMessages: Bool { framing.prefixLength != nil || framing.isDatagram }
+
+    /// Searches the messages that end after `searched`; `find` gives the ranges of a match and its groups.
+    fileprivate func searchMessages(
+        _ searched: inout Int, groups: [(name: String, number: Int)] = [],
+        find: (UnsafeRawBufferPointer) -> [Range<Int>?]?
+    ) -> Finding {
+        guard let ends = inbox.messageEnds, let last = ends.last else { return .pending(from: inbox.end) }
+        var index = ends.firstIndex(after: searched)
+        while index < ends.endIndex {
+            let start = index == ends.startIndex ? inbox.front : ends[index - 1]
+            let message = inbox.bytes(in: start..<ends[index])
+            if let ranges = find(message), let whole = ranges.first ?? nil {
+                return .found(
+                    Match(
+                        start: start + whole.lowerBound, end: start + whole.upperBound,
+                        captures: ranges.map { $0.map { Array(message[$0]) } }, groups: groups))
+            }
+            index += 1
+        }
+        searched = last
+        return .pending(from: last)
+    }
+}
+
+extension RandomAccessCollection where Element == Int, Index == Int {
+    /// The index of the first element greater than `value`, in ascending elements.
+    fileprivate func firstIndex(after value: Int) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if self[middle] > value { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+}

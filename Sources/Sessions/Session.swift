@@ -1,0 +1,457 @@
+import Reactor
+import Results
+import Script
+import Wire
+
+/// What the world is told of a session.
+package protocol SessionObserver: AnyObject {
+    /// Something happened that a wait may be about: bytes, an end, room to send.
+    func sessionChanged(_ session: Session)
+    /// We have closed it: nothing more will happen.
+    func sessionClosed(_ session: Session)
+    /// Something is wrong that has not failed anything yet.
+    func session(_ session: Session, warns words: String)
+    /// The block that opened it has ended: it is to be closed, and the transcript to say so.
+    func sessionIsDone(_ session: Session)
+}
+
+/// A session under its name in a script: the channel with what the language and the transcript know of it.
+package final class Session: ChannelDelegate {
+    package private(set) var name: String
+    /// The name it had first: `accept` gives another one, and both are good.
+    package private(set) var formerName: String?
+    /// The listener that accepted it, or nil.
+    package let listener: String?
+    /// The address as it was written.
+    package let address: String
+    package let channel: Channel
+    /// The program behind it, or nil.
+    package let child: ChildProcess?
+    /// When it was opened.
+    package let openedAt: Instant
+    /// Sent after a line.
+    package var lineEnding: LineEnding
+    /// The limit of a wait here that names none, or nil for the script's.
+    package var timeout: Duration?
+    /// Received bytes of a line that the transcript has not shown yet.
+    var unshown: [UInt8] = []
+    /// The ending of a line whose parts were shown, which was passed over.
+    var passedEnding: [UInt8] = []
+    /// What a bridge has sent of a line that has not ended, and not shown yet.
+    var heldBack: [UInt8] = []
+    /// The transcript has shown a part of the line that is still arriving.
+    var hasShownPart = false
+    /// The colour of its name (ECMA-48 SGR).
+    let color: String
+    /// Those who wait for room to send, or for an end.
+    package let waiters: WaitQueue
+    /// What the script reads.
+    package private(set) lazy var feed = Feed(channel.inbox, of: self)
+    /// Stands before what the script reads, once a trigger looks at the session.
+    package private(set) var filter: LineFilter?
+    /// When something has arrived and was sent last.
+    private var receivedAt: Instant?
+    private var sentAt: Instant?
+    /// Whether the script has waited for the program to end in a certain way.
+    package var isEndAwaited = false
+    /// Whether a failure has told how the connection ended.
+    package var hasToldEnd = false
+    /// Whether anything was sent, and whether anything has arrived since.
+    package private(set) var hasSent = false
+    package private(set) var hasArrivedSinceSend = false
+    /// Complete lines received and sent.
+    package private(set) var linesReceived = 0
+    package private(set) var linesSent = 0
+    private(set) var log = ExchangeLog()
+
+    private var hasNotedDrop = false
+    private var hasNotedFull = false
+    private var hasNotedEnding = false
+    private let transcript: Transcript
+    private let loop: EventLoop
+    private weak var observer: (any SessionObserver)?
+
+    package init(
+        name: String, address: String, channel: Channel, child: ChildProcess? = nil, lineEnding: LineEnding,
+        listener: String? = nil, color: String,
+        transcript: Transcript, observer: any SessionObserver, on loop: EventLoop
+    ) {
+        self.name = name
+        waiters = WaitQueue(title: name)
+        self.listener = listener
+        self.address = address
+        self.channel = channel
+        self.child = child
+        self.lineEnding = lineEnding
+        self.color = color
+        self.transcript = transcript
+        self.observer = observer
+        self.loop = loop
+        openedAt = loop.readClock()
+        channel.delegate = self
+        child?.whenEnded = { [weak self] in self?.childEnded() }
+    }
+
+    /// Whether the peer has ended its side, in whatever way.
+    package var inputHasEnded: Bool { channel.input != .open }
+
+    /// How its bytes become lines.
+    package var framing: Framing { channel.framing }
+    /// Whether something has arrived just now.
+    var isReceiving: Bool { receivedAt.map { loop.readClock() - $0 < .milliseconds(20) } ?? false }
+
+    /// Since when nothing has been said by either side.
+    package var idleSince: Instant { [openedAt, receivedAt ?? openedAt, sentAt ?? openedAt].max() ?? openedAt }
+
+    /// The last line it has said, as far as it is remembered; nil when it has said nothing.
+    package var lastLine: [UInt8]? {
+        let said = log.entries.filter { !$0.isSend }.flatMap(\.bytes)
+        return SourceText.lines(of: said).last { !$0.isEmpty }
+    }
+
+    /// Whether the peer has said something since our last send, and not ended the line.
+    package var hasBegunLine: Bool {
+        guard framing == .line, let last = log.entries.last, !last.isSend else { return false }
+        return last.bytes.last != UInt8(ascii: "\n")
+    }
+
+    /// Whether the script knows it: neither closed by us nor replaced by another of its name.
+    package private(set) var isOpen = true
+
+    /// Closes the connection immediately, for the table that forgets it; waiters are told.
+    func shut(reset: Bool) {
+        isOpen = false
+        channel.close(reset: reset)
+        observer?.sessionClosed(self)
+    }
+
+    /// Whether `text` is the name it has or had.
+    package func isNamed(_ text: String) -> Bool { name == text || formerName == text }
+
+    func rename(_ name: String) {
+        formerName = formerName ?? self.name
+        self.name = name
+        waiters.title = name
+        feed.waiters.title = name
+        filter?.incoming.waiters.title = name
+    }
+
+    /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script's, for failures.
+    package func send(line text: [UInt8], at line: Int?) throws(Failure) {
+        guard framing.prefixLength != nil else { return try send(text + lineEnding.bytes, line: line) }
+        try requireFit(text.count)
+        try send(framing.prefix(for: text.count) + text, line: line, shown: text)
+    }
+
+    /// Throws when a message of `count` bytes is too long for the session.
+    package func requireFit(_ count: Int) throws(Failure) {
+        guard count > framing.longest else { return }
+        let frame = framing.isDatagram ? "a datagram" : "a frame of \(framing.rawValue)"
+        throw Failure(
+            .connection,
+            "\(name): cannot send: \(count) bytes do not fit into \(frame), at most \(framing.longest)")
+    }
+
+    /// Sends `bytes` and shows them, or the text that they frame; `line` is the script's, for failures.
+    package func send(_ bytes: [UInt8], line: Int?, shown text: [UInt8]? = nil) throws(Failure) {
+        try admit(bytes)
+        (text ?? bytes).withUnsafeBytes { buffer in
+            if text != nil {
+                transcript.message(buffer, arrow: "> ", by: self)
+            } else {
+                transcript.sent(buffer, by: self)
+            }
+            linesSent += framing == .line ? buffer.lineFeeds : 1
+            log.sent(buffer, at: loop.readClock(), line: line)
+        }
+        try transmit(admitted: bytes)
+    }
+
+    /// Sends bytes that the transcript tells of in another way.
+    package func transmit(_ bytes: [UInt8]) throws(Failure) {
+        try admit(bytes)
+        try transmit(admitted: bytes)
+    }
+
+    /// Throws when the peer cannot get `bytes` as they are.
+    private func admit(_ bytes: [UInt8]) throws(Failure) {
+        try requireOpenOutput()
+        if framing.isDatagram { try requireFit(bytes.count) }
+        if let problem = bytes.withUnsafeBytes({ channel.admit($0) }) {
+            throw Failure(.connection, "\(name): cannot send: \(problem)")
+        }
+    }
+
+    private func transmit(admitted bytes: [UInt8]) throws(Failure) {
+        bytes.withUnsafeBytes { channel.send($0) }
+        hasSent = true
+        sentAt = loop.now
+        hasArrivedSinceSend = false
+        feed.sendMark = feed.inbox.end
+        filter?.incoming.sendMark = filter?.incoming.inbox.end ?? 0
+        try requireWorkingOutput()
+    }
+
+    /// Passes on bytes that came from another session; the transcript is told by who relays.
+    func relay(_ bytes: UnsafeRawBufferPointer) {
+        log.sent(bytes, at: loop.now, line: nil)
+        linesSent += framing == .line ? bytes.lineFeeds : 1
+        channel.send(bytes)
+        hasSent = true
+        hasArrivedSinceSend = false
+    }
+
+    /// Throws when a write has failed; an output that we have ended is as it should be.
+    package func requireWorkingOutput() throws(Failure) {
+        guard case .failed = channel.output else { return }
+        var failure = Failure(.connection, "\(name): cannot send: \(outputState)")
+        failure.goneSession = name
+        failure.toldEnds = [name]
+        throw failure
+    }
+
+    private func requireOpenOutput() throws(Failure) {
+        try requireWorkingOutput()
+        guard channel.output == .open else { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
+    }
+
+    /// Ends our side.
+    package func endOutput() throws(Failure) {
+        guard !framing.isDatagram else {
+            throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; say close \(name)")
+        }
+        guard channel.output == .open else {
+            throw Failure(.connection, "\(name): cannot end our side: \(outputState)")
+        }
+        transcript.ended(self, arrow: ">|")
+        channel.endOutput()
+    }
+
+    // MARK: Reading
+
+    /// Lets `judge` see each whole line before the script can read it.
+    package func filter(by judge: any LineJudge) -> LineFilter {
+        if let filter { return filter }
+        _ = feed
+        _ = channel.divertInbox()
+        let filter = LineFilter(of: self, passing: feed, judge)
+        self.filter = filter
+        return filter
+    }
+
+    /// Whether something has arrived that readers of `feed` cannot see yet.
+    func withholds(from feed: Feed) -> Bool { feed === self.feed && filter?.withholds == true }
+
+    /// The same, because a block is running.
+    func withholdsForBlock(from feed: Feed) -> Bool { feed === self.feed && filter?.withholdsForBlock == true }
+
+    /// Whether what lies before `position` has a part of a line in it that the transcript has not shown.
+    func isUnshown(_ position: Int, of feed: Feed) -> Bool {
+        guard !unshown.isEmpty else { return false }
+        let isLast = filter.map { feed === $0.incoming || $0.incoming.inbox.isEmpty } ?? true
+        return isLast && position > feed.inbox.end - unshown.count
+    }
+
+    /// A reader of `feed` has consumed something: there is room for more. A part of a line that was consumed is shown.
+    func consumed(from feed: Feed, isPart: Bool) {
+        if filter != nil, feed === self.feed { channel.heldElsewhere = feed.inbox.count }
+        channel.inboxShrank()
+        if isPart { transcript.showPart(of: self) }
+    }
+
+    /// A trigger takes the line that ends at `position`: failures show it as answered.
+    func lineWasTaken(through position: Int, of inbox: Inbox) {
+        log.take(position - inbox.front, following: inbox.end - position)
+    }
+
+    /// Whether triggers look at its lines.
+    package var hasTriggers: Bool { filter.map { !$0.judge.isIdle } ?? false }
+    /// Whether a trigger is answering a line of it.
+    package var isAnswering: Bool { filter?.isAnswering ?? false }
+
+    /// No statement will read it any more: what is unread goes, and what comes besides lines for triggers.
+    package func discardForGood() {
+        feed.drain()
+        guard let filter, !filter.discards else { return }
+        filter.discards = true
+        filter.sift()
+    }
+
+    /// How many bytes are unread, whoever could read them.
+    package var unreadCount: Int { feed.inbox.count + (filter?.incoming.inbox.count ?? 0) }
+
+    /// Wakes those who wait for anything here.
+    package func wakeAll() {
+        feed.waiters.wakeAll()
+        filter?.incoming.waiters.wakeAll()
+        waiters.wakeAll()
+    }
+
+    /// Reads what is unread, and what comes, with another framing.
+    func setFraming(_ framing: Framing) {
+        if let filter { filter.incoming.inbox.prepend(feed.inbox.cut(from: feed.inbox.front)) }
+        channel.setFraming(framing)
+        if filter != nil { feed.inbox.setMessages(framing != .line, feedEndsMessage: framing == .datagram) }
+        filter?.sift()
+    }
+
+    /// At the end of the block that opened it.
+    package func close() {
+        observer?.sessionIsDone(self)
+    }
+
+    package func discardUnread(_ reason: String) {
+        log.drop(unread: feed.inbox.count, withheld: filter?.incoming.inbox.count ?? 0, reason)
+        feed.drain()
+    }
+
+    package func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) {
+        hasArrivedSinceSend = true
+        receivedAt = loop.now
+        guard framing != .line else {
+            log.received(bytes, at: loop.now)
+            linesReceived += bytes.lineFeeds
+            return transcript.received(bytes, by: self)
+        }
+        log.received(bytes, at: loop.now, isMessage: true)
+        linesReceived += 1
+        transcript.message(bytes, arrow: "< ", by: self)
+    }
+
+    package func channelInboxGrew(_ channel: Channel) {
+        filter?.sift()
+        observer?.sessionChanged(self)
+    }
+
+    package func channelInputEnded(_ channel: Channel) {
+        hasArrivedSinceSend = true
+        switch channel.input {
+        case .ended: transcript.ended(self, arrow: "<|")
+        case .failed(let error):
+            transcript.showRest(of: self)
+            transcript.note("\(name): \(error.words)")
+        case .oversized:
+            transcript.showRest(of: self)
+            transcript.note("\(name): \(inputState)")
+        case .open, .reset, .cut, .closed: transcript.ended(self, arrow: "<| reset")
+        }
+        if let gap { transcript.note("\(name): \(gap)") }
+        noteEnding()
+        filter?.sift()
+        observer?.sessionChanged(self)
+    }
+
+    package func channelOutputAdvanced(_ channel: Channel) {
+        observer?.sessionChanged(self)
+    }
+
+    package func channelOutputFailed(_ channel: Channel) {
+        observer?.sessionChanged(self)
+    }
+
+    package func channelWasRefused(_ channel: Channel) {
+        hasArrivedSinceSend = true
+        transcript.note("\(name): \(refusal ?? "refused")")
+        observer?.sessionChanged(self)
+    }
+
+    /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
+    package var gap: String? {
+        let unfinished = channel.undecoded
+        if channel.input == .cut { return "cut without close_notify: what arrived may not be all" }
+        guard unfinished > 0, channel.input == .ended else { return nil }
+        return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
+    }
+
+    /// Why nobody took what was sent last, in words; nil when that is not known to be so.
+    var refusal: String? {
+        channel.refusal.map { "\($0.words): nobody takes datagrams at \(channel.peer)" }
+    }
+
+    /// The same, once.
+    package func takeRefusal() -> String? {
+        defer { channel.refusal = nil }
+        return refusal
+    }
+
+    /// What says that what was sent may have been thrown away, once, unless an expectation has told it already: a refused
+    /// datagram, or a connection that has failed (a reset is the peer's way to end, and a failure only where it is met).
+    package func takeLoss() -> String? {
+        if let refusal = takeRefusal() { return "what was sent was refused: \(refusal)" }
+        guard case .failed(let failure) = channel.input, !hasToldEnd else { return nil }
+        hasToldEnd = true
+        return failure.words
+    }
+
+    package func channel(_ channel: Channel, mustDrop count: Int) {
+        let ofFeed = min(count, feed.inbox.count)
+        feed.consume(through: feed.inbox.front + ofFeed)
+        if let incoming = filter?.incoming {
+            incoming.consume(through: incoming.inbox.front + min(count - ofFeed, incoming.inbox.count))
+        }
+        noteDrop()
+    }
+
+    private func childEnded() {
+        if inputHasEnded { noteEnding() }
+        observer?.sessionChanged(self)
+    }
+
+    /// Says once how the program has ended: behind all that it said, if nobody asks before.
+    package func noteEnding() {
+        guard !hasNotedEnding, let ending = child?.ending else { return }
+        hasNotedEnding = true
+        transcript.showPart(of: self)
+        transcript.note("\(name): \(ending.words)")
+    }
+
+    /// Says that its answer reaches nobody any more.
+    package func noteLoss() {
+        transcript.note("\(name): gone before its answer: \(outputState)")
+    }
+
+    /// Says once that unread data is lost.
+    func noteDrop() {
+        guard !hasNotedDrop else { return }
+        hasNotedDrop = true
+        transcript.note("\(name): the inbox is full; the oldest unread data is dropped from here on")
+    }
+
+    /// Says once that the inbox is full and nobody reads.
+    package func noteFull(_ words: String) {
+        guard !hasNotedFull else { return }
+        hasNotedFull = true
+        observer?.session(self, warns: words)
+    }
+
+    /// The state of our direction in words.
+    package var outputState: String {
+        switch channel.output {
+        case .open: "open"
+        case .ending, .ended: "our side has ended (half-closed)"
+        case .failed(let error) where child != nil && error.isBrokenPipe:
+            "the program has closed its input"
+        case .failed(let error):
+            // What the peer has said before says more than what the kernel says of the write.
+            if case .failed(let reason) = channel.input { reason.words } else { error.words }
+        case .closed: "the channel is closed"
+        }
+    }
+
+    /// The state of the peer's direction in words.
+    package var inputState: String {
+        switch channel.input {
+        case .open:
+            child?.ending.map { "the program \($0.words), but what it has started holds its output open" }
+                ?? "still open"
+        case .ended where child != nil: "the program has ended its output"
+        case .ended: "closed by the peer"
+        case .reset: "reset by the peer"
+        case .cut: "cut by the peer without close_notify"
+        case .failed(let error): error.words
+        case .oversized(let count):
+            "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: channel.inbox.limit)))"
+        case .closed: "closed by us"
+        }
+    }
+}

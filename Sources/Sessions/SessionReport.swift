@@ -1,0 +1,67 @@
+import Results
+import Script
+
+/// What failures show of a session.
+extension Session {
+    private static let mostEarlier = 4
+    private static let mostFollowing = 4
+
+    /// The state of the connection, in words.
+    ///
+    /// - Parameter isLate: a wait has come to its limit.
+    package func state(isLate: Bool = false) -> String {
+        if inputHasEnded { return inputState }
+        if channel.isFull { return "still open; the inbox is full, so no more is read" }
+        if child?.ending != nil { return inputState }
+        return isLate && isReceiving ? "still open and sending" : "still open, nothing more"
+    }
+
+    /// The script's line of the last send.
+    var lastSendLine: Int? { log.lastSend.line }
+
+    /// What has arrived since the last send, and what of `feed` was unread before it.
+    package func excerpt(of feed: Feed? = nil, isLate: Bool = false) -> Excerpt {
+        let feed = feed ?? self.feed
+        let isStream = framing == .line
+        let messages = (self.feed.inbox.messageEnds?.count ?? 0) + (filter?.incoming.inbox.messageEnds?.count ?? 0)
+        let (lines, isCut) = log.lines(isStream: isStream, unread: isStream ? unreadCount : messages)
+        let earlier = feed.lines(from: feed.inbox.front, to: min(feed.sendMark, feed.inbox.end))
+        return Excerpt(
+            session: name, lastSend: log.lastSend, lines: lines, isCut: isCut,
+            earlier: (Array(earlier.lines.prefix(Self.mostEarlier)), earlier.count), state: state(isLate: isLate))
+    }
+
+    package var exchanges: Exchanges {
+        log.exchanges(of: name, isStream: framing == .line)
+    }
+}
+
+extension Feed {
+    private static let mostLines = 4
+
+    /// The unread lines between two positions: the first of them, and how many there are.
+    package func lines(from start: Int, to end: Int? = nil) -> (lines: [Excerpt.Line], count: Int) {
+        let last = end ?? inbox.end
+        let ends = lineEnds(from: start, to: last)
+        let lines = zip([start] + ends, ends).prefix(Self.mostLines).map { begin, end in
+            let bytes = Array(inbox.bytes(in: begin..<inbox.textEnd(ofMessage: begin..<end)))
+            guard framing == .line else { return Excerpt.Line(bytes) }
+            let isPart = bytes.last != UInt8(ascii: "\n")
+            return Excerpt.Line(
+                SourceText.lines(of: bytes).first.map { $0.last == UInt8(ascii: "\r") ? $0.dropLast() : $0 } ?? [],
+                isPart: isPart)
+        }
+        return (Array(lines), ends.count)
+    }
+
+    private func lineEnds(from start: Int, to end: Int) -> [Int] {
+        guard start < end || inbox.messageEnds != nil else { return [] }
+        if let ends = inbox.messageEnds {
+            return ends.filter { $0 > start && $0 <= end }
+        }
+        let bytes = inbox.bytes(in: start..<end)
+        var ends = bytes.indices.filter { bytes[$0] == UInt8(ascii: "\n") }.map { start + $0 + 1 }
+        if (ends.last ?? start) < end { ends.append(end) }
+        return ends
+    }
+}

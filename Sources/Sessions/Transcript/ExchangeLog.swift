@@ -1,0 +1,174 @@
+import DequeModule
+import Reactor
+import Results
+
+/// The last things said in a session, kept for the text of a failure.
+struct ExchangeLog {
+    /// One send, or the bytes of one read.
+    struct Entry {
+        let time: Instant
+        let isSend: Bool
+        /// At most `kept` bytes: the front of a send, the end of what arrived.
+        let bytes: [UInt8]
+        /// How many there were.
+        let count: Int
+        /// The line of the script that sent it.
+        let line: Int?
+        /// Where the end of what arrived stands among all bytes, and all messages, that ever arrived.
+        let end: Int
+        let messageEnd: Int
+    }
+
+    /// Arrived bytes that nobody has read, and why they are gone.
+    private struct Loss {
+        let bytes: Range<Int>
+        let fate: Excerpt.Fate
+    }
+
+    private(set) var entries: Deque<Entry> = []
+    private var arrived = 0
+    private var messages = 0
+    private var losses: Deque<Loss> = []
+
+    private static let most = 24
+    private static let kept = 2048
+    private static let pause = Duration.milliseconds(10)
+
+    mutating func sent(_ bytes: UnsafeRawBufferPointer, at time: Instant, line: Int?) {
+        let part = Array(bytes.prefix(Self.kept))
+        add(
+            Entry(
+                time: time, isSend: true, bytes: part, count: bytes.count, line: line, end: arrived,
+                messageEnd: messages))
+    }
+
+    /// Messages are kept one by one.
+    mutating func received(_ bytes: UnsafeRawBufferPointer, at time: Instant, isMessage: Bool = false) {
+        arrived += bytes.count
+        messages += isMessage ? 1 : 0
+        var part = Array(bytes.suffix(Self.kept))
+        var (start, count) = (time, bytes.count)
+        // What comes in pieces, one right behind the other, was one thing to say.
+        if let last = entries.last, !last.isSend, !isMessage, time - last.time < Self.pause {
+            entries.removeLast()
+            part = Array((last.bytes + part).suffix(Self.kept))
+            (start, count) = (last.time, last.count + bytes.count)
+        }
+        add(Entry(time: start, isSend: false, bytes: part, count: count, line: nil, end: arrived, messageEnd: messages))
+    }
+
+    /// What is unread now, the last bytes that arrived but `withheld` of them, is forgotten.
+    mutating func drop(unread count: Int, withheld: Int, _ reason: String) {
+        guard count > 0 else { return }
+        lose((arrived - withheld - count)..<(arrived - withheld), .dropped(reason))
+    }
+
+    /// A trigger takes a line of `count` bytes, after which `following` bytes have arrived.
+    mutating func take(_ count: Int, following: Int) {
+        lose((arrived - following - count)..<(arrived - following), .taken)
+    }
+
+    private mutating func lose(_ range: Range<Int>, _ fate: Excerpt.Fate) {
+        if losses.count == Self.most { losses.removeFirst() }
+        losses.append(Loss(bytes: range, fate: fate))
+    }
+
+    /// The entries since the last send, and that send.
+    private var sinceLastSend: (send: Entry?, arrived: ArraySlice<Entry>) {
+        let all = Array(entries)
+        guard let index = all.lastIndex(where: \.isSend) else { return (nil, all[...]) }
+        return (all[index], all[(index + 1)...])
+    }
+
+    /// The last send.
+    var lastSend: (hasSent: Bool, line: Int?) {
+        let send = sinceLastSend.send
+        return (send != nil, send?.line)
+    }
+
+    /// The lines, or messages, that arrived since the last send, and whether more had come before the first of them.
+    ///
+    /// - Parameter unread: how many bytes, or messages, are unread; the last that arrived and were not lost.
+    func lines(isStream: Bool, unread: Int) -> (lines: [Excerpt.Line], isCut: Bool) {
+        let entries = sinceLastSend.arrived
+        let isCut = entries.contains { $0.count > $0.bytes.count }
+        var rest = unread
+        guard isStream else {
+            let lines = entries.reversed().map { entry in
+                let lost = fate(of: (entry.end - entry.count)..<entry.end)
+                if lost == nil { rest -= 1 }
+                return Excerpt.Line(entry.bytes, lost ?? (rest >= 0 ? .unread : .consumed))
+            }
+            return (lines.reversed(), isCut)
+        }
+        var end = entries.last?.end ?? 0
+        let bytes = entries.flatMap(\.bytes)
+        var lines: [Excerpt.Line] = []
+        for line in Self.withEndings(bytes).reversed() {
+            let isPart = line.last != UInt8(ascii: "\n")
+            let range = (end - line.count)..<end
+            end = range.lowerBound
+            let text = Self.text(of: line)
+            if let lost = fate(of: range) {
+                lines.append(Excerpt.Line(text, isPart: isPart, lost))
+                continue
+            }
+            // Only a line's ending is left of it: the line counts as consumed.
+            let isEnding = rest < line.count && rest <= line.count - text.count
+            lines.append(Excerpt.Line(text, isPart: isPart, rest > 0 && !isEnding ? .unread : .consumed))
+            rest -= min(rest, line.count)
+        }
+        return (lines.reversed(), isCut)
+    }
+
+    private func fate(of range: Range<Int>) -> Excerpt.Fate? {
+        losses.last { $0.bytes.overlaps(range) || $0.bytes.isEmpty && $0.bytes.lowerBound == range.upperBound }?.fate
+    }
+
+    /// The last exchanges, for a person.
+    func exchanges(of session: String, isStream: Bool) -> Exchanges {
+        let all = Array(entries)
+        let shown = all.indices.suffix(5)
+        return Exchanges(
+            session: session, isStream: isStream,
+            entries: shown.map { index in
+                let entry = all[index]
+                let first = all[shown.lowerBound]
+                let around =
+                    isStream && !entry.isSend ? Self.surroundings(of: index, in: all) : ([], [])
+                return Exchanges.Entry(
+                    time: entry.time - first.time, isSend: entry.isSend, bytes: entry.bytes, count: entry.count,
+                    around: around)
+            })
+    }
+
+    private static func surroundings(of index: Int, in entries: [Entry]) -> (before: [UInt8], after: [UInt8]) {
+        let before = entries[..<index].reversed().prefix { !$0.isSend }.reversed()
+        return (before.flatMap(\.bytes), entries[(index + 1)...].prefix { !$0.isSend }.flatMap(\.bytes))
+    }
+
+    private mutating func add(_ entry: Entry) {
+        if entries.count == Self.most { entries.removeFirst() }
+        entries.append(entry)
+    }
+
+    /// The lines of a text with their endings.
+    private static func withEndings(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
+        var lines: [ArraySlice<UInt8>] = []
+        var start = bytes.startIndex
+        while start < bytes.endIndex {
+            let feed = bytes[start...].firstIndex(of: UInt8(ascii: "\n"))
+            let end = feed.map { $0 + 1 } ?? bytes.endIndex
+            lines.append(bytes[start..<end])
+            start = end
+        }
+        return lines
+    }
+
+    private static func text(of line: ArraySlice<UInt8>) -> [UInt8] {
+        var text = line
+        if text.last == UInt8(ascii: "\n") { text.removeLast() }
+        if text.last == UInt8(ascii: "\r") { text.removeLast() }
+        return Array(text)
+    }
+}

@@ -1,0 +1,177 @@
+import Script
+
+/// What each command and arrow line becomes.
+package protocol CommandSet {
+    /// Adds the instructions of one call.
+    func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError)
+    /// Adds the instruction of an arrow line.
+    func compile(_ arrow: ArrowLine, into compiler: inout Compiler)
+}
+
+/// Statements as they run: compiled once, and checked by that.
+package struct CompiledScript {
+    package let program: Program
+    /// What its `define` lines make.
+    package let definitions: [Definition]
+    /// Secrets that are written in it: they are hidden before its first line runs.
+    package let secrets: [(name: String, value: [UInt8])]
+}
+
+/// Turns statements into instructions, and finds what is wrong with where they stand.
+package struct Compiler {
+    package private(set) var program = Program()
+    package private(set) var errors: [ScriptError] = []
+    package private(set) var definitions: [Definition] = []
+    private var secrets: [(name: String, value: [UInt8])] = []
+    /// Where the statements stand that are being compiled.
+    package private(set) var place = Place()
+    /// How many scopes the instructions so far have entered and not left.
+    package var depth = 0
+    private let commands: any CommandSet
+
+    /// What surrounds a statement.
+    package struct Place {
+        package var isInTest = false
+        /// Inside a block that runs beside the script.
+        package var isInStrand = false
+        package var isInDefinition = false
+        /// The innermost loop that `break` and `continue` mean.
+        package var loop: Loop?
+    }
+
+    /// A loop whose end is not known yet: its `break` and `continue` instructions are filled in when it is.
+    package final class Loop {
+        /// The scopes outside and inside of it.
+        let outerDepth: Int
+        let innerDepth: Int
+        fileprivate(set) var breaks: [(index: Int, range: SourceRange)] = []
+        fileprivate(set) var continues: [(index: Int, range: SourceRange)] = []
+
+        init(outerDepth: Int, innerDepth: Int) {
+            self.outerDepth = outerDepth
+            self.innerDepth = innerDepth
+        }
+    }
+
+    package init(commands: any CommandSet) {
+        self.commands = commands
+    }
+
+    /// What was compiled, when there are no errors.
+    package var script: CompiledScript { CompiledScript(program: program, definitions: definitions, secrets: secrets) }
+
+    /// The index of the next instruction.
+    package var position: Int { program.instructions.count }
+
+    package mutating func compile(_ statements: [Statement]) {
+        for statement in statements {
+            program.beginStatement()
+            do throws(ScriptError) {
+                switch statement {
+                case .arrow(let arrow): commands.compile(arrow, into: &self)
+                case .command(let call): try commands.compile(call, into: &self)
+                case .invocation(let invocation):
+                    program.reach.calls.insert(invocation.name)
+                    emit(CallInstruction(invocation))
+                }
+            } catch {
+                errors.append(error)
+            }
+        }
+    }
+
+    /// A program of its own, for what runs beside this one or is called.
+    package mutating func subprogram(_ statements: [Statement], change: (inout Place) -> Void) -> Program {
+        var compiler = Compiler(commands: commands)
+        compiler.place = place
+        compiler.place.loop = nil
+        change(&compiler.place)
+        compiler.compile(statements)
+        errors += compiler.errors
+        definitions += compiler.definitions
+        secrets += compiler.secrets
+        program.reach.formUnion(compiler.program.reach)
+        return compiler.program
+    }
+
+    /// Compiles statements inside a test.
+    package mutating func compileTest(_ statements: [Statement]) {
+        let outer = place
+        place.isInTest = true
+        place.loop = nil
+        compile(statements)
+        place = outer
+    }
+
+    /// Compiles the body of a loop, which runs `scopes` deeper than the loop stands; then `end` tells where
+    /// `continue` goes on, and emits what ends the loop.
+    package mutating func compileLoop(_ statements: [Statement], scopes: Int, end: (inout Compiler) -> Int) {
+        let outer = place.loop
+        let loop = Loop(outerDepth: depth, innerDepth: depth + scopes)
+        place.loop = loop
+        depth += scopes
+        compile(statements)
+        depth -= scopes
+        place.loop = outer
+        let next = end(&self)
+        for (index, range) in loop.continues {
+            replace(at: index, with: LeaveInstruction(depth: loop.innerDepth, destination: next, range: range))
+        }
+        for (index, range) in loop.breaks {
+            replace(at: index, with: LeaveInstruction(depth: loop.outerDepth, destination: position, range: range))
+        }
+    }
+
+    /// Emits a `break` or `continue` of the innermost loop.
+    package mutating func emitLeave(_ range: SourceRange, isBreak: Bool) {
+        guard let loop = place.loop else { return }
+        if isBreak { loop.breaks.append((position, range)) } else { loop.continues.append((position, range)) }
+        emit(LeaveInstruction(depth: 0, destination: 0, range: range))
+    }
+
+    package mutating func emit(_ instruction: any Instruction) {
+        program.append(instruction)
+    }
+
+    /// Puts an instruction in a place that was left for it.
+    package mutating func replace(at index: Int, with instruction: any Instruction) {
+        program.replace(at: index, with: instruction)
+    }
+
+    /// A command of this name and these parameters is made of `program`.
+    package mutating func define(_ definition: Definition) {
+        definitions.append(definition)
+    }
+
+    /// A secret is written in the script.
+    package mutating func hide(name: String, value: [UInt8]) {
+        secrets.append((name, value))
+    }
+
+    /// A connection of a listener is given a name.
+    package mutating func accept(from listener: Word, as name: Word) {
+        program.reach.accepted.append((listener.template.glob, name.template.glob))
+    }
+
+    /// What sessions of this target have said may be forgotten.
+    package mutating func drain(_ target: Target) {
+        for item in target.items {
+            if item.template.soleVariable == "session" {
+                program.reach.readsOwnSession = true
+            } else {
+                program.reach.drained.insert(item.template.glob)
+            }
+        }
+    }
+
+    /// An expectation may read sessions of this target.
+    package mutating func read(_ target: Target) {
+        for item in target.items {
+            if item.template.soleVariable == "session" {
+                program.reach.readsOwnSession = true
+            } else {
+                program.reach.targets.insert(item.template.glob)
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import Results
+import Script
+
+/// The commands that scripts have defined, by name.
+package final class Definitions {
+    private var programs: [String: Definition] = [:]
+    /// Grows with each definition: what was looked up before may be another one since.
+    package private(set) var version = 0
+
+    package init() {}
+
+    package var names: [String] { Array(programs.keys) }
+
+    package subscript(name: String) -> Definition? {
+        get { programs[name] }
+        set {
+            programs[name] = newValue
+            version += 1
+        }
+    }
+}
+
+/// What a `define` made.
+package final class Definition {
+    package let name: String
+    package let parameters: [String]
+    package let program: Program
+
+    package init(name: String, parameters: [String], program: Program) {
+        self.name = name
+        self.parameters = parameters
+        self.program = program
+    }
+}
+
+/// A defined command with the values of its parameters.
+package final class Call {
+    package let definition: Definition
+    /// The names and values of the parameters.
+    let scope: Scope
+    package let range: SourceRange
+
+    package init(definition: Definition, scope: Scope, range: SourceRange) {
+        self.definition = definition
+        self.scope = scope
+        self.range = range
+    }
+}

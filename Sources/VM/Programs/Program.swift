@@ -1,0 +1,68 @@
+import Script
+
+/// A compiled piece of a script that one strand or call runs from its first to its last instruction.
+package final class Program {
+    package private(set) var instructions: [any Instruction] = []
+    /// What it may read.
+    package var reach = Reach()
+    /// The instructions that begin a statement, in ascending order of their indices.
+    private var starts: [Int] = []
+
+    /// What statements may read from, as far as their text says it.
+    package struct Reach {
+        /// Sessions, as globs.
+        package var targets: Set<String> = []
+        /// Sessions that are only drained.
+        package var drained: Set<String> = []
+        /// The session that a block of `on` answers, by ${session}.
+        package var readsOwnSession = false
+        /// Connections of listeners that are given names, all as globs.
+        package var accepted: [(listener: String, name: String)] = []
+        /// Defined commands, by name.
+        package var calls: Set<String> = []
+
+        /// All sessions that may be read, whatever they are called by then.
+        package var readable: Set<String> {
+            targets.union(
+                accepted.filter { connection in targets.contains { globsMeet($0, connection.name) } }.map {
+                    $0.listener + ".*"
+                })
+        }
+
+        mutating func formUnion(_ other: Reach) {
+            targets.formUnion(other.targets)
+            drained.formUnion(other.drained)
+            calls.formUnion(other.calls)
+            accepted += other.accepted
+            readsOwnSession = readsOwnSession || other.readsOwnSession
+        }
+    }
+
+    /// The next instruction to be appended is the first of a statement.
+    func beginStatement() {
+        if starts.last != instructions.count { starts.append(instructions.count) }
+    }
+
+    package func append(_ instruction: any Instruction) {
+        instructions.append(instruction)
+    }
+
+    package func replace(at index: Int, with instruction: any Instruction) {
+        instructions[index] = instruction
+    }
+
+    /// Whether the instruction at `index` is the first of a statement.
+    func beginsStatement(at index: Int) -> Bool {
+        var (low, high) = (0, starts.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if starts[middle] < index { low = middle + 1 } else { high = middle }
+        }
+        return low < starts.count && starts[low] == index
+    }
+}
+
+/// Whether a name could match both globs, as far as that is easily said.
+private func globsMeet(_ one: String, _ other: String) -> Bool {
+    isGlob(one) && isGlob(other) || globMatches(one, other) || globMatches(other, one)
+}

@@ -1,0 +1,231 @@
+import DequeModule
+import Reactor
+import Results
+
+/// Runs strands: the queue of those that are ready, their waits and deadlines, and where their failures go.
+///
+/// A strand runs until it waits; a change of what it waits for, or its deadline, makes it ready again. No two strands may
+/// read from one thing. Nothing here blocks: `runReady` runs what can run now, and the loop turns elsewhere.
+package final class Scheduler {
+    /// How a strand ended.
+    package enum Outcome {
+        case passed
+        case failed(Failure)
+        /// `exit` or `quit`, with the status if one was given.
+        case exited(Int32?)
+        /// Given up at the prompt, or because another strand has failed.
+        case cancelled
+    }
+
+    package let loop: EventLoop
+    /// The world around the strands; it owns the scheduler.
+    package unowned let host: any Host
+    package let variables: Variables
+    package let definitions: Definitions
+    package let barriers = Barriers()
+    /// Told when an instruction ends the run of all strands.
+    private let onExit: (Int32?) -> Void
+    private var ready: Deque<Strand> = []
+    private var strandCount = 0
+
+    /// How much later a deadline is looked at again that passed while nothing was read.
+    private static let holdingDelay = Duration.milliseconds(200)
+    /// So many strands may run beside the script at a time: each takes memory before it has done anything.
+    private static let mostStrands = 100_000
+    /// Steps a strand may take before the loop looks at the descriptors again.
+    private static let stepsInTurn = 1000
+
+    package init(
+        on loop: EventLoop, host: any Host, variables: Variables, definitions: Definitions,
+        onExit: @escaping (Int32?) -> Void
+    ) {
+        self.loop = loop
+        self.host = host
+        self.variables = variables
+        self.definitions = definitions
+        self.onExit = onExit
+    }
+
+    /// Whether a strand could run now.
+    package var hasReady: Bool { !ready.isEmpty }
+
+    /// Starts a strand beside those that run.
+    package func start(_ strand: Strand) {
+        if strand.place != nil { strandCount += 1 }
+        wake(strand)
+    }
+
+    /// Throws when so many strands more would be too many.
+    package func requireRoom(forStrands count: Int) throws(Failure) {
+        guard count <= Self.mostStrands - strandCount else {
+            throw Failure(.expectation, "at most \(Self.mostStrands) strands run at once")
+        }
+    }
+
+    /// Lets ready strands run as far as they can now.
+    package func runReady() {
+        guard !host.isCongested else { return }
+        for _ in 0..<ready.count {
+            guard let strand = ready.popFirst() else { return }
+            strand.isReady = false
+            if !strand.isFinished { resume(strand) }
+        }
+    }
+
+    /// Makes a waiting strand look again at what it waits for.
+    package func wake(_ strand: Strand) {
+        guard !strand.isReady, !strand.isFinished else { return }
+        strand.isReady = true
+        ready.append(strand)
+    }
+
+    /// Ends a strand before its time.
+    package func cancel(_ strand: Strand) {
+        finish(strand, .cancelled)
+    }
+
+    /// Ends a strand with a failure that came from elsewhere: an interrupt, the time limit of the run.
+    package func stop(_ strand: Strand, _ failure: Failure) {
+        let failure = placed(failure, strand)
+        strand.abandon(with: failure)
+        finish(strand, .failed(failure))
+    }
+
+    /// Ends a strand because another has ended all of them.
+    package func end(_ strand: Strand, _ outcome: Outcome) {
+        if case .failed(let failure) = outcome { strand.abandon(with: failure) }
+        finish(strand, outcome)
+    }
+
+    /// Gives a wait that makes progress more time, at its deadline.
+    package func extend(_ strand: Strand, by time: Duration) {
+        guard strand.wait != nil, !strand.isCut else { return }
+        strand.timer = loop.schedule(after: time) { [unowned self, unowned strand] in deadlinePassed(strand) }
+    }
+
+    private func resume(_ strand: Strand) {
+        do throws(Failure) {
+            if let wait = strand.wait {
+                guard try check(wait, strand, isLate: false) else { return }
+                endWait(strand)
+                strand.position = wait.destination ?? strand.position + 1
+            }
+            try run(strand)
+        } catch {
+            fail(strand, error)
+        }
+    }
+
+    private func run(_ strand: Strand) throws(Failure) {
+        for _ in 0..<Self.stepsInTurn {
+            guard let instruction = strand.instruction else {
+                if strand.returnFromCall() { continue }
+                return finish(strand, .passed)
+            }
+            if host.isTracing, strand.beginsStatement { host.trace(instruction.range) }
+            switch try instruction.execute(in: strand) {
+            case .next: strand.position += 1
+            case .jump(let position): strand.position = position
+            case .call(let call): try strand.enter(call)
+            case .exit(let status): return onExit(status)
+            case .wait(let wait):
+                try refuseSecondReader(wait, strand)
+                guard try check(wait, strand, isLate: false) else { return begin(wait, strand) }
+                strand.position = wait.destination ?? strand.position + 1
+            }
+            if host.isCongested { break }
+        }
+        wake(strand)
+    }
+
+    private func check(_ wait: any Wait, _ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        do throws(Failure) {
+            return try wait.check(strand, isLate: isLate)
+        } catch {
+            throw host.explained(error)
+        }
+    }
+
+    private func refuseSecondReader(_ wait: any Wait, _ strand: Strand) throws(Failure) {
+        guard wait.isReading else { return }
+        for queue in wait.queues {
+            guard let other = queue.reader, other !== strand else { continue }
+            throw Failure(
+                .expectation,
+                "\(queue.title): two strands wait for it at once: \(strand.title) and \(other.title)")
+        }
+    }
+
+    private func begin(_ wait: any Wait, _ strand: Strand) {
+        strand.wait = wait
+        strand.waitsAt = wait.queues
+        for queue in strand.waitsAt { queue.add(strand, isReader: wait.isReading) }
+        strand.isCut = false
+        if let cutoff = strand.cutoff, loop.readClock() + (wait.limit ?? .seconds(31_536_000)) > cutoff {
+            strand.isCut = true
+            wait.limit = max(.zero, cutoff - loop.readClock())
+        }
+        guard let limit = wait.limit else { return }
+        strand.timer = loop.schedule(after: limit) { [unowned self, unowned strand] in deadlinePassed(strand) }
+    }
+
+    private func deadlinePassed(_ strand: Strand) {
+        guard let wait = strand.wait else { return }
+        if host.isHolding {
+            strand.timer = loop.schedule(after: Self.holdingDelay) { [unowned self, unowned strand] in
+                deadlinePassed(strand)
+            }
+            return
+        }
+        do throws(Failure) {
+            if strand.isCut && wait.succeedsLate {
+                throw Failure(.expectation, "the time of 'retry' was over while waiting for \(wait.wanted)")
+            }
+            if try check(wait, strand, isLate: true) {
+                endWait(strand)
+                strand.position = wait.destination ?? strand.position + 1
+                wake(strand)
+            }
+        } catch {
+            fail(strand, error)
+        }
+    }
+
+    /// Gives a failure to the block that takes it, or ends the strand with it.
+    private func fail(_ strand: Strand, _ failure: Failure) {
+        let failure = placed(failure, strand)
+        host.told(failure)
+        strand.wait?.cancel()
+        endWait(strand)
+        do throws(Failure) {
+            try strand.recover(from: failure)
+            wake(strand)
+        } catch {
+            finish(strand, .failed(error))
+        }
+    }
+
+    private func endWait(_ strand: Strand) {
+        for queue in strand.waitsAt { queue.remove(strand) }
+        strand.waitsAt = []
+        if let timer = strand.timer { loop.cancel(timer) }
+        strand.timer = nil
+        strand.wait = nil
+    }
+
+    private func finish(_ strand: Strand, _ outcome: Outcome) {
+        guard !strand.isFinished else { return }
+        strand.isFinished = true
+        if strand.place != nil { strandCount -= 1 }
+        strand.wait?.cancel()
+        endWait(strand)
+        strand.onEnd(outcome)
+    }
+
+    private func placed(_ failure: Failure, _ strand: Strand) -> Failure {
+        var failure = failure
+        failure.range = failure.range ?? strand.instruction?.range
+        if failure.trace == nil, let range = failure.range { failure.trace = strand.trace(from: range) }
+        return failure
+    }
+}

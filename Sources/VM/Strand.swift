@@ -1,0 +1,399 @@
+import Reactor
+import Results
+import Script
+
+/// One way through a script: a position in a program, with the calls, scopes and captures that belong to it, and what it
+/// waits for at present. The script is one; branches, triggers and parallel rounds are others beside it.
+package final class Strand: Waiter {
+    /// What started it beside the script; nil for the script itself.
+    package let place: Place?
+    package let parent: Strand?
+    /// How many strands it stands in.
+    private let nesting: Int
+    package private(set) var program: Program
+    package var position = 0
+    /// The blocks of the present call that it is in, innermost last.
+    private var scopes: [Scope] = []
+    /// `${0}`, `${1}`, … of the last match in the present call.
+    package private(set) var captures: [[UInt8]?]
+    /// The calls that wait for the present one to return, innermost last.
+    private var callers: [Frame] = []
+    /// The parameters and loop names of the place that started it, copied.
+    private var inherited: [String: [UInt8]]
+    /// Named groups that a strand beside the script has matched.
+    private var groups: [String: [UInt8]]
+    /// Waits end no later than this: the time of a `retry` is over.
+    private(set) var cutoff: Instant?
+    /// What runs it, and the world around it.
+    package unowned let scheduler: Scheduler
+    private let variables: Variables
+    /// What the innermost block that closes what it opens has opened; nil where there is no such block.
+    package private(set) var holdings: Holdings?
+
+    /// What it waits for, and the timer that ends the wait.
+    package var wait: (any Wait)?
+    var timer: Timer?
+    /// The wait ends early, because of `cutoff`.
+    var isCut = false
+    /// The queues that wake it.
+    var waitsAt: [WaitQueue] = []
+    /// Whether it is in the scheduler's queue.
+    var isReady = false
+    package var isFinished = false
+    /// Told how it ended.
+    package var onEnd: (Scheduler.Outcome) -> Void = { _ in }
+
+    /// Where a strand beside the script was started.
+    package struct Place {
+        /// What failures call it: `branch writer`.
+        package let title: String
+        /// The line that started it.
+        package let range: SourceRange
+
+        package init(title: String, range: SourceRange) {
+            self.title = title
+            self.range = range
+        }
+    }
+
+    /// A call that waits for another to return.
+    private struct Frame {
+        let program: Program
+        let position: Int
+        let scopes: [Scope]
+        let captures: [[UInt8]?]
+        /// The call that it waits for.
+        let call: Call
+    }
+
+    /// How deep calls may be nested in a strand, and strands in each other.
+    private static let deepest = 1000
+    private static let deepestStrands = 100
+
+    /// The script itself. `captures` are those of what ran before, for lines that come one by one.
+    package init(program: Program, captures: [[UInt8]?], on scheduler: Scheduler) {
+        self.program = program
+        self.captures = captures
+        self.scheduler = scheduler
+        variables = scheduler.variables
+        place = nil
+        parent = nil
+        nesting = 0
+        inherited = [:]
+        groups = [:]
+    }
+
+    /// A strand beside `parent`, which waits for it, or beside the script. It starts with a copy of what could be seen
+    /// where it was started, and with `names` besides.
+    package init(
+        program: Program, place: Place, surroundings: Surroundings, parent: Strand? = nil,
+        names: [(String, [UInt8])] = [], on scheduler: Scheduler
+    ) {
+        self.program = program
+        self.place = place
+        self.parent = parent
+        nesting = (parent?.nesting ?? 0) + 1
+        self.scheduler = scheduler
+        variables = scheduler.variables
+        holdings = parent?.holdings
+        captures = surroundings.captures
+        inherited = surroundings.names
+        groups = surroundings.groups
+        cutoff = parent?.cutoff
+        for (name, value) in names { inherited[name] = value }
+    }
+
+    /// What a strand sees of the place where it is started.
+    package struct Surroundings {
+        fileprivate let names: [String: [UInt8]]
+        fileprivate let groups: [String: [UInt8]]
+        package var captures: [[UInt8]?]
+    }
+
+    /// A copy of what can be seen here besides the script's variables.
+    package var surroundings: Surroundings {
+        Surroundings(names: visibleNames, groups: groups, captures: captures)
+    }
+
+    /// The instruction it is at, or nil at the end.
+    package var instruction: (any Instruction)? {
+        position < program.instructions.count ? program.instructions[position] : nil
+    }
+
+    /// Whether the first instruction of a statement is next.
+    var beginsStatement: Bool { program.beginsStatement(at: position) }
+
+    /// Makes it look again at what it waits for.
+    package func wake() { scheduler.wake(self) }
+
+    // MARK: Calls and scopes
+
+    /// Goes into a defined command.
+    package func enter(_ call: Call) throws(Failure) {
+        guard callers.count < Self.deepest else {
+            throw Failure(.expectation, "calls are nested too deep; \(Self.deepest) is the limit")
+        }
+        callers.append(
+            Frame(program: program, position: position, scopes: scopes, captures: captures, call: call))
+        program = call.definition.program
+        position = 0
+        scopes = [call.scope]
+        captures = []
+    }
+
+    /// Throws when strands inside this one would be nested too deep.
+    package func requireRoomForStrands() throws(Failure) {
+        guard nesting < Self.deepestStrands else {
+            throw Failure(.expectation, "strands are nested too deep; \(Self.deepestStrands) is the limit")
+        }
+    }
+
+    /// Goes back behind the call, at the end of a defined command; false when there is none.
+    func returnFromCall() -> Bool {
+        guard !callers.isEmpty else { return false }
+        leave(to: 0)
+        restoreCaller()
+        position += 1
+        return true
+    }
+
+    private func restoreCaller() {
+        guard let frame = callers.popLast() else { return }
+        program = frame.program
+        position = frame.position
+        scopes = frame.scopes
+        captures = frame.captures
+    }
+
+    package func enter(_ scope: Scope) {
+        scopes.append(scope)
+        if scope.holds { holdings = Holdings(outer: holdings) }
+        if let deadline = scope.guardian?.deadline { cutoff = min(cutoff ?? deadline, deadline) }
+    }
+
+    /// Leaves the innermost scope.
+    package func leaveScope() {
+        guard let scope = scopes.popLast() else { return }
+        if scope.holds { holdings = holdings?.handOver() }
+        if scope.guardian?.deadline != nil { cutoff = remainingCutoff }
+    }
+
+    /// Leaves scopes until `depth` of them are left in the present call.
+    package func leave(to depth: Int) {
+        // The scope of the parameters is below those that the compiler counts.
+        let base = callers.isEmpty ? 0 : 1
+        while scopes.count > depth + base { leaveScope() }
+    }
+
+    /// The innermost scope's guardian, of which an instruction knows the type.
+    package func guardian<G: Guardian>(_ type: G.Type) -> G? { scopes.last?.guardian as? G }
+
+    /// Tells who guards a block that the script ends inside with a failure from elsewhere.
+    package func abandon(with failure: Failure) {
+        for scope in (callers.flatMap(\.scopes) + scopes).reversed() {
+            scope.guardian?.abandon(with: failure, in: self)
+        }
+    }
+
+    /// Begins the next round of the innermost loop; false, and the loop is left, when there is none.
+    package func nextRound() -> Bool {
+        guard scopes.last?.rounds?.advance() == true else {
+            leaveScope()
+            return false
+        }
+        return true
+    }
+
+    /// All that guards the present place, innermost first, also in the calls and strands around it.
+    package var guardians: [any Guardian] {
+        let own = (scopes.reversed() + callers.reversed().flatMap { $0.scopes.reversed() }).compactMap(\.guardian)
+        return own + (parent?.guardians ?? [])
+    }
+
+    private var remainingCutoff: Instant? {
+        guardians.compactMap(\.deadline).min()
+    }
+
+    /// Lets the innermost guardian that wants it take a failure, and goes on where it says; throws the failure on when
+    /// nobody does. Scopes and calls in between are left.
+    package func recover(from failure: Failure) throws(Failure) {
+        var failure = failure
+        while true {
+            while let scope = scopes.last {
+                let held = scope.holds ? holdings : nil
+                leaveScope()
+                guard let guardian = scope.guardian else { continue }
+                do throws(Failure) {
+                    return try guardian.recover(from: failure, in: self, held)
+                } catch {
+                    failure = error
+                }
+            }
+            guard !callers.isEmpty else { throw failure }
+            restoreCaller()
+        }
+    }
+
+    // MARK: Variables
+
+    /// Sets the captures and named groups of a match.
+    package func capture(_ values: [[UInt8]?], groups names: [(name: String, number: Int)] = []) {
+        captures = values
+        for group in names where group.number < values.count {
+            guard let value = values[group.number] else { continue }
+            if setLocal(group.name, value) { continue }
+            if place == nil { variables[group.name] = value } else { groups[group.name] = value }
+        }
+    }
+
+    /// Sets the nearest parameter or loop name, or else a variable of the script.
+    package func set(_ variable: VariableReference, to value: [UInt8]) {
+        if setLocal(variable.name, value) { return }
+        groups[variable.name] = nil
+        variable.set(value, in: variables)
+    }
+
+    /// Like `set`, with a whole number.
+    package func set(_ variable: VariableReference, toInteger value: Int) {
+        if local(variable.name) != nil { return set(variable, to: Array(String(value).utf8)) }
+        variable.set(integer: value, in: variables)
+    }
+
+    /// The value of a variable of the script as a whole number; nil when it has another or none, or a parameter or loop
+    /// name hides it.
+    package func integer(of variable: VariableReference) -> Int? {
+        local(variable.name) == nil ? variable.integer(in: variables) : nil
+    }
+
+    /// The value of a variable of the script that was calculated, without making a text of it; nil otherwise.
+    package func calculated(_ variable: VariableReference) -> Int? {
+        local(variable.name) == nil ? variable.calculated(in: variables) : nil
+    }
+
+    private func setLocal(_ name: String, _ value: [UInt8]) -> Bool {
+        if scopes.isEmpty && place == nil { return false }
+        for scope in scopes.reversed() {
+            if scope.rounds?.name == name {
+                scope.rounds?.override(value)
+                return true
+            }
+            guard let place = scope.names.firstIndex(where: { $0.name == name }) else { continue }
+            scope.names[place].value = value
+            return true
+        }
+        guard callers.isEmpty, inherited[name] != nil else { return false }
+        inherited[name] = value
+        return true
+    }
+
+    /// Sets a built-in name for this strand, also behind the block it is in.
+    package func setResult(_ name: String, to value: [UInt8]) {
+        if place == nil { variables[name] = value } else { groups[name] = value }
+    }
+
+    /// A variable that is put into itself twice, again and again, would take all memory.
+    private static let longestText = 64 << 20
+
+    /// The bytes that `template` stands for.
+    package func expand(_ template: Template) throws(Failure) -> [UInt8] {
+        if let literal = template.literal { return literal }
+        let bytes = try template.expanded { name, range throws(Failure) in try value(of: name, range) }
+        guard bytes.count <= Self.longestText else {
+            throw Failure(.expectation, "a text of \(bytes.count) bytes is too long; 64 MiB is the limit")
+        }
+        return bytes
+    }
+
+    /// The text that `template` stands for.
+    package func text(_ template: Template) throws(Failure) -> String {
+        String(lossless: try expand(template))
+    }
+
+    /// The value of a variable that an instruction refers to; a failure when it has none.
+    package func value(of variable: VariableReference) throws(Failure) -> [UInt8] {
+        if let value = local(variable.name) ?? variable.value(in: variables) { return value }
+        return try value(of: variable.name, variable.range)
+    }
+
+    /// The value of a variable; a failure when it has none.
+    package func value(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8] {
+        if let value = try optionalValue(of: name, range) { return value }
+        if let number = Literals.count(name) {
+            throw Failure(
+                .expectation, "there is no capture ${\(name)}: \(whyMissing(capture: number))", range: range)
+        }
+        throw Failure(.expectation, "variable '\(name)' is not set", range: range)
+    }
+
+    private func whyMissing(capture number: Int) -> String {
+        guard captures.isEmpty else {
+            return number < captures.count
+                ? "that group took no part in the last match" : "the last match has no such group"
+        }
+        return "nothing has matched here yet (the captures of a call are its own)"
+    }
+
+    /// The value of a variable, or nil when it has none.
+    package func optionalValue(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
+        if let value = local(name) { return value }
+        if let value = variables[name] { return value }
+        if let number = Literals.count(name) { return number < captures.count ? captures[number] : nil }
+        return try scheduler.host.builtIn(name, range)
+    }
+
+    private func local(_ name: String) -> [UInt8]? {
+        if scopes.isEmpty && place == nil { return nil }
+        var index = scopes.count
+        while index > 0 {
+            index -= 1
+            if let value = scopes[index].value(of: name) { return value }
+        }
+        if place == nil { return nil }
+        if callers.isEmpty, let value = inherited[name] { return value }
+        return groups[name]
+    }
+
+    /// The parameters and loop names of the present place.
+    private var visibleNames: [String: [UInt8]] {
+        var names = callers.isEmpty ? inherited : [:]
+        for scope in scopes {
+            if let rounds = scope.rounds, let name = rounds.name { names[name] = rounds.value }
+            for (name, value) in scope.names { names[name] = value }
+        }
+        return names
+    }
+
+    // MARK: For failures
+
+    /// The strand in a few words, with its place.
+    package var title: String {
+        place.map { "\($0.title) (\($0.range.description))" } ?? "the script"
+    }
+
+    /// How the present place was reached: calls, files that were read, strands; innermost first.
+    package func trace(from range: SourceRange) -> [String] {
+        var lines: [String] = []
+        var last = ""
+        var repeats = 0
+        for frame in callers.reversed() {
+            let line = "in \(frame.call.definition.name), called at \(frame.call.range.description)"
+            if line == last {
+                repeats += 1
+            } else {
+                if repeats > 0 { lines.append("… \(repeats) times more") }
+                repeats = 0
+                lines.append(line)
+                last = line
+            }
+        }
+        if repeats > 0 { lines.append("… \(repeats) times more") }
+        var source = (callers.first?.call.range ?? range).source
+        while let place = source.includedAt {
+            lines.append("in \(source.name), read at \(place.description)")
+            source = place.source
+        }
+        guard let place else { return lines }
+        lines.append("in \(place.title), started at \(place.range.description)")
+        return lines + (parent?.trace(from: place.range) ?? [])
+    }
+}

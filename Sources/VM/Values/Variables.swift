@@ -1,0 +1,102 @@
+import Script
+
+/// The variables of a script.
+package final class Variables {
+    /// Where the value of one variable is kept, for as long as the script runs: as text, as a number, or as both when it
+    /// has been asked for as both. A loop that counts makes no texts.
+    final class Cell {
+        private var text: [UInt8]?
+        private var number: Int?
+
+        var value: [UInt8]? {
+            get {
+                if text == nil, let number { text = Array(String(number).utf8) }
+                return text
+            }
+            set {
+                text = newValue
+                number = nil
+            }
+        }
+
+        /// The value as a whole number, or nil when it is none.
+        package var integer: Int? {
+            get {
+                if number == nil, let text { number = Literals.integer(text) }
+                return number
+            }
+            set {
+                number = newValue
+                text = nil
+            }
+        }
+
+        /// The value as a whole number, when it is nothing but one that was calculated.
+        package var calculated: Int? { text == nil ? number : nil }
+
+        var isSet: Bool { text != nil || number != nil }
+    }
+
+    private var cells: [String: Cell] = [:]
+
+    package init(_ values: [String: [UInt8]] = [:]) {
+        for (name, value) in values { self[name] = value }
+    }
+
+    package var names: [String] { cells.filter(\.value.isSet).map(\.key) }
+
+    package subscript(name: String) -> [UInt8]? {
+        get { cells[name]?.value }
+        set { cell(name).value = newValue }
+    }
+
+    fileprivate func cell(_ name: String) -> Cell {
+        if let cell = cells[name] { return cell }
+        let cell = Cell()
+        cells[name] = cell
+        return cell
+    }
+}
+
+/// A name in an instruction, which remembers where the script's variable of that name is kept: a loop does not look it up
+/// each time.
+package final class VariableReference {
+    package let name: String
+    package let range: SourceRange
+    private var cell: Variables.Cell?
+
+    package init(name: String, range: SourceRange) {
+        self.name = name
+        self.range = range
+    }
+
+    /// The script's variable; always asked for in the same script, whose instruction this belongs to.
+    package func value(in variables: Variables) -> [UInt8]? {
+        find(in: variables).value
+    }
+
+    /// The script's variable as a whole number; nil when it is not set or none.
+    package func integer(in variables: Variables) -> Int? {
+        find(in: variables).integer
+    }
+
+    /// The script's variable, when it is a number that was calculated and not shown.
+    package func calculated(in variables: Variables) -> Int? {
+        find(in: variables).calculated
+    }
+
+    package func set(_ value: [UInt8], in variables: Variables) {
+        find(in: variables).value = value
+    }
+
+    package func set(integer: Int, in variables: Variables) {
+        find(in: variables).integer = integer
+    }
+
+    private func find(in variables: Variables) -> Variables.Cell {
+        if let cell { return cell }
+        let found = variables.cell(name)
+        cell = found
+        return found
+    }
+}

@@ -1,0 +1,145 @@
+import CPlatform
+import Glibc
+import Reactor
+import SystemPackage
+
+/// Something that hands over each connection as it comes.
+package protocol Acceptor: AnyObject {
+    /// Where it listens, with the port the kernel has chosen.
+    var address: SocketAddress { get }
+    /// Called with each connection: its transport and the peer's address.
+    var accept: (any Transport, String) -> Void { get set }
+    /// Called when no descriptor is left for one who comes: he waits until there is.
+    var whenExhausted: () -> Void { get set }
+    /// Stops for good.
+    func close()
+}
+
+/// A bound datagram socket that makes a connected one for each peer that it hears of.
+///
+/// A connected socket beside the listening one, bound to the same address, gets all that its peer sends from then on
+/// (udp(7)). What came before is handed to it, so that no datagram is lost or out of order. SO_REUSEADDR is on only
+/// while such a socket is bound: otherwise a second program could listen at the same address without an error.
+package final class DatagramListener: DescriptorWatcher, Acceptor {
+    package let address: SocketAddress
+    package var accept: (any Transport, String) -> Void = { _, _ in }
+    package var whenExhausted: () -> Void = {}
+
+    private let loop: EventLoop
+    /// Nil once it is closed.
+    private var socket: SharedDescriptor?
+    private var peers: [String: Peer] = [:]
+    private var sweepAt = 64
+    /// A first datagram for which no descriptor was left.
+    private var held: (datagram: [UInt8], from: SocketAddress)?
+    private var retry: Timer?
+    private var buffer = [UInt8](repeating: 0, count: 65536)
+
+    private struct Peer {
+        weak var transport: DatagramTransport?
+    }
+
+    /// Received in one turn at the most.
+    private static let batch = 1024
+
+    /// Binds to a literal address or localhost.
+    package init(at address: Address, on loop: EventLoop) throws(ListenError) {
+        self.loop = loop
+        var failure = Errno(rawValue: EADDRNOTAVAIL)
+        let candidates = try Listener.candidates(for: address).addresses
+        if let hint = candidates.lazy.compactMap(\.interfaceHint).first {
+            throw ListenError(message: "cannot listen on \(address.description): \(hint)")
+        }
+        for candidate in candidates {
+            do throws(Errno) {
+                let socket = SharedDescriptor(try Socket.make(SOCK_DGRAM, family: candidate.family))
+                guard candidate.withPointer({ bind(socket.number, $0, $1) }) == 0 else { throw Errno(rawValue: errno) }
+                self.address = Listener.localAddress(of: socket.number)
+                self.socket = socket
+                loop.watch(socket.number, read: true, write: false, watcher: self)
+                return
+            } catch {
+                failure = error
+            }
+        }
+        throw ListenError(message: "cannot listen on \(address.description): \(words(for: failure))")
+    }
+
+    package func close() {
+        guard let socket else { return }
+        if let retry { loop.cancel(retry) }
+        loop.unwatch(socket.number)
+        self.socket = nil
+    }
+
+    package func descriptorIsReadable() {
+        for _ in 0..<Self.batch {
+            guard let socket, held == nil, let (datagram, peer) = receive(from: socket.number) else { return }
+            take(datagram, from: peer)
+        }
+    }
+
+    package func descriptorIsWritable() {}
+
+    private func receive(from descriptor: Int32) -> ([UInt8], SocketAddress)? {
+        let (count, peer) = SocketAddress.filled { address, length in
+            Int32(truncatingIfNeeded: recvfrom(descriptor, &buffer, buffer.count, 0, address, length))
+        }
+        return count < 0 ? nil : (Array(buffer.prefix(Int(count))), peer)
+    }
+
+    private func take(_ datagram: [UInt8], from peer: SocketAddress) {
+        let name = peer.description
+        if let transport = peers[name]?.transport {
+            transport.push(datagram)
+            loop.markReadable(transport.descriptor)
+            return
+        }
+        do throws(Errno) {
+            guard let socket else { return }
+            let transport = DatagramTransport(owning: try connectedSocket(to: peer, beside: socket.number))
+            transport.push(datagram)
+            peers[name] = Peer(transport: transport)
+            adoptEarly(transport, of: name)
+            sweep()
+            accept(transport, name)
+        } catch {
+            guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.rawValue) else { return }
+            whenExhausted()
+            held = (datagram, peer)
+            retry = loop.schedule(after: .seconds(1)) { [weak self] in self?.tryAgain() }
+            if let socket { loop.watch(socket.number, read: false, write: false, watcher: self) }
+        }
+    }
+
+    private func tryAgain() {
+        guard let socket, let (datagram, peer) = held else { return }
+        held = nil
+        loop.watch(socket.number, read: true, write: false, watcher: self)
+        take(datagram, from: peer)
+    }
+
+    /// Between its bind and its connect the new socket may have got what was meant for the listening one.
+    private func adoptEarly(_ transport: DatagramTransport, of name: String) {
+        while let (datagram, peer) = receive(from: transport.descriptor) {
+            if peer.description == name { transport.push(datagram) } else { take(datagram, from: peer) }
+        }
+    }
+
+    private func connectedSocket(to peer: SocketAddress, beside listener: Int32) throws(Errno) -> Descriptor {
+        let own = try Socket.make(SOCK_DGRAM, family: peer.family)
+        Socket.setOption(own.number, level: SOL_SOCKET, SO_REUSEADDR, 1)
+        Socket.setOption(listener, level: SOL_SOCKET, SO_REUSEADDR, 1)
+        defer { Socket.setOption(listener, level: SOL_SOCKET, SO_REUSEADDR, 0) }
+        guard address.withPointer({ bind(own.number, $0, $1) }) == 0,
+            peer.withPointer({ connect(own.number, $0, $1) }) == 0
+        else { throw Errno(rawValue: errno) }
+        return own
+    }
+
+    private func sweep() {
+        guard peers.count >= sweepAt else { return }
+        peers = peers.filter { $0.value.transport != nil }
+        sweepAt = max(64, 2 * peers.count)
+    }
+}
