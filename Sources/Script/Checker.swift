@@ -11,6 +11,11 @@ package struct Checker {
     private let environment: Set<String>
     /// The lines of the script that begin with no command of the language.
     private var invocations: [Invocation] = []
+    /// Names with variables in them that `let` sets, and what those variables can be.
+    private var computedNames: [Template] = []
+    private var possible = PossibleValues()
+    /// Parameters and loop names, wherever they are.
+    private var localNames: Set<String> = []
     /// The words of lines that did not parse, each with the number of such lines that it stands in: a name that is among
     /// them may well be given there.
     private var suspects: [String: Int] = [:]
@@ -23,11 +28,22 @@ package struct Checker {
     /// What a `define` says.
     private struct Definition {
         let parameters: [String]
+        let body: [Statement]
         let range: SourceRange
     }
 
     /// The names that only a block has: parameters, loop names, `session` and `error`.
-    private typealias Names = Set<String>
+    private struct Names {
+        var known: Set<String> = []
+        /// The block is that of a definition, or inside of it: it sees nothing of the places that call it.
+        var isInDefinition = false
+
+        func contains(_ name: String) -> Bool { known.contains(name) }
+
+        func union(_ more: some Sequence<String>) -> Names {
+            Names(known: known.union(more), isInDefinition: isInDefinition)
+        }
+    }
 
     /// Names that are always set.
     private static let builtIn: Set<String> = ["tmp", "file", "line", "dir"]
@@ -44,6 +60,7 @@ package struct Checker {
     ) {
         self.commands = commands.descriptions.map(\.name)
         self.variables = KnownNames(variables)
+        for name in variables { possible.insert(nil, for: name) }
         self.sessions = KnownNames(sessions)
         self.environment = Set(environment)
     }
@@ -58,9 +75,10 @@ package struct Checker {
         var defined: [String: Definition] = [:]
         for statement in statements { collect(statement, &defined, &errors) }
         definitions.merge(defined) { _, new in new }
+        nameComputed(statements)
         for invocation in invocations where definitions[invocation.name] == nil { suspect(invocation.range.lineText) }
         invocations = []
-        for statement in statements where errors.count < ScriptErrors.mostKept { check(statement, [], &errors) }
+        for statement in statements where errors.count < ScriptErrors.mostKept { check(statement, Names(), &errors) }
         return errors
     }
 
@@ -95,8 +113,9 @@ package struct Checker {
 
     private mutating func collect(_ word: Word, _ kind: Parameter.Kind) {
         switch kind {
-        // A name with variables in it could become any name of that shape.
+        case .newVariable where word.template.literalText == nil: computedNames.append(word.template)
         case .newVariable: variables.insert(word.template.glob)
+        case .localVariable: if let name = word.template.literalText { localNames.insert(name) }
         case .newSession: sessions.insert(word.template.glob)
         case .newListener: sessions.formUnion([word.template.glob, word.template.glob + ".*"])
         default: break
@@ -114,7 +133,18 @@ package struct Checker {
         } else if let former = defined[name] {
             errors.append(ScriptError(word.range, "'\(name)' is defined already, in line \(former.range.line)"))
         }
-        defined[name] = Definition(parameters: call.localNames, range: word.range)
+        defined[name] = Definition(parameters: call.localNames, body: call.block, range: word.range)
+    }
+
+    /// What `let` may call its variables whose names hold variables: the names that these can give, or any of the shape.
+    private mutating func nameComputed(_ statements: [Statement]) {
+        let definitions = definitions
+        for statement in statements.flatMap(\.withAllInside) {
+            possible.collect(statement) { definitions[$0]?.parameters }
+        }
+        for template in computedNames {
+            variables.formUnion(possible.names(of: template) ?? [template.glob])
+        }
     }
 
     private mutating func check(_ statement: Statement, _ names: Names, _ errors: inout [ScriptError]) {
@@ -139,7 +169,8 @@ package struct Checker {
             for word in call.words(parameter.name) { check(word, parameter.kind, names, &errors) }
         }
         // A definition sees its parameters and the script's variables, nothing of the places that call it.
-        let inside = (call.newCommand == nil ? names : []).union(call.localNames).union(call.description.blockNames)
+        let outside = call.newCommand == nil ? names : Names(isInDefinition: true)
+        let inside = outside.union(call.localNames).union(call.description.blockNames)
         for statement in call.block { check(statement, inside, &errors) }
         for alternative in call.alternatives { check(alternative, names, &errors) }
         let inElse = call.description.alternative == .otherwise ? names.union(["error"]) : names
@@ -155,13 +186,49 @@ package struct Checker {
             errors.append(ScriptError(unknownCommand: invocation.name, invocation.nameRange, known: known))
             return
         }
-        guard invocation.arguments.count != definition.parameters.count else { return }
+        guard invocation.arguments.count != definition.parameters.count else {
+            return checkPatterns(of: invocation, definition, &errors)
+        }
         let usage = ([invocation.name] + definition.parameters.map { $0.uppercased() }).joined(separator: " ")
         errors.append(
             ScriptError(
                 invocation.range,
                 "\(invocation.name) takes \(counted(definition.parameters.count)), not \(invocation.arguments.count)",
                 hint: "write \(usage)"))
+    }
+
+    /// A regex that is passed to a definition would be a text there.
+    private func checkPatterns(of invocation: Invocation, _ definition: Definition, _ errors: inout [ScriptError]) {
+        for (parameter, word) in zip(definition.parameters, invocation.arguments) where word.looksLikeRegex {
+            guard isPattern(parameter, in: definition.body, [invocation.name]) else { continue }
+            errors.append(
+                ScriptError(
+                    word.range,
+                    "a /regex/ cannot be passed to '\(invocation.name)': it would be the text to search for",
+                    hint: "write the /regex/ in the definition, or quote the text"))
+        }
+    }
+
+    /// Whether a parameter stands as a whole pattern in a body, or in that of a command which it is passed on to.
+    private func isPattern(_ parameter: String, in body: [Statement], _ seen: Set<String>) -> Bool {
+        body.flatMap(\.withAllInside).contains { statement in
+            switch statement {
+            case .arrow(let arrow):
+                if case .match(let pattern) = arrow.action { return pattern.template.soleVariable == parameter }
+                return false
+            case .command(let call):
+                return call.description.allParameters.contains { formal in
+                    guard case .pattern = formal.kind else { return false }
+                    return call.words(formal.name).contains { $0.template.soleVariable == parameter }
+                }
+            case .invocation(let inner):
+                guard !seen.contains(inner.name), let definition = definitions[inner.name] else { return false }
+                return zip(definition.parameters, inner.arguments).contains { formal, word in
+                    word.template.soleVariable == parameter
+                        && isPattern(formal, in: definition.body, seen.union([inner.name]))
+                }
+            }
+        }
     }
 
     private func counted(_ count: Int) -> String {
@@ -217,13 +284,17 @@ package struct Checker {
         if name.hasSuffix(".port") || name.hasSuffix(".address") || name.hasSuffix(".pid") {
             hint = "open a session or service of that name first"
         }
+        if names.isInDefinition, name == "session" || name == "error" || localNames.contains(name) {
+            hint = "a definition does not see it: pass it as a parameter, and call it with ${\(name)}"
+            return ScriptError(range, "variable '\(name)' is never set here", hint: hint)
+        }
         if name == "session" { hint = "it is set inside 'on' and the branches of 'select'" }
         if name == "error" { hint = "it is set inside the 'else' of 'try'" }
         if name == "status" { hint = "'wait' sets it" }
-        if takeHint(), let nearest = nearestSpelling(of: name, among: variables.names.union(names)) {
+        if takeHint(), let nearest = nearestSpelling(of: name, among: variables.names.union(names.known)) {
             hint = "did you mean '${\(nearest)}'?"
         }
-        return ScriptError(range, "variable '\(name)' is set nowhere", hint: hint)
+        return ScriptError(range, "variable '\(name)' is never set", hint: hint)
     }
 
     private func isKnown(variable name: String) -> Bool {
@@ -304,5 +375,15 @@ extension CommandCall {
             if case .newSession = parameter.kind { return word(parameter.name) == nil }
             return false
         }
+    }
+}
+
+extension Word {
+    /// Whether it is written as a regex is: `/…/` with flags, without quotes.
+    fileprivate var looksLikeRegex: Bool {
+        guard case .bare = style else { return false }
+        let text = template.glob
+        guard text.hasPrefix("/"), let end = text.lastIndex(of: "/"), end > text.startIndex else { return false }
+        return text[text.index(after: end)...].allSatisfy { "ims".contains($0) }
     }
 }

@@ -98,7 +98,17 @@ package final class Regex {
     package func search(_ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool) -> Outcome {
         // A character that is not whole yet is none; what follows decides what it is.
         let cut = isUTF && !isWhole ? Self.incompleteCharacter(at: bytes) : 0
-        let bytes = UnsafeRawBufferPointer(rebasing: bytes[..<max(start, bytes.count - cut)])
+        if cut > 0 {
+            let front = UnsafeRawBufferPointer(rebasing: bytes[..<max(start, bytes.count - cut)])
+            let outcome = searchFront(front, from: start, isWhole: false, beginsLine: beginsLine)
+            return outcome == .none ? .partial(start: front.count) : outcome
+        }
+        return searchFront(bytes, from: start, isWhole: isWhole, beginsLine: beginsLine)
+    }
+
+    private func searchFront(
+        _ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool
+    ) -> Outcome {
         guard !isWhole, let openCode else {
             return search(bytes, code, from: start, isWhole: isWhole, beginsLine: beginsLine)
         }
@@ -120,7 +130,7 @@ package final class Regex {
         let largest = max(1, min(Self.mostStarts, Self.mostVisits / max(1, bytes.count - first)))
         var start = first
         var count = largest
-        var began: UInt64?
+        var clock: Stopwatch?
         while true {
             // One position may cost all that a step may.
             pcre2_set_match_limit_8(context, UInt32(Self.stepLimit / count))
@@ -142,9 +152,8 @@ package final class Regex {
             case PCRE2_ERROR_MATCHLIMIT where count > 1: count /= 2
             default: return .limit(Self.message(for: result))
             }
-            let now = Self.processorTime()
-            if now - (began ?? now) > Self.budget { return .limit("the search takes too long") }
-            began = began ?? now
+            clock = clock ?? Stopwatch()
+            if clock?.isOver == true { return .limit("the search takes too long") }
         }
     }
 
@@ -158,13 +167,6 @@ package final class Regex {
         jitStack = pcre2_jit_stack_create_8(32 * 1024, 8 * 1024 * 1024, nil)
         pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(jitStack))
         return pcre2_match_8(code, base, bytes.count, start, options, matchData, context)
-    }
-
-    /// The processor time of this thread, in nanoseconds: how busy the machine is does not decide what is too complex.
-    private static func processorTime() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     /// How many bytes at the end are the front of a character whose rest has not come (RFC 3629).
@@ -181,8 +183,26 @@ package final class Regex {
     private static let stepLimit = 5_000_000
     private static let mostStarts = 65_536
     private static let mostVisits = 64 << 20
-    /// The processor time of a search, in nanoseconds, after which it is given up.
-    private static let budget: UInt64 = 100_000_000
+
+    /// Measures a search: its processor time counts, so that a busy machine does not make a pattern too complex. That is
+    /// a system call of a microsecond, so the time that has passed is looked at first, which is none.
+    private struct Stopwatch {
+        private let began = now(CLOCK_MONOTONIC)
+        private let beganOnProcessor = now(CLOCK_THREAD_CPUTIME_ID)
+        /// The processor time of a search, in nanoseconds, after which it is given up.
+        private static let budget: UInt64 = 100_000_000
+
+        var isOver: Bool {
+            Self.now(CLOCK_MONOTONIC) - began > Self.budget
+                && Self.now(CLOCK_THREAD_CPUTIME_ID) - beganOnProcessor > Self.budget
+        }
+
+        private static func now(_ clock: clockid_t) -> UInt64 {
+            var time = timespec()
+            clock_gettime(clock, &time)
+            return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+        }
+    }
 
     private func ranges() -> [Range<Int>?] {
         let vector = pcre2_get_ovector_pointer_8(matchData)

@@ -139,3 +139,12 @@ extension Statement {
         }
     }
 }
+
+extension Statement {
+    /// It and all statements in its blocks.
+    var withAllInside: [Statement] {
+        guard case .command(let call) = self else { return [self] }
+        let parts = call.alternatives.flatMap { Statement.command($0).withAllInside }
+        return [self] + parts + (call.block + (call.otherwise ?? [])).flatMap(\.withAllInside)
+    }
+}

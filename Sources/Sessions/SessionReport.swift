@@ -25,7 +25,10 @@ extension Session {
         let isStream = framing == .line
         let messages = (self.feed.inbox.messageEnds?.count ?? 0) + (filter?.incoming.inbox.messageEnds?.count ?? 0)
         let (lines, isCut) = log.lines(isStream: isStream, unread: isStream ? unreadCount : messages)
-        let earlier = feed.lines(from: feed.inbox.front, to: min(feed.sendMark, feed.inbox.end))
+        var start = feed.inbox.front
+        // The ending of a line that was read is no line.
+        if case .at(let front) = feed.lineFront(isWhole: true) { start = front }
+        let earlier = feed.lines(from: start, to: min(feed.sendMark, feed.inbox.end))
         return Excerpt(
             session: name, lastSend: log.lastSend, lines: lines, isCut: isCut,
             earlier: (Array(earlier.lines.prefix(Self.mostEarlier)), earlier.count), state: state(isLate: isLate))

@@ -18,8 +18,9 @@ package final class Scheduler {
     }
 
     package let loop: EventLoop
-    /// The world around the strands; it owns the scheduler.
-    package unowned let host: any Host
+    /// The world around the strands. It owns the scheduler and outlives it, so the reference is not counted: each step
+    /// of a loop may follow it.
+    package unowned(unsafe) let host: any Host
     package let variables: Variables
     package let definitions: Definitions
     package let barriers = Barriers()
@@ -34,6 +35,8 @@ package final class Scheduler {
     private static let mostStrands = 100_000
     /// Steps a strand may take before the loop looks at the descriptors again.
     private static let stepsInTurn = 1000
+    /// Steps after which it looks whether the reader of the output is still there.
+    private static let stepsBetweenLooks = 20
 
     package init(
         on loop: EventLoop, host: any Host, variables: Variables, definitions: Definitions,
@@ -117,12 +120,13 @@ package final class Scheduler {
     }
 
     private func run(_ strand: Strand) throws(Failure) {
-        for _ in 0..<Self.stepsInTurn {
+        let isTracing = host.isTracing
+        for step in 1...Self.stepsInTurn {
             guard let instruction = strand.instruction else {
                 if strand.returnFromCall() { continue }
                 return finish(strand, .passed)
             }
-            if host.isTracing, strand.beginsStatement { host.trace(instruction.range) }
+            if isTracing, strand.beginsStatement { host.trace(instruction.range) }
             switch try instruction.execute(in: strand) {
             case .next: strand.position += 1
             case .jump(let position): strand.position = position
@@ -133,7 +137,7 @@ package final class Scheduler {
                 guard try check(wait, strand, isLate: false) else { return begin(wait, strand) }
                 strand.position = wait.destination ?? strand.position + 1
             }
-            if host.isCongested { break }
+            if step % Self.stepsBetweenLooks == 0, host.isCongested { break }
         }
         wake(strand)
     }

@@ -10,6 +10,9 @@ import Wire
 @testable import Sessions
 @testable import VM
 
+// Making it takes longer than most tests; nothing changes it.
+nonisolated(unsafe) let standardRegistry = CommandRegistry.standard()
+
 /// Keeps what the engine writes.
 final class MemoryOutput: Output {
     var text: [UInt8] = []
@@ -32,9 +35,9 @@ final class Stage {
     let world: World
     /// Why the last lines could not be compiled, or nil.
     private var refusal: String?
-    let registry = CommandRegistry.standard()
+    let registry = standardRegistry
     private var checker = Checker(
-        commands: CommandRegistry.standard().table, variables: [], sessions: ["a", "b"], environment: [])
+        commands: standardRegistry.table, variables: [], sessions: ["a", "b"], environment: [])
     private var parser: Parser
 
     init(inboxLimit: Int = 1 << 20) {
@@ -134,5 +137,12 @@ extension Stage {
         Parser(source: SourceText(name: "<prompt>"), commands: registry.table) { _ in
             .success(.init(bytes: [], identity: ""))
         }
+    }
+}
+
+extension Stage {
+    /// What the script has not read of a session.
+    func unread(of name: String) -> String {
+        String(decoding: world.sessions[name]?.feed.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
     }
 }

@@ -101,7 +101,7 @@ def test_carets_stand_under_the_typed_words():
         assert rows[typed + 1] == " " * len("muxsh> open a ") + "^" * len("localhost"), rows
         terminal.until_prompt()
         terminal.line("print äöü ${nothing}")
-        terminal.until_line("error: variable 'nothing' is set nowhere")
+        terminal.until_line("error: variable 'nothing' is never set")
         rows = terminal.lines()
         typed = rows.index("muxsh> print äöü ${nothing}")
         assert rows[typed + 1] == " " * len("muxsh> print äöü ") + "^" * len("${nothing}"), rows
@@ -165,7 +165,7 @@ def test_carets_of_a_line_wider_than_the_screen():
         row = terminal.lines().index(next(line for line in terminal.lines() if line.startswith("  … ")))
         assert terminal.lines()[row + 1].strip() == "^" * 7
         assert terminal.lines()[row + 1].index("^") == terminal.lines()[row].index("$")
-        terminal.until_line("error: variable 'nope' is set nowhere")
+        terminal.until_line("error: variable 'nope' is never set")
 
 
 def test_messages_and_help_are_cut_at_blanks():

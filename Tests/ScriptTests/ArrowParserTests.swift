@@ -49,7 +49,7 @@ struct ArrowParserTests {
         ("a<~x", "a blank must follow the arrow", 4), ("a>| x", "nothing follows '>|'", 4),
         ("a<| x", "only 'reset' may follow '<|'", 4), ("a> \\q", "unknown escape '\\q'", 4),
         ("a> \\x4", "\\x takes two hexadecimal digits, such as \\x0a", 4),
-        ("a> ${nope}", "variable 'nope' is set nowhere", 4), ("a> ${", "'${' without its '}'", 4),
+        ("a> ${nope}", "variable 'nope' is never set", 4), ("a> ${", "'${' without its '}'", 4),
         ("z> x", "there is no session 'z'", 1), ("a<~ (", "bad regex: missing closing parenthesis", 5),
         ("a<~ [ü]", "bad regex: a letter outside ASCII", 6), ("a,,b> x", "an empty name in a list of sessions", 1),
     ])

@@ -78,8 +78,8 @@ struct ParserTests {
         ("print \"x\"y", "a blank must follow a closing quote", "", 10),
         ("print x\"y", "a quote inside a word", "put the whole word in quotes", 8),
         ("\"print\" x", "a line begins with a command or a session's arrow", "", 1),
-        ("print ${no-such}", "variable 'no-such' is set nowhere", "set it first", 7),
-        ("print ${givn}", "variable 'givn' is set nowhere", "did you mean '${given}'?", 7),
+        ("print ${no-such}", "variable 'no-such' is never set", "set it first", 7),
+        ("print ${givn}", "variable 'givn' is never set", "did you mean '${given}'?", 7),
         ("print ${a b}", "'a b' is not a variable's name", "", 7),
         ("print ${env.NO_SUCH}", "the environment has no variable 'NO_SUCH'", "", 7),
         ("let line 5", "'line' is a built-in name and cannot be assigned", "", 5),
@@ -102,7 +102,7 @@ struct ParserTests {
         ("a, b> x", "no command and no arrow line: 'a,'", "an arrow line has no blank before its arrow", 1),
         ("expect a /\\Gx/", "bad regex: \\G has no meaning in a stream", "", 11),
         ("send a --hex abc", "'abc' is not hexadecimal", "", 14),
-        ("print ${nope.port}", "variable 'nope.port' is set nowhere", "open a session or service", 7),
+        ("print ${nope.port}", "variable 'nope.port' is never set", "open a session or service", 7),
         ("expect z \"x\"", "there is no session 'z'", "open it first", 8),
     ])
     func saysWhatIsWrong(text: String, message: String, hint: String, column: Int) throws {

@@ -174,7 +174,7 @@ private final class EndingWait: Wait {
         if session.channel.kind == .terminal { return false }
         heard[session.name] = received
         cancel()
-        timer = world.loop.schedule(after: .zero) { [unowned strand] in strand.wake() }
+        timer = world.loop.schedule(after: .zero) { [weak strand] in strand?.wake() }
         return false
     }
 

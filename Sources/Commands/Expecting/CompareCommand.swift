@@ -171,7 +171,7 @@ private final class CompareWait: Wait {
     private func lookAgainAfterSilence(_ strand: Strand) {
         let due = all.compactMap { ($0.matcher as? SilenceMatcher)?.due }.filter { $0 > world.loop.now }.min()
         guard let due else { return }
-        timer = world.loop.schedule(at: due) { [unowned strand] in strand.wake() }
+        timer = world.loop.schedule(at: due) { [weak strand] in strand?.wake() }
     }
 
     private func compare(_ answers: [[UInt8]]) throws(Failure) {

@@ -48,6 +48,9 @@ enum Expectation {
 
     static var pattern: Parameter { Parameter("PATTERN", .pattern) }
 
+    /// Bare words that are no text to search for.
+    static let keywords: Set<String> = ["eof", "reset", "bytes", "lines", "hex", "nothing", "not", "connect", "prompt"]
+
     /// The ways to write it, more particular ones first.
     static var forms: [[Element]] {
         [
@@ -92,6 +95,11 @@ enum Expectation {
     /// A text or a regex of the parameter PATTERN.
     static func makePattern(_ call: CommandCall) throws(ScriptError) -> Factory {
         let word = try call.required("PATTERN")
+        if let keyword = word.bareLiteral, keywords.contains(keyword) {
+            throw ScriptError(
+                word.range, "'\(keyword)' is a keyword, and something is missing after it",
+                hint: "'help expect' shows the forms; to search for the text, quote it: \"\(keyword)\"")
+        }
         guard let source = call.regex("PATTERN") else { return search(for: Value(text: word), word) }
         let shown = String(lossless: word.range.lineText[word.range.columns])
         return { strand throws(Failure) in

@@ -71,30 +71,6 @@ private indirect enum Question {
     case open(Value<String>)
     case not(Question)
 
-    /// A number: most are whole and small.
-    enum Number {
-        case integer(Int)
-        case decimal(Literals.Decimal)
-
-        init?(_ bytes: [UInt8]) {
-            if let integer = Literals.integer(bytes) {
-                self = .integer(integer)
-            } else if let decimal = Literals.Decimal(bytes) {
-                self = .decimal(decimal)
-            } else {
-                return nil
-            }
-        }
-
-        /// As a decimal, which every number is.
-        var decimal: Literals.Decimal? {
-            switch self {
-            case .integer(let integer): Literals.Decimal(Array(String(integer).utf8))
-            case .decimal(let decimal): decimal
-            }
-        }
-    }
-
     init(_ condition: Condition) {
         switch condition {
         case .comparison(let left, .equal, let right): self = Self.sameness(left, right, isWanted: true)

@@ -54,10 +54,9 @@ private struct LetInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
-        let world = strand.world
         let name = try name.evaluate(in: strand)
         let value = try value.evaluate(in: strand)
-        if isSecret { world.redactor.add(name: name.name, value: value) }
+        if isSecret { strand.world.redactor.add(name: name.name, value: value) }
         strand.set(name, to: value)
         return .next
     }
@@ -72,11 +71,10 @@ private struct CalculateInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
-        let world = strand.world
         let name = try name.evaluate(in: strand)
         let result = try calculate(
             try left.evaluate(in: strand), try operation.evaluate(in: strand), try right.evaluate(in: strand))
-        if isSecret { world.redactor.add(name: name.name, value: Array(String(result).utf8)) }
+        if isSecret { strand.world.redactor.add(name: name.name, value: Array(String(result).utf8)) }
         strand.set(name, toInteger: result)
         return .next
     }

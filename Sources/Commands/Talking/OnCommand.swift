@@ -31,7 +31,7 @@ struct OnCommand: Command {
             throw ScriptError(call.range, "'on' stands in no strand", hint: "put it before 'parallel'")
         }
         let pattern = try call.required("PATTERN")
-        if let word = pattern.bareLiteral, ["eof", "reset", "nothing", "timeout"].contains(word) {
+        if let word = pattern.bareLiteral, Expectation.keywords.contains(word) || word == "timeout" {
             throw ScriptError(
                 pattern.range, "'on' looks at lines, not at '\(word)'",
                 hint: "to look for the text, quote it: \"\(word)\"")

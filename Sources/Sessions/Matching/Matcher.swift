@@ -357,7 +357,7 @@ package final class NothingMatcher: Matcher {
         guard case .at(let front) = feed.lineFront(isWhole: isWhole) else { return .pending(from: inbox.front) }
         let hasMessage = inbox.messageEnds?.contains { front == inbox.front || $0 > front } ?? false
         if front < inbox.end || hasMessage {
-            return .impossible(front < feed.sendMark ? "unread data is left" : "something arrived")
+            return .impossible(front < feed.sendMark ? "unread data is left from before the last send" : "something arrived")
         }
         // A stream that has ended brings nothing more.
         let isOver = feed.hasEnded || isWhole

@@ -4,7 +4,8 @@ import Script
 
 /// A value that a word stands for: known at once when the word is constant, otherwise worked out when it runs.
 ///
-/// A class, because instructions are copied where they run, and a value is much to copy.
+/// A class, because instructions are copied where they run, and a value is much to copy. The kinds that loops evaluate
+/// have an `evaluate` of their own, specialized here: called through the generic one, a step of a loop takes twice as long.
 package final class Value<Result> {
     package let word: Word
     /// The only variable that it is, or nil: the most frequent word that is no constant.
@@ -30,12 +31,16 @@ package final class Value<Result> {
         variable = only.map { VariableReference(name: $0.name, range: $0.range) }
     }
 
-    /// The number that it is, when it is a variable with one that was calculated.
-    package func calculated(in strand: Strand) -> Int? {
+    /// Its value now; a failure when it has none, or not one of its kind.
+    package func evaluate(in strand: Strand) throws(Failure) -> Result {
+        try value(in: strand)
+    }
+
+    func calculatedNumber(in strand: Strand) -> Int? {
         variable.flatMap { strand.calculated($0) }
     }
 
-    package func evaluate(in strand: Strand) throws(Failure) -> Result {
+    func value(in strand: Strand) throws(Failure) -> Result {
         if let constant { return constant }
         if let convert, let variable, let number = strand.integer(of: variable) { return convert(number) }
         let bytes =
@@ -58,6 +63,8 @@ extension Value where Result == Duration {
 }
 
 extension Value where Result == Int {
+    package func evaluate(in strand: Strand) throws(Failure) -> Int { try value(in: strand) }
+
     package convenience init(count word: Word) {
         self.init(word, .count) { Literals.count(String(decoding: $0, as: UTF8.self)) }
     }
@@ -78,6 +85,11 @@ extension Value where Result == Int {
 }
 
 extension Value where Result == [UInt8] {
+    package func evaluate(in strand: Strand) throws(Failure) -> [UInt8] { try value(in: strand) }
+
+    /// The number that it is, when it is a variable with one that was calculated.
+    package func calculated(in strand: Strand) -> Int? { calculatedNumber(in: strand) }
+
     package convenience init(text word: Word) {
         self.init(word, .text) { $0 }
     }
@@ -88,6 +100,8 @@ extension Value where Result == [UInt8] {
 }
 
 extension Value where Result == String {
+    package func evaluate(in strand: Strand) throws(Failure) -> String { try value(in: strand) }
+
     /// A name that the command gives to a session or a service.
     package convenience init(name word: Word) {
         self.init(word, .newSession) { bytes in
