@@ -86,6 +86,10 @@ static inline int c_terminal_name(int terminal, char *name, size_t length) {
     return ptsname_r(terminal, name, length);
 }
 
+// sigabbrev_np(3), which needs _GNU_SOURCE: "TERM" for SIGTERM, NULL for what is no signal with a name.
+extern const char *sigabbrev_np(int number);
+static inline const char *c_sigabbrev(int number) { return sigabbrev_np(number); }
+
 // waitid(2) for one child, which stays a zombie: 1 if it has ended, with the cause (CLD_EXITED, CLD_KILLED, …) and the
 // status or signal, whose names in siginfo_t are macros.
 static inline int c_child_has_ended(pid_t child, int *cause, int *status) {

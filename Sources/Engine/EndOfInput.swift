@@ -126,7 +126,7 @@ package final class EndOfInput {
         if problem == nil, !session.hasToldEnd, let gap = session.gap {
             remarks.append("\(session.name): \(gap)")
         }
-        world.transcript.showRest(of: session)
+        session.voice.showRest()
         open.removeAll { $0 === course }
         world.sessions.remove(session.name)
     }

@@ -72,6 +72,7 @@ package final class World: SessionObserver, Host {
         self.transcript = transcript
         self.output = output
         self.results = results
+        transcript.hidesStatements = { [unowned self] in isTyped }
     }
 
     /// Whether statements are running.
@@ -94,14 +95,12 @@ package final class World: SessionObserver, Host {
         } else {
             triggers.readers = nil
         }
-        transcript.hidesStatements = isTyped
         let strand = Strand(program: script.program, captures: lastCaptures, on: scheduler)
         main = strand
         strand.onEnd = { [unowned self, unowned strand] outcome in
             lastCaptures = strand.captures
             main = nil
             self.entry = .script(isWhole: false)
-            transcript.hidesStatements = false
             self.outcome = outcome
             if case .passed = outcome { return }
             triggers.cancelAll()
@@ -168,9 +167,9 @@ package final class World: SessionObserver, Host {
     package func report(_ failure: Failure) {
         for session in sessions.all {
             if settings.isAtPrompt {
-                transcript.showPart(of: session)
+                session.voice.showPart()
             } else {
-                transcript.showRest(of: session)
+                session.voice.showRest()
             }
         }
         output.diagnose(redactor.readable(renderFailure(FailureText(failure, redactor))).losslessBytes)
@@ -206,7 +205,7 @@ package final class World: SessionObserver, Host {
 
     package func sessionIsDone(_ session: Session) {
         guard sessions[session.name] === session else { return }
-        transcript.showRest(of: session)
+        session.voice.showRest()
         transcript.statement("close \(session.name)")
         sessions.remove(session.name)
     }

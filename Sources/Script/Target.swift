@@ -1,3 +1,5 @@
+import Glibc
+
 /// The sessions a line talks to: names, a comma list, globs.
 package struct Target {
     /// One name or glob of the list.
@@ -53,28 +55,13 @@ package func isGlob(_ text: String) -> Bool {
     text.utf8.contains(UInt8(ascii: "*")) || text.utf8.contains(UInt8(ascii: "?"))
 }
 
-/// Whether `name` matches `glob`: `*` is any run of characters, `?` any one.
+/// Whether `name` matches `glob`: `*` is any run of bytes, `?` any one (fnmatch(3), whose brackets have no meaning here).
 package func globMatches(_ glob: String, _ name: String) -> Bool {
-    let glob = Array(glob.utf8)
-    let name = Array(name.utf8)
-    var globIndex = 0
-    var nameIndex = 0
-    var retry: (glob: Int, name: Int)?
-    while nameIndex < name.count {
-        if globIndex < glob.count, glob[globIndex] == UInt8(ascii: "*") {
-            retry = (globIndex + 1, nameIndex)
-            globIndex += 1
-        } else if globIndex < glob.count, glob[globIndex] == UInt8(ascii: "?") || glob[globIndex] == name[nameIndex] {
-            globIndex += 1
-            nameIndex += 1
-        } else if let (star, start) = retry {
-            // Let the last star take one character more.
-            retry = (star, start + 1)
-            globIndex = star
-            nameIndex = start + 1
-        } else {
-            return false
-        }
-    }
-    return glob[globIndex...].allSatisfy { $0 == UInt8(ascii: "*") }
+    guard !name.utf8.contains(0) else { return false }
+    let pattern = glob.utf8.contains { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "\\") } ? escaped(glob) : glob
+    return fnmatch(pattern, name, 0) == 0
+}
+
+private func escaped(_ glob: String) -> String {
+    String(glob.flatMap { $0 == "[" || $0 == "\\" ? ["\\", $0] : [$0] })
 }

@@ -10,7 +10,6 @@ package final class Relay {
 
     /// More than this waiting for the sink holds up the source.
     private static let highWater = 256 * 1024
-    private static let longestPart = 65536
 
     package init(from source: Feed, to sink: Session, _ transcript: Transcript) {
         self.source = source
@@ -38,7 +37,7 @@ package final class Relay {
     }
 
     private func showPart() {
-        transcript.showHeldBack(of: sink)
+        sink.voice.showHeldBack()
     }
 
     /// Whether one side has frames: then lines are passed on, and not bytes.
@@ -63,29 +62,15 @@ package final class Relay {
         } else if source.framing.isDatagram {
             while let end = inbox.messageEnds?.first {
                 let datagram = inbox.bytes(in: inbox.front..<end)
-                transcript.sent(datagram, by: sink)
+                sink.voice.sent(datagram)
                 sink.relay(datagram)
                 source.consume(Match(start: inbox.front, end: end, takesMessage: true))
             }
         } else if !inbox.isEmpty {
-            show(inbox.bytes)
+            sink.voice.relayed(inbox.bytes)
             sink.relay(inbox.bytes)
             source.drain()
         }
-    }
-
-    /// Shows the whole lines; the rest waits for its end.
-    private func show(_ bytes: UnsafeRawBufferPointer) {
-        guard !transcript.isSilent else { return }
-        guard let feed = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
-            sink.heldBack += bytes
-            if sink.heldBack.count > Self.longestPart { showPart() }
-            return
-        }
-        let lines = sink.heldBack + bytes[...feed]
-        sink.heldBack = []
-        lines.withUnsafeBytes { transcript.sent($0, by: sink) }
-        sink.heldBack = Array(bytes[(feed + 1)...])
     }
 
     /// The source has ended in its way, and so does our side of the sink.

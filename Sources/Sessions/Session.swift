@@ -30,19 +30,13 @@ package final class Session: ChannelDelegate {
     /// When it was opened.
     package let openedAt: Instant
     /// Sent after a line.
-    package var lineEnding: LineEnding
+    package var lineEnding: LineEnding {
+        didSet { voice.ending = lineEnding.bytes }
+    }
     /// The limit of a wait here that names none, or nil for the script's.
     package var timeout: Duration?
-    /// Received bytes of a line that the transcript has not shown yet.
-    var unshown: [UInt8] = []
-    /// The ending of a line whose parts were shown, which was passed over.
-    var passedEnding: [UInt8] = []
-    /// What a bridge has sent of a line that has not ended, and not shown yet.
-    var heldBack: [UInt8] = []
-    /// The transcript has shown a part of the line that is still arriving.
-    var hasShownPart = false
-    /// The colour of its name (ECMA-48 SGR).
-    let color: String
+    /// How the transcript shows it.
+    package let voice: Voice
     /// Those who wait for room to send, or for an end.
     package let waiters: WaitQueue
     /// What the script reads.
@@ -62,7 +56,7 @@ package final class Session: ChannelDelegate {
     /// Complete lines received and sent.
     package private(set) var linesReceived = 0
     package private(set) var linesSent = 0
-    private(set) var log = ExchangeLog()
+    var log = ExchangeLog()
 
     private var hasNotedDrop = false
     private var hasNotedFull = false
@@ -83,7 +77,8 @@ package final class Session: ChannelDelegate {
         self.channel = channel
         self.child = child
         self.lineEnding = lineEnding
-        self.color = color
+        voice = Voice(
+            name: name, ending: lineEnding.bytes, isDatagram: channel.framing.isDatagram, color: color, in: transcript)
         self.transcript = transcript
         self.observer = observer
         self.loop = loop
@@ -131,6 +126,7 @@ package final class Session: ChannelDelegate {
     func rename(_ name: String) {
         formerName = formerName ?? self.name
         self.name = name
+        voice.name = name
         waiters.title = name
         feed.waiters.title = name
         filter?.incoming.waiters.title = name
@@ -157,9 +153,9 @@ package final class Session: ChannelDelegate {
         try admit(bytes)
         (text ?? bytes).withUnsafeBytes { buffer in
             if text != nil {
-                transcript.message(buffer, arrow: "> ", by: self)
+                voice.message(buffer, arrow: "> ")
             } else {
-                transcript.sent(buffer, by: self)
+                voice.sent(buffer)
             }
             linesSent += framing == .line ? buffer.lineFeeds : 1
             log.sent(buffer, at: loop.readClock(), line: line)
@@ -223,11 +219,9 @@ package final class Session: ChannelDelegate {
         guard channel.output == .open else {
             throw Failure(.connection, "\(name): cannot end our side: \(outputState)")
         }
-        transcript.ended(self, arrow: ">|")
+        voice.ended(arrow: ">|")
         channel.endOutput()
     }
-
-    // MARK: Reading
 
     /// Lets `judge` see each whole line before the script can read it.
     package func filter(by judge: any LineJudge) -> LineFilter {
@@ -237,62 +231,6 @@ package final class Session: ChannelDelegate {
         let filter = LineFilter(of: self, passing: feed, judge)
         self.filter = filter
         return filter
-    }
-
-    /// Whether something has arrived that readers of `feed` cannot see yet.
-    func withholds(from feed: Feed) -> Bool { feed === self.feed && filter?.withholds == true }
-
-    /// The same, because a block is running.
-    func withholdsForBlock(from feed: Feed) -> Bool { feed === self.feed && filter?.withholdsForBlock == true }
-
-    /// Whether what lies before `position` has a part of a line in it that the transcript has not shown.
-    func isUnshown(_ position: Int, of feed: Feed) -> Bool {
-        guard !unshown.isEmpty else { return false }
-        let isLast = filter.map { feed === $0.incoming || $0.incoming.inbox.isEmpty } ?? true
-        return isLast && position > feed.inbox.end - unshown.count
-    }
-
-    /// A reader of `feed` has consumed something: there is room for more. A part of a line that was consumed is shown.
-    func consumed(from feed: Feed, isPart: Bool) {
-        if filter != nil, feed === self.feed { channel.heldElsewhere = feed.inbox.count }
-        channel.inboxShrank()
-        if isPart { transcript.showPart(of: self) }
-    }
-
-    /// A trigger takes the line that ends at `position`: failures show it as answered.
-    func lineWasTaken(through position: Int, of inbox: Inbox) {
-        log.take(position - inbox.front, following: inbox.end - position)
-    }
-
-    /// Whether triggers look at its lines.
-    package var hasTriggers: Bool { filter.map { !$0.judge.isIdle } ?? false }
-    /// Whether a trigger is answering a line of it.
-    package var isAnswering: Bool { filter?.isAnswering ?? false }
-
-    /// No statement will read it any more: what is unread goes, and what comes besides lines for triggers.
-    package func discardForGood() {
-        feed.drain()
-        guard let filter, !filter.discards else { return }
-        filter.discards = true
-        filter.sift()
-    }
-
-    /// How many bytes are unread, whoever could read them.
-    package var unreadCount: Int { feed.inbox.count + (filter?.incoming.inbox.count ?? 0) }
-
-    /// Wakes those who wait for anything here.
-    package func wakeAll() {
-        feed.waiters.wakeAll()
-        filter?.incoming.waiters.wakeAll()
-        waiters.wakeAll()
-    }
-
-    /// Reads what is unread, and what comes, with another framing.
-    func setFraming(_ framing: Framing) {
-        if let filter { filter.incoming.inbox.prepend(feed.inbox.cut(from: feed.inbox.front)) }
-        channel.setFraming(framing)
-        if filter != nil { feed.inbox.setMessages(framing != .line, feedEndsMessage: framing == .datagram) }
-        filter?.sift()
     }
 
     /// At the end of the block that opened it.
@@ -311,11 +249,11 @@ package final class Session: ChannelDelegate {
         guard framing != .line else {
             log.received(bytes, at: loop.now)
             linesReceived += bytes.lineFeeds
-            return transcript.received(bytes, by: self)
+            return voice.received(bytes)
         }
         log.received(bytes, at: loop.now, isMessage: true)
         linesReceived += 1
-        transcript.message(bytes, arrow: "< ", by: self)
+        voice.message(bytes, arrow: "< ")
     }
 
     package func channelInboxGrew(_ channel: Channel) {
@@ -326,14 +264,14 @@ package final class Session: ChannelDelegate {
     package func channelInputEnded(_ channel: Channel) {
         hasArrivedSinceSend = true
         switch channel.input {
-        case .ended: transcript.ended(self, arrow: "<|")
+        case .ended: voice.ended(arrow: "<|")
         case .failed(let error):
-            transcript.showRest(of: self)
+            voice.showRest()
             transcript.note("\(name): \(error.words)")
         case .oversized:
-            transcript.showRest(of: self)
+            voice.showRest()
             transcript.note("\(name): \(inputState)")
-        case .open, .reset, .cut, .closed: transcript.ended(self, arrow: "<| reset")
+        case .open, .reset, .cut, .closed: voice.ended(arrow: "<| reset")
         }
         if let gap { transcript.note("\(name): \(gap)") }
         noteEnding()
@@ -353,19 +291,6 @@ package final class Session: ChannelDelegate {
         hasArrivedSinceSend = true
         transcript.note("\(name): \(refusal ?? "refused")")
         observer?.sessionChanged(self)
-    }
-
-    /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
-    package var gap: String? {
-        let unfinished = channel.undecoded
-        if channel.input == .cut { return "cut without close_notify: what arrived may not be all" }
-        guard unfinished > 0, channel.input == .ended else { return nil }
-        return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
-    }
-
-    /// Why nobody took what was sent last, in words; nil when that is not known to be so.
-    var refusal: String? {
-        channel.refusal.map { "\($0.words): nobody takes datagrams at \(channel.peer)" }
     }
 
     /// The same, once.
@@ -401,7 +326,7 @@ package final class Session: ChannelDelegate {
     package func noteEnding() {
         guard !hasNotedEnding, let ending = child?.ending else { return }
         hasNotedEnding = true
-        transcript.showPart(of: self)
+        voice.showPart()
         transcript.note("\(name): \(ending.words)")
     }
 
@@ -422,36 +347,5 @@ package final class Session: ChannelDelegate {
         guard !hasNotedFull else { return }
         hasNotedFull = true
         observer?.session(self, warns: words)
-    }
-
-    /// The state of our direction in words.
-    package var outputState: String {
-        switch channel.output {
-        case .open: "open"
-        case .ending, .ended: "our side has ended (half-closed)"
-        case .failed(let error) where child != nil && error.isBrokenPipe:
-            "the program has closed its input"
-        case .failed(let error):
-            // What the peer has said before says more than what the kernel says of the write.
-            if case .failed(let reason) = channel.input { reason.words } else { error.words }
-        case .closed: "the channel is closed"
-        }
-    }
-
-    /// The state of the peer's direction in words.
-    package var inputState: String {
-        switch channel.input {
-        case .open:
-            child?.ending.map { "the program \($0.words), but what it has started holds its output open" }
-                ?? "still open"
-        case .ended where child != nil: "the program has ended its output"
-        case .ended: "closed by the peer"
-        case .reset: "reset by the peer"
-        case .cut: "cut by the peer without close_notify"
-        case .failed(let error): error.words
-        case .oversized(let count):
-            "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: channel.inbox.limit)))"
-        case .closed: "closed by us"
-        }
     }
 }

@@ -4,7 +4,6 @@ import Script
 /// What failures show of a session.
 extension Session {
     private static let mostEarlier = 4
-    private static let mostFollowing = 4
 
     /// The state of the connection, in words.
     ///
@@ -32,6 +31,50 @@ extension Session {
         return Excerpt(
             session: name, lastSend: log.lastSend, lines: lines, isCut: isCut,
             earlier: (Array(earlier.lines.prefix(Self.mostEarlier)), earlier.count), state: state(isLate: isLate))
+    }
+
+    /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
+    package var gap: String? {
+        let unfinished = channel.undecoded
+        if channel.input == .cut { return "cut without close_notify: what arrived may not be all" }
+        guard unfinished > 0, channel.input == .ended else { return nil }
+        return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
+    }
+
+    /// Why nobody took what was sent last, in words; nil when that is not known to be so.
+    var refusal: String? {
+        channel.refusal.map { "\($0.words): nobody takes datagrams at \(channel.peer)" }
+    }
+
+    /// The state of our direction in words.
+    package var outputState: String {
+        switch channel.output {
+        case .open: "open"
+        case .ending, .ended: "our side has ended (half-closed)"
+        case .failed(let error) where child != nil && error.isBrokenPipe:
+            "the program has closed its input"
+        case .failed(let error):
+            // What the peer has said before says more than what the kernel says of the write.
+            if case .failed(let reason) = channel.input { reason.words } else { error.words }
+        case .closed: "the channel is closed"
+        }
+    }
+
+    /// The state of the peer's direction in words.
+    package var inputState: String {
+        switch channel.input {
+        case .open:
+            child?.ending.map { "the program \($0.words), but what it has started holds its output open" }
+                ?? "still open"
+        case .ended where child != nil: "the program has ended its output"
+        case .ended: "closed by the peer"
+        case .reset: "reset by the peer"
+        case .cut: "cut by the peer without close_notify"
+        case .failed(let error): error.words
+        case .oversized(let count):
+            "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: channel.inbox.limit)))"
+        case .closed: "closed by us"
+        }
     }
 
     package var exchanges: Exchanges {

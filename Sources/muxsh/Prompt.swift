@@ -239,7 +239,7 @@ final class Prompt {
         pauseTimers[session.name] = shell.loop.schedule(after: Self.partPause) { [unowned self] in
             // While the screen is behind nothing is read: the pause is ours.
             if world.isHolding { return showPartLater(of: session, in: world) }
-            world.transcript.showPart(of: session)
+            session.voice.showPart()
         }
     }
 }

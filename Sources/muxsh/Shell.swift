@@ -263,7 +263,7 @@ final class Shell {
 
     /// Closes what a script has left, and waits until its output has been taken.
     func finish(_ world: World) -> Int32? {
-        for session in world.sessions.all { world.transcript.showRest(of: session) }
+        for session in world.sessions.all { session.voice.showRest() }
         world.sessions.removeAll()
         world.output.flush()
         while !children.isEmpty { loop.turn() }

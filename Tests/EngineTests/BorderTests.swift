@@ -22,7 +22,7 @@ struct BorderTests {
             for piece in stream.cut(using: &generator) {
                 first.hear(piece)
                 guard let session = first.world.sessions["a"] else { continue }
-                if Bool.random(using: &generator) { first.world.transcript.showPart(of: session) }
+                if Bool.random(using: &generator) { session.voice.showPart() }
             }
             first.pair.endOutput()
             first.settle()
@@ -45,7 +45,7 @@ struct BorderTests {
             for piece in stream.cut(using: &generator) {
                 stage.hear(piece)
                 guard let session = stage.world.sessions["a"] else { continue }
-                stage.world.transcript.showPart(of: session)
+                session.voice.showPart()
             }
             stage.pair.endOutput()
             stage.settle()

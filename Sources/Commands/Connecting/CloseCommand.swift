@@ -41,7 +41,7 @@ private struct CloseInstruction: Instruction {
             names = [service]
         } else {
             for session in try strand.sessions(target, orFail: .connection) {
-                world.transcript.showRest(of: session)
+                session.voice.showRest()
                 if !isReset, let loss = session.takeLoss() { losses.append("\(session.name): \(loss)") }
                 world.sessions.remove(session.name, reset: isReset)
                 names.append(session.name)

@@ -154,7 +154,7 @@ private struct SetInstruction: Instruction {
             session.lineEnding = ending
             world.transcript.statement("set \(session.name) eol \(ending.rawValue)")
         case .framing(let framing):
-            world.transcript.showPart(of: session)
+            session.voice.showPart()
             let isDatagram = session.framing.isDatagram
             session.channel.setFraming(world.settings.framing(framing, isDatagram: isDatagram))
             world.transcript.statement("set \(session.name) frame \(framing.rawValue)")

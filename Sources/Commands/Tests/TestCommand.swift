@@ -129,7 +129,7 @@ private final class TestGuardian: Guardian {
     /// Notes how it ended, and closes what it has opened.
     func end(_ outcome: TestResults.Outcome, _ world: World, _ holdings: Holdings?, isTold: Bool = false) {
         let took = world.loop.readClock() - began
-        for session in holdings?.sessions ?? [] { world.transcript.showPart(of: session) }
+        for session in holdings?.sessions ?? [] { session.voice.showPart() }
         let quoted = Self.quoted(name)
         switch outcome {
         case .passed: world.transcript.note("test \(quoted) passed in \(shown(took))")

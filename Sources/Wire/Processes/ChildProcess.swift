@@ -96,14 +96,10 @@ package final class ChildProcess: DescriptorWatcher {
 
 /// The names of signals (signal(7)).
 package enum SignalName {
-    private static let names: [(name: String, number: Int32)] = [
-        ("HUP", SIGHUP), ("INT", SIGINT), ("QUIT", SIGQUIT), ("ILL", SIGILL), ("TRAP", SIGTRAP), ("ABRT", SIGABRT),
-        ("BUS", SIGBUS), ("FPE", SIGFPE), ("KILL", SIGKILL), ("USR1", SIGUSR1), ("SEGV", SIGSEGV), ("USR2", SIGUSR2),
-        ("PIPE", SIGPIPE), ("ALRM", SIGALRM), ("TERM", SIGTERM), ("CHLD", SIGCHLD), ("CONT", SIGCONT),
-        ("STOP", SIGSTOP), ("TSTP", SIGTSTP), ("TTIN", SIGTTIN), ("TTOU", SIGTTOU), ("URG", SIGURG),
-        ("XCPU", SIGXCPU), ("XFSZ", SIGXFSZ), ("VTALRM", SIGVTALRM), ("PROF", SIGPROF), ("WINCH", SIGWINCH),
-        ("IO", SIGIO), ("SYS", SIGSYS),
-    ]
+    /// As libc calls them (sigabbrev_np(3)), in the order of their numbers.
+    private static let names: [(name: String, number: Int32)] = (1...64).compactMap { number in
+        c_sigabbrev(number).map { (String(cString: $0), number) }
+    }
 
     /// The names, without SIG.
     package static var all: [String] { names.map(\.name) }
@@ -117,6 +113,7 @@ package enum SignalName {
     package static func number(of text: String) -> Int32? {
         if let number = Int32(text) { return (1...64).contains(number) ? number : nil }
         let name = text.hasPrefix("SIG") ? String(text.dropFirst(3)) : text
-        return names.first { $0.name == name }?.number
+        // The name of POLL on other systems.
+        return name == "IO" ? SIGIO : names.first { $0.name == name }?.number
     }
 }

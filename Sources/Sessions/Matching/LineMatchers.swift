@@ -1,0 +1,108 @@
+import Reactor
+import Results
+import Script
+import Wire
+
+/// The next line is exactly a text, or the next bytes are (`T< text`, `T< text\`).
+package final class LineMatcher: Matcher {
+    private let text: [UInt8]
+    private let hasEnding: Bool
+
+    package init(text: [UInt8], hasEnding: Bool) {
+        self.text = text
+        self.hasEnding = hasEnding
+    }
+
+    package func look(at feed: Feed, isWhole: Bool) -> Finding {
+        var front = feed.inbox.front
+        let wantsEnding = text.first == UInt8(ascii: "\n") || text.first == UInt8(ascii: "\r")
+        if !wantsEnding || hasEnding {
+            guard case .at(let position) = feed.lineFront(isWhole: isWhole) else { return .pending(from: front) }
+            front = position
+        }
+        return hasEnding ? lookForLine(feed, front, isWhole: isWhole) : lookForBytes(feed, front, isWhole: isWhole)
+    }
+
+    private func lookForLine(_ feed: Feed, _ front: Int, isWhole: Bool) -> Finding {
+        let inbox = feed.inbox
+        guard let end = feed.lineEnd(from: front) else {
+            let rest = inbox.bytes(from: front)
+            guard isWhole, !rest.isEmpty else { return .pending(from: front) }
+            if feed.hasEnded, rest.elementsEqual(text) {
+                return .impossible(
+                    "no newline at the end",
+                    hints: [
+                        "to expect it so, write: \(feed.session.name)< \(Escapes.escaped(Array(rest), isPart: true))"
+                    ])
+            }
+            return feed.hasEnded || !text.starts(with: rest)
+                ? difference(feed, front, front..<inbox.end, next: nil) : .pending(from: front)
+        }
+        let line = inbox.bytes(in: front..<end.text)
+        let hasReturn = feed.framing == .line && line.last == UInt8(ascii: "\r")
+        // The line feed at the end of a datagram belongs to its ending, unless the text asks for it.
+        let isWholeDatagram = inbox.feedEndsMessage && inbox.bytes(in: front..<end.next).elementsEqual(text)
+        guard isWholeDatagram || line.dropLast(hasReturn ? 1 : 0).elementsEqual(text) else {
+            return difference(feed, front, front..<end.text, next: end.next)
+        }
+        return .found(Match(start: front, end: end.next, takesMessage: end.text == end.next))
+    }
+
+    private func lookForBytes(_ feed: Feed, _ front: Int, isWhole: Bool) -> Finding {
+        let arrived = feed.inbox.bytes(from: front).prefix(text.count)
+        if arrived.elementsEqual(text) { return .found(Match(start: front, end: front + text.count)) }
+        if text.starts(with: arrived) { return .pending(from: front) }
+        // The words show the whole line, so that any split of the stream gives the same failure.
+        guard let end = feed.lineEnd(from: front) else {
+            return isWhole ? difference(feed, front, front..<feed.inbox.end, next: nil) : .pending(from: front)
+        }
+        return difference(feed, front, front..<end.text, next: end.next)
+    }
+
+    private func difference(_ feed: Feed, _ front: Int, _ range: Range<Int>, next: Int?) -> Finding {
+        let hasPassedEnding = front > feed.inbox.front
+        let hints =
+            feed.restHint(at: front)
+            + (text.isEmpty && hasPassedEnding
+                ? ["the ending of the line that was read in part has been passed over: it is no line of its own"] : [])
+        return .differs(
+            "the line differs", feed.mismatch(.text(text, isPart: !hasEnding), range, next: next), hints: hints)
+    }
+}
+
+/// The next line matches a regex (`T<~ regex`).
+package final class LinePatternMatcher: Matcher {
+    private let regex: Regex
+    private let source: String
+
+    package init(regex: Regex, source: String) {
+        self.regex = regex
+        self.source = source
+    }
+
+    package func look(at feed: Feed, isWhole: Bool) -> Finding {
+        let inbox = feed.inbox
+        guard case .at(let front) = feed.lineFront(isWhole: isWhole) else { return .pending(from: inbox.front) }
+        let end = feed.lineEnd(from: front)
+        guard let textEnd = end?.text ?? (feed.hasEnded && front < inbox.end ? inbox.end : nil) else {
+            return .pending(from: front)
+        }
+        let line = feed.text(front..<textEnd)
+        let outcome = line.withUnsafeBytes {
+            regex.search($0, from: 0, isWhole: true, beginsLine: feed.beginsLine(at: front))
+        }
+        switch outcome {
+        case .match(let groups):
+            return .found(
+                Match(
+                    start: front, end: end?.next ?? textEnd,
+                    takesMessage: end.map { $0.text == $0.next } ?? false,
+                    captures: groups.map { $0.map { Array(line[$0]) } }, groups: regex.groups))
+        case .limit(let why): return .tooComplex(why, source)
+        case .none, .partial:
+            return .differs(
+                "the line does not match", feed.mismatch(.pattern(source), front..<textEnd, next: end?.next),
+                hints: feed.restHint(at: front))
+        }
+    }
+}
