@@ -13,7 +13,9 @@ package final class World: SessionObserver, Host {
     package let sessions: SessionTable
     package let children: Children
     package let transcript: Transcript
-    package let redactor: Redactor
+    /// What must not be shown.
+    package let secrets: Redactor
+    package let diagnostics: Diagnostics
     package let output: any Output
     package let results: TestResults
     package let latencies = Latencies()
@@ -29,8 +31,6 @@ package final class World: SessionObserver, Host {
     package var history: (() -> [String])?
     /// Where typed lines go, when they are no commands.
     package var talk: Talk?
-    /// How a failure is shown, where `FailureText.rendered` is not what fits.
-    package var renderFailure: (FailureText) -> String = { $0.rendered }
     /// What the statements that run are: lines of a script, or one line that was just typed.
     package private(set) var entry = Entry.script(isWhole: false)
 
@@ -59,7 +59,7 @@ package final class World: SessionObserver, Host {
     }
 
     package init(
-        on loop: EventLoop, settings: Settings, variables: Variables, redactor: Redactor, transcript: Transcript,
+        on loop: EventLoop, settings: Settings, variables: Variables, secrets: Redactor, transcript: Transcript,
         output: any Output, results: TestResults = TestResults(), children: Children? = nil
     ) {
         let children = children ?? Children(on: loop, state: ProcessState())
@@ -68,7 +68,8 @@ package final class World: SessionObserver, Host {
         self.loop = loop
         self.settings = settings
         self.variables = variables
-        self.redactor = redactor
+        self.secrets = secrets
+        diagnostics = Diagnostics(output, hiding: secrets)
         self.transcript = transcript
         self.output = output
         self.results = results
@@ -89,7 +90,7 @@ package final class World: SessionObserver, Host {
         outcome = nil
         self.entry = entry
         for definition in script.definitions { definitions[definition.name] = definition }
-        for (name, value) in script.secrets { redactor.add(name: name, value: value) }
+        for (name, value) in script.secrets { secrets.add(name: name, value: value) }
         if case .script(isWhole: true) = entry {
             triggers.readers = script.program.reach.readable
         } else {
@@ -172,7 +173,7 @@ package final class World: SessionObserver, Host {
                 session.voice.showRest()
             }
         }
-        output.diagnose(redactor.readable(renderFailure(FailureText(failure, redactor))).losslessBytes)
+        diagnostics.tell(failure)
     }
 
     /// The limit of a wait here that names none.
@@ -196,11 +197,11 @@ package final class World: SessionObserver, Host {
         let words =
             "\(range.description): note: \(awaited.session.name): \(awaited.wanted) matched only because its limit of \(time) was over: "
             + "more data could have lengthened the match; end the pattern with what follows it, or write .*? to stop early\n"
-        output.diagnose(redactor.readable(words).losslessBytes)
+        diagnostics.tell(words)
     }
 
     package func session(_ session: Session, warns words: String) {
-        output.diagnose(redactor.readable("muxsh: \(session.name): \(words)\n").losslessBytes)
+        diagnostics.tell(line: "muxsh: \(session.name): \(words)")
     }
 
     package func sessionIsDone(_ session: Session) {
@@ -232,13 +233,15 @@ package final class World: SessionObserver, Host {
         transcript.note("\(range.source.name):\(range.line): \(String(lossless: range.shownStatement))")
     }
 
-    /// With a failed wait it tells of the programs that have failed, each in a line with the last that it said: they may
-    /// be the reason.
+    /// With a failed wait it tells of the programs that have failed, each with the last that it said: they may be the
+    /// reason. Programs that were to end as they did are no news.
     package func explained(_ failure: Failure) -> Failure {
         var failure = failure
-        // A strand's failure has told of those that were dead by then.
-        let told = failure.details.compactMap { if case .text(let text) = $0 { text } else { nil } }
-        failure.details += deadPrograms.filter { !told.contains($0) }.map { .text($0) }
+        for session in sessions.all {
+            guard let ending = session.child?.ending, ending.status != 0, !session.isEndAwaited else { continue }
+            // A strand's failure has told of those that were dead by then.
+            failure.tell(of: DeadProgram(name: session.name, ending: ending.words, lastLine: session.lastLine))
+        }
         return failure
     }
 
@@ -247,24 +250,6 @@ package final class World: SessionObserver, Host {
             if let session = sessions[name], session.inputHasEnded { session.hasToldEnd = true }
         }
         for name in failure.toldRefusals { _ = sessions[name]?.takeRefusal() }
-    }
-
-    /// Programs that were to end as they did are no news.
-    private var deadPrograms: [String] {
-        sessions.all.compactMap { session in
-            guard let ending = session.child?.ending, ending.status != 0, !session.isEndAwaited else {
-                return nil
-            }
-            let words = session.lastLine.map { "; it said last: \(quoted($0))" } ?? ""
-            return "\(session.name) \(ending.words)\(words)"
-        }
-    }
-
-    /// The front of a line for a message; no secret is cut by that.
-    private func quoted(_ line: [UInt8]) -> String {
-        var shown: [UInt8] = []
-        line.withUnsafeBytes { redactor.appendEscaped($0, to: &shown, isCutBefore: true, isCutBehind: false) }
-        return String(String.UnicodeScalarView(String(decoding: shown, as: UTF8.self).unicodeScalars.prefix(200)))
     }
 
     /// While the reader of our output is far behind, no session is read: memory stays bounded.

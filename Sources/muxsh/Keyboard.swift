@@ -68,7 +68,7 @@ final class Keyboard {
 
     /// What stands before a line that begins a statement.
     var prompt: String {
-        world.talk.map { world.redactor.redacted($0.prompt(in: world, width: width)) } ?? "muxsh> "
+        world.talk.map { world.diagnostics.hidden($0.prompt(in: world, width: width)) } ?? "muxsh> "
     }
 
     /// Shows what commands have told, a screen at a time.
@@ -94,9 +94,9 @@ final class Keyboard {
     }
 
     /// Keeps a typed line, its secrets hidden; what may be a password that was asked for is not written down.
-    func remember(_ line: String, redactor: Redactor) {
+    func remember(_ line: String) {
         let isPrivate = world.talk?.isAsked(in: world) == true
-        editor?.addToHistory(redactor.redacted(line), isPrivate: isPrivate)
+        editor?.addToHistory(world.diagnostics.hidden(line), isPrivate: isPrivate)
     }
 
     func suspend() {

@@ -37,7 +37,7 @@ struct PipedScript {
                 parser.feed(line)
             } else if input.isAtEnd {
                 if let problem = input.problem {
-                    world.output.diagnose(Array("muxsh: cannot read standard input: \(problem)\n".utf8))
+                    world.diagnostics.tell(line: "muxsh: cannot read standard input: \(problem)")
                     return Failure.Status.connection.rawValue
                 }
                 parser.finish()
@@ -53,7 +53,7 @@ struct PipedScript {
                 let script = try shell.reader.compile(statements, &checker, parseErrors: parser.errors)
                 if !statements.isEmpty, let status = shell.run(script, in: world) { return status }
             } catch {
-                world.output.diagnose(world.redactor.redacted(error.rendered).losslessBytes)
+                world.diagnostics.tell(error.rendered)
                 return Failure.Status.script.rawValue
             }
         }

@@ -43,7 +43,7 @@ final class Prompt {
         let keyboard = Keyboard(shell, world, output)
         world.history = { keyboard.editor?.historyLines ?? [] }
         world.transcript.width = { output.width }
-        world.renderFailure = { [unowned self] in typedLine?.rendered($0) ?? $0.rendered }
+        world.diagnostics.wording = { [unowned self] in typedLine?.rendered($0) }
         shell.handleSignal = { [unowned self] in handle($0, keyboard, world) }
         world.onChange = { [unowned self] in showPartLater(of: $0, in: world) }
         self.status = status
@@ -126,7 +126,7 @@ final class Prompt {
         // The newline that a paste ends with and the Enter behind it are one.
         if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
         var isRemembered = lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
-        if isRemembered { keyboard.remember(text, redactor: world.redactor) }
+        if isRemembered { keyboard.remember(text) }
         isInterrupted = false
         for line in lines where !isInterrupted {
             let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
@@ -155,7 +155,7 @@ final class Prompt {
         let whole = unfinished
         unfinished = []
         if whole.contains(where: { $0.contains("--secret") }) { return }
-        for text in whole { keyboard.remember(text, redactor: world.redactor) }
+        for text in whole { keyboard.remember(text) }
     }
 
     /// Whether pasted lines make a secret, or end in a statement that may still do so.
@@ -187,7 +187,7 @@ final class Prompt {
         } catch {
             show(error.errors, in: world)
             if let file {
-                world.output.diagnose(Array("muxsh: nothing of \(file.shown) was run\n".utf8))
+                world.diagnostics.tell(line: "muxsh: nothing of \(file.shown) was run")
             }
             parser.reset()
             return nil
@@ -207,7 +207,7 @@ final class Prompt {
 
     private func show(_ errors: [ScriptError], in world: World) {
         let text = typedLine?.rendered(errors) ?? ScriptErrors(errors: errors).rendered
-        world.output.diagnose(world.redactor.redacted(text).losslessBytes)
+        world.diagnostics.tell(text)
     }
 
     private func handle(_ signal: Int32, _ keyboard: Keyboard, _ world: World) -> Bool {

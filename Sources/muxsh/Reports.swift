@@ -14,11 +14,11 @@ final class Reports {
         files = requests.compactMap { request in request.path.map { OutputFile(path: $0, on: loop) } }
     }
 
-    func begin(redactor: Redactor) {
+    func begin(_ diagnostics: Diagnostics) {
         // prove(1) calls TAP 14 an error, and says in the environment that it is there.
         let version = Environment.setting("HARNESS_ACTIVE") == nil ? 14 : 13
-        if let stream { reports.append(TapReport(version: version, redactor: redactor) { stream.write($0) }) }
-        for file in files { reports.append(TapReport(version: version, redactor: redactor) { file.write($0) }) }
+        if let stream { reports.append(TapReport(version: version, diagnostics: diagnostics) { stream.write($0) }) }
+        for file in files { reports.append(TapReport(version: version, diagnostics: diagnostics) { file.write($0) }) }
         stream?.flush()
     }
 

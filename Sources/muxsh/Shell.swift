@@ -25,7 +25,8 @@ final class Shell {
     private let stateBefore = ProcessState()
     private(set) lazy var children = Children(on: loop, state: stateBefore)
     private let temporary = TemporaryDirectory()
-    private let redactor = Redactor()
+    private let secrets = Redactor()
+    private lazy var diagnostics = Diagnostics(output, hiding: secrets)
     private var transcriptFile: OutputFile?
     private let results = TestResults()
     private var reports: Reports?
@@ -125,7 +126,7 @@ final class Shell {
             return Failure.Status.connection.rawValue
         }
         output.files = files.compactMap(\.stream) + (reportsUseStandardOutput ? [standardOutput] : [])
-        reports.begin(redactor: redactor)
+        reports.begin(diagnostics)
         return nil
     }
 
@@ -170,13 +171,13 @@ final class Shell {
         settings.timeoutScale = invocation.timeoutScale
         settings.isVerbose = invocation.isVerbose
         settings.autoColor = ColorChoice.auto.isColored(STDOUT_FILENO)
-        let transcript = Transcript(on: loop, start: start, redactor: redactor, sinks: sinks(output))
+        let transcript = Transcript(on: loop, start: start, redactor: secrets, sinks: sinks(output))
         transcript.usesColor = invocation.color.isColored(STDOUT_FILENO)
         transcript.showsTimestamps = invocation.showsTimestamps
         let definitions = invocation.definitions.map { ($0.name, $0.value.losslessBytes) }
         let world = World(
             on: loop, settings: settings, variables: Variables(Dictionary(definitions) { _, last in last }),
-            redactor: redactor, transcript: transcript, output: output, results: results,
+            secrets: secrets, transcript: transcript, output: output, results: results,
             children: children)
         world.environment = { [temporary] name throws(Failure) in
             if name == "tmp" { return try temporary.path() }
@@ -217,7 +218,7 @@ final class Shell {
             skipReason = failure.message
             let place = failure.range.map { "\($0.description): " } ?? ""
             let reason = failure.message.isEmpty ? "" : ": \(failure.message)"
-            world.output.diagnose(Array((visible(redactor.redacted("\(place)skipped\(reason)")) + "\n").utf8))
+            world.diagnostics.tell(line: "\(place)skipped\(reason)")
         } else {
             world.report(failure)
             reports?.bailOut(failure)
@@ -256,7 +257,7 @@ final class Shell {
         }
         if let interruption { return interruption.rawValue }
         for note in ending.remarks + ending.problems {
-            world.output.diagnose(Array((visible(redactor.redacted("muxsh: \(note)")) + "\n").utf8))
+            world.diagnostics.tell(line: "muxsh: \(note)")
         }
         return ending.problems.isEmpty ? 0 : Failure.Status.connection.rawValue
     }
@@ -403,7 +404,7 @@ final class Shell {
     private func timeIsOver(_ limit: Duration) {
         interruption = .expectation
         let failure = Failure(.expectation, "the run took longer than \(shown(limit))" + waitingWords)
-        guard let world else { return say(FailureText(failure, redactor).rendered) }
+        guard let world else { return diagnostics.tell(failure) }
         if world.isRunning {
             world.stop(failure)
         } else {
@@ -426,6 +427,6 @@ final class Shell {
     }
 
     private func say(_ text: String) {
-        output.diagnose(text.losslessBytes)
+        diagnostics.tell(text)
     }
 }

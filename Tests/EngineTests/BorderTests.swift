@@ -56,8 +56,8 @@ struct BorderTests {
             }
             let shown =
                 stage.shown
-                + stage.world.redactor.readable(
-                    FailureText(failure, stage.world.redactor).rendered)
+                + stage.world.secrets.readable(
+                    FailureText(failure, stage.world.secrets).rendered)
             for length in 4...16 {
                 for start in 0...(17 - length) {
                     let piece = String(Array("hunter2-swordfish")[start..<(start + length)])
@@ -96,7 +96,7 @@ struct BorderTests {
             Issue.record("it was found")
             return
         }
-        let details = FailureText(failure, stage.world.redactor).details
+        let details = FailureText(failure, stage.world.secrets).details
         #expect(details.prefix(2) == ["expected: a< caf\\u{e9}", "arrived:  a< cafe\\u{301}"])
         let answers = Answers([.init(name: "a", lines: ["cafe\u{301}"]), .init(name: "b", lines: ["café"])])
         #expect(answers.difference != nil)

@@ -162,7 +162,7 @@ struct TranscriptTests {
             Issue.record(Comment(rawValue: stage.state))
             return
         }
-        #expect(!stage.world.redactor.readable(FailureText(failure, stage.world.redactor).rendered).contains("hunter2"))
+        #expect(!stage.world.secrets.readable(FailureText(failure, stage.world.secrets).rendered).contains("hunter2"))
     }
 
     @Test func aLineOfTheTranscriptIsNeverUnbounded() {

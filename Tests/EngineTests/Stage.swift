@@ -47,7 +47,7 @@ final class Stage {
         let transcript = Transcript(
             on: loop, start: hand.now, redactor: redactor, sinks: [.display { output.write($0) }])
         world = World(
-            on: loop, settings: Settings(), variables: Variables(), redactor: redactor, transcript: transcript,
+            on: loop, settings: Settings(), variables: Variables(), secrets: redactor, transcript: transcript,
             output: output)
         parser = Parser(source: SourceText(name: "t.mux"), commands: registry.table) { _ in
             .success(.init(bytes: [], identity: ""))

@@ -56,7 +56,7 @@ private struct LetInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
         let value = try value.evaluate(in: strand)
-        if isSecret { strand.world.redactor.add(name: name.name, value: value) }
+        if isSecret { strand.world.secrets.add(name: name.name, value: value) }
         strand.set(name, to: value)
         return .next
     }
@@ -74,7 +74,7 @@ private struct CalculateInstruction: Instruction {
         let name = try name.evaluate(in: strand)
         let result = try calculate(
             try left.evaluate(in: strand), try operation.evaluate(in: strand), try right.evaluate(in: strand))
-        if isSecret { strand.world.redactor.add(name: name.name, value: Array(String(result).utf8)) }
+        if isSecret { strand.world.secrets.add(name: name.name, value: Array(String(result).utf8)) }
         strand.set(name, toInteger: result)
         return .next
     }

@@ -41,23 +41,11 @@ private struct PrintInstruction: Instruction {
 extension World {
     /// Writes a line of what a command tells; at a prompt a screen at a time.
     func page(_ text: String) {
-        var line: [UInt8] = []
-        Escapes.appendPrintable(redactor.redacted(text).losslessBytes, to: &line)
-        transcript.printed(line)
-        output.page(line + [UInt8(ascii: "\n")])
+        transcript.printed(diagnostics.page(text))
     }
 
-    /// Writes a text that a script or a command says, secrets hidden; with a newline unless `isRaw`.
+    /// Writes a text that a script or a command says; with a newline unless `isRaw`.
     func print(_ text: [UInt8], isRaw: Bool = false) {
-        let shown = redactor.redacted(text)
-        if isRaw {
-            output.write(shown)
-            return
-        }
-        var line: [UInt8] = []
-        Escapes.appendPrintable(shown, to: &line)
-        line.append(UInt8(ascii: "\n"))
-        output.write(line)
-        transcript.printed(line)
+        transcript.printed(diagnostics.print(text, isRaw: isRaw))
     }
 }

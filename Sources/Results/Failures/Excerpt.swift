@@ -119,3 +119,18 @@ package struct Exchanges {
         self.entries = entries
     }
 }
+
+/// A program that has failed.
+package struct DeadProgram: Equatable {
+    package let name: String
+    /// How it has ended, in words.
+    package let ending: String
+    /// The last line that it said, or nil.
+    package let lastLine: [UInt8]?
+
+    package init(name: String, ending: String, lastLine: [UInt8]?) {
+        self.name = name
+        self.ending = ending
+        self.lastLine = lastLine
+    }
+}

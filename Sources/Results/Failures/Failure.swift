@@ -38,6 +38,13 @@ package struct Failure: Error {
         case text(String)
         case mismatch(Mismatch)
         case excerpt(Excerpt)
+        case program(DeadProgram)
+    }
+
+    /// A program that has failed may be the reason: told once.
+    package mutating func tell(of program: DeadProgram) {
+        let isTold = details.contains { if case .program(program) = $0 { true } else { false } }
+        if !isTold { details.append(.program(program)) }
     }
 
     package init(_ status: Status, _ message: String, details: [String] = [], range: SourceRange? = nil) {

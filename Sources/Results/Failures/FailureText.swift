@@ -34,6 +34,7 @@ package struct FailureText {
             case .text(let text): [text]
             case .mismatch(let mismatch): MismatchText(mismatch, redactor).lines
             case .excerpt(let excerpt): ExcerptText(excerpt, redactor).lines
+            case .program(let program): [words(for: program)]
             }
         }
     }
@@ -41,6 +42,13 @@ package struct FailureText {
     /// The last exchanges with their times since the first of them: `+0.000 a> x   +0.004 a< y`.
     package var lastExchanges: String {
         failure.exchanges.map { ExchangesText($0, redactor).line } ?? ""
+    }
+
+    /// No secret is cut where the line is.
+    private func words(for program: DeadProgram) -> String {
+        guard let line = program.lastLine else { return "\(program.name) \(program.ending)" }
+        let shown = redactor.escaped(line, isPart: false).unicodeScalars.prefix(200)
+        return "\(program.name) \(program.ending); it said last: \(String(String.UnicodeScalarView(shown)))"
     }
 
     /// The trace, without its middle when it is long.

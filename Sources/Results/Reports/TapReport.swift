@@ -1,7 +1,7 @@
 /// Tells the results of tests in TAP, version 14 (testanything.org).
 package final class TapReport {
     private let write: ([UInt8]) -> Void
-    private let redactor: Redactor
+    private let diagnostics: Diagnostics
     private var count = 0
     /// Skipped tests before the first that ran: if all are, the plan says so instead.
     private var skipped: [TestResults.Record] = []
@@ -9,8 +9,8 @@ package final class TapReport {
     private var hasBailedOut = false
 
     /// `version` is 14, but for a harness that reads 13 at most; what follows is valid in both.
-    package init(version: Int = 14, redactor: Redactor, write: @escaping ([UInt8]) -> Void) {
-        self.redactor = redactor
+    package init(version: Int = 14, diagnostics: Diagnostics, write: @escaping ([UInt8]) -> Void) {
+        self.diagnostics = diagnostics
         self.write = write
         line("TAP version \(version)")
     }
@@ -82,21 +82,19 @@ package final class TapReport {
         }
         line("  duration_ms: \(fixed(Double(record.duration.nanoseconds) / 1e6, digits: 1))")
         line("  text: |")
-        for text in FailureText(failure, redactor).rendered.split(separator: "\n", omittingEmptySubsequences: false)
-            .dropLast()
-        {
-            line("    \(redactor.readable(String(text)))")
+        for text in diagnostics.words(of: failure).split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+            line("    \(text)")
         }
         line("  ...")
     }
 
     private func line(_ text: String) {
-        write(Array(visible(redactor.redacted(text)).utf8) + [UInt8(ascii: "\n")])
+        write(Array(visible(diagnostics.hidden(text)).utf8) + [UInt8(ascii: "\n")])
     }
 
     /// One line in which nothing is a directive.
     private func escaped(_ text: String) -> String {
-        redactor.redacted(text).map { character in
+        diagnostics.hidden(text).map { character in
             switch character {
             case "\\": "\\\\"
             case "#": "\\#"
@@ -108,7 +106,7 @@ package final class TapReport {
 
     private func quoted(_ text: String) -> String {
         // What is escaped for a person is escaped for YAML too.
-        "\"" + visible(redactor.redacted(text)).map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
+        "\"" + visible(diagnostics.hidden(text)).map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
             + "\""
     }
 
