@@ -122,7 +122,7 @@ package final class Triggers {
             }
         }
         filter.sift()
-        world.sessionChanged(session)
+        session.changed()
     }
 
     private func forget(_ trigger: Trigger, where isMeant: (Session) -> Bool) {
@@ -179,7 +179,7 @@ package final class Triggers {
         }
         guard case .passed = outcome else { return }
         session.filter?.sift()
-        world.sessionChanged(session)
+        session.changed()
     }
 
     fileprivate var definitions: Definitions { world.definitions }

@@ -156,12 +156,7 @@ package final class World: SessionObserver, Host {
 
     package func sessionChanged(_ session: Session) {
         triggers.look(at: session)
-        session.wakeAll()
         onChange?(session)
-    }
-
-    package func sessionClosed(_ session: Session) {
-        session.wakeAll()
     }
 
     /// Shows a failure on standard error, secrets hidden, after all that was said before it.

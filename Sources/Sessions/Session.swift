@@ -5,10 +5,8 @@ import Wire
 
 /// What the world is told of a session.
 package protocol SessionObserver: AnyObject {
-    /// Something happened that a wait may be about: bytes, an end, room to send.
+    /// Something happened: bytes, an end, room to send.
     func sessionChanged(_ session: Session)
-    /// We have closed it: nothing more will happen.
-    func sessionClosed(_ session: Session)
     /// Something is wrong that has not failed anything yet.
     func session(_ session: Session, warns words: String)
     /// The block that opened it has ended: it is to be closed, and the transcript to say so.
@@ -110,6 +108,12 @@ package final class Session: ChannelDelegate {
         return last.bytes.last != UInt8(ascii: "\n")
     }
 
+    /// Something has happened that a wait may be about: those who wait look again, and the observer is told.
+    package func changed() {
+        wakeAll()
+        observer?.sessionChanged(self)
+    }
+
     /// Whether the script knows it: neither closed by us nor replaced by another of its name.
     package private(set) var isOpen = true
 
@@ -117,7 +121,7 @@ package final class Session: ChannelDelegate {
     func shut(reset: Bool) {
         isOpen = false
         channel.close(reset: reset)
-        observer?.sessionClosed(self)
+        wakeAll()
     }
 
     /// Whether `text` is the name it has or had.
@@ -258,7 +262,7 @@ package final class Session: ChannelDelegate {
 
     package func channelInboxGrew(_ channel: Channel) {
         filter?.sift()
-        observer?.sessionChanged(self)
+        changed()
     }
 
     package func channelInputEnded(_ channel: Channel) {
@@ -276,21 +280,21 @@ package final class Session: ChannelDelegate {
         if let gap { transcript.note("\(name): \(gap)") }
         noteEnding()
         filter?.sift()
-        observer?.sessionChanged(self)
+        changed()
     }
 
     package func channelOutputAdvanced(_ channel: Channel) {
-        observer?.sessionChanged(self)
+        changed()
     }
 
     package func channelOutputFailed(_ channel: Channel) {
-        observer?.sessionChanged(self)
+        changed()
     }
 
     package func channelWasRefused(_ channel: Channel) {
         hasArrivedSinceSend = true
         transcript.note("\(name): \(refusal ?? "refused")")
-        observer?.sessionChanged(self)
+        changed()
     }
 
     /// The same, once.
@@ -319,7 +323,7 @@ package final class Session: ChannelDelegate {
 
     private func childEnded() {
         if inputHasEnded { noteEnding() }
-        observer?.sessionChanged(self)
+        changed()
     }
 
     /// Says once how the program has ended: behind all that it said, if nobody asks before.

@@ -233,3 +233,8 @@ package final class Scheduler {
         return failure
     }
 }
+
+extension Strand: Waiter {
+    /// Makes it look again at what it waits for.
+    package func wake() { scheduler.wake(self) }
+}

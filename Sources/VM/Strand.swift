@@ -4,7 +4,7 @@ import Script
 
 /// One way through a script: a position in a program, with the calls, scopes and captures that belong to it, and what it
 /// waits for at present. The script is one; branches, triggers and parallel rounds are others beside it.
-package final class Strand: Waiter {
+package final class Strand {
     /// What started it beside the script; nil for the script itself.
     package let place: Place?
     package let parent: Strand?
@@ -122,9 +122,6 @@ package final class Strand: Waiter {
 
     /// Whether the first instruction of a statement is next.
     var beginsStatement: Bool { program.beginsStatement(at: position) }
-
-    /// Makes it look again at what it waits for.
-    package func wake() { scheduler.wake(self) }
 
     // MARK: Calls and scopes
 

@@ -20,8 +20,9 @@ struct ExpectCommand: Command {
                 end. Then ${0} is what matched, ${1} and so on its groups, and a named group sets the variable of its \
                 name. 'eof' and 'reset' skip to the end of the stream; 'bytes N' and 'lines N' take so much into ${0}; \
                 'nothing for D' is met when nothing is received for D, and 'not PATTERN for D' when PATTERN is not: what \
-                arrives meanwhile stays unread. Without 'within D' the timeout setting is the limit. A wait that fails \
-                consumes nothing.
+                arrives meanwhile stays unread. Without 'within D' the timeout setting is the limit. A wait that is \
+                not met consumes nothing, of several sessions neither. A regex with a greedy end, such as .* at its end, waits for the \
+                limit: write .*? and what follows.
                 """,
             examples: [
                 "expect a \"ready\"", "expect a /^VERSION (?<version>\\S+)/ within 2s", "expect a lines 3",

@@ -22,8 +22,8 @@ struct SelectCommand: Command {
             text: """
                 The block holds branches: 'T PATTERN {', 'T eof {', 'T reset {', 'T bytes N {', 'T lines N {', \
                 'T hex HEX {' and 'timeout {', each with a block. The one that happens first runs, with the session's \
-                name in ${session}. Of what is there at once, the first branch counts; in one session what comes first in \
-                its stream. Without a 'timeout' branch the end of the limit is a failure.
+                name in ${session}. Of several sessions the first branch counts; of one session what comes first in its \
+                stream, so a branch waits while another may still begin before it. Without a 'timeout' branch the end of the limit is a failure.
                 """,
             examples: [
                 "select within 2s {\n    a,b /^READY/ {\n        print \"${session} is ready\"\n    }\n"

@@ -11,14 +11,14 @@ struct OnCommand: Command {
             forms: [Form(.parameter(.target), .parameter(Expectation.pattern), content: .statements)],
             blockNames: ["session"],
             text: """
-                From now on each whole line from T is looked at once as it arrives, also of sessions that open later. In \
-                a line that matches, the block runs beside the script, with ${session} and the captures set; the line is \
-                consumed, other lines stay for the script. The blocks of one session run one after the other. One that \
-                reads from the session has it for itself until it ends, and what it leaves unread is looked at from \
-                there. A failure \
-                in one fails the script; but when a client of a listener has gone before its answer, only the block that \
-                sends it is left, with a note. What nobody else reads from such a session is not kept. The same line run again \
-                takes the place of what it had set; 'off T' ends it.
+                Each whole line from T that the script has not read is tested once, sessions opened later included. When \
+                it matches, the block runs beside the script, with ${session} and the captures set, and the line is \
+                consumed; other lines stay for the script. The blocks of one session run one after the other, and lines \
+                that have to wait for one hold back what follows them. A block that may read from the session reads what \
+                follows its line; what it leaves unread is tested from there. A failure in a block fails the script; but \
+                when a client of a listener has gone before its answer, only that block is aborted, with a note. Lines \
+                that match no trigger are discarded unless the script reads the session. A line that does not fit into \
+                the inbox is a failure. The same 'on' run again replaces what it had set; 'off T' ends it.
                 """,
             examples: [
                 "listen fake :0\non fake.* /^GET (\\w+)/ {\n    ${session}> VALUE ${1}\n}",
@@ -70,7 +70,7 @@ private struct OnInstruction: Instruction {
 struct OffCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "off", summary: "no trigger looks at these sessions any more",
+            name: "off", summary: "remove the triggers of these sessions",
             forms: [Form(.parameter(.target))],
             text: "What 'on' has set for sessions of T ends; a block that runs comes to its end.",
             examples: ["off irc", "off *"])

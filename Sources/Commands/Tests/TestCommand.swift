@@ -12,8 +12,8 @@ struct TestCommand: Command {
             name: "test", summary: "run a block as a named test",
             forms: [Form(.parameter(Parameter("NAME", .text)), content: .statements)],
             text: """
-                A failure inside ends the test and is counted, and the script goes on behind it. What the test has opened \
-                is closed after it; after a failed one, what other sessions had sent and was not read is forgotten. \
+                A failure inside ends the test and is counted, and the script goes on after it. What the test has opened \
+                is closed after it; after a failed one, unread data of the other sessions that it has talked to is dropped. \
                 'skip' ends it without a failure. Tests do not nest, and stand in no strand. With --filter only those \
                 run whose NAME matches.
                 """,
