@@ -128,6 +128,8 @@ package final class EndOfInput {
         }
         session.voice.showRest()
         open.removeAll { $0 === course }
+        // Whoever turns the world has to see that it is over.
+        if isOver { world.loop.requestImmediateTurn() }
         world.sessions.remove(session.name)
     }
 }

@@ -57,9 +57,18 @@ package final class Trigger: Resource {
             case .match(let groups):
                 let values = groups.map { $0.map { Array(line[$0]) } }
                 return Match(start: 0, end: 0, captures: values, groups: regex.groups)
-            case .none, .partial: return nil
+            case .none, .partial, .paused: return nil
             case .limit(let why): throw Failure(.expectation, "pattern too complex: \(why)", range: range)
             }
+        }
+    }
+
+    /// Whether a whole line matches, or cannot be judged.
+    func concerns(_ line: UnsafeRawBufferPointer) -> Bool {
+        do throws(Failure) {
+            return try match(line) != nil
+        } catch {
+            return true
         }
     }
 

@@ -118,7 +118,8 @@ package final class Triggers {
         for trigger in new {
             judge.triggers.append(trigger)
             filter.reconsider { line, isWhole in
-                isWhole ? ((try? trigger.match(line)) ?? nil) != nil : trigger.mayMatch(line)
+                // What is too complex is told when the line is judged.
+                isWhole ? trigger.concerns(line) : trigger.mayMatch(line)
             }
         }
         filter.sift()
@@ -177,7 +178,8 @@ package final class Triggers {
             session.noteLoss()
             return world.sessions.remove(session.name)
         }
-        guard case .passed = outcome else { return }
+        // When all blocks are being ended, the next one does not begin meanwhile.
+        guard case .passed = outcome else { return session.siftLater() }
         session.filter?.sift()
         session.changed()
     }

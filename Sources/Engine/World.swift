@@ -177,8 +177,12 @@ package final class World: SessionObserver, Host {
         return settings.scaled(own ?? settings.timeout)
     }
 
-    /// An expectation was met; with -v the transcript says what it passed over and how long it took.
-    package func met(_ awaited: Awaited, _ match: Match, since began: Instant) {
+    /// An expectation was met, and is about to be consumed: with -v the transcript says what it passes over and how long
+    /// it took. One that counts only because its time is over is noted.
+    package func met(
+        _ awaited: Awaited, _ match: Match, isCut: Bool, at range: SourceRange, since began: Instant, limit: Duration?
+    ) {
+        if isCut { noteCut(awaited, range, limit: limit) }
         guard settings.isVerbose else { return }
         let took = shown(loop.readClock() - began)
         let count = match.end - awaited.feed.inbox.front
@@ -186,7 +190,7 @@ package final class World: SessionObserver, Host {
     }
 
     /// A pattern was met only because the time was over: said once for each line of a script.
-    package func noteCut(_ awaited: Awaited, _ range: SourceRange, limit: Duration?) {
+    private func noteCut(_ awaited: Awaited, _ range: SourceRange, limit: Duration?) {
         guard cutLines.insert("\(range.source.identity ?? range.source.name):\(range.line)").inserted else { return }
         let time = shown(limit ?? .zero)
         let words =

@@ -21,6 +21,8 @@ package final class Regex {
         /// More data could make or lengthen a match that begins here.
         case partial(start: Int)
         case none
+        /// Only with `mayPause`: no match begins before this position, and the search is to go on there later.
+        case paused(at: Int)
         /// The pattern needs more steps or memory than it is allowed.
         case limit(String)
     }
@@ -95,42 +97,49 @@ package final class Regex {
     /// - Parameters:
     ///   - isWhole: nothing will follow `bytes`, so that a match counts as it is.
     ///   - beginsLine: whether the first byte of `bytes` is the first of a line.
-    package func search(_ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool) -> Outcome {
+    ///   - mayPause: it may stop after a tenth of a second, so that others have their turn.
+    package func search(
+        _ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool, mayPause: Bool = false
+    ) -> Outcome {
         // A character that is not whole yet is none; what follows decides what it is.
         let cut = isUTF && !isWhole ? Self.incompleteCharacter(at: bytes) : 0
         if cut > 0 {
             let front = UnsafeRawBufferPointer(rebasing: bytes[..<max(start, bytes.count - cut)])
-            let outcome = searchFront(front, from: start, isWhole: false, beginsLine: beginsLine)
+            let outcome = searchFront(front, from: start, isWhole: false, beginsLine: beginsLine, mayPause: mayPause)
             return outcome == .none ? .partial(start: front.count) : outcome
         }
-        return searchFront(bytes, from: start, isWhole: isWhole, beginsLine: beginsLine)
+        return searchFront(bytes, from: start, isWhole: isWhole, beginsLine: beginsLine, mayPause: mayPause)
     }
 
     private func searchFront(
-        _ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool
+        _ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool, mayPause: Bool
     ) -> Outcome {
         guard !isWhole, let openCode else {
-            return search(bytes, code, from: start, isWhole: isWhole, beginsLine: beginsLine)
+            return search(bytes, code, from: start, isWhole: isWhole, beginsLine: beginsLine, mayPause: mayPause)
         }
-        let possible = search(bytes, openCode, from: start, isWhole: false, beginsLine: beginsLine)
+        let possible = search(
+            bytes, openCode, from: start, isWhole: false, beginsLine: beginsLine, mayPause: mayPause)
         guard case .match(let groups) = possible, let whole = groups.first ?? nil else { return possible }
-        let present = search(bytes, code, from: start, isWhole: false, beginsLine: beginsLine)
+        let present = search(bytes, code, from: start, isWhole: false, beginsLine: beginsLine, mayPause: false)
         return present == possible ? present : .partial(start: whole.lowerBound)
     }
 
-    /// Searches in steps of a bounded cost, until the budget of time is used up.
+    /// Searches in steps of a bounded cost, and looks at the time between them.
     ///
     /// PCRE2 limits the cost of each start position, and there may be millions of them; it cannot be interrupted. So a
     /// step tries some positions with a limit for each, and goes over to fewer positions with a higher one where that is
-    /// not enough. What one step may cost is about a tenth of a second at the worst.
+    /// not enough. What one step may cost is about a tenth of a second at the worst. After a tenth of a second a search
+    /// that has come far pauses, and one that has not is given up: more than 200 ns for each start position is not what
+    /// a pattern costs that gets on.
     private func search(
-        _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from first: Int, isWhole: Bool, beginsLine: Bool
+        _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from first: Int, isWhole: Bool, beginsLine: Bool,
+        mayPause: Bool
     ) -> Outcome {
         let options = (isWhole ? 0 : PCRE2_PARTIAL_HARD) | (beginsLine ? 0 : UInt32(PCRE2_NOTBOL))
         let largest = max(1, min(Self.mostStarts, Self.mostVisits / max(1, bytes.count - first)))
         var start = first
         var count = largest
-        var clock: Stopwatch?
+        var clock: (stopwatch: Stopwatch, start: Int)?
         while true {
             // One position may cost all that a step may.
             pcre2_set_match_limit_8(context, UInt32(Self.stepLimit / count))
@@ -152,8 +161,14 @@ package final class Regex {
             case PCRE2_ERROR_MATCHLIMIT where count > 1: count /= 2
             default: return .limit(Self.message(for: result))
             }
-            clock = clock ?? Stopwatch()
-            if clock?.isOver == true { return .limit("the search takes too long") }
+            guard let (stopwatch, from) = clock else {
+                clock = (Stopwatch(), start)
+                continue
+            }
+            guard stopwatch.isOver() else { continue }
+            guard start - from >= Self.leastProgress else { return .limit("the search takes too long") }
+            if mayPause { return .paused(at: start) }
+            clock = nil
         }
     }
 
@@ -183,18 +198,22 @@ package final class Regex {
     private static let stepLimit = 5_000_000
     private static let mostStarts = 65_536
     private static let mostVisits = 64 << 20
+    /// Start positions that a search has to get on by in a tenth of a second.
+    private static let leastProgress = 500_000
 
     /// Measures a search: its processor time counts, so that a busy machine does not make a pattern too complex. That is
     /// a system call of a microsecond, so the time that has passed is looked at first, which is none.
-    private struct Stopwatch {
+    package struct Stopwatch {
         private let began = now(CLOCK_MONOTONIC)
         private let beganOnProcessor = now(CLOCK_THREAD_CPUTIME_ID)
-        /// The processor time of a search, in nanoseconds, after which it is given up.
-        private static let budget: UInt64 = 100_000_000
 
-        var isOver: Bool {
-            Self.now(CLOCK_MONOTONIC) - began > Self.budget
-                && Self.now(CLOCK_THREAD_CPUTIME_ID) - beganOnProcessor > Self.budget
+        package init() {}
+
+        /// Whether a tenth of a second is over, and 200 ns for each of so many bytes besides.
+        package func isOver(after bytes: Int = 0) -> Bool {
+            let budget = 100_000_000 + 200 * UInt64(bytes)
+            return Self.now(CLOCK_MONOTONIC) - began > budget
+                && Self.now(CLOCK_THREAD_CPUTIME_ID) - beganOnProcessor > budget
         }
 
         private static func now(_ clock: clockid_t) -> UInt64 {

@@ -64,8 +64,24 @@ package final class Feed {
         frontBeginsLine = true
     }
 
-    /// Forgets everything that is unread.
-    package func drain() {
+    /// Puts what is to be read again before what is unread; the first `older` bytes then arrived before the last send.
+    func restart(with inbox: Inbox, older: Int) {
+        self.inbox.prepend(inbox)
+        frontBeginsLine = true
+        frontFollowsReturn = false
+        sendMark = self.inbox.front + older
+    }
+
+    /// Forgets what is unread before `position`; later failures show it with the reason.
+    func drop(through position: Int, _ reason: String) {
+        let count = position - inbox.front
+        session.log.drop(count, following: inbox.count - count + session.withheldCount(from: self), reason)
+        consume(through: position)
+    }
+
+    /// Forgets everything that is unread; later failures show it with the reason, if there is one.
+    package func drain(_ reason: String? = nil) {
+        if let reason { drop(through: inbox.end, reason) }
         consume(through: inbox.end)
         while inbox.messageEnds?.isEmpty == false { consumeMessage() }
     }

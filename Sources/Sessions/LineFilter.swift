@@ -1,3 +1,4 @@
+import Reactor
 import Wire
 
 /// Says of each line of a session where it goes.
@@ -37,6 +38,10 @@ package final class LineFilter {
     package private(set) var isHeld = false
     /// A line waits for the answer to the one before it.
     private(set) var isWaiting = false
+    /// Lines are left for the next turn, so that others have theirs: a regex may take long.
+    private(set) var isPausing = false
+    /// What is to be judged again once the block that holds everything has ended.
+    private var postponed: [(UnsafeRawBufferPointer, Bool) -> Bool] = []
     /// What comes next belongs to a line of which a part has passed.
     private var isInLine = false
     /// What comes next may be the ending of a line that was read in part: it is no line.
@@ -55,10 +60,10 @@ package final class LineFilter {
 
     /// Whether something has arrived that the script cannot read yet.
     package var withholds: Bool { !incoming.inbox.isEmpty }
-    /// Whether that is because a block is running.
-    var withholdsForBlock: Bool { withholds && (isHeld || isWaiting) }
+    /// Whether that is because a block is running, or for a moment.
+    var withholdsForBlock: Bool { withholds && (isHeld || isWaiting || isPausing) }
     /// Whether a line can neither be judged, because its end has not arrived, nor grow, because there is no room.
-    package var isStuck: Bool { withholds && !isHeld && !isWaiting && session.channel.isFull && passed.inbox.isEmpty }
+    package var isStuck: Bool { withholds && !withholdsForBlock && session.channel.isFull && passed.inbox.isEmpty }
 
     /// Whether a line is being answered.
     var isAnswering: Bool { judge.isAnswering }
@@ -67,10 +72,14 @@ package final class LineFilter {
     package func sift() {
         guard !isHeld, session.isOpen else { return }
         isWaiting = false
-        while !isHeld, !isWaiting, let end = incoming.inbox.nextLineEnd() {
+        isPausing = false
+        let began = session.clock()
+        while !isHeld, !isWaiting, !isPausing, let end = incoming.inbox.nextLineEnd() {
             settle(through: end, isMessage: incoming.inbox.messageEnds != nil)
+            isPausing = session.clock() - began > Self.slice
         }
-        if !isHeld, !isWaiting, session.framing == .line, !incoming.inbox.isEmpty { siftRest() }
+        if isPausing { session.siftLater() }
+        if !isHeld, !isWaiting, !isPausing, session.framing == .line, !incoming.inbox.isEmpty { siftRest() }
         session.channel.heldElsewhere = passed.inbox.count
         session.channel.inboxShrank()
     }
@@ -80,12 +89,17 @@ package final class LineFilter {
         guard isHeld else { return }
         isHeld = false
         skipsEnding = !incoming.frontBeginsLine
+        let postponed = self.postponed
+        self.postponed = []
+        for concerns in postponed { reconsider(concerns) }
     }
 
     /// Something new is looked for: what is unread is judged again from the first line on that it could concern.
     ///
     /// - Parameter concerns: whether a line, or one that begins so, may be wanted.
-    package func reconsider(_ concerns: (_ line: UnsafeRawBufferPointer, _ isWhole: Bool) -> Bool) {
+    package func reconsider(_ concerns: @escaping (_ line: UnsafeRawBufferPointer, _ isWhole: Bool) -> Bool) {
+        // What comes before the line of a block that reads is not for that block.
+        guard !isHeld else { return postponed.append(concerns) }
         let inbox = passed.inbox
         var position = inbox.front
         let skips = !passed.frontBeginsLine
@@ -98,13 +112,22 @@ package final class LineFilter {
             let line = inbox.bytes(in: position..<end.text).withoutReturn(session.framing)
             let isEnding = position == inbox.front && skips && line.isEmpty
             if !isEnding, concerns(line, end.isWhole) {
-                incoming.inbox.prepend(inbox.cut(from: position))
+                takeBack(from: position)
                 isInLine = false
                 skipsEnding = position == inbox.front && skips
                 return
             }
             position = end.next
         }
+    }
+
+    /// What is unread from `position` on is judged again, before what has not been judged.
+    private func takeBack(from position: Int) {
+        let older = max(0, passed.sendMark - position)
+        let olderIncoming = max(0, incoming.sendMark - incoming.inbox.front)
+        let rest = passed.inbox.cut(from: position)
+        passed.sendMark = min(passed.sendMark, position)
+        incoming.restart(with: rest, older: olderIncoming > 0 ? rest.count + olderIncoming : older)
     }
 
     /// Where one line goes: its text ends at `end`.
@@ -146,6 +169,7 @@ package final class LineFilter {
         if !discards {
             passed.inbox.append(inbox.bytes(in: inbox.front..<end))
             if isMessage { passed.inbox.endMessage() }
+            if end <= incoming.sendMark { passed.sendMark = passed.inbox.end }
         }
         remove(through: end, isMessage: isMessage)
     }
@@ -153,6 +177,9 @@ package final class LineFilter {
     private func remove(through end: Int, isMessage: Bool) {
         if isMessage { incoming.advanceMessage() } else { incoming.advance(to: end) }
     }
+
+    /// How long lines are judged before others have their turn.
+    private static let slice = Duration.milliseconds(50)
 
     private static func endsLine(_ inbox: Inbox) -> Bool {
         inbox.messageEnds != nil || inbox.bytes.last == UInt8(ascii: "\n")

@@ -56,6 +56,7 @@ package final class Session: ChannelDelegate {
     package private(set) var linesSent = 0
     var log = ExchangeLog()
 
+    private var siftTimer: Timer?
     private var hasNotedDrop = false
     private var hasNotedFull = false
     private var hasNotedEnding = false
@@ -106,6 +107,20 @@ package final class Session: ChannelDelegate {
     package var hasBegunLine: Bool {
         guard framing == .line, let last = log.entries.last, !last.isSend else { return false }
         return last.bytes.last != UInt8(ascii: "\n")
+    }
+
+    /// The time now.
+    func clock() -> Instant { loop.readClock() }
+
+    /// Lets the filter go on in the next turn of the loop.
+    package func siftLater() {
+        guard siftTimer == nil else { return }
+        siftTimer = loop.schedule(after: .zero) { [weak self] in
+            guard let self else { return }
+            siftTimer = nil
+            filter?.sift()
+            changed()
+        }
     }
 
     /// Something has happened that a wait may be about: those who wait look again, and the observer is told.
@@ -187,14 +202,20 @@ package final class Session: ChannelDelegate {
         hasSent = true
         sentAt = loop.now
         hasArrivedSinceSend = false
+        markSend()
+        try requireWorkingOutput()
+    }
+
+    /// What is unread now has arrived before this send.
+    private func markSend() {
         feed.sendMark = feed.inbox.end
         filter?.incoming.sendMark = filter?.incoming.inbox.end ?? 0
-        try requireWorkingOutput()
     }
 
     /// Passes on bytes that came from another session; the transcript is told by who relays.
     func relay(_ bytes: UnsafeRawBufferPointer) {
         log.sent(bytes, at: loop.now, line: nil)
+        markSend()
         linesSent += framing == .line ? bytes.lineFeeds : 1
         channel.send(bytes)
         hasSent = true
@@ -243,8 +264,7 @@ package final class Session: ChannelDelegate {
     }
 
     package func discardUnread(_ reason: String) {
-        log.drop(unread: feed.inbox.count, withheld: filter?.incoming.inbox.count ?? 0, reason)
-        feed.drain()
+        feed.drain(reason)
     }
 
     package func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) {

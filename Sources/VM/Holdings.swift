@@ -19,7 +19,9 @@ package final class Holdings {
     /// Those of the block around it.
     private let outer: Holdings?
     private var opened: [Holding] = []
-    private var touched: [ObjectIdentifier: Holding] = [:]
+    /// In the order in which they were touched first, and where each is.
+    private var touched: [Holding] = []
+    private var places: [ObjectIdentifier: Int] = [:]
     /// How many there may be before those that are gone are forgotten.
     private var sweepAt = 64
 
@@ -43,7 +45,10 @@ package final class Holdings {
 
     /// The block sends to it or reads from it.
     package func touch(_ resource: any Resource) {
-        touched[ObjectIdentifier(resource)] = Holding(resource: resource)
+        // An address may be that of another resource now.
+        if let place = places[ObjectIdentifier(resource)], touched[place].resource === resource { return }
+        places[ObjectIdentifier(resource)] = touched.count
+        touched.append(Holding(resource: resource))
         sweepIfNeeded()
     }
 
@@ -55,21 +60,29 @@ package final class Holdings {
 
     /// Forgets what arrived of all that the block has talked to.
     package func discardUnread(_ reason: String) {
-        for holding in touched.values where holding.isOpen { holding.resource?.discardUnread(reason) }
-        touched = [:]
+        for holding in touched where holding.isOpen { holding.resource?.discardUnread(reason) }
+        setTouched([])
     }
 
     /// The block is left: what it holds is the outer block's now.
     func handOver() -> Holdings? {
         outer?.opened += opened.filter(\.isOpen)
-        outer?.touched.merge(touched.filter(\.value.isOpen)) { _, new in new }
+        for holding in touched { if let resource = holding.resource, resource.isOpen { outer?.touch(resource) } }
         return outer
+    }
+
+    private func setTouched(_ holdings: [Holding]) {
+        touched = holdings
+        places = [:]
+        for (place, holding) in holdings.enumerated() {
+            if let resource = holding.resource { places[ObjectIdentifier(resource)] = place }
+        }
     }
 
     private func sweepIfNeeded() {
         guard opened.count + touched.count >= sweepAt else { return }
         opened.removeAll { !$0.isOpen }
-        touched = touched.filter(\.value.isOpen)
+        setTouched(touched.filter(\.isOpen))
         sweepAt = max(64, 2 * (opened.count + touched.count))
     }
 }

@@ -134,9 +134,12 @@ package final class Scheduler {
             case .exit(let status): return onExit(status)
             case .wait(let wait):
                 try refuseSecondReader(wait, strand)
+                let began = loop.readClock()
                 guard try check(wait, strand, isLate: false) else { return begin(wait, strand) }
+                strand.pauseIfLong(since: began)
                 strand.position = wait.destination ?? strand.position + 1
             }
+            if strand.takePause() { break }
             if step % Self.stepsBetweenLooks == 0, host.isCongested { break }
         }
         wake(strand)

@@ -40,6 +40,8 @@ package final class Strand {
     /// Whether it is in the scheduler's queue.
     var isReady = false
     package var isFinished = false
+    /// Whether others are to have their turn before its next step.
+    private var isPausing = false
     /// Told how it ended.
     package var onEnd: (Scheduler.Outcome) -> Void = { _ in }
 
@@ -69,6 +71,7 @@ package final class Strand {
     /// How deep calls may be nested in a strand, and strands in each other.
     private static let deepest = 1000
     private static let deepestStrands = 100
+    private static let longStep = Duration.milliseconds(10)
 
     /// The script itself. `captures` are those of what ran before, for lines that come one by one.
     package init(program: Program, captures: [[UInt8]?], on scheduler: Scheduler) {
@@ -122,6 +125,18 @@ package final class Strand {
 
     /// Whether the first instruction of a statement is next.
     var beginsStatement: Bool { program.beginsStatement(at: position) }
+
+    /// Lets others have their turn before the next step, when this one has taken long: a regex may.
+    package func pauseIfLong(since began: Instant) {
+        if scheduler.loop.readClock() - began > Self.longStep { isPausing = true }
+    }
+
+    /// Whether it is to pause now, once.
+    func takePause() -> Bool {
+        guard isPausing else { return false }
+        isPausing = false
+        return true
+    }
 
     // MARK: Calls and scopes
 

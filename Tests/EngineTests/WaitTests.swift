@@ -176,3 +176,65 @@ struct WaitTests {
         #expect(closed == nil)
     }
 }
+
+/// What others do to a session while a wait looks at it.
+struct SharedSessionTests {
+    @Test func aMatchThatAnotherStrandHasTakenIsNotMet() {
+        let stage = Stage()
+        let other = SocketPair()
+        stage.addSession("b", other)
+        stage.start(
+            """
+            parallel {
+                branch {
+                    try {
+                        compare a,b until "END" within 2s
+                    } else {
+                        print "not met"
+                    }
+                }
+                branch {
+                    sleep 1s
+                    drain a
+                }
+            }
+            """)
+        stage.hear("one END")
+        stage.wait(.seconds(1))
+        other.say(Array("one END".utf8))
+        stage.settle()
+        stage.wait(.seconds(2))
+        #expect(stage.state == "passed" && stage.shown.hasSuffix("not met\n"), "\(stage.state)")
+    }
+
+    @Test func aBlockDoesNotReadWhatCameBeforeItsLine() {
+        let stage = Stage()
+        stage.start(
+            """
+            on a /^Q/ {
+                expect ${session} /\\w+\\n/ within 5s
+                print "block: ${0}"
+            }
+            sleep 1s
+            on a /^early/ {
+                print "early"
+            }
+            sleep forever
+            """)
+        stage.hear("early\nQ\n")
+        stage.wait(.seconds(1))
+        stage.hear("answer\n")
+        #expect(stage.shown.hasSuffix("block: answer\n\nearly\n"), "\(stage.shown)")
+    }
+
+    @Test func cancelledBlocksLeaveTheLinesThatWaitForThem() {
+        let stage = Stage()
+        stage.start("on a /^Q/ {\n    sleep 10s\n    print late\n}\na< never")
+        stage.hear("Q1\nQ2\nother\n")
+        stage.world.cancel()
+        stage.settle()
+        stage.wait(.seconds(10))
+        stage.wait(.seconds(10))
+        #expect(stage.unread == "other\n", "\(stage.unread)")
+    }
+}

@@ -79,7 +79,7 @@ private struct CompareInstruction: Instruction {
         let (wanted, matcher) = try expectation(strand, world)
         let time = try limit.map { limit throws(Failure) in world.settings.scaled(try limit.evaluate(in: strand))
         }
-        let all = sessions.map { Awaited(world.feed(of: $0, for: strand), matcher(), wanted: wanted) }
+        let all = sessions.map { Awaited(world.feed(of: $0, for: strand), matcher(), keepsAll: true, wanted: wanted) }
         return .wait(
             CompareWait(
                 all, wanted: wanted, ignored: try ignored.map { source throws(Failure) in try strand.regex(source) },
@@ -116,6 +116,7 @@ private final class CompareWait: Wait {
     private unowned let world: World
     private let all: [Awaited]
     private var timer: Timer?
+    private let began: Instant
 
     init(
         _ all: [Awaited], wanted: @escaping () -> String, ignored: Regex?, limit: Duration, range: SourceRange,
@@ -127,6 +128,7 @@ private final class CompareWait: Wait {
         self.limit = limit
         self.range = range
         self.world = world
+        began = world.loop.readClock()
     }
 
     var wanted: String { describe() }
@@ -134,24 +136,19 @@ private final class CompareWait: Wait {
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         cancel()
-        var met: [Match] = []
-        for awaited in all {
-            switch awaited.decide(isLate: isLate, limit: limit) {
-            case .met(let match, _): met.append(match)
-            case .pending: break
-            case .unmet(let unmet):
-                var failure = awaited.failure(unmet)
-                failure.range = range
-                throw failure
-            }
-        }
-        guard met.count == all.count else {
+        let standing = Standing(of: all, isLate: isLate, limit: limit)
+        if let (index, unmet) = standing.unmet.first { throw all[index].failure(unmet, at: range) }
+        guard standing.pending.isEmpty else {
             lookAgainAfterSilence(strand)
+            if standing.isUnfinished { strand.wake() }
             return false
         }
-        let answers = zip(all, met).map { awaited, match in answer(of: awaited, match) }
+        let answers = standing.met.map { answer(of: all[$0.index], $0.match) }
         try compare(answers)
-        for (awaited, match) in zip(all, met) { awaited.feed.consume(match) }
+        for (index, match, isCut) in standing.met {
+            world.met(all[index], match, isCut: isCut, at: range, since: began, limit: limit)
+            all[index].feed.consume(match)
+        }
         strand.capture([answers.last])
         return true
     }
@@ -175,47 +172,52 @@ private final class CompareWait: Wait {
     }
 
     private func compare(_ answers: [[UInt8]]) throws(Failure) {
-        let answers = zip(all, answers).map { awaited, answer in
-            Answers.Answer(name: awaited.session.name, lines: lines(of: answer))
+        var counting: [Answers.Answer] = []
+        let stopwatch = Regex.Stopwatch()
+        var size = 0
+        for (awaited, answer) in zip(all, answers) {
+            size += answer.count
+            let lines = try lines(of: answer, stopwatch, size)
+            counting.append(Answers.Answer(name: awaited.session.name, lines: lines))
         }
-        guard let difference = Answers(answers).difference else { return }
+        guard let difference = Answers(counting).difference else { return }
         throw Failure(.expectation, difference.message, details: difference.details, range: range)
     }
 
-    /// The lines that count, in the script's notation.
-    private func lines(of answer: [UInt8]) -> [String] {
-        let text = ignored.map { Self.without($0, answer) } ?? answer
-        return SourceText.lines(of: text).map { line in
-            Escapes.escaped(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
+    /// The lines that count, in the script's notation: without the matches of `ignored`, and without the lines that these
+    /// have emptied.
+    private func lines(of answer: [UInt8], _ stopwatch: Regex.Stopwatch, _ size: Int) throws(Failure) -> [String] {
+        var lines: [String] = []
+        for line in SourceText.lines(of: answer) {
+            let line = line.last == UInt8(ascii: "\r") ? Array(line.dropLast()) : line
+            var rest = line
+            if let ignored {
+                rest = try without(ignored, line)
+                guard !stopwatch.isOver(after: size) else { throw tooComplex("the search takes too long") }
+            }
+            if rest.count == line.count || !rest.isEmpty { lines.append(Escapes.escaped(rest)) }
         }
+        return lines
     }
 
-    /// `text` without the matches of `regex`, and without the lines that they have emptied.
-    private static func without(_ regex: Regex, _ text: [UInt8]) -> [UInt8] {
-        var lines: [[UInt8]] = []
-        for line in SourceText.lines(of: text) {
-            let rest = removeMatches(of: regex, from: line)
-            if rest.count == line.count || rest.contains(where: { $0 != UInt8(ascii: "\r") }) { lines.append(rest) }
-        }
-        return Array(lines.joined(separator: [UInt8(ascii: "\n")]))
-    }
-
-    private static func removeMatches(of regex: Regex, from line: [UInt8]) -> [UInt8] {
+    /// A line without the matches of a regex.
+    private func without(_ regex: Regex, _ line: [UInt8]) throws(Failure) -> [UInt8] {
         var rest: [UInt8] = []
         var index = 0
-        line.withUnsafeBytes { bytes in
-            while index <= bytes.count,
-                case .match(let groups) = regex.search(bytes, from: index, isWhole: true, beginsLine: true),
-                let match = groups.first ?? nil
-            {
-                rest += bytes[index..<max(index, match.lowerBound)]
-                // An empty match takes nothing, and the search goes on behind the next byte.
-                let isEmpty = match.upperBound <= index
-                if isEmpty, index < bytes.count { rest.append(bytes[index]) }
-                index = isEmpty ? index + 1 : match.upperBound
-            }
-            if index < bytes.count { rest += bytes[index...] }
+        while index <= line.count {
+            let outcome = line.withUnsafeBytes { regex.search($0, from: index, isWhole: true, beginsLine: true) }
+            if case .limit(let why) = outcome { throw tooComplex(why) }
+            guard case .match(let groups) = outcome, let match = groups.first ?? nil else { break }
+            rest += line[index..<max(index, match.lowerBound)]
+            // An empty match takes nothing, and the search goes on after the next byte.
+            let isEmpty = match.upperBound <= index
+            if isEmpty, index < line.count { rest.append(line[index]) }
+            index = isEmpty ? index + 1 : match.upperBound
         }
-        return rest
+        return index < line.count ? rest + line[index...] : rest
+    }
+
+    private func tooComplex(_ why: String) -> Failure {
+        Failure(.expectation, "pattern too complex: \(why)", range: range)
     }
 }

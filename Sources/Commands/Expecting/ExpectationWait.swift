@@ -34,34 +34,18 @@ final class ExpectationWait: Wait {
     var succeedsLate: Bool { all.contains { $0.matcher.succeedsLate } }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        var met: [(awaited: Awaited, match: Match)] = []
-        var pending: [Awaited] = []
-        var cut: [Awaited] = []
-        for awaited in all {
-            switch awaited.decide(isLate: isLate, limit: limit) {
-            case .met(let match, let isCut):
-                met.append((awaited, match))
-                if isCut { cut.append(awaited) }
-            case .pending: pending.append(awaited)
-            case .unmet(let unmet): throw placed(awaited.failure(unmet))
-            }
-        }
-        guard pending.isEmpty else {
-            _ = Feed.makeRoom(for: pending)
+        let standing = Standing(of: all, isLate: isLate, limit: limit)
+        if let (index, unmet) = standing.unmet.first { throw all[index].failure(unmet, at: range) }
+        guard standing.pending.isEmpty else {
+            Feed.makeRoom(for: standing.pending.map { all[$0.index] })
+            if standing.isUnfinished { strand.wake() }
             return false
         }
-        for awaited in cut { world.noteCut(awaited, range, limit: limit) }
-        for (awaited, match) in met {
-            world.met(awaited, match, since: began)
-            strand.take(match, from: awaited.feed)
+        for (index, match, isCut) in standing.met {
+            world.met(all[index], match, isCut: isCut, at: range, since: began, limit: limit)
+            strand.take(match, from: all[index].feed)
         }
         return true
-    }
-
-    private func placed(_ failure: Failure) -> Failure {
-        var failure = failure
-        failure.range = range
-        return failure
     }
 }
 

@@ -109,7 +109,7 @@ private struct SelectInstruction: Instruction {
 /// Waits for the first of several matches.
 private final class SelectWait: Wait {
     /// What one branch waits for in one session.
-    final class Candidate {
+    struct Candidate {
         let awaited: Awaited
         let position: Int
         let range: SourceRange
@@ -126,7 +126,7 @@ private final class SelectWait: Wait {
     let isReading = true
     var limit: Duration?
     private(set) var destination: Int?
-    private let candidates: [Candidate]
+    private var candidates: [Candidate]
     private let timeout: Int?
     private let describe: () -> String
     private let range: SourceRange
@@ -157,78 +157,55 @@ private final class SelectWait: Wait {
         return found
     }
 
-    /// What is known of the candidates: those that are met, those that may still be, and why the first other is not.
-    private struct Standing {
-        var met: [(candidate: Candidate, match: Match, isCut: Bool)] = []
-        var pending: [(candidate: Candidate, from: Int)] = []
-        var problem: Failure?
-        var hasLate = false
-    }
-
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        let standing = look(isLate: isLate)
-        if let (candidate, match, isCut) = first(of: standing) {
-            if isCut { world.noteCut(candidate.awaited, candidate.range, limit: limit) }
-            world.met(candidate.awaited, match, since: began)
-            strand.take(match, from: candidate.awaited.feed)
-            return goOn(strand, at: candidate.position, session: candidate.awaited.session.name)
+        let standing = Standing(
+            of: candidates.map(\.awaited), isLate: isLate, limit: limit, isOver: { candidates[$0].isOver })
+        for (index, unmet) in standing.unmet where unmet.reason == .full { candidates[index].isOver = true }
+        if let (index, match, isCut) = first(of: standing) {
+            let (awaited, branch) = (candidates[index].awaited, candidates[index])
+            world.met(awaited, match, isCut: isCut, at: branch.range, since: began, limit: limit)
+            strand.take(match, from: awaited.feed)
+            return goOn(strand, at: branch.position, session: awaited.session.name)
         }
-        if standing.pending.isEmpty, standing.met.isEmpty, !standing.hasLate, let problem = standing.problem {
-            throw problem
+        let problems = standing.unmet.filter { $0.unmet.reason != .late }
+        if standing.pending.isEmpty, standing.met.isEmpty, problems.count == standing.unmet.count,
+            let problem = problems.first
+        {
+            throw failure(problem, problems)
         }
         guard isLate else {
-            makeRoom(for: standing.pending.map(\.candidate))
+            makeRoom(for: standing)
+            if standing.isUnfinished { strand.wake() }
             return false
         }
-        guard let timeout else { throw late }
+        guard let timeout else { throw late(problems) }
         return goOn(strand, at: timeout, session: nil)
-    }
-
-    private func look(isLate: Bool) -> Standing {
-        var standing = Standing()
-        for candidate in candidates where !candidate.isOver {
-            switch candidate.awaited.decide(isLate: isLate, limit: limit) {
-            case .met(let match, let isCut): standing.met.append((candidate, match, isCut))
-            case .pending(let position): standing.pending.append((candidate, position))
-            case .unmet(let unmet):
-                if unmet.reason == .full { candidate.isOver = true }
-                if unmet.reason == .late { standing.hasLate = true }
-                guard unmet.reason != .late, standing.problem == nil else { continue }
-                var failure = candidate.awaited.failure(unmet)
-                failure.range = range
-                standing.problem = failure
-            }
-        }
-        return standing
     }
 
     /// Of several sessions the first branch; in one session what comes first in its stream, and so nothing while
     /// another may still turn out to come before it.
-    private func first(of standing: Standing) -> (candidate: Candidate, match: Match, isCut: Bool)? {
-        for (candidate, _, _) in standing.met {
-            let feed = candidate.awaited.feed
-            let rivals = standing.met.filter { $0.candidate.awaited.feed === feed }
-            guard let first = rivals.min(by: { $0.match.start < $1.match.start }) else { continue }
+    private func first(of standing: Standing) -> (index: Int, match: Match, isCut: Bool)? {
+        for met in standing.met {
+            let feed = candidates[met.index].awaited.feed
+            let rivals = standing.met.filter { candidates[$0.index].awaited.feed === feed }
+            guard let first = rivals.min(by: { ($0.match.start, $0.index) < ($1.match.start, $1.index) }) else {
+                continue
+            }
             let isOpen = standing.pending.contains { other in
-                guard other.candidate.awaited.feed === feed else { return false }
-                return other.from < first.match.start
-                    || other.from == first.match.start && isBefore(other.candidate, first.candidate)
+                candidates[other.index].awaited.feed === feed
+                    && (other.from, other.index) < (first.match.start, first.index)
             }
             if !isOpen { return first }
         }
         return nil
     }
 
-    private func isBefore(_ one: Candidate, _ other: Candidate) -> Bool {
-        candidates.first { $0 === one || $0 === other } === one
-    }
-
     /// Of a full inbox all that no branch needs any more goes.
-    private func makeRoom(for pending: [Candidate]) {
-        guard Feed.makeRoom(for: pending.map(\.awaited)) else { return }
-        for candidate in candidates
-        where !pending.contains(where: { $0 === candidate }) && candidate.awaited.feed.isFull {
-            candidate.isOver = true
+    private func makeRoom(for standing: Standing) {
+        let pending = Set(standing.pending.map(\.index))
+        guard Feed.makeRoom(for: pending.map { candidates[$0].awaited }) else { return }
+        for index in candidates.indices where !pending.contains(index) && candidates[index].awaited.feed.isFull {
+            candidates[index].isOver = true
         }
     }
 
@@ -238,12 +215,22 @@ private final class SelectWait: Wait {
         return true
     }
 
+    /// Nothing can happen any more: the first branch says why, and what the others tell counts as told.
+    private func failure(
+        _ problem: (index: Int, unmet: Awaited.Unmet), _ all: [(index: Int, unmet: Awaited.Unmet)]
+    ) -> Failure {
+        var failure = candidates[problem.index].awaited.failure(problem.unmet, at: range)
+        tell(all, in: &failure)
+        return failure
+    }
+
     /// The time is over, and nothing has happened.
-    private var late: Failure {
+    private func late(_ problems: [(index: Int, unmet: Awaited.Unmet)]) -> Failure {
         let sessions = feeds.map(\.session)
         let names = sessions.map(\.name).joined(separator: ",")
         var failure = Failure(
             .expectation, "\(names): timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", range: range)
+        tell(problems, in: &failure)
         for feed in feeds {
             if feeds.count > 1 { failure.details.append(.text("\(feed.session.name):")) }
             failure.details.append(.excerpt(feed.session.excerpt(of: feed, isLate: true)))
@@ -251,5 +238,13 @@ private final class SelectWait: Wait {
             if failure.exchanges?.entries.isEmpty != false { failure.exchanges = feed.session.exchanges }
         }
         return failure
+    }
+
+    private func tell(_ problems: [(index: Int, unmet: Awaited.Unmet)], in failure: inout Failure) {
+        for (index, unmet) in problems where unmet.reason == .refused {
+            let words = "\(candidates[index].awaited.session.name): \(unmet.words)"
+            if failure.message != words { failure.details.append(.text(words)) }
+            failure.toldRefusals.append(candidates[index].awaited.session.name)
+        }
     }
 }

@@ -136,13 +136,15 @@ private indirect enum Question {
         _ value: [UInt8], _ pattern: PatternSource, _ strand: Strand
     ) throws(Failure) -> Bool {
         let regex = try strand.regex(pattern)
+        let stopwatch = strand.scheduler.loop.readClock()
         let outcome = value.withUnsafeBytes { regex.search($0, from: 0, isWhole: true, beginsLine: true) }
+        strand.pauseIfLong(since: stopwatch)
         switch outcome {
         case .match(let groups):
             strand.capture(groups.map { $0.map { Array(value[$0]) } }, groups: regex.groups)
             return true
-        case .none, .partial: return false
-        case .limit(let why): throw Failure(.expectation, "the pattern was given up: \(why)", range: pattern.range)
+        case .none, .partial, .paused: return false
+        case .limit(let why): throw Failure(.expectation, "pattern too complex: \(why)", range: pattern.range)
         }
     }
 }

@@ -62,6 +62,6 @@ private final class DrainWait: Wait {
     }
 
     func drain() {
-        for feed in feeds { feed.drain() }
+        for feed in feeds { feed.drain("drained") }
     }
 }

@@ -88,7 +88,7 @@ private struct ExcerptText {
         let send = excerpt.lastSend
         let since = send.hasSent ? "since the last send" + (send.line.map { " (line \($0))" } ?? "") : "so far"
         guard let last = excerpt.lines.last else { return ["nothing arrived \(since) (\(excerpt.state))"] }
-        let isUnread = last.fate == .unread
+        let hasUnread = excerpt.lines.contains { $0.fate == .unread }
         let end = (last.isPart ? "no newline; " : "") + excerpt.state
         var texts = excerpt.lines.enumerated().map { index, line in
             let text = "  " + redactor.arrow(excerpt.session, line)
@@ -106,7 +106,8 @@ private struct ExcerptText {
             texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: [remark])
         }
         let heading = excerpt.isCut ? "arrived \(since), the end of it:" : "arrived \(since):"
-        return [heading] + texts + (isUnread ? [] : ["nothing unread (\(end))"])
+        if last.fate == .unread { return [heading] + texts }
+        return [heading] + texts + [hasUnread ? "(\(end))" : "nothing unread (\(end))"]
     }
 
     private func padded(_ text: String, _ remark: String) -> String {

@@ -43,6 +43,7 @@ package final class NotMatcher: Matcher {
         case .found(let match):
             return .impossible(match.end <= feed.sendMark ? "\(description) is unread" : "\(description) arrived")
         case .impossible, .differs: return finding
+        case .unfinished: return finding
         case .pending where isWhole: return .found(Match(start: feed.inbox.front, end: feed.inbox.front))
         case .pending: return finding
         }

@@ -9,13 +9,18 @@ package final class Awaited {
     package let matcher: any Matcher
     /// What is wanted, in words; asked for when it is not met.
     private let describe: () -> String
-    /// What was found, and the revision of the inbox that it was found in.
-    private var found: (match: Match, revision: Int)?
+    /// What was found, with the front and the revision of the inbox then: others may have taken it since.
+    private var found: (match: Match, front: Int, revision: Int)?
+    /// What it has found counts from the front on, so nothing may be dropped before it.
+    private let keepsAll: Bool
 
-    package init(_ feed: Feed, _ matcher: any Matcher, wanted describe: @escaping () -> String) {
+    package init(
+        _ feed: Feed, _ matcher: any Matcher, keepsAll: Bool = false, wanted describe: @escaping () -> String
+    ) {
         session = feed.session
         self.feed = feed
         self.matcher = matcher
+        self.keepsAll = keepsAll
         self.describe = describe
     }
 
@@ -27,6 +32,8 @@ package final class Awaited {
         case met(Match, isCut: Bool)
         /// Not yet; a match may begin at this position or later.
         case pending(from: Int)
+        /// Not yet; it is to be asked again in the next turn, whatever happens.
+        case unfinished
         case unmet(Unmet)
     }
 
@@ -54,9 +61,12 @@ package final class Awaited {
 
     /// Decides by what is there now; nothing is consumed. `isLate` at the deadline, for the last time.
     package func decide(isLate: Bool, limit: Duration?) -> Verdict {
-        if let found, found.revision == feed.inbox.revision { return .met(found.match, isCut: false) }
+        if let found, found.front == feed.inbox.front, found.revision == feed.inbox.revision {
+            return .met(found.match, isCut: false)
+        }
         let hasEnded = feed.hasEnded
         let finding = matcher.look(at: feed, isWhole: hasEnded)
+        if case .unfinished = finding, isLate { return decideLate(limit) }
         if case .pending(let position) = finding {
             if isLate, !hasEnded { return decideLate(limit) }
             if hasEnded, !matcher.acceptsEnd {
@@ -66,15 +76,20 @@ package final class Awaited {
                 return unmet(.refused, "\(refusal) while waiting for \(wanted)")
             }
             if isLate { return late(limit) }
-            if feed.isFull, matcher.neededFrom(feed) <= feed.inbox.front { return decideFull() }
+            if feed.isFull, neededFrom <= feed.inbox.front { return decideFull() }
             return .pending(from: position)
         }
         return verdict(finding, isCut: false)
     }
 
+    /// The position before which it needs nothing any more.
+    var neededFrom: Int { keepsAll ? feed.inbox.front : matcher.neededFrom(feed) }
+
     /// Nothing more is waited for: what is there counts as it is.
     private func decideLate(_ limit: Duration?) -> Verdict {
-        let finding = matcher.look(at: feed, isWhole: true)
+        var finding = matcher.look(at: feed, isWhole: true)
+        // It is asked for the last time.
+        while case .unfinished = finding { finding = matcher.look(at: feed, isWhole: true) }
         if case .pending = finding { return late(limit) }
         return verdict(finding, isCut: !matcher.succeedsLate)
     }
@@ -85,15 +100,15 @@ package final class Awaited {
         }
         if let refusal = session.refusal { return unmet(.refused, "\(refusal) while waiting for \(wanted)") }
         return unmet(
-            .late, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint,
-            mismatch: matcher.nearest(in: feed))
+            .late, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint)
     }
 
     /// Nothing more fits in, and nothing can go: what is there counts as it is.
     private func decideFull() -> Verdict {
+        // What must not come may still come, in more than one read.
+        if matcher.succeedsLate { return .pending(from: feed.inbox.front) }
         let finding = matcher.look(at: feed, isWhole: true)
-        guard case .pending(let position) = finding else { return verdict(finding, isCut: false) }
-        if matcher.succeedsLate { return .pending(from: position) }
+        guard case .pending = finding else { return verdict(finding, isCut: false) }
         let limit = shown(bytes: feed.inbox.limit)
         return unmet(
             .full, "inbox full (\(limit)) before \(wanted) arrived", hint: "raise it with: set inbox SIZE")
@@ -102,24 +117,23 @@ package final class Awaited {
     private func verdict(_ finding: Finding, isCut: Bool) -> Verdict {
         switch finding {
         case .found(let match):
-            found = (match, feed.inbox.revision)
+            found = (match, feed.inbox.front, feed.inbox.revision)
             return .met(match, isCut: isCut)
         case .pending(let position): return .pending(from: position)
+        case .unfinished: return .unfinished
         case .impossible(let words, let hints): return .unmet(Unmet(reason: .different, words: words, hints: hints))
         case .differs(let words, let mismatch, let hints):
             return .unmet(Unmet(reason: .different, words: words, mismatch: mismatch, hints: hints))
         }
     }
 
-    private func unmet(
-        _ reason: Unmet.Reason, _ words: String, hint: String? = nil, mismatch: Mismatch? = nil
-    ) -> Verdict {
-        .unmet(Unmet(reason: reason, words: words, mismatch: mismatch, hints: hint.map { [$0] } ?? []))
+    private func unmet(_ reason: Unmet.Reason, _ words: String, hint: String? = nil) -> Verdict {
+        .unmet(Unmet(reason: reason, words: words, hints: hint.map { [$0] } ?? []))
     }
 
     /// The failure of a wait that has come to nothing because of this.
-    package func failure(_ unmet: Unmet) -> Failure {
-        var failure = Failure(.expectation, "\(session.name): \(unmet.words)")
+    package func failure(_ unmet: Unmet, at range: SourceRange) -> Failure {
+        var failure = Failure(.expectation, "\(session.name): \(unmet.words)", range: range)
         let isLate = unmet.reason == .late
         if var mismatch = unmet.mismatch, unmet.reason == .different {
             mismatch.state = session.state(isLate: isLate)
@@ -127,7 +141,7 @@ package final class Awaited {
             failure.details = [.mismatch(mismatch)]
         } else {
             let hints = unmet.hints.map { Failure.Detail.text($0) }
-            failure.details = unmet.mismatch.map { [.mismatch($0)] } ?? []
+            failure.details = matcher.nearest(in: feed).map { [.mismatch($0)] } ?? []
             // What is wrong with what arrived comes before it; what else may be the reason, after it.
             failure.details += unmet.reason == .different ? hints : []
             failure.details.append(.excerpt(session.excerpt(of: feed, isLate: isLate)))
@@ -140,16 +154,42 @@ package final class Awaited {
     }
 }
 
+/// Where several things stand that are awaited together.
+package struct Standing {
+    package private(set) var met: [(index: Int, match: Match, isCut: Bool)] = []
+    package private(set) var pending: [(index: Int, from: Int)] = []
+    package private(set) var unmet: [(index: Int, unmet: Awaited.Unmet)] = []
+    /// Whether one of them is to be asked again in the next turn.
+    package private(set) var isUnfinished = false
+
+    /// Decides each of them, unless it is over for it.
+    package init(
+        of all: [Awaited], isLate: Bool, limit: Duration?, isOver: (Int) -> Bool = { _ in false }
+    ) {
+        for (index, awaited) in all.enumerated() where !isOver(index) {
+            switch awaited.decide(isLate: isLate, limit: limit) {
+            case .met(let match, let isCut): met.append((index, match, isCut))
+            case .pending(let position): pending.append((index, position))
+            case .unfinished:
+                pending.append((index, awaited.feed.inbox.front))
+                isUnfinished = true
+            case .unmet(let unmet): self.unmet.append((index, unmet))
+            }
+        }
+    }
+}
+
 extension Feed {
     /// Makes room in a full inbox: what none of those who look at it needs any more is dropped.
     ///
     /// - Returns: whether something was dropped.
+    @discardableResult
     package static func makeRoom(for pending: [Awaited]) -> Bool {
         var hasDropped = false
         for feed in pending.map(\.feed) where feed.isFull {
-            let needed = pending.filter { $0.feed === feed }.map { $0.matcher.neededFrom(feed) }.min() ?? 0
+            let needed = pending.filter { $0.feed === feed }.map(\.neededFrom).min() ?? 0
             guard needed > feed.inbox.front else { continue }
-            feed.consume(through: needed)
+            feed.drop(through: needed, "searched, and dropped from a full inbox")
             hasDropped = true
         }
         return hasDropped

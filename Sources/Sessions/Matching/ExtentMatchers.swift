@@ -81,8 +81,8 @@ package final class LinesMatcher: Matcher {
             searched = front
         }
         while found < count {
-            guard let feed = inbox.bytes(from: searched).firstIndex(of: UInt8(ascii: "\n")) else { break }
-            searched += feed + 1
+            guard let end = inbox.bytes(from: searched).firstIndex(of: UInt8(ascii: "\n")) else { break }
+            searched += end + 1
             found += 1
         }
         guard found == count else { return .pending(from: front) }

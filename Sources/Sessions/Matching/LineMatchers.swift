@@ -99,7 +99,7 @@ package final class LinePatternMatcher: Matcher {
                     takesMessage: end.map { $0.text == $0.next } ?? false,
                     captures: groups.map { $0.map { Array(line[$0]) } }, groups: regex.groups))
         case .limit(let why): return .tooComplex(why, source)
-        case .none, .partial:
+        case .none, .partial, .paused:
             return .differs(
                 "the line does not match", feed.mismatch(.pattern(source), front..<textEnd, next: end?.next),
                 hints: feed.restHint(at: front))

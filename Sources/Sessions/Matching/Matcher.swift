@@ -35,6 +35,8 @@ package enum Finding {
     case found(Match)
     /// More data could decide it; a match may begin at this position or later.
     case pending(from: Int)
+    /// What is there has not been searched to its end yet: it looks again after others have had their turn.
+    case unfinished
     /// It cannot be met any more: in words, and what to do.
     case impossible(String, hints: [String] = [])
     /// The first unread line is another one.
@@ -92,8 +94,8 @@ extension Feed {
             return Inbox.LineEnd(text: inbox.textEnd(ofMessage: front..<end), next: end)
         }
         if front == inbox.front { return inbox.nextLineEnd() }
-        guard let feed = inbox.bytes(from: front).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
-        return Inbox.LineEnd(text: front + feed, next: front + feed + 1)
+        guard let end = inbox.bytes(from: front).firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        return Inbox.LineEnd(text: front + end, next: front + end + 1)
     }
 
     /// Whether a line begins at `front`, the front or the position after an ending that is passed over.

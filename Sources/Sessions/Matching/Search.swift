@@ -1,3 +1,4 @@
+import Reactor
 import CPlatform
 import Results
 import Script
@@ -12,6 +13,8 @@ package final class TextSearch: Matcher {
     private var revision = 0
     /// For each front of the text, the length of the longest shorter front that it ends with (Knuth, Morris and Pratt).
     private lazy var borders = Self.borders(of: text)
+
+    private static let mostCompared = 4096
 
     /// - Parameter isHex: the script gave it in hexadecimal, and failures show it so.
     package init(text: [UInt8], isHex: Bool = false) {
@@ -39,7 +42,7 @@ package final class TextSearch: Matcher {
 
     /// Of bytes that were given in hexadecimal, where the longest front of them has arrived.
     package func nearest(in feed: Feed) -> Mismatch? {
-        let bytes = feed.inbox.bytes
+        let bytes = UnsafeRawBufferPointer(rebasing: feed.inbox.bytes.prefix(Self.mostCompared))
         guard isHex, !bytes.isEmpty else { return nil }
         var best = (start: 0, length: 0)
         for start in bytes.indices where bytes[start] == text[0] {
@@ -111,7 +114,7 @@ package final class PatternSearch: Matcher {
             context == inbox.front
             ? feed.frontBeginsLine || feed.frontFollowsReturn : inbox.beginsLine(at: context)
         if searched == 0, !inbox.isEmpty { beganInLine = !beginsLine }
-        switch regex.search(subject, from: start - context, isWhole: isWhole, beginsLine: beginsLine) {
+        switch regex.search(subject, from: start - context, isWhole: isWhole, beginsLine: beginsLine, mayPause: true) {
         case .match(let groups):
             let values = groups.map { $0.map { Array(subject[$0]) } }
             let whole = groups[0] ?? 0..<0
@@ -125,6 +128,9 @@ package final class PatternSearch: Matcher {
         case .none:
             searched = resumption(at: inbox.end, from: start, in: inbox)
             return .pending(from: searched)
+        case .paused(let next):
+            searched = context + next
+            return .unfinished
         case .limit(let why): return .tooComplex(why, source)
         }
     }
@@ -142,7 +148,7 @@ package final class PatternSearch: Matcher {
             switch regex.search(message, from: 0, isWhole: true, beginsLine: true) {
             case .match(let groups): return groups
             case .limit(let why): limit = why
-            case .none, .partial: break
+            case .none, .partial, .paused: break
             }
             return nil
         }
@@ -152,6 +158,9 @@ package final class PatternSearch: Matcher {
 }
 
 extension Feed {
+    /// How long messages are searched before others have their turn.
+    private static let slice = Duration.milliseconds(50)
+
     /// Whether each message is searched alone: what is looked for lies in one of them.
     fileprivate var searchesMessages: Bool { framing.prefixLength != nil || framing.isDatagram }
 
@@ -162,7 +171,12 @@ extension Feed {
     ) -> Finding {
         guard let ends = inbox.messageEnds, let last = ends.last else { return .pending(from: inbox.end) }
         var index = ends.firstIndex(after: searched)
+        let began = session.clock()
         while index < ends.endIndex {
+            guard session.clock() - began < Self.slice else {
+                searched = ends[index - 1]
+                return .unfinished
+            }
             let start = index == ends.startIndex ? inbox.front : ends[index - 1]
             let message = inbox.bytes(in: start..<ends[index])
             if let ranges = find(message), let whole = ranges.first ?? nil {

@@ -57,10 +57,10 @@ struct ExchangeLog {
         add(Entry(time: start, isSend: false, bytes: part, count: count, line: nil, end: arrived, messageEnd: messages))
     }
 
-    /// What is unread now, the last bytes that arrived but `withheld` of them, is forgotten.
-    mutating func drop(unread count: Int, withheld: Int, _ reason: String) {
+    /// `count` unread bytes are forgotten, after which `following` bytes have arrived.
+    mutating func drop(_ count: Int, following: Int, _ reason: String) {
         guard count > 0 else { return }
-        lose((arrived - withheld - count)..<(arrived - withheld), .dropped(reason))
+        lose((arrived - following - count)..<(arrived - following), .dropped(reason))
     }
 
     /// A trigger takes a line of `count` bytes, after which `following` bytes have arrived.
@@ -69,6 +69,10 @@ struct ExchangeLog {
     }
 
     private mutating func lose(_ range: Range<Int>, _ fate: Excerpt.Fate) {
+        if let last = losses.last, last.fate == fate, last.bytes.upperBound == range.lowerBound, fate != .taken {
+            losses[losses.count - 1] = Loss(bytes: last.bytes.lowerBound..<range.upperBound, fate: fate)
+            return
+        }
         if losses.count == Self.most { losses.removeFirst() }
         losses.append(Loss(bytes: range, fate: fate))
     }
@@ -121,8 +125,9 @@ struct ExchangeLog {
         return (lines.reversed(), isCut)
     }
 
+    /// What has become of a line or message by its end: what is left of one whose front is gone is unread.
     private func fate(of range: Range<Int>) -> Excerpt.Fate? {
-        losses.last { $0.bytes.overlaps(range) || $0.bytes.isEmpty && $0.bytes.lowerBound == range.upperBound }?.fate
+        losses.last { $0.bytes.contains(range.upperBound - 1) || $0.bytes.isEmpty && range == $0.bytes }?.fate
     }
 
     /// The last exchanges, for a person.

@@ -156,15 +156,15 @@ package final class Voice {
     /// Bytes that a bridge sends: the whole lines are shown, the rest waits for its end.
     func relayed(_ bytes: UnsafeRawBufferPointer) {
         guard !transcript.isSilent else { return }
-        guard let feed = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
+        guard let last = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
             heldBack += bytes
             if heldBack.count > Self.longestPart { showHeldBack() }
             return
         }
-        let lines = heldBack + bytes[...feed]
+        let lines = heldBack + bytes[...last]
         heldBack = []
         lines.withUnsafeBytes { sent($0) }
-        heldBack = Array(bytes[(feed + 1)...])
+        heldBack = Array(bytes[(last + 1)...])
     }
 
     private func emit(

@@ -213,6 +213,8 @@ package final class Channel: DescriptorWatcher {
     /// Adds what is no part of a datagram to the inbox, and shows each piece of it to `body`.
     private func admit(_ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void) throws(OversizedFrame) {
         if var decoder {
+            // Held twice, its bytes would be copied at each read.
+            self.decoder = nil
             defer { self.decoder = decoder }
             return try decoder.feed(bytes, limit: inbox.limit) { frame in
                 inbox.append(frame)

@@ -150,7 +150,14 @@ package final class Inbox {
 
     /// Whether the byte before `position`, which lies behind the front, ends a line.
     package func beginsLine(at position: Int) -> Bool {
-        if let ends { return ends.first { $0 >= position } == position }
+        if let ends {
+            var (low, high) = (0, ends.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if ends[middle] < position { low = middle + 1 } else { high = middle }
+            }
+            return low < ends.count && ends[low] == position
+        }
         let before = bytes[position - front - 1]
         return before == UInt8(ascii: "\n") || before == UInt8(ascii: "\r")
     }
