@@ -36,16 +36,16 @@ package struct Parser {
     }
 
     /// The errors so far, in the order of the lines.
-    package private(set) var errors: [ScriptError] = []
+    package internal(set) var errors: [ScriptError] = []
     /// The statements that are whole and were not taken yet.
     package private(set) var completed: [Statement] = []
 
-    private let source: SourceText
-    private let commands: CommandTable
-    private let load: Loader
+    let source: SourceText
+    let commands: CommandTable
+    let load: Loader
     /// The files being read, outermost first: none of them may be included again.
-    private let including: [String]
-    private let inclusions: Inclusions
+    let including: [String]
+    let inclusions: Inclusions
     private var openBlocks: [OpenBlock] = []
     /// The first line of a command that goes on over further lines.
     private var continuedFrom: Int?
@@ -54,10 +54,10 @@ package struct Parser {
 
     /// How deep blocks may be nested, and files included: what walks them needs stack for each.
     private static let deepest = 200
-    private static let deepestInclusion = 50
+    static let deepestInclusion = 50
 
     /// How many files one script has read: two that include another twice each, and so on, would be read without end.
-    private final class Inclusions {
+    final class Inclusions {
         var count = 0
         static let most = 1000
     }
@@ -99,7 +99,7 @@ package struct Parser {
             inclusions: Inclusions())
     }
 
-    private init(
+    init(
         source: SourceText, commands: CommandTable, load: @escaping Loader, including: [String], inclusions: Inclusions
     ) {
         self.source = source
@@ -387,40 +387,6 @@ package struct Parser {
             openBlocks[openBlocks.count - 1].statements.append(statement)
         }
     }
-
-    /// Reads the file that a command includes; its statements become the command's block.
-    private mutating func including(_ call: CommandCall) throws(ScriptError) -> CommandCall {
-        guard let word = call.includedScript, let text = word.literal else { return call }
-        let isComplete = text.first == UInt8(ascii: "/") || source.directory.isEmpty
-        let path = isComplete ? text : source.directory + [UInt8(ascii: "/")] + text
-        let shown = Escapes.visible(text)
-        inclusions.count += 1
-        guard inclusions.count <= Inclusions.most else {
-            throw ScriptError(word.range, "'source' reads more than \(Inclusions.most) files")
-        }
-        guard including.count <= Self.deepestInclusion else {
-            throw ScriptError(word.range, "files include each other too deep; \(Self.deepestInclusion) is the limit")
-        }
-        switch load(path) {
-        case .failure(let failure):
-            throw ScriptError(word.range, "cannot read '\(shown)': \(failure.message)")
-        case .success(let file):
-            guard !including.contains(file.identity) else {
-                throw ScriptError(word.range, "'\(shown)' includes itself")
-            }
-            let included = SourceText(
-                path: path, directory: directory(of: path), includedAt: call.range, identity: file.identity)
-            var parser = Parser(
-                source: included, commands: commands, load: load, including: including + [file.identity],
-                inclusions: inclusions)
-            for line in SourceText.lines(of: file.bytes) { parser.feed(line) }
-            parser.finish()
-            errors += parser.errors.prefix(max(0, ScriptErrors.mostKept - errors.count))
-            var call = call
-            call.block = parser.completed
-            return call
-        }
-    }
 }
 
 extension ScriptError {
@@ -435,23 +401,5 @@ extension ScriptError {
             range, "unknown command '\(name)'",
             hint: nearest.map { "did you mean '\($0)'?" }
                 ?? "to send a line to a session, write 'NAME> text'; 'help' lists the commands")
-    }
-}
-
-/// The part of `path` before its last slash; empty when it has none.
-package func directory(of path: [UInt8]) -> [UInt8] {
-    guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return [] }
-    return slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash])
-}
-
-extension CommandCall {
-    /// The word that names a script to read into this place, or nil.
-    fileprivate var includedScript: Word? {
-        for form in description.forms {
-            for case .parameter(let parameter) in form.elements {
-                if case .script = parameter.kind { return word(parameter.name) }
-            }
-        }
-        return nil
     }
 }

@@ -17,7 +17,7 @@ package final class Strand {
     /// `${0}`, `${1}`, … of the last match in the present call.
     package private(set) var captures: [[UInt8]?]
     /// The calls that wait for the present one to return, innermost last.
-    private var callers: [Frame] = []
+    var callers: [Frame] = []
     /// The parameters and loop names of the place that started it, copied.
     private var inherited: [String: [UInt8]]
     /// Named groups that a strand beside the script has matched.
@@ -59,7 +59,7 @@ package final class Strand {
     }
 
     /// A call that waits for another to return.
-    private struct Frame {
+    struct Frame {
         let program: Program
         let position: Int
         let scopes: [Scope]
@@ -373,39 +373,5 @@ package final class Strand {
             for (name, value) in scope.names { names[name] = value }
         }
         return names
-    }
-
-    // MARK: For failures
-
-    /// The strand in a few words, with its place.
-    package var title: String {
-        place.map { "\($0.title) (\($0.range.description))" } ?? "the script"
-    }
-
-    /// How the present place was reached: calls, files that were read, strands; innermost first.
-    package func trace(from range: SourceRange) -> [String] {
-        var lines: [String] = []
-        var last = ""
-        var repeats = 0
-        for frame in callers.reversed() {
-            let line = "in \(frame.call.definition.name), called at \(frame.call.range.description)"
-            if line == last {
-                repeats += 1
-            } else {
-                if repeats > 0 { lines.append("… \(repeats) times more") }
-                repeats = 0
-                lines.append(line)
-                last = line
-            }
-        }
-        if repeats > 0 { lines.append("… \(repeats) times more") }
-        var source = (callers.first?.call.range ?? range).source
-        while let place = source.includedAt {
-            lines.append("in \(source.name), read at \(place.description)")
-            source = place.source
-        }
-        guard let place else { return lines }
-        lines.append("in \(place.title), started at \(place.range.description)")
-        return lines + (parent?.trace(from: place.range) ?? [])
     }
 }

@@ -26,7 +26,7 @@ final class Shell {
     private(set) lazy var children = Children(on: loop, state: stateBefore)
     private let temporary = TemporaryDirectory()
     private let secrets = Redactor()
-    private lazy var diagnostics = Diagnostics(output, hiding: secrets)
+    lazy var diagnostics = Diagnostics(output, hiding: secrets)
     private var transcriptFile: OutputFile?
     private let results = TestResults()
     private var reports: Reports?
@@ -35,18 +35,18 @@ final class Shell {
     /// Why a script was skipped as a whole.
     private var skipReason: String?
     private var hasFailedOutsideTest = false
-    private var signals: Signals?
+    var signals: Signals?
     /// The file that nobody reads from yet.
-    private var awaitedFile: SystemString?
-    private var world: World?
-    private var maxTimer: Timer?
+    var awaitedFile: SystemString?
+    var world: World?
+    var maxTimer: Timer?
     /// Why the run has to end before its script does: a signal, or the limit of its time.
-    private(set) var interruption: Failure.Status?
+    var interruption: Failure.Status?
     /// What the run is at when no statement waits: the end of its sessions, or standard input.
-    private var endsInput = false
+    var endsInput = false
     var readsInput = false
     /// Whether nothing is left to do but to wait for those who read what was written.
-    private var isDraining = false
+    var isDraining = false
     /// Who takes a signal before the shell does; true if that was all.
     var handleSignal: (Int32) -> Bool = { _ in false }
 
@@ -102,7 +102,7 @@ final class Shell {
         return hasPrompt ? Prompt(self).run() : PipedScript(self).run()
     }
 
-    private var hasPrompt: Bool {
+    var hasPrompt: Bool {
         isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && (!invocation.hasScript || invocation.staysAtPrompt)
     }
 
@@ -148,19 +148,6 @@ final class Shell {
     func end() {
         temporary.remove()
         signals?.end()
-    }
-
-    /// Takes a signal, whether it was sent to us or a key stands for it.
-    func take(_ number: Int32) {
-        if handleSignal(number) { return }
-        switch number {
-        case SIGTERM: interrupted(.terminated)
-        case SIGHUP: interrupted(.hangup)
-        case SIGINT: interrupted(.interrupted)
-        // Before there is a prompt the terminal is as we found it.
-        case SIGTSTP: kill(getpid(), SIGSTOP)
-        default: break
-        }
     }
 
     /// A new world for a script: its own sessions and variables.
@@ -365,68 +352,7 @@ final class Shell {
         }
     }
 
-    /// Catches the signals that end a run or matter at a prompt, before anything is waited for; false when that cannot be.
-    private func catchSignals() -> Bool {
-        let numbers = [SIGINT, SIGTERM, SIGHUP] + (hasPrompt ? [SIGWINCH, SIGTSTP, SIGCONT] : [])
-        do {
-            signals = try Signals(numbers, on: loop) { [unowned self] in take($0) }
-        } catch {
-            say("muxsh: cannot wait for signals: \(errorWords(error.rawValue))\n")
-            return false
-        }
-        if let limit = invocation.maxTime {
-            maxTimer = loop.schedule(at: start + limit) { [unowned self] in timeIsOver(limit) }
-        }
-        return true
-    }
-
-    private func interrupted(_ status: Failure.Status) {
-        // The second one leaves at once, whatever is still under way.
-        if interruption != nil {
-            end()
-            exit(status.rawValue)
-        }
-        interruption = status
-        let words: String =
-            switch status {
-            case .interrupted: "interrupted"
-            case .terminated: "terminated"
-            default: "hung up"
-            }
-        guard let world, world.isRunning else {
-            if world == nil, !waitingWords.isEmpty { say("muxsh: \(words)\(waitingWords)\n") }
-            world?.stop(Failure(status, words))
-            return
-        }
-        world.stop(Failure(status, words + waitingWords))
-    }
-
-    private func timeIsOver(_ limit: Duration) {
-        interruption = .expectation
-        let failure = Failure(.expectation, "the run took longer than \(shown(limit))" + waitingWords)
-        guard let world else { return diagnostics.tell(failure) }
-        if world.isRunning {
-            world.stop(failure)
-        } else {
-            world.report(failure)
-        }
-    }
-
-    private var waitingWords: String {
-        if let path = files.waitsFor ?? awaitedFile {
-            let name = path.bytes == [UInt8(ascii: "-")] ? "standard input" : path.shown
-            return awaitedFile == nil ? " while reading \(name)" : " while waiting for a reader of \(name)"
-        }
-        if let wanted = world?.waiting { return " while waiting for \(wanted)" }
-        if isDraining { return " while waiting for a reader of what was written" }
-        guard !endsInput else {
-            let names = world?.sessions.all.map(\.name).joined(separator: ", ") ?? ""
-            return " while waiting for the end of \(names)"
-        }
-        return readsInput ? " while waiting for standard input" : ""
-    }
-
-    private func say(_ text: String) {
+    func say(_ text: String) {
         diagnostics.tell(text)
     }
 }

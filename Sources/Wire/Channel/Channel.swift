@@ -2,75 +2,30 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// What a session tells its owner, from the loop.
+/// What a channel tells its owner, from the loop.
 package protocol ChannelDelegate: AnyObject {
     /// `bytes` have arrived: a piece of a stream of lines, or one whole message. The buffer is valid during the call
     /// only, and the inbox must not be changed in it.
     func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer)
     /// All that one read brought is in the inbox.
     func channelInboxGrew(_ channel: Channel)
-    /// No more will arrive; `session.input` says why.
+    /// No more will arrive; `channel.input` says why.
     func channelInputEnded(_ channel: Channel)
     /// The kernel has taken bytes that waited in the outbox.
     func channelOutputAdvanced(_ channel: Channel)
-    /// What we send cannot be delivered any more; `session.output` says why.
+    /// What we send cannot be delivered any more; `channel.output` says why.
     func channelOutputFailed(_ channel: Channel)
-    /// What we sent last was not taken by anybody; `session.refusal` says why.
+    /// What we sent last was not taken by anybody; `channel.refusal` says why.
     func channelWasRefused(_ channel: Channel)
     /// More is held than may be: the oldest `count` unread bytes are to be dropped.
     func channel(_ channel: Channel, mustDrop count: Int)
 }
 
-/// A conversation with one peer over a transport: an inbox, an outbox and the state of both directions.
+/// The byte pipe to one peer over a transport: an inbox, an outbox and the state of both directions.
 ///
 /// The two directions end on their own: `input` by what the peer does, `output` by what we do. The descriptor is
-/// watched only for what can make progress, so that a half-closed or full session costs nothing.
+/// watched only for what can make progress, so that a half-closed or full channel costs nothing.
 package final class Channel: DescriptorWatcher {
-    /// The state of the direction from the peer to us.
-    package enum Input: Equatable {
-        case open
-        /// The peer has ended its side.
-        case ended
-        /// The connection was reset.
-        case reset
-        /// The connection was closed without close_notify (TLS): what has arrived may not be all.
-        case cut
-        case failed(WireFailure)
-        /// A frame announced more bytes than the inbox holds: what follows cannot be read.
-        case oversized(Int)
-        /// We have closed the session.
-        case closed
-    }
-
-    /// The state of the direction from us to the peer.
-    package enum Output: Equatable {
-        case open
-        /// Our side ends as soon as the outbox is empty.
-        case ending
-        /// We have ended our side.
-        case ended
-        case failed(WireFailure)
-        case closed
-    }
-
-    /// What happens when the inbox is full.
-    package enum Overflow {
-        /// The peer is not read until something is consumed.
-        case pause
-        /// The oldest unread bytes are dropped.
-        case dropOldest
-    }
-
-    /// Who can keep the peer from being read.
-    package struct Holders: OptionSet {
-        package let rawValue: Int
-        package init(rawValue: Int) { self.rawValue = rawValue }
-        /// The reader of our output is far behind.
-        package static let output = Holders(rawValue: 1)
-        /// The session that all of this goes to is far behind.
-        package static let bridge = Holders(rawValue: 2)
-    }
-
     /// The peer's address.
     package let peer: String
     /// What has arrived and was not consumed.

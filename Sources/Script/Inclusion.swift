@@ -1,0 +1,54 @@
+/// Files that a script includes.
+extension Parser {
+    /// Reads the file that a command includes; its statements become the command's block.
+    mutating func including(_ call: CommandCall) throws(ScriptError) -> CommandCall {
+        guard let word = call.includedScript, let text = word.literal else { return call }
+        let isComplete = text.first == UInt8(ascii: "/") || source.directory.isEmpty
+        let path = isComplete ? text : source.directory + [UInt8(ascii: "/")] + text
+        let shown = Escapes.visible(text)
+        inclusions.count += 1
+        guard inclusions.count <= Inclusions.most else {
+            throw ScriptError(word.range, "'source' reads more than \(Inclusions.most) files")
+        }
+        guard including.count <= Self.deepestInclusion else {
+            throw ScriptError(word.range, "files include each other too deep; \(Self.deepestInclusion) is the limit")
+        }
+        switch load(path) {
+        case .failure(let failure):
+            throw ScriptError(word.range, "cannot read '\(shown)': \(failure.message)")
+        case .success(let file):
+            guard !including.contains(file.identity) else {
+                throw ScriptError(word.range, "'\(shown)' includes itself")
+            }
+            let included = SourceText(
+                path: path, directory: directory(of: path), includedAt: call.range, identity: file.identity)
+            var parser = Parser(
+                source: included, commands: commands, load: load, including: including + [file.identity],
+                inclusions: inclusions)
+            for line in SourceText.lines(of: file.bytes) { parser.feed(line) }
+            parser.finish()
+            errors += parser.errors.prefix(max(0, ScriptErrors.mostKept - errors.count))
+            var call = call
+            call.block = parser.completed
+            return call
+        }
+    }
+}
+
+/// The part of `path` before its last slash; empty when it has none.
+package func directory(of path: [UInt8]) -> [UInt8] {
+    guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return [] }
+    return slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash])
+}
+
+extension CommandCall {
+    /// The word that names a script to read into this place, or nil.
+    fileprivate var includedScript: Word? {
+        for form in description.forms {
+            for case .parameter(let parameter) in form.elements {
+                if case .script = parameter.kind { return word(parameter.name) }
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,36 @@
+import Script
+
+/// How failures tell where a strand is.
+extension Strand {
+    /// The strand in a few words, with its place.
+    package var title: String {
+        place.map { "\($0.title) (\($0.range.description))" } ?? "the script"
+    }
+
+    /// How the present place was reached: calls, files that were read, strands; innermost first.
+    package func trace(from range: SourceRange) -> [String] {
+        var lines: [String] = []
+        var last = ""
+        var repeats = 0
+        for frame in callers.reversed() {
+            let line = "in \(frame.call.definition.name), called at \(frame.call.range.description)"
+            if line == last {
+                repeats += 1
+            } else {
+                if repeats > 0 { lines.append("… \(repeats) times more") }
+                repeats = 0
+                lines.append(line)
+                last = line
+            }
+        }
+        if repeats > 0 { lines.append("… \(repeats) times more") }
+        var source = (callers.first?.call.range ?? range).source
+        while let place = source.includedAt {
+            lines.append("in \(source.name), read at \(place.description)")
+            source = place.source
+        }
+        guard let place else { return lines }
+        lines.append("in \(place.title), started at \(place.range.description)")
+        return lines + (parent?.trace(from: place.range) ?? [])
+    }
+}
