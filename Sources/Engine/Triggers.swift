@@ -86,7 +86,13 @@ package final class Triggers {
     package func look(at session: Session) {
         guard let filter = session.filter, world.sessions[session.name] === session else { return }
         if filter.discards { closeIfDone(session, filter) }
-        guard session.hasTriggers, session.channel.isFull, !session.isAnswering, session.channel.overflow == .pause
+        if session.hasTriggers, !session.hasToldEnd, case .oversized = session.channel.input {
+            session.hasToldEnd = true
+            let place = judge(of: session)?.triggers.first?.range
+            return world.end(.failed(Failure(.expectation, "\(session.name): \(session.inputState)", range: place)))
+        }
+        guard session.hasTriggers, !session.inputHasEnded, session.channel.isFull, !session.isAnswering,
+            session.channel.overflow == .pause
         else {
             return
         }
@@ -147,7 +153,7 @@ package final class Triggers {
         guard session.listener != nil, session.inputHasEnded, !session.isAnswering, !filter.withholds,
             session.channel.bytesWaiting == 0
         else { return }
-        world.sessions.remove(session.name)
+        session.close()
     }
 
     // MARK: Answering

@@ -180,23 +180,27 @@ package final class World: SessionObserver, Host {
     /// An expectation was met, and is about to be consumed: with -v the transcript says what it passes over and how long
     /// it took. One that counts only because its time is over is noted.
     package func met(
-        _ awaited: Awaited, _ match: Match, isCut: Bool, at range: SourceRange, since began: Instant, limit: Duration?
+        _ awaited: Awaited, _ match: Match, isCut: Bool, isLate: Bool, at range: SourceRange, since began: Instant,
+        limit: Duration?
     ) {
-        if isCut { noteCut(awaited, range, limit: limit) }
+        if isLate, awaited.feed.isLent(before: match.end) {
+            note(awaited, range, "was held back for 'on' until its limit was over: begin the pattern of 'on' with ^")
+        } else if isCut {
+            note(
+                awaited, range,
+                "matched only because its limit of \(shown(limit ?? .zero)) was over: more data could have lengthened the "
+                    + "match; end the pattern with what follows it, or write .*? to stop early")
+        }
         guard settings.isVerbose else { return }
         let took = shown(loop.readClock() - began)
         let count = match.end - awaited.feed.inbox.front
         transcript.note("\(awaited.session.name): met after \(took), \(shown(bytes: count)) consumed")
     }
 
-    /// A pattern was met only because the time was over: said once for each line of a script.
-    private func noteCut(_ awaited: Awaited, _ range: SourceRange, limit: Duration?) {
+    /// Only the end of the time has met a wait: said once for each line of a script.
+    private func note(_ awaited: Awaited, _ range: SourceRange, _ words: String) {
         guard cutLines.insert("\(range.source.identity ?? range.source.name):\(range.line)").inserted else { return }
-        let time = shown(limit ?? .zero)
-        let words =
-            "\(range.description): note: \(awaited.session.name): \(awaited.wanted) matched only because its limit of \(time) was over: "
-            + "more data could have lengthened the match; end the pattern with what follows it, or write .*? to stop early\n"
-        diagnostics.tell(words)
+        diagnostics.tell(line: "\(range.description): note: \(awaited.session.name): \(awaited.wanted) \(words)")
     }
 
     package func session(_ session: Session, warns words: String) {

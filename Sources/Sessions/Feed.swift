@@ -72,15 +72,42 @@ package final class Feed {
         sendMark = self.inbox.front + older
     }
 
+    /// What is held back of a line can be read until `reclaim`: for a wait that looks for the last time.
+    package func lend() {
+        if self === session.feed { session.filter?.lend() }
+    }
+
+    package func reclaim() {
+        if self === session.feed { session.filter?.reclaim() }
+    }
+
+    /// Whether the front of a line is held back from here for its end.
+    package var holdsPart: Bool { self === session.feed && session.filter?.holdsPart == true }
+
+    /// Lets through what has arrived of a line that is held back, and then its rest.
+    package func passPart() {
+        if self === session.feed { session.filter?.passPart() }
+    }
+
+    /// Whether what lies before `position` was lent.
+    package func isLent(before position: Int) -> Bool {
+        guard self === session.feed, let filter = session.filter, filter.lentCount > 0 else { return false }
+        return position > inbox.end - filter.lentCount
+    }
+
     /// Forgets what is unread before `position`; later failures show it with the reason.
     func drop(through position: Int, _ reason: String) {
         let count = position - inbox.front
-        session.log.drop(count, following: inbox.count - count + session.withheldCount(from: self), reason)
+        session.log.drop(
+            count,
+            following: inbox.count - count
+                + (session.filter.map { self === session.feed ? $0.incoming.inbox.count : 0 } ?? 0), reason)
         consume(through: position)
     }
 
     /// Forgets everything that is unread; later failures show it with the reason, if there is one.
     package func drain(_ reason: String? = nil) {
+        if self === session.feed { session.filter?.dropPart(reason) }
         if let reason { drop(through: inbox.end, reason) }
         consume(through: inbox.end)
         while inbox.messageEnds?.isEmpty == false { consumeMessage() }

@@ -44,6 +44,8 @@ package final class LineFilter {
     private var postponed: [(UnsafeRawBufferPointer, Bool) -> Bool] = []
     /// What comes next belongs to a line of which a part has passed.
     private var isInLine = false
+    /// Where a part of a line begins that was lent to a wait.
+    private var lent: Int?
     /// What comes next may be the ending of a line that was read in part: it is no line.
     private var skipsEnding = false
     private let passed: Feed
@@ -92,6 +94,47 @@ package final class LineFilter {
         let postponed = self.postponed
         self.postponed = []
         for concerns in postponed { reconsider(concerns) }
+    }
+
+    // MARK: A line whose end has not arrived
+
+    /// Whether the front of a line waits for its end, because a trigger may want the whole.
+    package var holdsPart: Bool {
+        withholds && !withholdsForBlock && session.framing == .line && !discards && incoming.inbox.nextLineEnd() == nil
+    }
+    /// How many bytes of it the script can read for the moment.
+    var lentCount: Int { lent.map { passed.inbox.end - max($0, passed.inbox.front) } ?? 0 }
+
+    /// What has arrived of a line counts for a wait that looks for the last time: it can be read until `reclaim`.
+    func lend() {
+        guard holdsPart, lent == nil else { return }
+        lent = passed.inbox.end
+        passPart()
+    }
+
+    /// What was lent waits again for its line's end, unless some of it was read.
+    func reclaim() {
+        guard let lent else { return }
+        self.lent = nil
+        guard passed.inbox.front <= lent, passed.inbox.end > lent else { return }
+        takeBack(from: lent)
+        isInLine = false
+        session.channel.heldElsewhere = passed.inbox.count
+    }
+
+    /// The script gets what has arrived of a line, and then the rest of it.
+    package func passPart() {
+        guard holdsPart else { return }
+        isInLine = true
+        pass(through: incoming.inbox.end, isMessage: false)
+        session.channel.heldElsewhere = passed.inbox.count
+    }
+
+    /// What has arrived of a line is forgotten; its rest will be the rest of a line.
+    func dropPart(_ reason: String?) {
+        guard holdsPart else { return }
+        incoming.drop(through: incoming.inbox.end, reason ?? "dropped")
+        isInLine = true
     }
 
     /// Something new is looked for: what is unread is judged again from the first line on that it could concern.

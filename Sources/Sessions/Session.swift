@@ -327,9 +327,16 @@ package final class Session: ChannelDelegate {
     /// datagram, or a connection that has failed (a reset is the peer's way to end, and a failure only where it is met).
     package func takeLoss() -> String? {
         if let refusal = takeRefusal() { return "what was sent was refused: \(refusal)" }
-        guard case .failed(let failure) = channel.input, !hasToldEnd else { return nil }
-        hasToldEnd = true
-        return failure.words
+        guard !hasToldEnd else { return nil }
+        switch channel.input {
+        case .failed(let failure):
+            hasToldEnd = true
+            return failure.words
+        case .oversized:
+            hasToldEnd = true
+            return inputState
+        case .open, .ended, .reset, .cut, .closed: return nil
+        }
     }
 
     package func channel(_ channel: Channel, mustDrop count: Int) {

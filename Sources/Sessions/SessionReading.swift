@@ -9,7 +9,9 @@ extension Session {
     func withholdsForBlock(from feed: Feed) -> Bool { feed === self.feed && filter?.withholdsForBlock == true }
 
     /// How many bytes have arrived that readers of `feed` cannot see yet.
-    func withheldCount(from feed: Feed) -> Int { feed === self.feed ? filter?.incoming.inbox.count ?? 0 : 0 }
+    func withheldCount(from feed: Feed) -> Int {
+        feed === self.feed ? filter.map { $0.incoming.inbox.count + $0.lentCount } ?? 0 : 0
+    }
 
     /// Whether what lies before `position` has a part of a line in it that the transcript has not shown.
     func isUnshown(_ position: Int, of feed: Feed) -> Bool {
@@ -54,7 +56,7 @@ extension Session {
     }
 
     /// Reads what is unread, and what comes, with another framing.
-    func setFraming(_ framing: Framing) {
+    package func setFraming(_ framing: Framing) {
         if let filter { filter.incoming.restart(with: feed.inbox.cut(from: feed.inbox.front), older: 0) }
         channel.setFraming(framing)
         if filter != nil { feed.inbox.setMessages(framing != .line, feedEndsMessage: framing == .datagram) }

@@ -23,7 +23,11 @@ extension Session {
         let feed = feed ?? self.feed
         let isStream = framing == .line
         let messages = (self.feed.inbox.messageEnds?.count ?? 0) + (filter?.incoming.inbox.messageEnds?.count ?? 0)
-        let (lines, isCut) = log.lines(isStream: isStream, unread: isStream ? unreadCount : messages)
+        let (lines, isCut) = log.lines(
+            isStream: isStream, unread: isStream ? unreadCount : messages,
+            withheld: isStream
+                ? withheldCount(from: feed)
+                : feed === self.feed ? filter?.incoming.inbox.messageEnds?.count ?? 0 : 0)
         var start = feed.inbox.front
         // The ending of a line that was read is no line.
         if case .at(let front) = feed.lineFront(isWhole: true) { start = front }

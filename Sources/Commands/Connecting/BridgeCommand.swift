@@ -74,6 +74,9 @@ private final class BridgeWait: Wait {
     private unowned let world: World
     private let relays: [Relay]
     private var hasBegun = false
+    private var timer: Timer?
+    /// How long the front of a line waits for its end.
+    private static let partPause = Duration.milliseconds(50)
 
     init(_ first: Feed, _ second: Feed, limit: Duration?, endsInTime: Bool, _ world: World) {
         sessions = [first.session, second.session]
@@ -93,14 +96,28 @@ private final class BridgeWait: Wait {
         }
         for relay in relays { try relay.advance() }
         let isOver = relays.allSatisfy(\.isOver)
-        if isOver || isLate { cancel() }
+        if isOver || isLate { cancel() } else { passPartsLater(strand) }
         if isLate, !isOver, !endsInTime {
             throw Failure(.expectation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
         }
         return isOver || isLate
     }
 
+    /// A line that has not ended waits for its end where a trigger may want it; but who is asked `login: ` answers before
+    /// that. So after a while what has come of it is passed on.
+    private func passPartsLater(_ strand: Strand) {
+        let sources = relays.map(\.source)
+        guard timer == nil, sources.contains(where: \.holdsPart) else { return }
+        timer = world.loop.schedule(after: Self.partPause) { [weak self, weak strand] in
+            self?.timer = nil
+            for source in sources { source.passPart() }
+            strand?.wake()
+        }
+    }
+
     func cancel() {
+        if let timer { world.loop.cancel(timer) }
+        timer = nil
         for relay in relays { relay.stop() }
     }
 }

@@ -136,6 +136,10 @@ private final class CompareWait: Wait {
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         cancel()
+        // A silence is over when nothing arrives, also no end of a line.
+        let isLast = isLate || all.contains { $0.matcher is SilenceMatcher }
+        if isLast { for awaited in all { awaited.feed.lend() } }
+        defer { if isLast { Standing.end(all) } }
         let standing = Standing(of: all, isLate: isLate, limit: limit)
         if let (index, unmet) = standing.unmet.first { throw all[index].failure(unmet, at: range) }
         guard standing.pending.isEmpty else {
@@ -146,7 +150,7 @@ private final class CompareWait: Wait {
         let answers = standing.met.map { answer(of: all[$0.index], $0.match) }
         try compare(answers)
         for (index, match, isCut) in standing.met {
-            world.met(all[index], match, isCut: isCut, at: range, since: began, limit: limit)
+            world.met(all[index], match, isCut: isCut, isLate: isLate, at: range, since: began, limit: limit)
             all[index].feed.consume(match)
         }
         strand.capture([answers.last])

@@ -34,6 +34,7 @@ final class ExpectationWait: Wait {
     var succeedsLate: Bool { all.contains { $0.matcher.succeedsLate } }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        defer { if isLate { Standing.end(all) } }
         let standing = Standing(of: all, isLate: isLate, limit: limit)
         if let (index, unmet) = standing.unmet.first { throw all[index].failure(unmet, at: range) }
         guard standing.pending.isEmpty else {
@@ -42,7 +43,7 @@ final class ExpectationWait: Wait {
             return false
         }
         for (index, match, isCut) in standing.met {
-            world.met(all[index], match, isCut: isCut, at: range, since: began, limit: limit)
+            world.met(all[index], match, isCut: isCut, isLate: isLate, at: range, since: began, limit: limit)
             strand.take(match, from: all[index].feed)
         }
         return true

@@ -158,12 +158,13 @@ private final class SelectWait: Wait {
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        defer { if isLate { Standing.end(candidates.map(\.awaited)) } }
         let standing = Standing(
             of: candidates.map(\.awaited), isLate: isLate, limit: limit, isOver: { candidates[$0].isOver })
         for (index, unmet) in standing.unmet where unmet.reason == .full { candidates[index].isOver = true }
         if let (index, match, isCut) = first(of: standing) {
             let (awaited, branch) = (candidates[index].awaited, candidates[index])
-            world.met(awaited, match, isCut: isCut, at: branch.range, since: began, limit: limit)
+            world.met(awaited, match, isCut: isCut, isLate: isLate, at: branch.range, since: began, limit: limit)
             strand.take(match, from: awaited.feed)
             return goOn(strand, at: branch.position, session: awaited.session.name)
         }

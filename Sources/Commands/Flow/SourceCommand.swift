@@ -15,6 +15,7 @@ struct SourceCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        compiler.emit(PassInstruction(range: call.range))
         compiler.compile(call.block)
     }
 }

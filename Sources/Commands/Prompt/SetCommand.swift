@@ -156,7 +156,7 @@ private struct SetInstruction: Instruction {
         case .framing(let framing):
             session.voice.showPart()
             let isDatagram = session.framing.isDatagram
-            session.channel.setFraming(world.settings.framing(framing, isDatagram: isDatagram))
+            session.setFraming(world.settings.framing(framing, isDatagram: isDatagram))
             world.transcript.statement("set \(session.name) frame \(framing.rawValue)")
         case .inbox(let size): session.channel.setInboxLimit(size)
         case .cutIsEnd(let isEnd): session.channel.cutIsEnd = isEnd

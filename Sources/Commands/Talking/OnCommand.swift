@@ -17,8 +17,10 @@ struct OnCommand: Command {
                 that have to wait for one hold back what follows them. A block that may read from the session reads what \
                 follows its line; what it leaves unread is tested from there. A failure in a block fails the script; but \
                 when a client of a listener has gone before its answer, only that block is aborted, with a note. Lines \
-                that match no trigger are discarded unless the script reads the session. A line that does not fit into \
-                the inbox is a failure. The same 'on' run again replaces what it had set; 'off T' ends it.
+                that match no trigger are discarded unless the script reads the session. A line waits for \
+                its end before the script can read it, unless no trigger can match it any more: begin the pattern with \
+                ^ where the peer asks without a newline, such as 'login: '. A line that does not fit into the inbox is \
+                a failure. One set in a test ends with it. The same 'on' run again replaces what it had set; 'off T' ends it.
                 """,
             examples: [
                 "listen fake :0\non fake.* /^GET (\\w+)/ {\n    ${session}> VALUE ${1}\n}",

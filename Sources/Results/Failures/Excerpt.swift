@@ -17,6 +17,8 @@ package struct Excerpt {
     /// What has become of a line.
     package enum Fate: Equatable {
         case unread
+        /// The script cannot read it yet: a trigger may want the whole line, or answers the one before it.
+        case held
         case consumed
         /// A trigger has answered it.
         case taken

@@ -95,6 +95,7 @@ private struct ExcerptText {
             switch line.fate {
             case .unread: return index == excerpt.lines.count - 1 ? padded(text, end) : text
             case .consumed: return padded(text, "consumed")
+            case .held: return padded(text, "held back for 'on'" + (index == excerpt.lines.count - 1 ? "; \(end)" : ""))
             case .taken: return padded(text, "answered by 'on'")
             case .dropped(let why): return padded(text, why)
             }
@@ -106,7 +107,7 @@ private struct ExcerptText {
             texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: [remark])
         }
         let heading = excerpt.isCut ? "arrived \(since), the end of it:" : "arrived \(since):"
-        if last.fate == .unread { return [heading] + texts }
+        if last.fate == .unread || last.fate == .held { return [heading] + texts }
         return [heading] + texts + [hasUnread ? "(\(end))" : "nothing unread (\(end))"]
     }
 
@@ -170,6 +171,11 @@ private struct MismatchText {
 
     private func hex(_ bytes: [UInt8]) -> [String] {
         let arrived = mismatch.arrived.prefix(bytes.count)
+        // A secret is shown by its name, which is no pair of digits.
+        let isSecret = [bytes, Array(arrived)].contains { part in
+            part.withUnsafeBytes { redactor.redacted($0, isCutBefore: true, isCutBehind: true) } != part
+        }
+        if isSecret { return texts(bytes, isPart: true) }
         let position = zip(bytes, arrived).prefix { $0 == $1 }.count
         return beside(
             Array(Self.pairs(bytes).unicodeScalars), Array(Self.pairs(arrived).unicodeScalars),

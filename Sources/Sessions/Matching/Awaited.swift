@@ -162,10 +162,16 @@ package struct Standing {
     /// Whether one of them is to be asked again in the next turn.
     package private(set) var isUnfinished = false
 
-    /// Decides each of them, unless it is over for it.
+    /// What was lent for the last look and not read is held back again: to be said when the wait is over.
+    package static func end(_ all: [Awaited]) {
+        for awaited in all { awaited.feed.reclaim() }
+    }
+
+    /// Decides each of them, unless it is over for it. When it is late, what is held back of a line counts too.
     package init(
         of all: [Awaited], isLate: Bool, limit: Duration?, isOver: (Int) -> Bool = { _ in false }
     ) {
+        if isLate { for awaited in all { awaited.feed.lend() } }
         for (index, awaited) in all.enumerated() where !isOver(index) {
             switch awaited.decide(isLate: isLate, limit: limit) {
             case .met(let match, let isCut): met.append((index, match, isCut))

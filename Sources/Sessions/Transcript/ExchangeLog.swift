@@ -92,8 +92,10 @@ struct ExchangeLog {
 
     /// The lines, or messages, that arrived since the last send, and whether more had come before the first of them.
     ///
-    /// - Parameter unread: how many bytes, or messages, are unread; the last that arrived and were not lost.
-    func lines(isStream: Bool, unread: Int) -> (lines: [Excerpt.Line], isCut: Bool) {
+    /// - Parameters:
+    ///   - unread: how many bytes, or messages, are unread; the last that arrived and were not lost.
+    ///   - withheld: how many of them the script cannot read.
+    func lines(isStream: Bool, unread: Int, withheld: Int) -> (lines: [Excerpt.Line], isCut: Bool) {
         let entries = sinceLastSend.arrived
         let isCut = entries.contains { $0.count > $0.bytes.count }
         var rest = unread
@@ -101,7 +103,8 @@ struct ExchangeLog {
             let lines = entries.reversed().map { entry in
                 let lost = fate(of: (entry.end - entry.count)..<entry.end)
                 if lost == nil { rest -= 1 }
-                return Excerpt.Line(entry.bytes, lost ?? (rest >= 0 ? .unread : .consumed))
+                let fate = rest < 0 ? Excerpt.Fate.consumed : unread - rest <= withheld ? .held : .unread
+                return Excerpt.Line(entry.bytes, lost ?? fate)
             }
             return (lines.reversed(), isCut)
         }
@@ -119,7 +122,9 @@ struct ExchangeLog {
             }
             // Only a line's ending is left of it: the line counts as consumed.
             let isEnding = rest < line.count && rest <= line.count - text.count
-            lines.append(Excerpt.Line(text, isPart: isPart, rest > 0 && !isEnding ? .unread : .consumed))
+            let isHeld = unread - rest + line.count <= withheld
+            let isUnread = rest > 0 && !isEnding
+            lines.append(Excerpt.Line(text, isPart: isPart, isUnread ? (isHeld ? .held : .unread) : .consumed))
             rest -= min(rest, line.count)
         }
         return (lines.reversed(), isCut)

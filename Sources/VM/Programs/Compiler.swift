@@ -66,6 +66,7 @@ package struct Compiler {
     package mutating func compile(_ statements: [Statement]) {
         for statement in statements {
             program.beginStatement()
+            let start = position
             do throws(ScriptError) {
                 switch statement {
                 case .arrow(let arrow): commands.compile(arrow, into: &self)
@@ -77,6 +78,8 @@ package struct Compiler {
             } catch {
                 errors.append(error)
             }
+            // A definition does nothing where it stands, but it is a statement that -v shows.
+            if position == start { emit(PassInstruction(range: statement.range)) }
         }
     }
 

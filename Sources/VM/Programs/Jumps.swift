@@ -38,3 +38,14 @@ package struct EndScopeInstruction: Instruction {
         return .next
     }
 }
+
+/// Does nothing: it stands for a statement that has no other instruction of its own.
+package struct PassInstruction: Instruction {
+    package let range: SourceRange
+
+    package init(range: SourceRange) {
+        self.range = range
+    }
+
+    package func execute(in strand: Strand) -> Step { .next }
+}
