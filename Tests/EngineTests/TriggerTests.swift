@@ -102,10 +102,19 @@ struct TriggerTests {
             let pieces = Array(stream.utf8).cut(using: &generator)
             let early = Int.random(in: 0...pieces.count, using: &generator)
             for piece in pieces[..<early] { stage.hear(piece) }
-            stage.start(rules.enumerated().map { $1.script($0) }.joined() + "sleep forever")
+            // A wait that is not met, and looks at its limit also at what is held back, changes nothing.
+            let wait = [
+                "expect a \"zzz\" within 10ms", "a< zzz", "expect a nothing for 10ms", "expect a lines 99 within 5ms",
+            ][
+                Int.random(in: 0...3, using: &generator)]
+            let failing = "repeat 100 {\n    try {\n        \(wait)\n    } else {\n    }\n    sleep 10ms\n}\n"
+            let rest = Bool.random(using: &generator) ? failing : ""
+            stage.start(rules.enumerated().map { $1.script($0) }.joined() + rest + "sleep forever")
             for piece in pieces[early...] {
                 stage.hear(piece)
-                if Bool.random(using: &generator) { stage.wait(.milliseconds(20)) }
+                if Bool.random(using: &generator) {
+                    stage.wait(.milliseconds(Int.random(in: 1...20, using: &generator)))
+                }
             }
             stage.pair.endOutput()
             for _ in 0..<(2 * stream.count + 4) { stage.wait(.milliseconds(20)) }
