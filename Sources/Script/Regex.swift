@@ -35,6 +35,8 @@ package final class Regex {
     /// Whether a match can only begin where a line begins.
     package let matchesAtLineStartOnly: Bool
 
+    /// Whether CR or LF stand in the pattern: otherwise PCRE2 passes over CRLF as one.
+    private let namesLineEnds: Bool
     /// Whether the pattern begins with (*UTF).
     private let isUTF: Bool
     private let code: OpaquePointer
@@ -81,6 +83,9 @@ package final class Regex {
         lookbehind = (isUTF ? 4 : 1) * (Int(most) + 2)
         var firstCode: UInt32 = 0
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_FIRSTCODETYPE), &firstCode)
+        var hasLineEnd: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_HASCRORLF), &hasLineEnd)
+        namesLineEnds = hasLineEnd != 0
         matchesAtLineStartOnly = firstCode == 2 || allOptions & PCRE2_ANCHORED != 0
     }
 
@@ -126,27 +131,42 @@ package final class Regex {
 
     /// Searches in steps of a bounded cost, and looks at the time between them.
     ///
-    /// PCRE2 limits the cost of each start position, and there may be millions of them; it cannot be interrupted. So a
-    /// step tries some positions with a limit for each, and goes over to fewer positions with a higher one where that is
-    /// not enough. What one step may cost is about a tenth of a second at the worst. After a tenth of a second a search
-    /// that has come far pauses, and one that has not is given up: more than 200 ns for each start position is not what
+    /// PCRE2 limits the steps of each start position, and there may be millions of them; what `.*` passes over is no step;
+    /// and it cannot be interrupted. So a step looks at one block of the subject alone, where a match that could reach
+    /// beyond it is a partial one; only the position that this begins at is tried on all of the subject. Where the steps
+    /// of a block do not suffice, fewer positions are tried at a time, with more steps for each. After a tenth of a second
+    /// a search that has come far pauses, and one that has not is given up: more than 200 ns for each position is not what
     /// a pattern costs that gets on.
     private func search(
         _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from first: Int, isWhole: Bool, beginsLine: Bool,
         mayPause: Bool
     ) -> Outcome {
-        let options = (isWhole ? 0 : PCRE2_PARTIAL_HARD) | (beginsLine ? 0 : UInt32(PCRE2_NOTBOL))
-        let largest = max(1, min(Self.mostStarts, Self.mostVisits / max(1, bytes.count - first)))
+        let line = beginsLine ? 0 : UInt32(PCRE2_NOTBOL)
         var start = first
-        var count = largest
+        var count = blockSize
         var clock: (stopwatch: Stopwatch, start: Int)?
         while true {
-            // One position may cost all that a step may.
+            let end = blockEnd(min(bytes.count, start + blockSize), in: bytes)
+            let isLast = end == bytes.count
             pcre2_set_match_limit_8(context, UInt32(Self.stepLimit / count))
-            pcre2_set_offset_limit_8(context, start + count - 1)
-            let result = match(bytes, code, from: start, options)
+            pcre2_set_offset_limit_8(context, lastStart(from: start, count, in: bytes))
+            let block = UnsafeRawBufferPointer(rebasing: bytes[..<end])
+            let options = (isLast && isWhole ? 0 : PCRE2_PARTIAL_HARD) | line
+            var result = match(block, isLast ? code : openCode ?? code, from: start, options)
+            if !isLast, result > 0 || result == PCRE2_ERROR_PARTIAL {
+                // Only all of the subject says what begins here.
+                start = matchStart(isPartial: result == PCRE2_ERROR_PARTIAL)
+                pcre2_set_match_limit_8(context, UInt32(Self.stepLimit))
+                pcre2_set_offset_limit_8(context, start)
+                result = match(bytes, code, from: start, (isWhole ? 0 : PCRE2_PARTIAL_HARD) | line)
+                if result == PCRE2_ERROR_NOMATCH {
+                    start = position(start + 1, in: bytes)
+                    result = 0
+                }
+            }
             switch result {
-            case PCRE2_ERROR_PARTIAL: return .partial(start: Int(pcre2_get_ovector_pointer_8(matchData)[0]))
+            case 0: break
+            case PCRE2_ERROR_PARTIAL: return .partial(start: matchStart(isPartial: true))
             case 1...:
                 let groups = ranges()
                 // What is met by nothing at the end of what has come may be met by more of what comes.
@@ -155,9 +175,9 @@ package final class Regex {
                 }
                 return .partial(start: whole.lowerBound)
             case PCRE2_ERROR_NOMATCH:
-                start += count
-                if start > bytes.count { return .none }
-                count = min(2 * count, largest)
+                if isLast, start + count > bytes.count { return .none }
+                start = position(min(start + count, end), in: bytes)
+                count = min(2 * count, blockSize)
             case PCRE2_ERROR_MATCHLIMIT where count > 1: count /= 2
             default: return .limit(Self.message(for: result))
             }
@@ -170,6 +190,40 @@ package final class Regex {
             if mayPause { return .paused(at: start) }
             clock = nil
         }
+    }
+
+    /// Where the match that was found begins; \K may have set what counts as its start behind that.
+    private func matchStart(isPartial: Bool) -> Int {
+        Int(isPartial ? pcre2_get_ovector_pointer_8(matchData)[0] : pcre2_get_startchar_8(matchData))
+    }
+
+    /// `position`, or the next one at which a match can begin: not inside of a character, nor of CRLF as PCRE2 reads it.
+    private func position(_ position: Int, in bytes: UnsafeRawBufferPointer) -> Int {
+        isInsideLineEnd(position, in: bytes) && !namesLineEnds ? position + 1 : afterCharacter(position, in: bytes)
+    }
+
+    /// Where a block ends that would end at `position`.
+    private func blockEnd(_ position: Int, in bytes: UnsafeRawBufferPointer) -> Int {
+        isInsideLineEnd(position, in: bytes) ? position + 1 : afterCharacter(position, in: bytes)
+    }
+
+    /// The last of `count` positions, or none where the block ends them all. A limit inside of CRLF is tried by PCRE2 (10.42,
+    /// JIT) where it would pass over it without.
+    private func lastStart(from start: Int, _ count: Int, in bytes: UnsafeRawBufferPointer) -> Int {
+        guard count < blockSize else { return Int(bitPattern: UInt.max) }
+        let last = start + count - 1
+        return last > start && isInsideLineEnd(last, in: bytes) ? last - 1 : last
+    }
+
+    private func isInsideLineEnd(_ position: Int, in bytes: UnsafeRawBufferPointer) -> Bool {
+        position > 0 && position < bytes.count && bytes[position - 1] == UInt8(ascii: "\r")
+            && bytes[position] == UInt8(ascii: "\n")
+    }
+
+    private func afterCharacter(_ position: Int, in bytes: UnsafeRawBufferPointer) -> Int {
+        var end = position
+        while isUTF, end < bytes.count, bytes[end] & 0xC0 == 0x80 { end += 1 }
+        return end
     }
 
     private func match(
@@ -194,10 +248,10 @@ package final class Regex {
         return 0
     }
 
-    /// Steps of PCRE2 that one call may take, start positions of one call, and bytes it may look at from all of them.
+    /// How many bytes one step of a search looks at: from each of them it may look at all that follow.
+    var blockSize = 16 * 1024
+    /// Steps of PCRE2 that one call may take.
     private static let stepLimit = 5_000_000
-    private static let mostStarts = 65_536
-    private static let mostVisits = 64 << 20
     /// Start positions that a search has to get on by in a tenth of a second.
     private static let leastProgress = 500_000
 

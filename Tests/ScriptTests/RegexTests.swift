@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import Script
@@ -69,5 +70,34 @@ struct RegexTests {
         #expect(outcome == .match([0..<matching.count]))
         let other = Array("xaXbbb[\0]\ny".utf8)
         #expect(other.withUnsafeBytes { regex.search($0, from: 0, isWhole: true, beginsLine: true) } == .none)
+    }
+}
+
+/// A search looks at a block after the other; where they end decides nothing.
+struct RegexBlockTests {
+    @Test func theSizeOfABlockMakesNoDifference() throws {
+        var generator = Generator(seed: 61)
+        let patterns = [
+            "a", "ab", "a+b", "a.*b", "(?s)a.*b", "(?s)a.*?b", "^b", "a$", "a\\n^b", "\\n^", "^$", "\\bab", "(?<=a)b",
+            "a(?!b)",
+            "a\\Kb", "(a|ab)(c|b)", "\\z", "x*", "(*UTF)é", "(*UTF)(?<=é)a", "\\R", "(?i)AB", "b\\Z", "a{2,3}",
+        ]
+        let parts = ["a", "b", "ab", "\n", "\r\n", "c", "é", "\u{FF}"]
+        for _ in 0..<600 {
+            let pattern = patterns[Int.random(in: 0..<patterns.count, using: &generator)]
+            let text = (0..<Int.random(in: 0...12, using: &generator)).flatMap { _ in
+                Array(parts[Int.random(in: 0..<parts.count, using: &generator)].utf8)
+            }
+            let regex = try Regex(Array(pattern.utf8))
+            for isWhole in [true, false] {
+                let outcomes = [1000, 1, 2, 3, 5].map { size in
+                    regex.blockSize = size
+                    return text.withUnsafeBytes { regex.search($0, from: 0, isWhole: isWhole, beginsLine: true) }
+                }
+                for outcome in outcomes {
+                    #expect(outcome == outcomes[0], "/\(pattern)/ on \(text), whole: \(isWhole)")
+                }
+            }
+        }
     }
 }
