@@ -14,10 +14,20 @@ import Foundation
 ///
 /// In the output ports are written <PORT>, times <TIME>, processes <PID>, and <*> is anything within a line.
 struct Case: CustomTestStringConvertible {
+    /// What came of a run: output, status, and the files that the case looks at, by name.
+    struct Result {
+        let out: String
+        let err: String
+        let status: Int
+        let files: [String: String]
+    }
+
     let name: String
-    private(set) var sections: [(title: String, text: String)] = []
+    private let url: URL
+    private var sections: [(title: String, text: String)] = []
 
     init(contentsOf url: URL) throws {
+        self.url = url
         name = url.deletingPathExtension().lastPathComponent
         var lines: [String] = []
         var title: String?
@@ -48,6 +58,31 @@ struct Case: CustomTestStringConvertible {
     /// The sections whose title begins with a word, with the rest of their titles.
     func all(_ word: String) -> [(name: String, text: String)] {
         sections.filter { $0.title.hasPrefix(word + " ") }.map { (String($0.title.dropFirst(word.count + 1)), $0.text) }
+    }
+
+    /// The same case with what came as what is expected; a line with `<*>` that still matches stays.
+    func blessed(with result: Result) -> Case {
+        var blessed = self
+        func set(_ title: String, _ text: String) {
+            let index = blessed.sections.firstIndex { $0.title == title }
+            let kept = index.map { keepingWildcards(of: blessed.sections[$0].text, in: text) } ?? text
+            switch (index, text.isEmpty) {
+            case (let index?, false): blessed.sections[index].text = kept
+            case (let index?, true): blessed.sections.remove(at: index)
+            case (nil, false): blessed.sections.append((title, kept))
+            case (nil, true): break
+            }
+        }
+        set("out", result.out)
+        set("err", result.err)
+        set("status", result.status == 0 ? "" : "\(result.status)\n")
+        for (name, text) in result.files { set("wrote " + name, text) }
+        return blessed
+    }
+
+    /// Writes the case to its file.
+    func write() throws {
+        try sections.map { "=== \($0.title)\n\($0.text)" }.joined().write(to: url, atomically: true, encoding: .utf8)
     }
 
     /// All cases, by name.
@@ -91,4 +126,30 @@ func matches(_ text: String, _ expected: String) -> Bool {
         let pattern = pieces.map { NSRegularExpression.escapedPattern(for: $0) }.joined(separator: ".*")
         return String(line).range(of: "^" + pattern + "$", options: .regularExpression) != nil
     }
+}
+
+/// `text` with lines of `old` that hold `<*>` in place of those they still match, in order.
+private func keepingWildcards(of old: String, in text: String) -> String {
+    let (wanted, lines) = (
+        old.split(separator: "\n", omittingEmptySubsequences: false).map(String.init),
+        text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    )
+    // The longest common subsequence from each pair of positions to the ends.
+    var common = Array(repeating: Array(repeating: 0, count: lines.count + 1), count: wanted.count + 1)
+    for row in wanted.indices.reversed() {
+        for column in lines.indices.reversed() {
+            common[row][column] =
+                matches(lines[column], wanted[row])
+                ? common[row + 1][column + 1] + 1 : max(common[row + 1][column], common[row][column + 1])
+        }
+    }
+    var kept: [String] = []
+    var row = 0
+    for (column, line) in lines.enumerated() {
+        while row < wanted.count, common[row + 1][column] == common[row][column] { row += 1 }
+        let isKept = row < wanted.count && matches(line, wanted[row]) && common[row][column] > common[row][column + 1]
+        kept.append(isKept ? wanted[row] : line)
+        if isKept { row += 1 }
+    }
+    return kept.joined(separator: "\n")
 }

@@ -3,15 +3,46 @@ import TestSupport
 import Testing
 
 /// Every case of Cases/ gives the output, the errors and the status it says.
+///
+/// `scripts/cases` names the cases to run in MUXSH_CASES, and sets MUXSH_BLESS to have them rewritten with what came.
 struct CasesTests {
-    static let cases: [Case] = (try? Case.load()) ?? []
+    static let cases: [Case] = ((try? Case.load()) ?? []).filter { selected.isEmpty || selected.contains($0.name) }
+
+    private static let environment = ProcessInfo.processInfo.environment
+    private static let selected = Set((environment["MUXSH_CASES"] ?? "").split(separator: " ").map(String.init))
+    private static let isBlessing = environment["MUXSH_BLESS"] != nil
 
     @Test func thereAreCases() {
-        #expect(Self.cases.count > 50)
+        #expect(Self.cases.count > (Self.selected.isEmpty ? 50 : 0))
     }
 
     @Test(arguments: cases)
     func gives(_ example: Case) throws {
+        let result = try Self.run(example)
+        guard !Self.isBlessing else { return try example.blessed(with: result).write() }
+        #expect(matches(result.out, example["out"] ?? ""), "standard output of \(example.name):\n\(result.out)")
+        #expect(matches(result.err, example["err"] ?? ""), "standard error of \(example.name):\n\(result.err)")
+        #expect(String(result.status) == (example["status"] ?? "0").trimmingCharacters(in: .whitespacesAndNewlines))
+        for (name, text) in example.all("wrote") {
+            let written = result.files[name] ?? ""
+            #expect(matches(written, text), "\(name) of \(example.name):\n\(written)")
+        }
+    }
+
+    /// A blessed case expects what came; `<*>` stays where it still matches, and empty sections go.
+    @Test func aBlessedCaseKeepsItsWildcards() throws {
+        let folder = try Program.Folder()
+        let file = folder.url.appendingPathComponent("x.case")
+        try "=== file a.mux\nlist\n=== out\nold\nage <*> s\n<*>\n=== err\ngone\n".write(
+            to: file, atomically: true, encoding: .utf8)
+        let result = Case.Result(out: "new\nage 5 s\nmore\n", err: "", status: 4, files: [:])
+        try Case(contentsOf: file).blessed(with: result).write()
+        let blessed = try String(contentsOf: file, encoding: .utf8)
+        #expect(blessed == "=== file a.mux\nlist\n=== out\nnew\nage <*> s\n<*>\n=== status\n4\n")
+    }
+
+    /// Runs a case and returns what came of it, normalized.
+    private static func run(_ example: Case) throws -> Case.Result {
         let folder = try Program.Folder()
         var servers: [(name: String, server: FakeServer)] = []
         for (name, steps) in example.all("server") { servers.append((name, try FakeServer(steps))) }
@@ -32,22 +63,21 @@ struct CasesTests {
                     at: source.appendingPathComponent(name), to: folder.url.appendingPathComponent(name))
             }
         }
-        let arguments = Self.words(filled(example["args"] ?? "script.mux"))
         var environment: [String: String] = [:]
         for line in (example["env"] ?? "").split(separator: "\n") {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             environment[parts[0]] = parts[1]
         }
         let outcome = try Program.run(
-            "muxsh", arguments, in: folder, stdin: filled(example["stdin"] ?? ""), environment: environment)
-        let (out, err) = (normalized(outcome.out), normalized(outcome.err))
-        #expect(matches(out, example["out"] ?? ""), "standard output of \(example.name):\n\(out)")
-        #expect(matches(err, example["err"] ?? ""), "standard error of \(example.name):\n\(err)")
-        #expect(String(outcome.status) == (example["status"] ?? "0").trimmingCharacters(in: .whitespacesAndNewlines))
-        for (name, text) in example.all("wrote") {
-            let written = try String(contentsOf: folder.url.appendingPathComponent(name), encoding: .utf8)
-            #expect(matches(normalized(written), text), "\(name) of \(example.name):\n\(written)")
+            "muxsh", words(filled(example["args"] ?? "script.mux")), in: folder, stdin: filled(example["stdin"] ?? ""),
+            environment: environment)
+        var files: [String: String] = [:]
+        for (name, _) in example.all("wrote") {
+            files[name] = normalized(
+                try String(contentsOf: folder.url.appendingPathComponent(name), encoding: .utf8))
         }
+        return Case.Result(
+            out: normalized(outcome.out), err: normalized(outcome.err), status: Int(outcome.status), files: files)
     }
 
     /// The arguments of a case: blanks separate, quotes hold together; a line is no end.
