@@ -9,7 +9,7 @@ package struct Manual {
         self.table = table
     }
 
-    /// What `help` says: a line for each command.
+    /// The text of `help`: one line for each command.
     var overview: String {
         let width = table.descriptions.map(\.name.count).max() ?? 0
         let commands = table.descriptions.map { command in
@@ -18,156 +18,164 @@ package struct Manual {
         return
             (["Lines to and from a session:"] + Self.arrowLines.map { "  " + $0 } + ["", "Commands:"] + commands
             + ["", "Topics: \(Self.topics.map(\.name).joined(separator: ", "))"]
-            + ["'help COMMAND' and 'help TOPIC' tell more; muxsh(5) tells all."]).joined(separator: "\n")
+            + ["See 'help COMMAND', 'help TOPIC' and muxsh(5)."]).joined(separator: "\n")
     }
 
-    /// What `help COMMAND` says, or nil when there is none of that name.
+    /// The text of `help COMMAND`, or nil for an unknown name.
     package func help(for name: String) -> String? {
         guard let command = table[name] else { return nil }
-        var lines = command.usages.map { "  " + $0 }
+        var lines = paragraphs(of: command).flatMap { Self.wrapped($0) + [""] }
+        lines += command.usages.map { "  " + $0 + (command.options.isEmpty ? "" : " [OPTION…]") }
         let width = command.options.map(\.usage.count).max() ?? 0
-        if !command.options.isEmpty { lines.append("") }
+        if !command.options.isEmpty { lines += ["", "Options:"] }
         for option in command.options {
             lines.append(
                 "  " + option.usage + String(repeating: " ", count: width - option.usage.count + 2) + option.summary)
         }
-        lines += [""] + Self.wrapped(capitalized(command.summary) + ". " + command.text)
-        lines += ["", "Examples:"]
+        lines += ["", heading("Example", command.examples)]
         lines += command.examples.flatMap {
             $0.split(separator: "\n", omittingEmptySubsequences: false).map { "  " + $0 }
+        }
+        if !command.caveats.isEmpty { lines += ["", heading("Caveat", command.caveats)] }
+        for caveat in command.caveats {
+            let rows = Self.wrapped(caveat, width: 74)
+            lines += rows.enumerated().map { ($0 == 0 ? "- " : "  ") + $1 }
         }
         return lines.joined(separator: "\n")
     }
 
-    /// What `help arrows` says.
+    /// The text of `help arrows`.
     static let arrows = """
         Lines to and from a session; T is a name, a list (a,b) or a glob (replica*, *):
         \(arrowLines.map { "  " + $0 }.joined(separator: "\n"))
 
-        The text begins after one blank and runs to the end of the line. \\n \\r \\t \\0 \\e \\\\ \\xHH \\u{HHHH}
-        and ${name} are read in it; '\\${' is '${'. A single '\\' at the end means: no line ending here.
+        The text starts after one space and runs to the end of the line. ${name} and the escapes \\n \\r \\t \\0 \\e
+        \\\\ \\xHH \\u{HHHH} are expanded; write '\\${' for a literal '${'. A single '\\' at the end means: no line ending.
         """
 
-    /// What `help` knows besides commands.
+    /// The topics of `help` besides commands.
     package static let topics: [(name: String, summary: String, text: String)] = [
         ("arrows", "lines to and from a session", arrows),
         ("sessions", "names, lists, globs and addresses", sessions),
         ("patterns", "texts and regexes to search for", patterns),
-        ("variables", "let, ${name}, captures and the built-in names", variables),
-        ("frames", "what a line is, and what ends it", frames),
-        ("tls", "certificates, starttls, and being the server", tls),
-        ("programs", "programs as sessions, and their terminals", programs),
+        ("variables", "let, ${name}, captures and built-in names", variables),
+        ("frames", "lines, line endings and length prefixes", frames),
+        ("tls", "certificates, starttls, acting as a server", tls),
+        ("programs", "programs as sessions, pseudo-terminals", programs),
         ("tests", "test, retry, try, reports", tests),
-        ("keys", "what the keys of the prompt do", keys),
-        ("talk", "sending every line you type", talk),
+        ("keys", "keys at the prompt", keys),
+        ("talk", "sending every typed line", talk),
     ]
 
     private static let sessions = """
-        A session is a named conversation: 'open a localhost:8080' gives it the name a.
-        Where T stands you can write a name, a list (a,b) or a glob (replica*, *).
+        A session is a named connection: 'open a localhost:8080' opens session a.
+        A target T is a name, a list (a,b) or a glob (replica*, *).
 
         Addresses:
           host:port  :port  [::1]:port    TCP; :port is on this machine
-          tls://host:port                 TLS, with a verified certificate
-          udp://host:port                 a datagram is a line
-          unix:/path  unix:@name          Unix sockets; @ is the abstract name space
+          tls://host:port                 TLS, the certificate is verified
+          udp://host:port                 UDP, one line per datagram
+          unix:/path  unix:@name          Unix sockets; @ is the abstract namespace
 
-        'listen' and 'serve' are the other side; 'spawn' makes a program a session.
+        'listen' and 'serve' accept connections; 'spawn' makes a program a session.
         """
 
     private static let patterns = """
-        Where PATTERN stands: "text" is searched as it is, /regex/ is PCRE2, with the flags i, m, s.
-        ^ and $ mean line starts and ends. A match is in ${0}, its groups in ${1}, ${2} …; (?<name>…) sets
-        ${name}. 'expect' skips ahead to a match and consumes through it; 'T< text' and 'T<~ regex' look at
-        the next line only.
+        A PATTERN is "text", searched literally, or a /regex/ (PCRE2) with the flags i, m, s. Regexes are case-sensitive
+        unless the flag is i. ^ and $ match at line starts and line ends. The match is in ${0}, its groups in ${1},
+        ${2} …; (?<name>…) sets ${name}. 'expect' skips to a match and consumes everything up to its end; 'T< text' and
+        'T<~ regex' look at the next line only.
+
+        A greedy end such as .* waits for the time limit: write .*? and what follows it.
         """
 
     private static let variables = """
-        'let name value' sets one, 'let n ${n} + 1' counts, ${name} stands for the value, also in arrow lines.
-        In 'single quotes' nothing is special; \\${ is '${'.
+        'let name value' sets a variable, 'let n ${n} + 1' calculates, ${name} is the value, also in arrow lines.
+        Nothing is expanded in 'single quotes'; write \\${ for a literal '${'.
 
           ${0} ${1} …              the last match and its groups
-          ${status}                how the program ended that 'wait' has waited for
-          ${NAME.port}             the port of a listener or a session's peer; also .address and .pid
-          ${session} ${error}      in 'on' and 'select', and in the 'else' of 'try'
-          ${env.HOME} ${tmp}       the environment, and a private directory
-          ${file} ${dir} ${line}   where the script is
+          ${status}                exit status of the program that 'wait' waited for
+          ${NAME.port}             port of a listener or of a session's peer; also .address and .pid
+          ${session} ${error}      in 'on' and 'select'; in the 'else' of 'try'
+          ${env.HOME} ${tmp}       environment variable; private directory
+          ${file} ${dir} ${line}   position in the script
 
-        'let --secret name value' is shown nowhere.
+        'let --secret name value' never shows the value.
         """
 
     private static let frames = """
-        A line ends at a line feed; a CR before it is dropped. What ends a line that is sent: --eol lf, crlf, cr, nul
-        or none, at 'open', 'listen' and 'spawn', or 'set a eol crlf'.
+        A line ends with LF; a CR before it is dropped. The line ending to send is set by --eol lf, crlf, cr, nul or none
+        of 'open', 'listen' and 'spawn', or by 'set a eol crlf'.
 
-          --frame raw           whatever one read returns is a line
-          --frame u8 … u32le    the line's length stands before it, in so many bits; le: the low byte first
+          --frame raw           one line is what one read returns
+          --frame u8 … u32le    each line is preceded by its length as an 8-, 16- or 32-bit integer, big-endian;
+                                le: little-endian
 
-        Over UDP a datagram is a line. 'expect a bytes N' does not care for lines.
+        Over UDP one line is one datagram. 'expect a bytes N' ignores line and frame boundaries.
         """
 
     private static let tls = """
-        'open web tls://localhost:8443' verifies the certificate's chain and host name, by the system's
+        'open web tls://localhost:8443' verifies the certificate chain and the host name against the system's
         authorities or those of --ca FILE.
 
-          --servername NAME         the name to ask for and to verify
-          --cert FILE --key FILE    our own certificate, for a server that wants one
-          --alpn h2,http/1.1        the protocols to choose from
-          --insecure                goes on whatever is wrong, and says so
+          --servername NAME         name to request (SNI) and to verify
+          --cert FILE --key FILE    our own certificate, if the server requires one
+          --alpn h2,http/1.1        protocols to offer
+          --insecure                accept any certificate, with a note
 
-        'starttls a' begins TLS on an open session; 'listen s :0 --tls --cert FILE --key FILE' is a server;
-        'show a' tells version, cipher and certificate.
+        'starttls a' starts TLS on an open session; 'listen s :0 --tls --cert FILE --key FILE' is a server;
+        'show a' shows version, cipher and certificate.
         """
 
     private static let programs = """
-        'spawn calc bc' makes a program a session; there is no shell in between: spawn x sh -c "ls | wc".
+        'spawn calc bc' makes a program a session. There is no shell; to use one: spawn x sh -c "ls | wc".
 
-          calc> 1+1             to its standard input; calc>| ends that
-          calc< 2               what it writes, to standard output and standard error
-          spawn sh --pty sh     with a terminal of its own; --no-echo, so that it does not send back what is typed
-          signal calc TERM      --group for all that it has started
-          wait calc status 0    its end; ${status} is how
+          calc> 1+1             send to its standard input; calc>| closes it
+          calc< 2               expect from its standard output and standard error
+          spawn sh --pty sh     run it on a pseudo-terminal; --no-echo turns off the echo
+          signal calc TERM      send a signal; --group: to its process group
+          wait calc status 0    wait for its end and check ${status}
 
-        No program outlives muxsh. A program may hold its output back when it has no terminal: --pty.
+        No program outlives muxsh. Programs often buffer their output unless they run on a terminal: use --pty.
         """
 
     private static let tests = """
-        test "a name" {            counted; what it opens is closed, and the script goes on when it fails
-        retry 5s every 100ms {     again until it passes
-        try {   } else {           a failure inside is no failure; ${error} says what it was
-        compare a,b lines 2        the same answers from several
+        test "a name" {            counted; its sessions are closed, and the script continues after a failure
+        retry 5s every 100ms {     repeat until it passes
+        try {   } else {           continue after a failure; ${error} is its message
+        compare a,b lines 2        check that sessions give the same answer
         skip "why"   fail "why"
 
-        'muxsh --report tap FILE …' tells the results, 'prove --ext mux --exec "muxsh -q --report tap"' runs many.
+        'muxsh --report tap FILE …' reports the results, 'prove --ext mux --exec "muxsh -q --report tap"' runs many.
         """
 
     private static let keys = """
           Tab            complete; a second Tab lists the choices
           ^C             drop the line, or stop the running command
-          ^D             leave; in 'talk' go back to commands
+          ^D             quit; in 'talk' return to commands
           ^R  Up  Down   search the history, go through it
-          ^A ^E ^W ^U ^K to the start and end; erase a word, the line, to its end
+          ^A ^E ^W ^U ^K go to the start or end; erase a word, the line, to the end
           ^L             clear the screen
-          ^Z             stop muxsh; 'fg' brings it back
+          ^Z             suspend muxsh; 'fg' resumes it
 
-        ~/.editrc changes them ('bind -v' for vi keys), see editrc(5).
+        Key bindings are read from ~/.editrc ('bind -v' for vi keys), see editrc(5).
         """
 
     private static let talk = """
-        'talk a' sends every line you type to session a, as it is; the prompt is 'a> ' then. 'talk a,b' and
-        'talk *' send to several; 'a,b 1/2> ' says that one of two has answered.
+        'talk a' sends every typed line to session a unchanged; the prompt is then 'a> '. 'talk a,b' and 'talk *' send
+        to several sessions; 'a,b 1/2> ' means that one of two has answered.
 
           :list     a line that begins with ':' is a command
           ::x       sends ':x'
-          :  or ^D  back to commands
+          :  or ^D  return to commands
         """
 
     private static let arrowLines = [
         "T> text       send text and a line ending",
-        "T< text       the next line from T is exactly text",
-        "T<~ regex     the next line from T matches regex",
-        "T>|           end our side (half-close)",
-        "T<|           T ends its side now; 'T<| reset' for a reset",
+        "T< text       expect the next line from T to be exactly text",
+        "T<~ regex     expect the next line from T to match regex",
+        "T>|           end our side of the stream (half-close)",
+        "T<|           expect T to end its side now; 'T<| reset': to reset",
     ]
 
     /// The command section of muxsh(5) in mdoc(7): a subsection for each command.
@@ -176,12 +184,15 @@ package struct Manual {
     }
 
     private func section(for command: CommandDescription) -> String {
-        var lines = [".Ss \(command.name)", ".Bd -literal -compact"]
-        lines += command.usages.map(escape)
-        lines += [".Ed", ".Pp", escape(capitalized(command.summary)) + "."]
-        lines += Self.sentences(of: command.text).flatMap { Self.wrapped($0) }.map(escape)
+        var lines = [".Ss \(command.name)"]
+        for (index, paragraph) in paragraphs(of: command).enumerated() {
+            if index > 0 { lines.append(".Pp") }
+            lines += Self.sentences(of: paragraph).flatMap { Self.wrapped($0) }.map(escape)
+        }
+        lines += [".Pp", ".Bd -literal -offset indent -compact"]
+        lines += command.usages.map { escape($0 + (command.options.isEmpty ? "" : " [OPTION…]")) } + [".Ed"]
         if !command.options.isEmpty {
-            lines.append(".Bl -tag -width Ds")
+            lines += [".Pp", "Options:", ".Bl -tag -width Ds -offset indent -compact"]
             for option in command.options {
                 lines.append(
                     ".It Fl Fl \(option.name.dropFirst(2))" + (option.parameter.map { " Ar \($0.name)" } ?? ""))
@@ -189,11 +200,18 @@ package struct Manual {
             }
             lines.append(".El")
         }
-        lines += [".Pp", command.examples.count > 1 ? "Examples:" : "Example:", ".Bd -literal -offset indent -compact"]
+        lines += [".Pp", heading("Example", command.examples), ".Bd -literal -offset indent -compact"]
         lines += command.examples.flatMap {
             $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         }.map(escape)
         lines.append(".Ed")
+        if !command.caveats.isEmpty {
+            lines += [".Pp", heading("Caveat", command.caveats), ".Bl -dash -offset indent -compact"]
+            for caveat in command.caveats {
+                lines += [".It"] + Self.sentences(of: caveat).flatMap { Self.wrapped($0) }.map(escape)
+            }
+            lines.append(".El")
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -203,11 +221,19 @@ package struct Manual {
         return text.hasPrefix(".") || text.hasPrefix("'") ? "\\&" + text : text
     }
 
+    /// What a command does: its summary and text.
+    private func paragraphs(of command: CommandDescription) -> [String] {
+        let text = command.text.split(separator: "\n\n").map(String.init)
+        return [capitalized(command.summary) + "." + (text.first.map { " " + $0 } ?? "")] + text.dropFirst()
+    }
+
+    private func heading(_ noun: String, _ items: [String]) -> String { noun + (items.count > 1 ? "s:" : ":") }
+
     private func capitalized(_ text: String) -> String {
         text.prefix(1).uppercased() + text.dropFirst()
     }
 
-    /// `text` cut behind each full stop: mdoc wants a sentence a line.
+    /// `text` split after each full stop: mdoc wants one sentence a line.
     private static func sentences(of text: String) -> [String] {
         var sentences: [String] = []
         var current = ""

@@ -98,7 +98,7 @@ package final class EndOfInput {
         // While the reader of our output is behind, nothing is read: the silence is ours.
         if world.isHolding || session.isAnswering { return restartTimer(course) }
         switch course.step {
-        case .flushing: finish(course, problem: lost(session, because: "the peer does not read"))
+        case .flushing: finish(course, problem: lost(session, because: "the peer is not reading"))
         case .awaitingAnswer:
             endOurSide(course)
             restartTimer(course)

@@ -100,13 +100,13 @@ package final class Triggers {
         if filter.isStuck {
             let place = judge(of: session)?.triggers.first?.range
             var failure = Failure(
-                .expectation, "\(session.name): inbox full (\(limit)) before a line arrived that 'on' could look at",
-                details: ["raise it with: set inbox SIZE"], range: place)
+                .expectation, "\(session.name): inbox full (\(limit)) before a whole line arrived for 'on'",
+                details: ["raise the limit: set inbox SIZE"], range: place)
             failure.exchanges = session.exchanges
             world.end(.failed(failure))
         } else if session.feed.waiters.reader == nil {
             session.noteFull(
-                "inbox full (\(limit)): the peer is not read, and 'on' sees no more lines, until the script reads")
+                "inbox full (\(limit)): reading from the peer and 'on' pause until the script reads")
         }
     }
 

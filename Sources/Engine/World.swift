@@ -184,12 +184,12 @@ package final class World: SessionObserver, Host {
         limit: Duration?
     ) {
         if isLate, awaited.feed.isLent(before: match.end) {
-            note(awaited, range, "was held back for 'on' until its limit was over: begin the pattern of 'on' with ^")
+            note(awaited, range, "was held back for 'on' until the time limit; anchor the pattern of 'on' with ^")
         } else if isCut {
             note(
                 awaited, range,
-                "matched only because its limit of \(shown(limit ?? .zero)) was over: more data could have lengthened the "
-                    + "match; end the pattern with what follows it, or write .*? to stop early")
+                "matched only at its time limit of \(shown(limit ?? .zero)), because more data could have lengthened the "
+                    + "match; end the pattern with what follows the match, or use .*? to stop early")
         }
         guard settings.isVerbose else { return }
         let took = shown(loop.readClock() - began)

@@ -1,5 +1,6 @@
 import Histogram
 import Reactor
+import Script
 
 /// How long the blocks of `time` took, by name.
 package final class Latencies {
@@ -45,7 +46,7 @@ package final class Latencies {
             ("min", histogram.min), ("p50", histogram.valueAtPercentile(50)), ("p90", histogram.valueAtPercentile(90)),
             ("p99", histogram.valueAtPercentile(99)), ("max", histogram.max),
         ].map { "\($0) \(shownFinely($1))" }
-        let heading = "\(name): \(count) \(count == 1 ? "run" : "runs"), \(fixed(Double(count) / time, digits: 1))/s, "
+        let heading = "\(name): \(counted(Int(count), "run")), \(fixed(Double(count) / time, digits: 1))/s, "
         return [heading + figures.joined(separator: ", ")] + bars(of: histogram)
     }
 

@@ -82,8 +82,8 @@ package final class TestResults {
         var parts = ["\(passed) passed"]
         if failed > 0 { parts.append("\(failed) failed") }
         if skipped > 0 { parts.append("\(skipped) skipped") }
-        if unpicked > 0 { parts.append("\(unpicked) left out by --filter") }
-        let count = records.count == 1 ? "1 test" : "\(records.count) tests"
+        if unpicked > 0 { parts.append("\(unpicked) excluded by --filter") }
+        let count = counted(records.count, "test")
         return "\(count): \(parts.joined(separator: ", ")) in \(shown(took))"
     }
 }

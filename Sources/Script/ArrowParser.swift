@@ -67,8 +67,8 @@ struct ArrowParser {
         if rest.isEmpty { return sends ? .endOutput : .endOfStream }
         if !sends, String(decoding: rest, as: UTF8.self) == "reset" { return .reset }
         throw ScriptError(
-            line.at(arrow + 2..<text.count), sends ? "nothing follows '>|'" : "only 'reset' may follow '<|'",
-            hint: "to \(sends ? "send" : "expect") a text that begins with '|', put a blank before it")
+            line.at(arrow + 2..<text.count), sends ? "unexpected text after '>|'" : "only 'reset' may follow '<|'",
+            hint: "to \(sends ? "send" : "expect") a text that begins with '|', put a space before it")
     }
 
     /// Where the text begins, behind an arrow of `length` characters and its blank.
@@ -77,7 +77,7 @@ struct ArrowParser {
         guard end < text.count, text[end] != UInt8(ascii: " ") else { return end + 1 }
         let shown = String(decoding: text[start..<end], as: UTF8.self)
         throw ScriptError(
-            line.at(end..<end + 1), "a blank must follow the arrow", hint: "write '\(shown) ' and then the text")
+            line.at(end..<end + 1), "expected a space after the arrow", hint: "write '\(shown) ' and then the text")
     }
 }
 

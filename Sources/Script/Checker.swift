@@ -125,13 +125,13 @@ package struct Checker {
     private func define(_ call: CommandCall, _ defined: inout [String: Definition], _ errors: inout [ScriptError]) {
         guard let word = call.newCommand else { return }
         guard let name = word.template.literalText else {
-            errors.append(ScriptError(word.range, "the name of a command is written as it is, without variables"))
+            errors.append(ScriptError(word.range, "a command name cannot contain variables"))
             return
         }
         if commands.contains(name) || name == "else" || name == "branch" {
-            errors.append(ScriptError(word.range, "'\(name)' is a command of the language; choose another name"))
+            errors.append(ScriptError(word.range, "'\(name)' is a built-in command; choose another name"))
         } else if let former = defined[name] {
-            errors.append(ScriptError(word.range, "'\(name)' is defined already, in line \(former.range.line)"))
+            errors.append(ScriptError(word.range, "'\(name)' is already defined in line \(former.range.line)"))
         }
         defined[name] = Definition(parameters: call.localNames, body: call.block, range: word.range)
     }
@@ -193,7 +193,7 @@ package struct Checker {
         errors.append(
             ScriptError(
                 invocation.range,
-                "\(invocation.name) takes \(counted(definition.parameters.count)), not \(invocation.arguments.count)",
+                "\(invocation.name) takes \(counted(definition.parameters.count, "argument")), not \(invocation.arguments.count)",
                 hint: "write \(usage)"))
     }
 
@@ -204,7 +204,7 @@ package struct Checker {
             errors.append(
                 ScriptError(
                     word.range,
-                    "a /regex/ cannot be passed to '\(invocation.name)': it would be the text to search for",
+                    "a /regex/ cannot be passed to '\(invocation.name)': it would be searched for as text",
                     hint: "write the /regex/ in the definition, or quote the text"))
         }
     }
@@ -231,10 +231,6 @@ package struct Checker {
         }
     }
 
-    private func counted(_ count: Int) -> String {
-        count == 0 ? "no words" : count == 1 ? "one word" : "\(count) words"
-    }
-
     private mutating func check(_ word: Word, _ kind: Parameter.Kind, _ names: Names, _ errors: inout [ScriptError]) {
         switch kind {
         case .target, .session:
@@ -259,7 +255,7 @@ package struct Checker {
             if takeHint(), let nearest = nearestSpelling(of: name, among: sessions.names) {
                 hint = "did you mean '\(nearest)'?"
             }
-            errors.append(ScriptError(item.range, "there is no session '\(name)'", hint: hint))
+            errors.append(ScriptError(item.range, "no session is named '\(name)'", hint: hint))
         }
     }
 
@@ -278,14 +274,14 @@ package struct Checker {
 
     private mutating func unset(_ name: String, _ names: Names, _ range: SourceRange) -> ScriptError {
         if name.hasPrefix("env.") {
-            return ScriptError(range, "the environment has no variable '\(name.dropFirst(4))'")
+            return ScriptError(range, "environment variable '\(name.dropFirst(4))' is not set")
         }
         var hint = "set it first: let \(name) VALUE, or -D \(name)=VALUE"
         if name.hasSuffix(".port") || name.hasSuffix(".address") || name.hasSuffix(".pid") {
             hint = "open a session or service of that name first"
         }
         if names.isInDefinition, name == "session" || name == "error" || localNames.contains(name) {
-            hint = "a definition does not see it: pass it as a parameter, and call it with ${\(name)}"
+            hint = "not visible inside 'define': pass it as a parameter"
             return ScriptError(range, "variable '\(name)' is never set here", hint: hint)
         }
         if name == "session" { hint = "it is set inside 'on' and the branches of 'select'" }

@@ -14,16 +14,18 @@ package struct CommandDescription {
     package let blockNames: [String]
     /// The built-in names that it sets.
     package let resultNames: [String]
-    /// More about it, in sentences.
+    /// What it does in full: paragraphs with an empty line between them.
     package let text: String
     /// Lines that show it, each a script of its own context.
     package let examples: [String]
+    /// What surprises, costs time or loses data: a sentence or two each.
+    package let caveats: [String]
 
     package init(
         name: String, summary: String, forms: [Form], options: [CommandOption] = [],
         optionHints: [String: String] = [:], alternative: Alternative = .none, blockNames: [String] = [],
         resultNames: [String] = [],
-        text: String = "", examples: [String] = []
+        text: String = "", examples: [String] = [], caveats: [String] = []
     ) {
         self.name = name
         self.summary = summary
@@ -35,6 +37,7 @@ package struct CommandDescription {
         self.resultNames = resultNames
         self.text = text
         self.examples = examples
+        self.caveats = caveats
     }
 
     /// What may follow the block of a command.
@@ -210,7 +213,7 @@ package struct Parameter {
         /// What is wrong with a word that is known before the run, or nil.
         package func problem(with word: Word) -> String? {
             guard let bytes = word.literal else {
-                if case .script = self { return "the path of a script must be known before the run" }
+                if case .script = self { return "the path must be constant, because scripts are read before the run" }
                 return nil
             }
             return problem(with: bytes)
@@ -222,23 +225,23 @@ package struct Parameter {
             switch self {
             case .text, .command: return nil
             case .script, .path:
-                return bytes.isEmpty ? "the path of a file is empty" : bytes.contains(0) ? nul("a path") : nil
-            case .program: return bytes.isEmpty ? "an empty text names no program" : argumentProblem(bytes)
+                return bytes.isEmpty ? "empty file name" : bytes.contains(0) ? nul("a path") : nil
+            case .program: return bytes.isEmpty ? "empty program name" : argumentProblem(bytes)
             case .argument: return argumentProblem(bytes)
             case .target: return nil
-            case .pattern: return bytes.isEmpty ? "an empty text is found everywhere; write what to look for" : nil
+            case .pattern: return bytes.isEmpty ? "the search text is empty" : nil
             case .newSession, .newListener, .session:
                 return isSessionName(text)
                     ? nil
-                    : "'\(text)' is not a session's name; a letter or '_' comes first, then letters, digits, '_ - .'"
+                    : "'\(text)' is not a valid session name: use a letter or '_', then letters, digits, '_', '-' and '.'"
             case .newCommand:
                 return isSessionName(text)
                     ? nil
-                    : "'\(text)' is not a command's name; a letter or '_' comes first, then letters, digits, '_ - .'"
+                    : "'\(text)' is not a valid command name: use a letter or '_', then letters, digits, '_', '-' and '.'"
             case .newVariable, .localVariable:
                 return isVariableName(text) && isSessionName(text)
                     ? nil
-                    : "'\(text)' is not a variable's name; a letter or '_' comes first, then letters, digits, '_ - .'"
+                    : "'\(text)' is not a valid variable name: use a letter or '_', then letters, digits, '_', '-' and '.'"
             case .duration:
                 return Literals.duration(text) == nil
                     ? Literals.tooLong(text) ?? "'\(text)' is not a duration; write 5s, 200ms or 1m" : nil
@@ -251,16 +254,16 @@ package struct Parameter {
             case .hex:
                 return Literals.hex(bytes) == nil ? "'\(text)' is not hexadecimal; write pairs such as \"0d 0a\"" : nil
             case .choice(let choices):
-                return choices.contains(text) ? nil : "'\(text)' is none of \(choices.joined(separator: ", "))"
+                return choices.contains(text) ? nil : "'\(text)' is not one of \(choices.joined(separator: ", "))"
             case .checked(let check): return check(bytes)
             }
         }
 
         private func argumentProblem(_ bytes: [UInt8]) -> String? {
-            bytes.contains(0) ? nul("a program's word") : nil
+            bytes.contains(0) ? nul("a program argument") : nil
         }
 
-        private func nul(_ what: String) -> String { "\(what) cannot hold a NUL byte" }
+        private func nul(_ what: String) -> String { "\(what) cannot contain a NUL byte" }
     }
 }
 

@@ -169,7 +169,7 @@ struct CommandParser {
             return ScriptError(word.range, "expected '\(wanted)' here", hint: usageHint(all: false))
         }
         if let error = misspeltKeyword() { return error }
-        return ScriptError(word.range, "\(commandName) has no such form", hint: usageHint(all: true))
+        return ScriptError(word.range, "wrong arguments for \(commandName)", hint: usageHint(all: true))
     }
 
     /// A word that is nearly a keyword of some form, or nil.
@@ -194,22 +194,22 @@ struct CommandParser {
             return false
         }), case .text = parameter.kind {
             return ScriptError(
-                word.range, "\(commandName) takes one \(parameter.name)", hint: "put the whole text in quotes")
+                word.range, "\(commandName) takes one \(parameter.name)", hint: "quote the whole text")
         }
         let keywords = form.elements.flatMap { element in
             if case .optional(let inner) = element { return inner.compactMap(\.keyword) }
             return []
         }
         if let text = word.bareLiteral, keywords.contains(text) {
-            return ScriptError(word.range, "'\(text)' stands here once only", hint: usageHint(all: false))
+            return ScriptError(word.range, "duplicate '\(text)'", hint: usageHint(all: false))
         }
         if let text = word.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords) {
             return ScriptError(word.range, "unexpected '\(text)'", hint: "did you mean '\(nearest)'?")
         }
         if let error = misspeltKeyword() { return error }
         return ScriptError(
-            word.range, "\(commandName) takes no more words here",
-            hint: usageHint(all: false) + " (quote a text with blanks)")
+            word.range, "\(commandName) takes no more arguments",
+            hint: usageHint(all: false) + " (quote a text that contains spaces)")
     }
 
     /// How the chosen form is written, or every form.
@@ -220,7 +220,7 @@ struct CommandParser {
 
     private func blockOnOneLine(_ range: SourceRange) -> ScriptError {
         ScriptError(
-            range, "a block is written on lines of its own",
+            range, "a block needs lines of its own",
             hint:
                 "write it like this:\n    \(description.name.isEmpty ? "T PATTERN" : description.name) … {\n        …\n    }"
         )

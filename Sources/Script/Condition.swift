@@ -58,17 +58,17 @@ package indirect enum Condition {
 extension Condition {
     private static let deepest = 100
     private static let usage =
-        "write A == B, != < <= > >=, A =~ /regex/, defined NAME, open NAME, or not and one of these"
+        "write A == B (or != < <= > >=), A =~ /regex/, defined NAME or open NAME, optionally after 'not'"
 
     /// Reads a condition from `words`; `end` is where it ends, for errors.
     init(_ words: ArraySlice<Word>, end: SourceRange, depth: Int = 0) throws(ScriptError) {
-        guard let first = words.first else { throw ScriptError(end, "a condition is missing here", hint: Self.usage) }
+        guard let first = words.first else { throw ScriptError(end, "missing condition", hint: Self.usage) }
         // `not == x` compares the text "not".
         let isComparison = words.count == 3 && words.dropFirst().first.flatMap(Self.operatorName) != nil
         switch (first.bareLiteral, words.count) {
         case ("not", 2...) where !isComparison:
             guard depth < Self.deepest else {
-                throw ScriptError(first.range, "more than \(Self.deepest) times 'not' in a condition")
+                throw ScriptError(first.range, "too many 'not' in a condition (limit \(Self.deepest))")
             }
             self = .not(try Condition(words.dropFirst(), end: end, depth: depth + 1))
         case ("defined", 2): self = .defined(try Self.name(words[words.startIndex + 1]))
@@ -76,18 +76,19 @@ extension Condition {
         case (_, 3): try self.init(comparing: first, words[words.startIndex + 1], words[words.startIndex + 2])
         default:
             throw ScriptError(
-                words.count > 3 ? words[words.startIndex + 3].range : end, "this is no condition", hint: Self.usage)
+                words.count > 3 ? words[words.startIndex + 3].range : end, "not a condition", hint: Self.usage)
         }
     }
 
     private init(comparing left: Word, _ operation: Word, _ right: Word) throws(ScriptError) {
         guard let symbol = Self.operatorName(operation) else {
             throw ScriptError(
-                operation.range, "'\(operation.template.literalText ?? "this")' compares nothing", hint: Self.usage)
+                operation.range, "'\(operation.template.literalText ?? "this")' is not a comparison operator",
+                hint: Self.usage)
         }
         guard let comparison = Operator(rawValue: symbol) else {
             guard case .regex(let flags) = right.style else {
-                throw ScriptError(right.range, "'=~' needs a /regex/ behind it")
+                throw ScriptError(right.range, "expected a /regex/ after '=~'")
             }
             self = .match(
                 left, try PatternSource(template: right.template, flags: flags, range: right.range, offset: 1))
@@ -95,7 +96,8 @@ extension Condition {
         }
         for word in [left, right] where comparison.isNumeric {
             if let literal = word.literal, Literals.Decimal(literal) == nil {
-                throw ScriptError(word.range, "'\(symbol)' compares numbers, and '\(Escapes.escaped(literal))' is none")
+                throw ScriptError(
+                    word.range, "'\(symbol)' compares numbers; '\(Escapes.escaped(literal))' is not a number")
             }
         }
         self = .comparison(left, comparison, right)

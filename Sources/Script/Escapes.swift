@@ -11,7 +11,7 @@ package enum Escapes {
     /// Reads the escape that begins with the `\` at `index` and moves `index` behind it.
     package static func decode(_ text: [UInt8], at index: inout Int) throws(Failure) -> [UInt8] {
         guard index + 1 < text.count else {
-            throw Failure(length: 1, message: "a '\\' at the end escapes nothing; write '\\\\' for a backslash")
+            throw Failure(length: 1, message: "incomplete escape at the end; write '\\\\' for a backslash")
         }
         let letter = text[index + 1]
         if let byte = single(letter) {
@@ -31,7 +31,8 @@ package enum Escapes {
             let shown = String(decoding: text[index..<min(end, text.count)], as: UTF8.self)
             throw Failure(
                 length: min(end, text.count) - index,
-                message: "unknown escape '\(shown)'; known are \\n \\r \\t \\0 \\e \\\\ \\\" \\xHH \\u{HHHH} \\${")
+                message: "unknown escape '\(shown)'; the escapes are \\n \\r \\t \\0 \\e \\\\ \\\" \\xHH \\u{HHHH} \\${"
+            )
         }
     }
 

@@ -8,10 +8,10 @@ extension Parser {
         let shown = Escapes.visible(text)
         inclusions.count += 1
         guard inclusions.count <= Inclusions.most else {
-            throw ScriptError(word.range, "'source' reads more than \(Inclusions.most) files")
+            throw ScriptError(word.range, "too many files in 'source' (limit \(Inclusions.most))")
         }
         guard including.count <= Self.deepestInclusion else {
-            throw ScriptError(word.range, "files include each other too deep; \(Self.deepestInclusion) is the limit")
+            throw ScriptError(word.range, "'source' is nested too deeply (limit \(Self.deepestInclusion))")
         }
         switch load(path) {
         case .failure(let failure):

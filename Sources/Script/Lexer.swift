@@ -97,8 +97,8 @@ struct Lexer {
             case UInt8(ascii: "}") where depth > 0: depth -= 1
             case UInt8(ascii: "\""), UInt8(ascii: "'"):
                 throw ScriptError(
-                    range(index..<index + 1), "a quote inside a word",
-                    hint: "put the whole word in quotes, or a blank before")
+                    range(index..<index + 1), "unexpected quote inside an argument",
+                    hint: "quote the whole argument, or put a space before the quote")
             default: break
             }
             index += 1
@@ -122,7 +122,7 @@ struct Lexer {
         }
         guard index < text.count else {
             index = text.count
-            throw ScriptError(range(start..<text.count), "this quote is not closed on its line")
+            throw ScriptError(range(start..<text.count), "unterminated quote")
         }
         index += 1
         let inside = Array(text[(start + 1)..<(index - 1)])
@@ -142,8 +142,8 @@ struct Lexer {
         guard index < text.count else {
             index = text.count
             throw ScriptError(
-                range(start..<text.count), "this regex has no closing '/'",
-                hint: "end it with '/', or put quotes around it to search for the text")
+                range(start..<text.count), "unterminated regex",
+                hint: "close it with '/', or quote it to search for the text")
         }
         let inside = Array(text[(start + 1)..<index])
         index += 1
@@ -152,7 +152,7 @@ struct Lexer {
         let flags = String(decoding: text[flagStart..<index], as: UTF8.self)
         if let unknown = flags.first(where: { !"ims".contains($0) }) {
             throw ScriptError(
-                range(flagStart..<index), "unknown regex flag '\(unknown)'; known are i, m and s",
+                range(flagStart..<index), "unknown regex flag '\(unknown)'; the flags are i, m and s",
                 hint: "write '\\/' for a slash inside a regex")
         }
         let template = try Template(parsing: inside, notation: .regex, at: position, offset: start + 1)
@@ -168,10 +168,12 @@ struct Lexer {
         let isQuoted = mark.count > 2 && mark.first == quote && mark.last == quote
         if isQuoted { mark = Array(mark.dropFirst().dropLast()) }
         guard !mark.isEmpty, mark.allSatisfy(isNameByte) else {
-            throw ScriptError(range, "a heredoc is written <<END", hint: "its text is the lines up to one that is END")
+            throw ScriptError(
+                range, "expected a name after '<<'", hint: "write <<END; the text ends with a line that is exactly END")
         }
         guard text[index...].first(where: { !isBlank($0) }) ?? UInt8(ascii: "#") == UInt8(ascii: "#") else {
-            throw ScriptError(range, "a heredoc is the last word of its line", hint: "put the other words before it")
+            throw ScriptError(
+                range, "a heredoc must be the last argument of its line", hint: "put the other arguments before it")
         }
         let template = try heredocText(until: mark, isQuoted: isQuoted)
         return Word(style: .heredoc, template: template, range: range)
@@ -196,7 +198,7 @@ struct Lexer {
 
     private func requireBlank(after what: String) throws(ScriptError) {
         guard index < text.count, !isBlank(text[index]) else { return }
-        throw ScriptError(range(index..<index + 1), "a blank must follow \(what)")
+        throw ScriptError(range(index..<index + 1), "expected a space after \(what)")
     }
 
     private func range(_ columns: Range<Int>) -> SourceRange {

@@ -10,7 +10,7 @@ package enum Literals {
 
     /// Says of a text that it is too long a duration; nil for one that is no duration at all.
     package static func tooLong(_ text: String) -> String? {
-        seconds(text).flatMap { $0 > longest ? "'\(text)' is too long; a duration is a year (8760h) at most" : nil }
+        seconds(text).flatMap { $0 > longest ? "'\(text)' is too long; the longest duration is a year (8760h)" : nil }
     }
 
     private static func seconds(_ text: String) -> Double? {
@@ -40,7 +40,7 @@ package enum Literals {
         let units = what == "size" ? ["", "B", "KiB", "MiB", "GiB"] : [""]
         guard !digits.isEmpty, units.contains(String(text.dropFirst(digits.count))) else { return nil }
         guard digits.contains(where: { $0 != "0" }) else { return nil }
-        return "'\(text)' is too large a \(what)"
+        return "the \(what) '\(text)' is too large"
     }
 
     /// A whole number from zero on.

@@ -131,7 +131,7 @@ package struct Parser {
         guard !hasGivenUp else { return }
         for block in openBlocks.reversed() {
             errors.append(
-                ScriptError(block.range, "this block is not closed", hint: "close it with '}' on a line of its own"))
+                ScriptError(block.range, "unclosed block", hint: "close it with '}' on a line of its own"))
         }
         // What is in them never runs, and is checked all the same.
         for var block in openBlocks {
@@ -183,10 +183,10 @@ package struct Parser {
     /// The error for a command whose further lines do not come.
     private func endOfScript(_ error: any Error, _ line: SourceRange) -> ScriptError {
         guard let mark = (error as? Lexer.NeedsMoreLines)?.mark else {
-            return ScriptError(line, "the line ends in '\\', but no line follows it")
+            return ScriptError(line, "the line ends with '\\', but no line follows")
         }
         let name = String(decoding: mark, as: UTF8.self)
-        return ScriptError(line, "this heredoc has no end", hint: "end its text with a line that is exactly \(name)")
+        return ScriptError(line, "unterminated heredoc", hint: "end its text with a line that is exactly \(name)")
     }
 
     private mutating func parseStatement(_ line: SourceRange) throws {
@@ -215,13 +215,13 @@ package struct Parser {
             guard let word = try lexer.next(allowsRegex: false), word.bareLiteral == row.name else {
                 openBlockIfAny(after: lexer, range: line.at(start..<line.lineText.count))
                 throw ScriptError(
-                    line.at(start..<line.lineText.count), "only '\(row.name)' blocks stand here",
+                    line.at(start..<line.lineText.count), "only '\(row.name)' blocks are allowed here",
                     hint: "write:\n    \(row.name) {\n        …\n    }")
             }
         } else if ArrowParser(line: line, start: start) != nil {
             openBlockIfAny(after: lexer, range: line.at(start..<line.lineText.count))
             throw ScriptError(
-                line.at(start..<line.lineText.count), "a branch is no arrow line",
+                line.at(start..<line.lineText.count), "expected a branch, not an arrow line",
                 hint: "write \(row.usages.joined(separator: "\n    or: "))")
         }
         try parseCall(row, lexer, line.at(start..<line.lineText.count))
@@ -231,7 +231,7 @@ package struct Parser {
         var lexer = Lexer(source: source, line: line.line, index: start, lastLine: source.lines.count)
         guard let word = try lexer.next(allowsRegex: false) else { return }
         guard let name = word.bareLiteral else {
-            throw ScriptError(word.range, "a line begins with a command or a session's arrow")
+            throw ScriptError(word.range, "expected a command or an arrow line")
         }
         let range = line.at(start..<line.lineText.count)
         guard let description = commands[name] else { return try parseInvocation(word, name, lexer, range) }
@@ -256,7 +256,7 @@ package struct Parser {
             openBlocks.append(
                 OpenBlock(call: isTooDeep ? nil : parsed.call, range: place, content: parsed.call.content))
             if openBlocks.count == Self.deepest + 1 {
-                throw ScriptError(place, "blocks are nested too deep; \(Self.deepest) is the limit")
+                throw ScriptError(place, "blocks are nested too deeply (limit \(Self.deepest))")
             }
         }
     }
@@ -280,8 +280,8 @@ package struct Parser {
         }
         if let arrow = arguments.first?.bareLiteral, "<>".contains(arrow.prefix(1)) || name.hasSuffix(",") {
             throw ScriptError(
-                word.range, "no command and no arrow line: '\(name)'",
-                hint: "an arrow line has no blank before its arrow and one behind it: a,b> text")
+                word.range, "'\(name)' is neither a command nor an arrow line",
+                hint: "write an arrow line without a space before the arrow and with one after it: a,b> text")
         }
         if let option = arguments.first(where: { $0.bareLiteral?.hasPrefix("--") == true }), option.bareLiteral != "--"
         {
@@ -313,13 +313,13 @@ package struct Parser {
         var lexer = Lexer(source: source, line: line.line, index: start + 1, lastLine: source.lines.count)
         try requireWhole(lexer)
         guard var block = openBlocks.popLast() else {
-            throw ScriptError(line.at(start..<start + 1), "'}' closes no block")
+            throw ScriptError(line.at(start..<start + 1), "unmatched '}'")
         }
         block.closePart()
         guard let word = try? lexer.next(allowsRegex: false) else { return close(block) }
         guard word.bareLiteral == "else" else {
             close(block)
-            throw ScriptError(word.range, "'}' stands alone on its line, or before 'else'")
+            throw ScriptError(word.range, "'}' must be alone on its line or be followed by 'else'")
         }
         try openElse(of: block, word, lexer, line.at(word.range.columns.lowerBound..<line.lineText.count))
     }
@@ -349,12 +349,12 @@ package struct Parser {
         if case .otherwise = block.part {
             block.call = nil
             openBlocks.append(block)
-            throw ScriptError(word.range, "there is an 'else' already")
+            throw ScriptError(word.range, "duplicate 'else'")
         }
         guard alternative != .none else {
             block.call = nil
             openBlocks.append(block)
-            throw ScriptError(word.range, "only 'if' and 'try' have an 'else'")
+            throw ScriptError(word.range, "only 'if' and 'try' can have an 'else'")
         }
         var rest = lexer
         let next = try rest.next(allowsRegex: false)
@@ -366,7 +366,7 @@ package struct Parser {
         openBlocks.append(block)
         guard next?.bareLiteral == "{", try rest.next(allowsRegex: false) == nil else {
             throw ScriptError(
-                range, "'else' is followed by '{'" + (alternative == .conditions ? " or 'if'" : ""),
+                range, "expected '{'" + (alternative == .conditions ? " or 'if'" : "") + " after 'else'",
                 hint: "write } else {")
         }
     }
@@ -394,7 +394,7 @@ extension ScriptError {
     init(unknownCommand name: String, _ range: SourceRange, known: [String]) {
         let nearest = nearestSpelling(of: name, among: known)
         if name == "else" {
-            self.init(range, "'else' stands behind the '}' it belongs to", hint: "write } else {")
+            self.init(range, "'else' must follow '}' on the same line", hint: "write } else {")
             return
         }
         self.init(

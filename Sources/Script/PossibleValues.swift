@@ -65,7 +65,7 @@ struct PossibleValues {
     /// The words of `for`, the rounds of `repeat` and `parallel`; the parameters of `define` get theirs where it is called.
     private mutating func collect(loop call: CommandCall, _ names: [String]) {
         for name in names {
-            for word in call.words("WORD") {
+            for word in call.words("VALUE") {
                 let literal = word.template.literalText
                 insert(literal.flatMap { word.bareLiteral != nil && $0.contains("..") ? nil : $0 }, for: name)
             }

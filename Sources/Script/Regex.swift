@@ -52,12 +52,12 @@ package final class Regex {
     package init(_ pattern: [UInt8], flags: String = "") throws(RegexError) {
         if let offset = Self.nonASCIIInClass(pattern) {
             throw RegexError(
-                message: "a letter outside ASCII in [ ]; patterns match bytes, so write an alternative: (?:ä|ö)",
+                message: "non-ASCII letter in [ ]: patterns match bytes; write an alternative such as (?:ä|ö)",
                 offset: offset)
         }
         if let offset = Self.startAnchor(pattern) {
             throw RegexError(
-                message: "\\G has no meaning in a stream; \\A is the front of what is unread", offset: offset)
+                message: "\\G is not supported; \\A matches at the start of the unread data", offset: offset)
         }
         let first = try Self.compile(pattern, options: Self.options(flags))
         var allOptions: UInt32 = 0

@@ -18,7 +18,7 @@ package struct ScriptError: Error {
         var trace = ""
         var source = range.source
         while let place = source.includedAt {
-            trace += "  in \(source.name), read at \(place.description)\n"
+            trace += "  in \(source.name), included at \(place.description)\n"
             source = place.source
         }
         guard let hint else { return heading + "\n" + excerpt(of: range) + trace }
@@ -39,9 +39,9 @@ package struct ScriptErrors: Error {
     /// All of them for a person, but not more than can be read.
     package var rendered: String {
         let rest = errors.count - Self.most
-        let isAll = errors.count < Self.mostKept
-        let words = isAll ? "and \(rest) more errors" : "and \(rest) more errors; what follows was not looked at"
-        return errors.prefix(Self.most).map(\.rendered).joined() + (rest > 0 ? "muxsh: \(words)\n" : "")
+        let remark = errors.count < Self.mostKept ? "" : "; the rest was not checked"
+        let more = rest > 0 ? "muxsh: and \(counted(rest, "more error"))\(remark)\n" : ""
+        return errors.prefix(Self.most).map(\.rendered).joined() + more
     }
 
     private static let most = 50

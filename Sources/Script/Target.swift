@@ -28,11 +28,11 @@ package struct Target {
             }
         }
         guard parts.allSatisfy({ !$0.segments.isEmpty }) else {
-            throw ScriptError(range, "an empty name in a list of sessions")
+            throw ScriptError(range, "empty name in a list of sessions")
         }
         for part in parts {
             if let name = part.literalText, !isTargetItem(name) {
-                throw ScriptError(range, "'\(name)' is not a session's name; names have letters, digits and '_ - .'")
+                throw ScriptError(range, "'\(name)' is not a valid session name: use letters, digits, '_', '-' and '.'")
             }
         }
         items = parts.map { Item(template: $0, range: range) }

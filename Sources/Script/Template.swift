@@ -139,13 +139,13 @@ extension Template {
         let start = offset + index
         guard let close = text[index...].firstIndex(of: UInt8(ascii: "}")) else {
             throw ScriptError(
-                line.at(start..<offset + text.count), "'${' without its '}'",
-                hint: "write '\\${' for the two characters")
+                line.at(start..<offset + text.count), "'${' without '}'",
+                hint: "for a literal '${' write '\\${'")
         }
         let range = line.at(start..<offset + close + 1)
         let name = String(decoding: text[(index + 2)..<close], as: UTF8.self)
         guard isVariableName(name) else {
-            throw ScriptError(range, "'\(name)' is not a variable's name; names have letters, digits and '_ . -'")
+            throw ScriptError(range, "'\(name)' is not a valid variable name: use letters, digits, '_', '-' and '.'")
         }
         append(variable: name, range: range)
         index = close + 1

@@ -58,7 +58,7 @@ package final class Relay {
             guard source.isFull, inbox.nextLineEnd() == nil else { return }
             throw Failure(
                 .connection, "\(session.name): a line does not fit into the inbox (\(shown(bytes: inbox.limit)))",
-                details: ["raise it with: set inbox SIZE"])
+                details: ["raise the limit: set inbox SIZE"])
         } else if source.framing.isDatagram {
             while let end = inbox.messageEnds?.first {
                 let datagram = inbox.bytes(in: inbox.front..<end)

@@ -164,7 +164,7 @@ package final class Session: ChannelDelegate {
         let frame = framing.isDatagram ? "a datagram" : "a frame of \(framing.rawValue)"
         throw Failure(
             .connection,
-            "\(name): cannot send: \(count) bytes do not fit into \(frame), at most \(framing.longest)")
+            "\(name): cannot send: \(count) bytes are too many for \(frame) (limit \(framing.longest))")
     }
 
     /// Sends `bytes` and shows them, or the text that they frame; `line` is the script's, for failures.
@@ -239,7 +239,7 @@ package final class Session: ChannelDelegate {
     /// Ends our side.
     package func endOutput() throws(Failure) {
         guard !framing.isDatagram else {
-            throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; say close \(name)")
+            throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; write: close \(name)")
         }
         guard channel.output == .open else {
             throw Failure(.connection, "\(name): cannot end our side: \(outputState)")
@@ -326,7 +326,7 @@ package final class Session: ChannelDelegate {
     /// What says that what was sent may have been thrown away, once, unless an expectation has told it already: a refused
     /// datagram, or a connection that has failed (a reset is the peer's way to end, and a failure only where it is met).
     package func takeLoss() -> String? {
-        if let refusal = takeRefusal() { return "what was sent was refused: \(refusal)" }
+        if let refusal = takeRefusal() { return "not delivered: \(refusal)" }
         guard !hasToldEnd else { return nil }
         switch channel.input {
         case .failed(let failure):
@@ -363,14 +363,14 @@ package final class Session: ChannelDelegate {
 
     /// Says that its answer reaches nobody any more.
     package func noteLoss() {
-        transcript.note("\(name): gone before its answer: \(outputState)")
+        transcript.note("\(name): the peer left before it was answered: \(outputState)")
     }
 
     /// Says once that unread data is lost.
     func noteDrop() {
         guard !hasNotedDrop else { return }
         hasNotedDrop = true
-        transcript.note("\(name): the inbox is full; the oldest unread data is dropped from here on")
+        transcript.note("\(name): inbox full; the oldest unread data is dropped from now on")
     }
 
     /// Says once that the inbox is full and nobody reads.

@@ -10,7 +10,7 @@ extension Session {
     /// - Parameter isLate: a wait has come to its limit.
     package func state(isLate: Bool = false) -> String {
         if inputHasEnded { return inputState }
-        if channel.isFull { return "still open; the inbox is full, so no more is read" }
+        if channel.isFull { return "still open; inbox full, reading paused" }
         if child?.ending != nil { return inputState }
         return isLate && isReceiving ? "still open and sending" : "still open, nothing more"
     }
@@ -40,14 +40,14 @@ extension Session {
     /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
     package var gap: String? {
         let unfinished = channel.undecoded
-        if channel.input == .cut { return "cut without close_notify: what arrived may not be all" }
+        if channel.input == .cut { return "cut without close_notify: data may be missing" }
         guard unfinished > 0, channel.input == .ended else { return nil }
         return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
     }
 
     /// Why nobody took what was sent last, in words; nil when that is not known to be so.
     var refusal: String? {
-        channel.refusal.map { "\($0.words): nobody takes datagrams at \(channel.peer)" }
+        channel.refusal.map { "\($0.words): no listener at \(channel.peer)" }
     }
 
     /// The state of our direction in words.
@@ -56,7 +56,7 @@ extension Session {
         case .open: "open"
         case .ending, .ended: "our side has ended (half-closed)"
         case .failed(let error) where child != nil && error.isBrokenPipe:
-            "the program has closed its input"
+            "the program closed its input"
         case .failed(let error):
             // What the peer has said before says more than what the kernel says of the write.
             if case .failed(let reason) = channel.input { reason.words } else { error.words }
@@ -68,9 +68,9 @@ extension Session {
     package var inputState: String {
         switch channel.input {
         case .open:
-            child?.ending.map { "the program \($0.words), but what it has started holds its output open" }
+            child?.ending.map { "the program \($0.words), but a process it started keeps its output open" }
                 ?? "still open"
-        case .ended where child != nil: "the program has ended its output"
+        case .ended where child != nil: "the program closed its output"
         case .ended: "closed by the peer"
         case .reset: "reset by the peer"
         case .cut: "cut by the peer without close_notify"

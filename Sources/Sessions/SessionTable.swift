@@ -55,10 +55,10 @@ package final class SessionTable {
     package func requireFree(_ name: String) throws(Failure) {
         guard !isFree(name) else { return }
         if let service = services[name] {
-            throw Failure(.connection, "'\(name)' is a \(service.kind) here; take another name")
+            throw Failure(.connection, "'\(name)' is already a \(service.kind); choose another name")
         }
         if reserved.contains(name) {
-            throw Failure(.connection, "'\(name)' is being opened by another strand; take another name")
+            throw Failure(.connection, "'\(name)' is being opened by another strand; choose another name")
         }
         throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
     }

@@ -112,7 +112,7 @@ final class Libedit {
             tok_reset(words)
             let isWhole = text.withCString { tok_str(words, $0, &count, &arguments) } == 0
             guard isWhole, let arguments, count > 0 else {
-                settingsProblem = settingsProblem ?? "\(path):\(index + 1): a quote is not closed"
+                settingsProblem = settingsProblem ?? "\(path):\(index + 1): unterminated quote"
                 continue
             }
             _ = el_parse(editor, count, arguments)

@@ -61,7 +61,7 @@ package final class Scheduler {
     /// Throws when so many strands more would be too many.
     package func requireRoom(forStrands count: Int) throws(Failure) {
         guard count <= Self.mostStrands - strandCount else {
-            throw Failure(.expectation, "at most \(Self.mostStrands) strands run at once")
+            throw Failure(.expectation, "too many strands (limit \(Self.mostStrands))")
         }
     }
 
@@ -159,7 +159,7 @@ package final class Scheduler {
             guard let other = queue.reader, other !== strand else { continue }
             throw Failure(
                 .expectation,
-                "\(queue.title): two strands wait for it at once: \(strand.title) and \(other.title)")
+                "\(queue.title): two strands wait to receive from it: \(strand.title) and \(other.title)")
         }
     }
 
@@ -186,7 +186,7 @@ package final class Scheduler {
         }
         do throws(Failure) {
             if strand.isCut && wait.succeedsLate {
-                throw Failure(.expectation, "the time of 'retry' was over while waiting for \(wait.wanted)")
+                throw Failure(.expectation, "'retry' ran out of time while waiting for \(wait.wanted)")
             }
             if try check(wait, strand, isLate: true) {
                 endWait(strand)

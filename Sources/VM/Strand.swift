@@ -143,7 +143,7 @@ package final class Strand {
     /// Goes into a defined command.
     package func enter(_ call: Call) throws(Failure) {
         guard callers.count < Self.deepest else {
-            throw Failure(.expectation, "calls are nested too deep; \(Self.deepest) is the limit")
+            throw Failure(.expectation, "calls are nested too deeply (limit \(Self.deepest))")
         }
         callers.append(
             Frame(program: program, position: position, scopes: scopes, captures: captures, call: call))
@@ -156,7 +156,7 @@ package final class Strand {
     /// Throws when strands inside this one would be nested too deep.
     package func requireRoomForStrands() throws(Failure) {
         guard nesting < Self.deepestStrands else {
-            throw Failure(.expectation, "strands are nested too deep; \(Self.deepestStrands) is the limit")
+            throw Failure(.expectation, "strands are nested too deeply (limit \(Self.deepestStrands))")
         }
     }
 
@@ -311,7 +311,7 @@ package final class Strand {
         if let literal = template.literal { return literal }
         let bytes = try template.expanded { name, range throws(Failure) in try value(of: name, range) }
         guard bytes.count <= Self.longestText else {
-            throw Failure(.expectation, "a text of \(bytes.count) bytes is too long; 64 MiB is the limit")
+            throw Failure(.expectation, "a value of \(bytes.count) bytes is too large (limit 64 MiB)")
         }
         return bytes
     }
@@ -332,7 +332,7 @@ package final class Strand {
         if let value = try optionalValue(of: name, range) { return value }
         if let number = Literals.count(name) {
             throw Failure(
-                .expectation, "there is no capture ${\(name)}: \(whyMissing(capture: number))", range: range)
+                .expectation, "capture ${\(name)} is not set: \(whyMissing(capture: number))", range: range)
         }
         throw Failure(.expectation, "variable '\(name)' is not set", range: range)
     }
@@ -340,9 +340,9 @@ package final class Strand {
     private func whyMissing(capture number: Int) -> String {
         guard captures.isEmpty else {
             return number < captures.count
-                ? "that group took no part in the last match" : "the last match has no such group"
+                ? "the group took no part in the last match" : "the last match has no such group"
         }
-        return "nothing has matched here yet (the captures of a call are its own)"
+        return "nothing has matched yet (each call has captures of its own)"
     }
 
     /// The value of a variable, or nil when it has none.

@@ -17,16 +17,16 @@ extension Strand {
             if line == last {
                 repeats += 1
             } else {
-                if repeats > 0 { lines.append("… \(repeats) times more") }
+                if repeats > 0 { lines.append("… \(repeats) more times") }
                 repeats = 0
                 lines.append(line)
                 last = line
             }
         }
-        if repeats > 0 { lines.append("… \(repeats) times more") }
+        if repeats > 0 { lines.append("… \(repeats) more times") }
         var source = (callers.first?.call.range ?? range).source
         while let place = source.includedAt {
-            lines.append("in \(source.name), read at \(place.description)")
+            lines.append("in \(source.name), included at \(place.description)")
             source = place.source
         }
         guard let place else { return lines }

@@ -30,7 +30,7 @@ final class LineOutput {
             return
         }
         if leftOut > 0 {
-            write("echod: \(leftOut) lines of the log are left out: they were not read in time", to: errors)
+            write("echod: lines of the log dropped, because the reader was too slow: \(leftOut)", to: errors)
         }
         leftOut = 0
         write(text, to: errors)

@@ -24,10 +24,10 @@ struct Echod: ParsableCommand {
     @Option(help: ArgumentHelp("Serve at most N clients at a time; others wait.", valueName: "n"))
     var maxConnections: Int?
 
-    @Option(help: ArgumentHelp("Close a client that is silent for D, such as 30s.", valueName: "d"))
+    @Option(help: ArgumentHelp("Disconnect a client that is silent for D, such as 30s.", valueName: "d"))
     var idleTimeout: IdleTime?
 
-    @Flag(name: .short, help: "Tell of each client on standard error.")
+    @Flag(name: .short, help: "Log each client to standard error.")
     var verbose = false
 
     func validate() throws {
@@ -73,7 +73,7 @@ struct Echod: ParsableCommand {
         do {
             let address = try Address(parsing: bind.hasPrefix("unix:") ? bind : "\(host):\(port)")
             let listener = try Listener(at: address, on: loop)
-            listener.whenExhausted = { output.log("echod: no descriptor is free: further clients wait") }
+            listener.whenExhausted = { output.log("echod: out of file descriptors; new clients wait") }
             let service = EchoService(listener: listener, mode: mode, limits: limits, on: loop)
             if verbose { service.log = { output.log("echod: " + $0()) } }
             return service

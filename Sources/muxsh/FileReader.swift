@@ -71,7 +71,7 @@ final class FileReader: DescriptorWatcher {
             if count > 0 {
                 bytes += buffer.prefix(count)
                 if bytes.count > Self.most {
-                    return .failure(Parser.LoadFailure(message: "it is longer than 64 MiB, the limit of a script"))
+                    return .failure(Parser.LoadFailure(message: "longer than 64 MiB, the limit for a script"))
                 }
             } else if errno != EINTR && errno != EAGAIN {
                 return .failure(Parser.LoadFailure(message: lastErrorWords()))

@@ -71,7 +71,7 @@ extension Shell {
             return awaitedFile == nil ? " while reading \(name)" : " while waiting for a reader of \(name)"
         }
         if let wanted = world?.waiting { return " while waiting for \(wanted)" }
-        if isDraining { return " while waiting for a reader of what was written" }
+        if isDraining { return " while waiting for a reader of the output" }
         guard !endsInput else {
             let names = world?.sessions.all.map(\.name).joined(separator: ", ") ?? ""
             return " while waiting for the end of \(names)"

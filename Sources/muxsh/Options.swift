@@ -38,42 +38,42 @@ struct Options: ParsableArguments, ParsableCommand {
     @Flag(name: .customShort("i"), help: "Stay at the prompt after the script, with its sessions open.")
     var staysAtPrompt = false
 
-    @Flag(name: [.customShort("n"), .customLong("check")], help: "Check the scripts, connect to nothing.")
+    @Flag(name: [.customShort("n"), .customLong("check")], help: "Check the scripts without connecting to anything.")
     var checksOnly = false
 
-    @Flag(name: .shortAndLong, help: "No transcript.")
+    @Flag(name: .shortAndLong, help: "Show no transcript.")
     var quiet = false
 
-    @Flag(name: .shortAndLong, help: "Commands, skipped data and timing in the transcript too.")
+    @Flag(name: .shortAndLong, help: "Also show commands, skipped data and timing.")
     var verbose = false
 
-    @Flag(help: "Seconds since the start before every transcript line.")
+    @Flag(help: "Prefix transcript lines with seconds since the start.")
     var timestamps = false
 
-    @Option(help: ArgumentHelp("The limit of a wait that names none, written 200ms, 5s or 1m (5s).", valueName: "d"))
+    @Option(help: ArgumentHelp("Default time limit of a wait, such as 200ms or 1m (5s).", valueName: "d"))
     var timeout: TimeLimit?
 
-    @Option(help: ArgumentHelp("Multiply every limit by X, for slow machines.", valueName: "x"))
+    @Option(help: ArgumentHelp("Multiply time limits by X, for slow machines.", valueName: "x"))
     var timeoutScale: Scale?
 
-    @Option(help: ArgumentHelp("Fail when the whole run takes longer; written 200ms, 5s or 1m.", valueName: "d"))
+    @Option(help: ArgumentHelp("Time limit of the whole run, such as 30s or 5m.", valueName: "d"))
     var maxTime: TimeLimit?
 
     @Option(
         help: ArgumentHelp(
-            "How long silence may last at the end of input, written 200ms, 5s or 1m (1s).", valueName: "d"))
+            "Longest silence at the end of input, such as 200ms or 5s (1s).", valueName: "d"))
     var linger: TimeLimit?
 
-    @Option(help: ArgumentHelp("Write the transcript there as well.", valueName: "file"))
+    @Option(help: ArgumentHelp("Also write the transcript to FILE.", valueName: "file"))
     var transcript: SystemString?
 
     @Option(
         name: .customLong("report"),
         help: ArgumentHelp(
-            "Report the tests in FORMAT, tap, on standard output or in FILE.", valueName: "format[=file]"))
+            "Report test results as tap on standard output or in FILE.", valueName: "format[=file]"))
     var reports: [ReportRequest] = []
 
-    @Option(help: ArgumentHelp("Run only the tests whose name matches.", valueName: "regex"))
+    @Option(help: ArgumentHelp("Run only the tests whose names match.", valueName: "regex"))
     var filter: SystemString?
 
     @Option(help: ArgumentHelp("Colours: auto, always or never.", valueName: "when"))
@@ -147,7 +147,7 @@ extension Options {
             }
         }
         if staysAtPrompt && reports.contains(where: { $0.path == nil }) {
-            throw ValidationError("-i and a --report on standard output do not go together; write --report tap=FILE")
+            throw ValidationError("-i cannot be combined with a --report on standard output; write --report tap=FILE")
         }
     }
 }

@@ -64,11 +64,11 @@ final class Prompt {
     /// Says once how to go on from here.
     private func greet(_ keyboard: Keyboard, _ world: World) {
         guard !shell.invocation.isQuiet, world.sessions.all.isEmpty else { return }
-        let more = keyboard.width < 70 ? "" : ", Tab completes, ^D leaves"
-        world.transcript.hint("muxsh \(Options.version): 'help' tells the commands\(more)")
+        let more = keyboard.width < 70 ? "" : ", Tab completes, ^D quits"
+        world.transcript.hint("muxsh \(Options.version): 'help' lists the commands\(more)")
         if let problem = keyboard.editor?.settingsProblem { world.transcript.hint(visible(problem)) }
         if let problem = keyboard.editor?.historyProblem {
-            world.transcript.hint("the history is not kept: \(visible(problem))")
+            world.transcript.hint("history not saved: \(visible(problem))")
         }
     }
 
@@ -187,7 +187,7 @@ final class Prompt {
         } catch {
             show(error.errors, in: world)
             if let file {
-                world.diagnostics.tell(line: "muxsh: nothing of \(file.shown) was run")
+                world.diagnostics.tell(line: "muxsh: \(file.shown) was not run")
             }
             parser.reset()
             return nil

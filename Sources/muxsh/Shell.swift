@@ -283,7 +283,7 @@ final class Shell {
         reports?.end(skipReason: skipReason)
         if let summary = results.summary(took: loop.readClock() - start) { say("muxsh: \(summary)\n") }
         if let filter = invocation.filter, results.records.isEmpty, result == 0 {
-            say("muxsh: --filter '\(visible(filter.description))' picks no test\n")
+            say("muxsh: --filter '\(visible(filter.description))' matches no tests\n")
             result = Failure.Status.usage.rawValue
         }
         while !output.isDrained && interruption == nil { loop.turn() }

@@ -13,8 +13,8 @@ final class TemporaryDirectory {
         var template = ((parent ?? "/tmp") + "/muxsh.XXXXXX").bytes.map { CChar(bitPattern: $0) } + [0]
         guard mkdtemp(&template) != nil else {
             throw Failure(
-                .connection, "cannot make a private directory in \(parent ?? "/tmp"): \(lastErrorWords())",
-                details: parent == nil ? [] : ["TMPDIR names that directory"])
+                .connection, "cannot create a private directory in \(parent ?? "/tmp"): \(lastErrorWords())",
+                details: parent == nil ? [] : ["check the environment variable TMPDIR"])
         }
         let path = SystemString(copying: template)
         madePath = path

@@ -121,7 +121,7 @@ struct EchodTests {
         #expect(
             name.status == 3
                 && name.err
-                    == "echod: cannot listen on example.org:8080: write the host as an address, such as 127.0.0.1\n"
+                    == "echod: cannot listen on example.org:8080: the host must be an IP address, such as 127.0.0.1\n"
         )
         for (arguments, words) in [
             (["--mode", "loud"], "The value 'loud' is invalid"),

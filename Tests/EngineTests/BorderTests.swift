@@ -120,7 +120,7 @@ struct BorderTests {
         stage.start("define f {\nparallel 2 {\nf\n}\n}\nf")
         for _ in 0..<60 where stage.state == "running" { stage.settle() }
         #expect(
-            stage.state == "at most 100000 strands run at once"
-                || stage.state == "strands are nested too deep; 100 is the limit")
+            stage.state == "too many strands (limit 100000)"
+                || stage.state == "strands are nested too deeply (limit 100)")
     }
 }

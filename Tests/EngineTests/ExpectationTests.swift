@@ -50,7 +50,7 @@ struct ExpectationTests {
         ("expect a eof", "whatever", false, "running", "whatever"),
         ("expect a reset", "whatever", true, "a: expected a reset, got the end of the stream", "whatever"),
         ("expect a \"x\"\na<|", "x\r\n", true, "passed", ""),
-        ("a<|", "x", true, "a: more data instead of the end of the stream", "x"),
+        ("a<|", "x", true, "a: more data arrived instead of the end of the stream", "x"),
         ("a<|", "", true, "passed", ""),
         ("a<| reset", "", true, "a: expected a reset, got the end of the stream", ""),
         (
@@ -108,7 +108,7 @@ struct ExpectationTests {
         #expect(stage.state == "passed" && stage.variable("w") == "version 7.2|7|2|7")
         stage.hear("plain\n")
         stage.start("expect a \"plain\"\nprint ${1}")
-        #expect(stage.state == "there is no capture ${1}: the last match has no such group")
+        #expect(stage.state == "capture ${1} is not set: the last match has no such group")
     }
 
     @Test func aWaitEndsAtItsLimitAndConsumesNothing() {

@@ -22,8 +22,8 @@ struct LanguageTests {
         #expect(["n", "m", "d", "s"].map { stage.variable($0) } == ["42", "2", "10", "-8"])
         for (text, message) in [
             ("let n 1 / 0", "division by zero"), ("let n x + 1", "'x' is not a whole number"),
-            ("let n 9223372036854775807 + 1", "9223372036854775807 + 1 is too large for a whole number"),
-            ("let n -9223372036854775808 / -1", "-9223372036854775808 / -1 is too large for a whole number"),
+            ("let n 9223372036854775807 + 1", "9223372036854775807 + 1 overflows a 64-bit integer"),
+            ("let n -9223372036854775808 / -1", "-9223372036854775808 / -1 overflows a 64-bit integer"),
         ] {
             stage.start(text)
             #expect(stage.state == message)
@@ -82,7 +82,7 @@ struct LanguageTests {
         stage.world.sessions["a"]?.channel.overflow = .dropOldest
         stage.hear("0123456789\n")
         stage.hear("abcdefghij\n")
-        let note = "# a: the inbox is full; the oldest unread data is dropped from here on\n"
+        let note = "# a: inbox full; the oldest unread data is dropped from now on\n"
         #expect(stage.unread == "defghij\n" && stage.shown.components(separatedBy: note).count == 2)
     }
 

@@ -177,7 +177,7 @@ struct TriggerTests {
         stage.start("on a \"x\" {\n}\nsleep forever")
         stage.hear(String(repeating: "long ", count: 20))
         stage.settle()
-        #expect(stage.state == "a: inbox full (40 bytes) before a line arrived that 'on' could look at")
+        #expect(stage.state == "a: inbox full (40 bytes) before a whole line arrived for 'on'")
     }
 
     @Test func unreadLinesThatStopATriggerAreToldOnce() {
@@ -188,7 +188,7 @@ struct TriggerTests {
         let told = String(decoding: stage.output.errors, as: UTF8.self)
         #expect(
             told
-                == "muxsh: a: inbox full (40 bytes): the peer is not read, and 'on' sees no more lines, until the script reads\n"
+                == "muxsh: a: inbox full (40 bytes): reading from the peer and 'on' pause until the script reads\n"
         )
         stage.wait(.seconds(1))
         #expect(stage.state == "passed")

@@ -141,7 +141,7 @@ def test_errors_are_shown_and_the_prompt_goes_on():
         terminal.until_line(r"help: did you mean 'print'\?")
         terminal.until_prompt()
         terminal.line("nobody> x")
-        terminal.until_line("error: there is no session 'nobody'")
+        terminal.until_line("error: no session is named 'nobody'")
         terminal.until_prompt()
         terminal.line("print on")
         terminal.until_line("^on$")
@@ -190,8 +190,8 @@ def test_tab_completes_commands_and_sessions():
         terminal.until_prompt()
         terminal.send("s\t\t")
         # Each with what it is, where all of them fit on the screen.
-        terminal.until_line(r"^select +wait for the first of several things$")
-        terminal.until_line(r"^starttls +go on with TLS on open sessions$")
+        terminal.until_line(r"^select +wait for the first of several events$")
+        terminal.until_line(r"^starttls +start TLS on an open session$")
         terminal.until_last("muxsh> s")
 
 
@@ -302,7 +302,7 @@ def test_the_end_of_input_in_a_block_ends_the_block():
         terminal.line("repeat 2 {")
         terminal.until_prompt(".....> ")
         terminal.send("\x04")
-        terminal.until_line("error: this block is not closed")
+        terminal.until_line("error: unclosed block")
         terminal.until_prompt()
         terminal.line("print on")
         terminal.until_line("^on$")

@@ -119,7 +119,7 @@ def test_a_history_that_cannot_be_kept_is_told():
         os.makedirs(home + "/other/muxsh")
         os.mkfifo(home + "/other/muxsh/history")
         with muxsh(home=home, XDG_STATE_HOME=home + "/other") as other:
-            other.until_line(r"# the history is not kept: .*/history: it is not")
+            other.until_line(r"# history not saved: .*/history: it is not")
         os.makedirs(home + "/null/muxsh")
         os.symlink("/dev/null", home + "/null/muxsh/history")
         before = mode("/dev/null")
@@ -325,7 +325,7 @@ def test_a_history_that_cannot_be_written_is_told():
     os.makedirs(home + "/.local/state/muxsh")
     os.symlink("/dev/full", home + "/.local/state/muxsh/history")
     with muxsh(home=home, XDG_STATE_HOME="", columns=200) as terminal:
-        terminal.until_line("the history is not kept: .*: it is not a regular file")
+        terminal.until_line("history not saved: .*: it is not a regular file")
 
 
 def test_a_quote_that_is_not_closed_is_told_of_settings():
@@ -335,7 +335,7 @@ def test_a_quote_that_is_not_closed_is_told_of_settings():
             file.write(bad + "bind ^G ed-insert\nsettc co 3\nbind -v\n")
         with muxsh(home=home) as terminal:
             terminal.until(lambda: b".editrc:" in terminal.received, "the place")
-            assert b"a quote is not closed" in terminal.received
+            assert b"unterminated quote" in terminal.received
             # What stands behind it counts.
             terminal.send("print onez")
             terminal.until_last("muxsh> print onez")

@@ -135,7 +135,7 @@ def test_init_mux_is_read_at_the_prompt():
     with muxsh(home=home) as terminal:
         # An error is shown, and the prompt is there all the same.
         terminal.until_line("init.mux:1:1: error: unknown command 'frob'")
-        terminal.until_line("^muxsh: nothing of .*/init.mux was run$")
+        terminal.until_line("^muxsh: .*/init.mux was not run$")
 
 
 def test_a_pasted_script_of_a_thousand_lines_runs_in_order():

@@ -175,5 +175,5 @@ def test_messages_and_help_are_cut_at_blanks():
         terminal.until_line("^localhost:1: connection refused$")
         terminal.until_prompt()
         terminal.line("help print")
-        terminal.until_line("^  --raw  control bytes as they are, and$")
-        terminal.until_line("^         no newline at the end$")
+        terminal.until_line("^  --raw  write the bytes unchanged,$")
+        terminal.until_line("^         without a newline at the end$")

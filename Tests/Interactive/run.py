@@ -1,5 +1,6 @@
 """Tests of the prompt on a real pseudo-terminal. Usage: run.py MUXSH ECHOD [NAME ...]"""
 
+import signal
 import sys
 
 import basics
@@ -14,7 +15,15 @@ import talk
 import values
 
 
+LONGEST = 120
+
+
+def give_up(*_):
+    raise TimeoutError(f"not over after {LONGEST} s")
+
+
 def main():
+    signal.signal(signal.SIGALRM, give_up)
     tests = {}
     for module in (basics, completing, screen, talk, keys, looks, matrix, borders, random_keys, values):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
@@ -22,11 +31,13 @@ def main():
     failed = 0
     for name in chosen:
         try:
+            signal.alarm(LONGEST)
             tests[name]()
             print(f"ok {name}", flush=True)
         except Exception as error:  # each test is reported, whatever went wrong in it
             failed += 1
             print(f"FAILED {name}: {type(error).__name__}: {error}", flush=True)
+    signal.alarm(0)
     print(f"{len(chosen) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

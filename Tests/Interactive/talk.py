@@ -100,7 +100,7 @@ def test_a_pasted_text_is_talked_line_by_line():
 def test_talk_needs_somebody():
     with muxsh() as terminal:
         terminal.line("talk nobody")
-        terminal.until_line("error: there is no session 'nobody'")
+        terminal.until_line("error: no session is named 'nobody'")
         terminal.until_prompt()
         terminal.line("talk *")
         terminal.until_line(r"error: no open session matches '\*'")

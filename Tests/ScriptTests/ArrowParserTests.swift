@@ -45,13 +45,13 @@ struct ArrowParserTests {
     }
 
     @Test(arguments: [
-        ("a>x", "a blank must follow the arrow", 3), ("a<x", "a blank must follow the arrow", 3),
-        ("a<~x", "a blank must follow the arrow", 4), ("a>| x", "nothing follows '>|'", 4),
+        ("a>x", "expected a space after the arrow", 3), ("a<x", "expected a space after the arrow", 3),
+        ("a<~x", "expected a space after the arrow", 4), ("a>| x", "unexpected text after '>|'", 4),
         ("a<| x", "only 'reset' may follow '<|'", 4), ("a> \\q", "unknown escape '\\q'", 4),
         ("a> \\x4", "\\x takes two hexadecimal digits, such as \\x0a", 4),
-        ("a> ${nope}", "variable 'nope' is never set", 4), ("a> ${", "'${' without its '}'", 4),
-        ("z> x", "there is no session 'z'", 1), ("a<~ (", "bad regex: missing closing parenthesis", 5),
-        ("a<~ [ü]", "bad regex: a letter outside ASCII", 6), ("a,,b> x", "an empty name in a list of sessions", 1),
+        ("a> ${nope}", "variable 'nope' is never set", 4), ("a> ${", "'${' without '}'", 4),
+        ("z> x", "no session is named 'z'", 1), ("a<~ (", "bad regex: missing closing parenthesis", 5),
+        ("a<~ [ü]", "bad regex: non-ASCII letter", 6), ("a,,b> x", "empty name in a list of sessions", 1),
     ])
     func saysWhatIsWrongAndWhere(line: String, message: String, column: Int) throws {
         let errors = parse(line).errors

@@ -23,11 +23,11 @@ struct ParserTests {
     }
 
     @Test func readsQuotesAndPatterns() throws {
-        let words = try #require(parseCommand(#"print bare "a\tb\"c" 'no \n ${x}' #"#)).words("WORD")
+        let words = try #require(parseCommand(#"print bare "a\tb\"c" 'no \n ${x}' #"#)).words("TEXT")
         #expect(words.map { $0.template.literalText } == ["bare", "a\tb\"c", "no \\n ${x}"])
         let call = try #require(parseCommand(#"expect a /a b\/c # x/is within 1s"#))
         #expect(call.regex("PATTERN")?.template.literalText == #"a b\/c # x"# && call.regex("PATTERN")?.flags == "is")
-        #expect(try #require(parseCommand("print /tmp/x")).words("WORD")[0].template.literalText == "/tmp/x")
+        #expect(try #require(parseCommand("print /tmp/x")).words("TEXT")[0].template.literalText == "/tmp/x")
     }
 
     @Test func aBackslashContinuesACommandButNoComment() {
@@ -53,57 +53,63 @@ struct ParserTests {
     @Test(arguments: [
         ("opne a localhost:1", "unknown command 'opne'", "did you mean 'open'?", 1),
         ("frobnicate", "unknown command 'frobnicate'", "to send a line", 1),
-        ("send a hello world", "send takes one TEXT", "put the whole text in quotes", 14),
+        ("send a hello world", "send takes one TEXT", "quote the whole text", 14),
         ("send a", "send needs TEXT here", "write send T TEXT", 7),
         ("open", "open needs ADDRESS here", "write open ADDRESS", 5),
         ("open c localhost", "'localhost' has no port", "", 8),
-        ("open 1c localhost:1", "'1c' is not a session's name", "", 6),
+        ("open 1c localhost:1", "'1c' is not a valid session name", "", 6),
         ("open c localhost:1 --rety 5s", "open has no option '--rety'", "did you mean '--retry'?", 20),
         ("open c localhost:1 --retry", "--retry needs a value", "write --retry D", 20),
         ("send a x --raw=1", "--raw takes no value", "", 10),
         ("open c localhost:1 --retry soon", "'soon' is not a duration; write 5s, 200ms or 1m", "", 28),
         ("expect a /(/", "bad regex: missing closing parenthesis", "", 12),
-        ("expect a /x", "this regex has no closing '/'", "end it with '/'", 10),
-        ("expect a /x/q", "unknown regex flag 'q'; known are i, m and s", "write '\\/'", 13),
-        ("expect a /[ä]/", "bad regex: a letter outside ASCII in [ ]", "", 12),
+        ("expect a /x", "unterminated regex", "close it with '/'", 10),
+        ("expect a /x/q", "unknown regex flag 'q'; the flags are i, m and s", "write '\\/'", 13),
+        ("expect a /[ä]/", "bad regex: non-ASCII letter in [ ]", "", 12),
         ("expect a bytes x", "'x' is not a whole number", "", 16),
         ("expect a lines", "expect needs N here", "write expect T lines N [within D]", 15),
         ("expect a hex xyz", "'xyz' is not hexadecimal; write pairs such as \"0d 0a\"", "", 14),
-        ("expect a \"\"", "an empty text is found everywhere", "", 10),
+        ("expect a \"\"", "the search text is empty", "", 10),
         ("expect a nothing 5s", "expected 'for' here", "write expect T nothing for D", 18),
         ("set inbox 5XB", "'5XB' is not a size; write 4096, 16KiB or 4MiB", "", 11),
-        ("set eol dos", "'dos' is none of lf, crlf, cr, nul, none", "", 9),
-        ("exit 256", "an exit status is 0 to 255", "", 6),
-        ("print \"x", "this quote is not closed on its line", "", 7),
-        ("print \"x\"y", "a blank must follow a closing quote", "", 10),
-        ("print x\"y", "a quote inside a word", "put the whole word in quotes", 8),
-        ("\"print\" x", "a line begins with a command or a session's arrow", "", 1),
+        ("set eol dos", "'dos' is not one of lf, crlf, cr, nul, none", "", 9),
+        ("exit 256", "an exit status must be 0 to 255", "", 6),
+        ("print \"x", "unterminated quote", "", 7),
+        ("print \"x\"y", "expected a space after a closing quote", "", 10),
+        ("print x\"y", "unexpected quote inside an argument", "quote the whole argument", 8),
+        ("\"print\" x", "expected a command or an arrow line", "", 1),
         ("print ${no-such}", "variable 'no-such' is never set", "set it first", 7),
         ("print ${givn}", "variable 'givn' is never set", "did you mean '${given}'?", 7),
-        ("print ${a b}", "'a b' is not a variable's name", "", 7),
-        ("print ${env.NO_SUCH}", "the environment has no variable 'NO_SUCH'", "", 7),
+        ("print ${a b}", "'a b' is not a valid variable name", "", 7),
+        ("print ${env.NO_SUCH}", "environment variable 'NO_SUCH' is not set", "", 7),
         ("let line 5", "'line' is a built-in name and cannot be assigned", "", 5),
-        ("let 5 x", "'5' is not a variable's name", "", 5),
+        ("let 5 x", "'5' is not a valid variable name", "", 5),
         ("repeat 3", "repeat needs a block", "end the line with '{'", 1),
-        ("repeat 3 {", "this block is not closed", "close it with '}'", 1),
-        ("repeat 3 { a> x }", "a block is written on lines of its own", "write it like this", 12),
+        ("repeat 3 {", "unclosed block", "close it with '}'", 1),
+        ("repeat 3 { a> x }", "a block needs lines of its own", "write it like this", 12),
         ("sleep 1s {", "sleep takes no block", "remove the '{'", 11),
-        ("}", "'}' closes no block", "", 1),
-        ("list now", "list takes no more words here", "write list", 6),
+        ("}", "unmatched '}'", "", 1),
+        ("list now", "list takes no more arguments", "write list", 6),
         ("source nowhere.mux", "cannot read 'nowhere.mux': no such file", "", 8),
-        ("source ${given}", "the path of a script must be known before the run", "", 8),
-        ("print x \\", "the line ends in '\\', but no line follows it", "", 1),
+        ("source ${given}", "the path must be constant, because scripts are read before the run", "", 8),
+        ("print x \\", "the line ends with '\\', but no line follows", "", 1),
         ("expect a \"x\" wihtin 2s", "unexpected 'wihtin'", "did you mean 'within'?", 14),
         ("set timout 3s", "set has no 'timout'", "did you mean 'timeout'?", 5),
         ("open a localhost 80", "'localhost' has no port", "", 8),
-        ("let x hello world", "let takes one VALUE", "put the whole text in quotes", 13),
+        ("let x hello world", "let takes one VALUE", "quote the whole text", 13),
         ("let n 3 + a", "'a' is not a whole number", "", 11),
-        ("a <hello", "no command and no arrow line: 'a'", "an arrow line has no blank before its arrow", 1),
-        ("a, b> x", "no command and no arrow line: 'a,'", "an arrow line has no blank before its arrow", 1),
-        ("expect a /\\Gx/", "bad regex: \\G has no meaning in a stream", "", 11),
+        (
+            "a <hello", "'a' is neither a command nor an arrow line",
+            "write an arrow line without a space before the arrow", 1
+        ),
+        (
+            "a, b> x", "'a,' is neither a command nor an arrow line",
+            "write an arrow line without a space before the arrow", 1
+        ),
+        ("expect a /\\Gx/", "bad regex: \\G is not supported", "", 11),
         ("send a --hex abc", "'abc' is not hexadecimal", "", 14),
         ("print ${nope.port}", "variable 'nope.port' is never set", "open a session or service", 7),
-        ("expect z \"x\"", "there is no session 'z'", "open it first", 8),
+        ("expect z \"x\"", "no session is named 'z'", "open it first", 8),
     ])
     func saysWhatIsWrong(text: String, message: String, hint: String, column: Int) throws {
         let errors = parse(text).errors

@@ -19,17 +19,17 @@ struct AddressTests {
         ("localhost", "'localhost' has no port; write host:port, such as localhost:8080"),
         ("localhost:", "'localhost:' has no port; write host:port, such as localhost:8080"),
         ("h:70000", "port 70000 is out of range; ports are 0 to 65535"),
-        ("udp::80", "'udp::80' lacks the slashes; write udp://:80"),
-        ("tls:a:443", "'tls:a:443' lacks the slashes; write tls://a:443"),
-        ("::1:80", "'::1:80' holds an IPv6 address without brackets; write [::1]:8080"),
-        ("[::1:80", "'[::1:80' has a '[' without its ']'; write [::1]:8080"),
+        ("udp::80", "'udp::80' needs slashes; write udp://:80"),
+        ("tls:a:443", "'tls:a:443' needs slashes; write tls://a:443"),
+        ("::1:80", "'::1:80' is an IPv6 address without brackets; write [::1]:8080"),
+        ("[::1:80", "'[::1:80' has a '[' without ']'; write [::1]:8080"),
         ("[::1]80", "'[::1]80' has no port; write host:port, such as localhost:8080"),
         (
             "ftp://x:1",
-            "unknown kind of address 'ftp://'; use host:port, tls://host:port, udp://host:port or unix:/path"
+            "unknown address scheme 'ftp://'; use host:port, tls://host:port, udp://host:port or unix:/path"
         ),
         ("unix:", "a unix: address needs a path; write unix:/run/server.sock or unix:@name"),
-        ("unix:/" + String(repeating: "x", count: 107), "a Unix socket path has at most 107 bytes, this one 108"),
+        ("unix:/" + String(repeating: "x", count: 107), "the path of a Unix socket is too long: 108 bytes (limit 107)"),
     ])
     func saysWhatIsWrong(text: String, message: String) {
         #expect { try Address(parsing: text) } throws: { ($0 as? AddressError)?.message == message }

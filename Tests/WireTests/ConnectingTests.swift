@@ -46,7 +46,7 @@ struct ConnectingTests {
             Issue.record("it was resolved")
             return
         }
-        #expect(error.message == "unknown service 'no-such-service'; write the port's number")
+        #expect(error.message == "unknown service 'no-such-service'; write a port number")
     }
 
     @Test func theNextAddressIsTriedWhenOneRefuses() throws {
@@ -112,7 +112,7 @@ struct ConnectingTests {
             try Listener(at: .tcp(host: "example.org", service: "0"), on: loop)
         } throws: {
             ($0 as? ListenError)?.message
-                == "cannot listen on example.org:0: write the host as an address, such as 127.0.0.1"
+                == "cannot listen on example.org:0: the host must be an IP address, such as 127.0.0.1"
         }
     }
 }

@@ -11,21 +11,28 @@ struct BridgeCommand: Command {
         let first = Element.parameter(Parameter("A", .session))
         let second = Element.parameter(Parameter("B", .session))
         return CommandDescription(
-            name: "bridge", summary: "pass on between two sessions",
+            name: "bridge", summary: "relay between two sessions",
             forms: [
                 Form(first, second, .keyword("for"), .parameter(.duration)), Form(first, second, .within),
             ],
             text: """
-                What arrives from A is sent to B and the other way round, bytes as they are, until both sides have \
-                ended; with 'for D' it goes on behind the bridge after D, with 'within D' a bridge that lasts longer is a \
-                failure. An end of stream is passed on, and so is a reset; a side that does not read holds up the other. \
-                Both sessions are in the transcript: the lines of B, with its 'open', are a script that plays the \
-                client again (for a protocol whose lines end in CRLF open B with --eol crlf, so that sent lines end so then). \
-                With --frame on one side each of its frames is a line of the other; a datagram is passed \
-                on as one. What was unread before is passed on too.
+                Data from A is sent to B and vice versa, byte for byte, until both have ended. Unread data is \
+                relayed first. The end of a stream and a reset are relayed too. With 'for D' the script continues \
+                with the next line after D; with 'within D' a bridge that lasts longer is a failure.
+
+                Both sessions appear in the transcript. The lines of B, together with its 'open', are a script that \
+                replays the client.
                 """,
             examples: [
                 "listen proxy :8080\naccept proxy client within 1m\nopen server localhost:80\nbridge client server"
+            ],
+            caveats: [
+                "A slow reader slows the other side down (backpressure).",
+                """
+                With --frame on one side, each of its frames is one line on the other side. A datagram is relayed as \
+                one datagram.
+                """,
+                "To replay a protocol whose lines end with CRLF, open B with --eol crlf.",
             ])
     }
 
@@ -53,7 +60,7 @@ private struct BridgeInstruction: Instruction {
         let ends =
             try strand.sessions(first, orFail: .connection) + strand.sessions(second, orFail: .connection)
         guard ends.count == 2, ends[0] !== ends[1] else {
-            throw Failure(.expectation, "a bridge needs two sessions", range: range)
+            throw Failure(.expectation, "bridge needs two sessions", range: range)
         }
         let given = try limit?.evaluate(in: strand)
         let limit = endsInTime ? given : given.map(world.settings.scaled)

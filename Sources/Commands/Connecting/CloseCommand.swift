@@ -7,16 +7,19 @@ import VM
 struct CloseCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "close", summary: "end sessions, or a service",
+            name: "close", summary: "close sessions or services",
             forms: [Form(.parameter(.target))],
             options: [
-                CommandOption("--reset", "cut the connection: the peer sees a reset, and what waits is not sent")
+                CommandOption("--reset", "reset the connection; unsent data is discarded")
             ],
-            text: """
-                What was sent goes out first; what the peer still says is not waited for. The name is free afterwards. \
-                'T>|' ends only our side.
-                """,
-            examples: ["close a", "close replica*", "close a --reset"])
+            text: "Data already queued is sent first. Nothing more is received. The name can be reused afterwards.",
+            examples: ["close a", "close replica*", "close a --reset"],
+            caveats: [
+                """
+                'close' does not wait for an answer. To end only the sending side write 'T>|', then expect what is \
+                still to come.
+                """
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {

@@ -12,20 +12,25 @@ struct ListenCommand: Command {
             name: "listen", summary: "accept connections",
             forms: [Form(.parameter(Parameter("NAME", .newListener)), .parameter(.address))],
             options: [
-                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
-                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
-                CommandOption("--tls", "speak TLS with each connection, as its server"),
+                CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "framing: line, raw, u8, u16, u32, u16le or u32le"),
+                CommandOption("--tls", "act as TLS server on each connection"),
             ] + TLSWords.ofBothSides,
             text: """
-                Without a host it listens on 127.0.0.1. Port 0 picks a free one; ${NAME.port} and ${NAME.address} tell \
-                it. The connections that come are sessions NAME.1, NAME.2 and so on; 'accept' waits for one and gives it \
-                another name. NAME itself is no session. 'close NAME' ends it. With --tls, or at a tls:// address, each \
-                connection begins with a TLS handshake, with the certificate of --cert; with --ca the clients must show \
-                one of those authorities. At a udp:// address each peer that sends a datagram is a connection.
+                Without a host it listens on 127.0.0.1. Port 0 picks a free port; ${NAME.port} and ${NAME.address} \
+                hold the result. Connections become sessions NAME.1, NAME.2 and so on; 'accept' waits for the next \
+                one and renames it. 'close NAME' stops listening.
+
+                With --tls, or at a tls:// address, each connection starts with a TLS handshake using the \
+                certificate of --cert. With --ca the clients must present a certificate from one of those \
+                authorities. At a udp:// address each peer that sends a datagram is a connection.
                 """,
             examples: [
                 "listen fake :0", "listen fake unix:/run/fake.sock --eol crlf",
                 "listen fake :0 --tls --cert server.pem --key server.key",
+            ],
+            caveats: [
+                "NAME itself is not a session: send to NAME.1 or to the name given by accept."
             ])
     }
 
@@ -81,16 +86,16 @@ private struct ListenInstruction: Instruction {
     func problem(with address: Address) -> String? {
         if address.isUDP, let problem = datagramProblem(framing) { return problem }
         let isTLS = hasTLS || address.isTLS
-        if hasTLS, address.isUDP { return "--tls is for streams, not for UDP" }
-        if isTLS, !hasCertificate { return "a TLS server needs a certificate: --cert FILE, and --key FILE" }
-        return tls.first.flatMap { isTLS ? nil : "\($0) is for TLS: add --tls" }
+        if hasTLS, address.isUDP { return "--tls does not apply to UDP" }
+        if isTLS, !hasCertificate { return "a TLS server needs a certificate: give --cert FILE and --key FILE" }
+        return tls.first.flatMap { isTLS ? nil : "\($0) applies to TLS only: add --tls" }
     }
 }
 
 /// What is wrong with an option --frame for datagrams, or nil.
 func datagramProblem(_ framing: Value<Framing>?) -> String? {
     guard let framing, framing.constant.map({ $0 != .raw }) ?? false else { return nil }
-    return "of UDP each datagram is a line; --frame raw takes it as it is, and there is no other"
+    return "over UDP each datagram is one line: the only --frame allowed is raw"
 }
 
 extension World {
@@ -124,8 +129,8 @@ struct AcceptCommand: Command {
                 Form(.parameter(Parameter("NAME", .session)), .parameter(Parameter("AS", .newSession)), .within)
             ],
             text: """
-                Takes the oldest connection of listener NAME that was not taken, or waits for one, and calls it AS; its \
-                former name NAME.1 goes on to mean it too.
+                Take the oldest connection of listener NAME that has not been accepted yet, or wait for one, and \
+                name it AS. Its former name, such as NAME.1, still works.
                 """,
             examples: ["listen fake :0\naccept fake client within 2s"])
     }
@@ -150,7 +155,7 @@ private struct AcceptInstruction: Instruction {
         let listener = try listener.evaluate(in: strand)
         let name = try name.evaluate(in: strand)
         guard let reception = world.sessions.service(named: listener) as? Reception else {
-            throw Failure(.connection, "'\(listener)' is no listener; make one: listen \(listener) :0")
+            throw Failure(.connection, "'\(listener)' is not a listener; create one: listen \(listener) :0")
         }
         try world.sessions.requireFree(name)
         let limit = try limit?.evaluate(in: strand) ?? world.settings.timeout

@@ -16,13 +16,13 @@ struct OpenCommand: Command {
             options: [
                 CommandOption(
                     "--retry", .duration,
-                    "keep trying for D while the server is starting, --timeout long each time"),
-                CommandOption("--timeout", .duration, "give up after D (default: the timeout setting)"),
-                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
-                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
+                    "retry for up to D; --timeout limits each attempt"),
+                CommandOption("--timeout", .duration, "time limit of an attempt (default: the timeout setting)"),
+                CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "framing: line, raw, u8, u16, u32, u16le or u32le"),
                 CommandOption(
                     "--bind", Parameter("ADDRESS", .checked(addressProblem)),
-                    "the address and port of our side; port 0 is any"),
+                    "local address and port; port 0 picks a free one"),
             ] + TLSWords.ofBothSides + TLSWords.ofClients,
             optionHints: [
                 "--tls": "write the address as tls://HOST:PORT, or use 'starttls' later",
@@ -30,18 +30,27 @@ struct OpenCommand: Command {
             ],
             text: """
                 ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, unix:/path or \
-                unix:@abstract; a port is a number or a service's name. Without NAME the session is called s1, s2 and so \
-                on. A name that is still open is an error; one whose peer has ended is free again. With --frame raw \
-                whatever one read returns is a line; with u8 to u32le the length of a line, in so many bits, stands \
-                before it. Over UDP each datagram is a line, with --frame raw its bytes as they are, and no line ending is \
-                sent unless --eol says so. Over TLS \
-                (1.2 or newer) the certificate's chain and host name are verified, against the system's authorities or \
-                those of --ca. --retry does not try again when a certificate is refused.
+                unix:@abstract. A port is a number or a service name. Without NAME the sessions are called s1, s2 \
+                and so on.
+
+                Over TLS (1.2 or newer) the certificate chain and the host name are verified against the system's \
+                authorities, or those of --ca.
                 """,
             examples: [
                 "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
                 "open db unix:/run/db.sock", "open web tls://localhost:8443 --ca ca.pem --eol crlf",
                 "open dns udp://localhost:5353",
+            ],
+            caveats: [
+                """
+                A name can be reused after its peer has ended; while the session is open, reusing its name is an \
+                error.
+                """,
+                "--retry does not retry after a rejected certificate.",
+                """
+                Over UDP each datagram is one line, and no line ending is sent unless --eol is given. Use --frame \
+                raw for protocols that are not text.
+                """,
             ])
     }
 
@@ -122,7 +131,7 @@ private struct OpenInstruction: Instruction {
     /// What the options have to do with this sort of address.
     func problem(with address: Address) -> String? {
         if let option = tls.first, !address.isTLS {
-            return "\(option) is for TLS; write tls://\(address.host ?? "host"):PORT, or use 'starttls' later"
+            return "\(option) applies to TLS only: write tls://\(address.host ?? "host"):PORT, or use 'starttls' later"
         }
         return address.isUDP ? datagramProblem(framing) : nil
     }

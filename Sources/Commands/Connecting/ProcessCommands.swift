@@ -16,9 +16,12 @@ struct SignalCommand: Command {
                     .parameter(.target),
                     .parameter(Parameter("SIGNAL", .checked(signalProblem), suggestions: SignalName.all)))
             ],
-            options: [CommandOption("--group", "to all of its process group, as ^C at a terminal does")],
-            text: "SIGNAL is a name such as TERM, SIGTERM or HUP, or a number. A program that has ended gets none.",
-            examples: ["spawn server redis-server --port 7000\nsignal server TERM\nwait server status 0"])
+            options: [CommandOption("--group", "signal the whole process group, as ^C at a terminal does")],
+            text: "SIGNAL is a name such as TERM, SIGTERM or HUP, or a number.",
+            examples: ["spawn server redis-server --port 7000\nsignal server TERM\nwait server status 0"],
+            caveats: [
+                "Signalling a program that has ended is a failure."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -71,7 +74,7 @@ extension Parameter {
             .checked { bytes in
                 let text = Escapes.visible(bytes)
                 return statusNumber(text) == nil
-                    ? "'\(text)' is neither a number nor a signal such as TERM or SIGTERM" : nil
+                    ? "'\(text)' is not an exit status or a signal; write a number, or a name such as TERM" : nil
             },
             suggestions: SignalName.all)
     }
@@ -81,7 +84,7 @@ extension Parameter {
 struct WaitCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "wait", summary: "wait until a program has ended",
+            name: "wait", summary: "wait for a program to end",
             forms: [
                 Form(
                     .parameter(Parameter("NAME", .session)),
@@ -89,10 +92,13 @@ struct WaitCommand: Command {
             ],
             resultNames: ["status"],
             text: """
-                ${status} is its exit status then, or 128 and the number of the signal that has killed it. With 'status \
-                N', a number or a signal's name, any other one is a failure. What the program has said can still be read.
+                ${status} is then its exit status, or 128 plus the signal number if a signal killed it. With 'status \
+                N' (a number or a signal name) any other status is a failure.
                 """,
-            examples: ["spawn job sh -c \"exit 3\"\nwait job status 3 within 2s\nprint \"it ended with ${status}\""])
+            examples: ["spawn job sh -c \"exit 3\"\nwait job status 3 within 2s\nprint \"it ended with ${status}\""],
+            caveats: [
+                "Output that the program wrote before its end can still be read."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -148,14 +154,14 @@ private final class EndingWait: Wait {
         for session in sessions {
             guard let ending = session.child?.ending else {
                 guard isLate else { return false }
-                throw failure(session, "timed out after \(shown(limit ?? .zero)): the program still runs")
+                throw failure(session, "timed out after \(shown(limit ?? .zero)): the program is still running")
             }
             guard isLate || hasSaidAll(session, strand) else { return false }
             session.noteEnding()
             if status != nil { session.isEndAwaited = true }
             strand.setResult("status", to: Array(String(ending.status).utf8))
             if let status, ending.status != status {
-                throw failure(session, "the program \(ending.words), not with status \(status)")
+                throw failure(session, "the program \(ending.words), expected status \(status)")
             }
         }
         return true
@@ -190,7 +196,7 @@ extension Session {
     /// The program behind it; a failure when there is none.
     fileprivate func requireChild() throws(Failure) -> ChildProcess {
         guard let child else {
-            throw Failure(.expectation, "\(name): there is no program behind it; 'spawn' starts one")
+            throw Failure(.expectation, "\(name): not a program; 'spawn' starts one")
         }
         return child
     }

@@ -10,25 +10,28 @@ struct ServeCommand: Command {
     static var description: CommandDescription {
         let mode = Parameter("MODE", .choice(EchoService.Mode.allCases.map(\.rawValue)))
         return CommandDescription(
-            name: "serve", summary: "bring up a built-in echo service",
+            name: "serve", summary: "start a built-in echo service",
             forms: [
                 Form(
                     .parameter(Parameter("NAME", .newSession)), .parameter(.address), .optional([.parameter(mode)]))
             ],
             text: """
-                The service answers every client with what it sends: upper-cased (MODE upper, the default), unchanged \
-                (echo), or not at all (discard). Port 0 picks a free one; ${NAME.port} and ${NAME.address} tell it. \
-                Without a host it listens on 127.0.0.1. It serves while the script runs; 'close NAME' ends it. NAME is \
-                no session: open one to talk to it.
+                The service answers each client with the data it sends: upper-cased (MODE upper, the default), \
+                unchanged (echo), or not at all (discard). Without a host it listens on 127.0.0.1. Port 0 picks a \
+                free port; ${NAME.port} and ${NAME.address} hold the result. It runs until the script ends or 'close \
+                NAME'.
                 """,
-            examples: ["serve echo :0", "open a localhost:${echo.port}"])
+            examples: ["serve echo :0", "open a localhost:${echo.port}"],
+            caveats: [
+                "NAME is not a session: open one to talk to the service."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let modeWord = call.word("MODE")
         let address = Value(address: try call.required("ADDRESS"))
         if let constant = address.constant, constant.isTLS || constant.isUDP {
-            throw ScriptError(address.word.range, "'serve' speaks neither TLS nor UDP; use 'listen' and 'on'")
+            throw ScriptError(address.word.range, "'serve' supports neither TLS nor UDP; use 'listen' and 'on'")
         }
         compiler.emit(
             ServeInstruction(
@@ -54,7 +57,7 @@ private struct ServeInstruction: Instruction {
         let address = try address.evaluate(in: strand)
         guard let listener = try world.listener(name, at: address) as? Listener, !address.isTLS else {
             throw Failure(
-                .expectation, "'serve' speaks neither TLS nor UDP; use 'listen' and 'on'",
+                .expectation, "'serve' supports neither TLS nor UDP; use 'listen' and 'on'",
                 range: self.address.word.range)
         }
         let service = BuiltInService(

@@ -18,24 +18,30 @@ struct SpawnCommand: Command {
                     .optional([.repeating(Parameter("ARG", .argument))]))
             ],
             options: [
-                CommandOption("--pty", "with a terminal of its own, and not with pipes"),
-                CommandOption("--no-echo", "its terminal does not send back what is typed"),
-                CommandOption("--eol", .lineEnding, "what ends a line that is sent: lf, crlf, cr, nul or none"),
-                CommandOption("--frame", .framing, "what a line is: line, raw, u8, u16, u32, u16le or u32le"),
+                CommandOption("--pty", "run on a pseudo-terminal instead of pipes"),
+                CommandOption("--no-echo", "turn off the echo of the terminal (with --pty)"),
+                CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
+                CommandOption("--frame", .framing, "framing: line, raw, u8, u16, u32, u16le or u32le"),
             ],
             text: """
-                What the program writes, to its standard output and standard error, is received; what is sent is its \
-                standard input, and 'NAME>|' ends it (behind a terminal by the end-of-file character). What 'set eol' says \
-                is for connections: lines to a program end in a line feed, unless --eol says otherwise. COMMAND is looked \
-                up in PATH; there is no shell in between, and all words behind COMMAND are its own, options too. The \
-                program runs in a session and process group of its own; 'close' ends it with SIGTERM, and with SIGKILL a \
-                second later or with --reset. None outlives muxsh, however muxsh ends, and nothing that it has started. \
-                ${NAME.pid} is its number. Only 'wait NAME status N' looks at how it ended: without that, a program that \
-                fails is no failure of the script.
+                The program's standard output and standard error are received; data sent goes to its standard input, \
+                and 'NAME>|' closes that (on a pseudo-terminal by sending the end-of-file character). COMMAND is \
+                looked up in PATH. All arguments after COMMAND belong to it, options included. ${NAME.pid} is its \
+                process ID.
+
+                The program runs in its own session and process group. 'close' ends it with SIGTERM, and with \
+                SIGKILL after a second or with --reset. No program outlives muxsh, nor do the processes it has \
+                started.
                 """,
             examples: [
                 "spawn calc bc -l\ncalc> 2 + 3\ncalc< 5", "spawn server redis-server --port 7000",
                 "spawn sh --pty -- sh -i", "spawn list sh -c \"ls | wc -l\"",
+            ],
+            caveats: [
+                "spawn does not run a shell. For pipes and redirections write: spawn NAME sh -c \"ls | wc -l\".",
+                "A program that fails does not fail the script. To check its exit status use 'wait NAME status N'.",
+                "Many programs buffer their output when it goes to a pipe, and answer late: use --pty.",
+                "'set eol' does not apply to programs: lines to a program end with LF unless --eol is given.",
             ])
     }
 
@@ -44,12 +50,12 @@ struct SpawnCommand: Command {
         for word in words {
             if let text = word.bareLiteral, ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";"].contains(text) {
                 throw ScriptError(
-                    word.range, "there is no shell that could understand '\(text)'",
-                    hint: "start one: spawn NAME sh -c \"…\"")
+                    word.range, "spawn does not run a shell: '\(text)' has no meaning here",
+                    hint: "run one: spawn NAME sh -c \"…\"")
             }
         }
         guard call.has(option: "--pty") || !call.has(option: "--no-echo") else {
-            throw ScriptError(call.range, "--no-echo is for the terminal that --pty gives")
+            throw ScriptError(call.range, "--no-echo needs --pty")
         }
         compiler.emit(
             SpawnInstruction(
@@ -165,7 +171,7 @@ private final class SpawnWait: Wait {
     private func cannotStart(_ failure: WireFailure) -> Failure {
         let program = request.program.description
         let isMissing = failure.isMissingFile
-        let words = isMissing && !program.contains("/") ? "no such program in PATH" : failure.words
+        let words = isMissing && !program.contains("/") ? "not found in PATH" : failure.words
         // A file that is there: what is missing is what would run it.
         if isMissing, program.contains("/"), request.program.withCString({ access($0, F_OK) }) == 0 {
             return Failure(.connection, "\(name): cannot start \(quotedWord(program)): \(missingInterpreter)")
@@ -175,29 +181,29 @@ private final class SpawnWait: Wait {
             details: isMissing ? hint(for: program) : [])
     }
 
-    /// Names the program in the first line of a script (execve(2), World scripts), or what else is missing.
+    /// Names the program in the first line of a script (execve(2), Interpreter scripts), or what else is missing.
     private var missingInterpreter: String {
         let descriptor = request.program.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
-        guard descriptor >= 0 else { return "what would run it is missing" }
+        guard descriptor >= 0 else { return "its interpreter does not exist" }
         let file = Descriptor(owning: descriptor)
         var bytes = [UInt8](repeating: 0, count: 256)
         let count = read(file.number, &bytes, bytes.count)
-        guard count > 2, bytes.starts(with: "#!".utf8) else { return "the loader that it needs is missing" }
+        guard count > 2, bytes.starts(with: "#!".utf8) else { return "its dynamic loader does not exist" }
         let line = bytes[2..<count].prefix { $0 != UInt8(ascii: "\n") }
-        let world = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
-        let hint = world.last == UInt8(ascii: "\r") ? " (its lines end in CR LF)" : ""
-        return "its first line names \(Escapes.visible(world)), which is not there\(hint)"
+        let interpreter = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
+        let hint = interpreter.last == UInt8(ascii: "\r") ? " (its lines end in CR LF)" : ""
+        return "its first line names \(Escapes.visible(interpreter)), which does not exist\(hint)"
     }
 
     /// What a shell would have understood.
     private func hint(for program: String) -> [String] {
         if program.contains(" ") {
             return [
-                "there is no shell in between: write each word by itself, or spawn \(name) sh -c \(quotedWord(program))"
+                "spawn does not run a shell: pass each argument separately, or write: spawn \(name) sh -c \(quotedWord(program))"
             ]
         }
         if program.contains("=") {
-            return ["to set a variable: spawn \(name) env \(program) COMMAND"]
+            return ["to set an environment variable, write: spawn \(name) env \(program) COMMAND"]
         }
         return []
     }

@@ -10,19 +10,23 @@ import Wire
 struct StartTLSCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "starttls", summary: "go on with TLS on open sessions",
+            name: "starttls", summary: "start TLS on an open session",
             forms: [Form(.parameter(.target), .within)],
             options: TLSWords.ofBothSides + TLSWords.ofClients,
             text: """
-                Begins the TLS handshake on sessions that have agreed on it in their protocol's own words. On a \
-                connection that a listener has accepted we are the server, with the certificate of --cert; otherwise the \
-                client, who verifies the server's certificate as 'open' does. The rest of a line that was read in part \
-                is passed over. Any other bytes that are unread would have come before the handshake, from whoever: the \
-                session then refuses (CVE-2011-0411). So expect the whole answer first; 'drain' forgets what may be \
-                forgotten.
+                Perform the TLS handshake on sessions whose protocol has agreed to it. On a connection accepted by a \
+                listener muxsh is the server and uses the certificate of --cert; otherwise it is the client and \
+                verifies the server's certificate as 'open' does.
                 """,
             examples: [
                 "open mail localhost:25 --eol crlf\nexpect mail /^220 /\nmail> STARTTLS\nexpect mail /^220 /\nstarttls mail --ca ca.pem"
+            ],
+            caveats: [
+                """
+                Expect the whole answer to STARTTLS first. Unread data could have been injected before the \
+                handshake, so starttls fails (CVE-2011-0411); 'drain' discards it. The rest of a partly read line is \
+                skipped.
+                """
             ])
     }
 
@@ -60,7 +64,7 @@ private struct StartTLSInstruction: Instruction {
         let name = session.name
         let channel = session.channel
         guard channel.kind == .tcp || channel.kind == .unix else {
-            let what = channel.kind == .tls ? "TLS has begun already" : "TLS needs a stream over TCP or a Unix socket"
+            let what = channel.kind == .tls ? "TLS is already active" : "TLS needs a TCP or Unix socket connection"
             throw Failure(.connection, "\(name): cannot start TLS: \(what)")
         }
         guard channel.input == .open, channel.output == .open else {
@@ -71,18 +75,20 @@ private struct StartTLSInstruction: Instruction {
         guard channel.held == 0 else {
             var failure = Failure(
                 .connection,
-                "\(name): cannot start TLS: \(shown(bytes: channel.held)) arrived before the handshake and were not read"
+                "\(name): cannot start TLS: \(shown(bytes: channel.held)) of unread data arrived before the handshake"
             )
             failure.details = [
                 .excerpt(session.excerpt()),
-                .text("they could have been injected; expect the whole answer first, or: drain \(name)"),
+                .text(
+                    "it could have been injected (CVE-2011-0411); expect the whole answer first, or discard it: drain \(name)"
+                ),
             ]
             throw failure
         }
         let host = options.serverName ?? (try? Address(parsing: session.address))?.host
         guard session.isServer || host != nil || options.isInsecure else {
             throw Failure(
-                .connection, "\(name): cannot start TLS: a Unix socket has no host's name to verify",
+                .connection, "\(name): cannot start TLS: a Unix socket has no host name to verify",
                 details: ["give the name: --servername NAME"])
         }
     }
@@ -142,7 +148,7 @@ private final class StartTLSWait: Wait {
             handshake.cancel()
             // Nobody can say what comes next on such a connection.
             session.hasToldEnd = true
-            session.channel.fail(.tls("the TLS handshake was not finished"))
+            session.channel.fail(.tls("the TLS handshake was not completed"))
         }
         handshakes = []
     }

@@ -19,13 +19,13 @@ struct TLSWords {
     /// Those of both sides.
     static var ofBothSides: [CommandOption] {
         [
-            CommandOption("--ca", Parameter("FILE", .path), "trust the certificates in FILE, not the system's"),
-            CommandOption("--cert", Parameter("FILE", .path), "our certificate, with its chain: PEM, DER or PKCS#12"),
-            CommandOption("--key", Parameter("FILE", .path), "its key, when FILE of --cert does not hold it"),
+            CommandOption("--ca", Parameter("FILE", .path), "trust the authorities in FILE instead of the system's"),
+            CommandOption("--cert", Parameter("FILE", .path), "our certificate and its chain: PEM, DER or PKCS#12"),
+            CommandOption("--key", Parameter("FILE", .path), "its private key, if not in the file of --cert"),
             CommandOption(
-                "--key-password", Parameter("PASSWORD", .text), "what opens the key, such as ${secret}"),
+                "--key-password", Parameter("PASSWORD", .text), "password of the private key, such as ${secret}"),
             CommandOption(
-                "--alpn", Parameter("P", .checked(protocolsProblem)), "the protocols to offer, such as h2,http/1.1"),
+                "--alpn", Parameter("P", .checked(protocolsProblem)), "protocols to offer, such as h2,http/1.1"),
         ]
     }
     /// Those of a client besides.
@@ -33,8 +33,8 @@ struct TLSWords {
         [
             CommandOption(
                 "--servername", Parameter("H", .checked(serverNameProblem)),
-                "the name to ask for, and that the certificate must have"),
-            CommandOption("--insecure", "do not refuse the certificate, whatever is wrong with it"),
+                "host name to request (SNI) and to verify"),
+            CommandOption("--insecure", "accept any certificate; a failed verification is only shown"),
         ]
     }
 
@@ -74,12 +74,12 @@ private func protocolsProblem(_ bytes: [UInt8]) -> String? {
     let names = bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
     return names.allSatisfy { (1...255).contains($0.count) && !$0.contains(0) }
         ? nil
-        : "'\(Escapes.visible(bytes))' is not a list of protocols; write names with commas between, such as h2,http/1.1"
+        : "'\(Escapes.visible(bytes))' is not a list of protocols; separate the names by commas, such as h2,http/1.1"
 }
 
 private func serverNameProblem(_ bytes: [UInt8]) -> String? {
     let isName =
         String(validating: bytes, as: UTF8.self) != nil && !bytes.contains { $0 <= 0x20 || $0 == 0x7F }
         && bytes.contains { $0 != UInt8(ascii: ".") }
-    return isName ? nil : "'\(Escapes.visible(bytes))' is not a host's name"
+    return isName ? nil : "'\(Escapes.visible(bytes))' is not a host name"
 }

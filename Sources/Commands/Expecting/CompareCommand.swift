@@ -10,7 +10,7 @@ struct CompareCommand: Command {
     static var description: CommandDescription {
         let ignoring = Element.optional([.keyword("ignoring"), .parameter(Parameter("REGEX", .pattern))])
         return CommandDescription(
-            name: "compare", summary: "check that sessions gave the same answer",
+            name: "compare", summary: "check that sessions give the same answer",
             forms: [
                 Form(
                     .parameter(.target), .keyword("lines"), .parameter(Parameter("N", .count)), ignoring, .within),
@@ -21,12 +21,15 @@ struct CompareCommand: Command {
                 Form(.parameter(.target), ignoring, .within),
             ],
             text: """
-                An answer is the next N lines (one), or all through PATTERN, or all until nothing has arrived for \
-                SILENCE or the stream has ended. What REGEX matches does not count, and a line of which then nothing is \
-                left neither. When the answers differ the failure groups equal ones and shows how the others differ from \
-                the most frequent. ${0} is the answer of the last session.
+                An answer is the next N lines (default 1), everything up to and including PATTERN, or everything \
+                until no data has arrived for SILENCE or the stream has ended. Text that matches REGEX is ignored, \
+                and so are lines that contain nothing else. If the answers differ, the failure groups equal answers \
+                and shows how the others differ from the most frequent one. ${0} is the answer of the last session.
                 """,
-            examples: ["a,b> INFO", "compare a,b until \"END\" ignoring /uptime:\\d+/", "compare replica* lines 3"])
+            examples: ["a,b> INFO", "compare a,b until \"END\" ignoring /uptime:\\d+/", "compare replica* lines 3"],
+            caveats: [
+                "If the answers differ, nothing is consumed."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -36,7 +39,7 @@ struct CompareCommand: Command {
         let target = try call.target()
         if target.items.count == 1, let name = target.items[0].template.literalText, !isGlob(name) {
             throw ScriptError(
-                target.range, "compare needs two sessions or more",
+                target.range, "compare needs at least two sessions",
                 hint: "write a list or a glob, such as \(name),b or *")
         }
         compiler.read(target)
@@ -74,7 +77,7 @@ private struct CompareInstruction: Instruction {
         guard sessions.count > 1 else {
             let name = sessions.first?.name ?? ""
             throw Failure(
-                .expectation, "compare needs two sessions or more, and only \(name) is meant", range: target.range)
+                .expectation, "compare needs at least two sessions; the target means only \(name)", range: target.range)
         }
         let (wanted, matcher) = try expectation(strand, world)
         let time = try limit.map { limit throws(Failure) in world.settings.scaled(try limit.evaluate(in: strand))
@@ -92,10 +95,10 @@ private struct CompareInstruction: Instruction {
         switch extent {
         case .lines(let count):
             let count = try count?.evaluate(in: strand) ?? 1
-            return ({ count == 1 ? "a line" : "\(count) lines" }, { LinesMatcher(count: count) })
+            return ({ counted(count, "line") }, { LinesMatcher(count: count) })
         case .until(let pattern):
             let (wanted, matcher) = try pattern(strand)
-            return ({ "an answer through \(wanted())" }, matcher)
+            return ({ "an answer ending with \(wanted())" }, matcher)
         case .quiet(let time):
             let time = try time.evaluate(in: strand)
             return (

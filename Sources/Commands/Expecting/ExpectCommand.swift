@@ -16,17 +16,30 @@ struct ExpectCommand: Command {
                     .parameter(.duration)),
             ] + Expectation.forms.map { Form(elements: [.parameter(.target)] + $0 + [.within]) },
             text: """
-                PATTERN is a text or a /regex/: what is received is skipped until it is found, and consumed through its \
-                end. Then ${0} is what matched, ${1} and so on its groups, and a named group sets the variable of its \
-                name. 'eof' and 'reset' skip to the end of the stream; 'bytes N' and 'lines N' take so much into ${0}; \
-                'nothing for D' is met when nothing is received for D, and 'not PATTERN for D' when PATTERN is not: what \
-                arrives meanwhile stays unread. Without 'within D' the timeout setting is the limit. A wait that is \
-                not met consumes nothing, of several sessions neither. A regex with a greedy end, such as .* at its end, waits for the \
-                limit: write .*? and what follows.
+                PATTERN is a text or a /regex/. Data before the match is skipped, and everything up to the end of \
+                the match is consumed. ${0} is then the match, ${1} and so on are its groups, and a named group sets \
+                the variable of that name.
+
+                'eof' and 'reset' skip to the end of the stream. 'bytes N' and 'lines N' put that much data into \
+                ${0}. 'nothing for D' passes if no data arrives during D, and 'not PATTERN for D' passes if PATTERN \
+                does not arrive; data received meanwhile stays unread. The time limit is 'within D' or the timeout \
+                setting.
                 """,
             examples: [
                 "expect a \"ready\"", "expect a /^VERSION (?<version>\\S+)/ within 2s", "expect a lines 3",
                 "expect a nothing for 200ms", "expect a not /error/ for 1s", "expect a eof",
+            ],
+            caveats: [
+                """
+                A greedy end such as .* waits for the time limit, because more data could lengthen the match: write \
+                .*? and what follows it.
+                """,
+                "A wait that fails consumes nothing. With several sessions either all match or nothing is consumed.",
+                """
+                expect stops right after the match, which may be in the middle of a line. What is left stays unread \
+                for the next wait, also after a passed test.
+                """,
+                "Unread data from before the last send makes 'nothing' and 'not' fail: use 'drain' before the send.",
             ])
     }
 
@@ -85,8 +98,8 @@ enum Expectation {
             return { strand throws(Failure) in
                 let count = try value.evaluate(in: strand)
                 return countsLines
-                    ? ({ lineCount(count) }, { LinesMatcher(count: count) })
-                    : ({ count == 1 ? "1 byte" : "\(count) bytes" }, { BytesMatcher(count: count) })
+                    ? ({ counted(count, "line") }, { LinesMatcher(count: count) })
+                    : ({ counted(count, "byte") }, { BytesMatcher(count: count) })
             }
         }
         if let word = call.word("HEX") { return search(for: Value(hex: word), word, isHex: true) }
@@ -98,8 +111,8 @@ enum Expectation {
         let word = try call.required("PATTERN")
         if let keyword = word.bareLiteral, keywords.contains(keyword) {
             throw ScriptError(
-                word.range, "'\(keyword)' is a keyword, and something is missing after it",
-                hint: "'help expect' shows the forms; to search for the text, quote it: \"\(keyword)\"")
+                word.range, "incomplete expectation after '\(keyword)'",
+                hint: "see 'help expect'; to search for the text, quote it: \"\(keyword)\"")
         }
         guard let source = call.regex("PATTERN") else { return search(for: Value(text: word), word) }
         let shown = String(lossless: word.range.lineText[word.range.columns])

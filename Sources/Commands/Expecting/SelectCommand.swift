@@ -17,17 +17,23 @@ struct SelectCommand: Command {
 
     static var description: CommandDescription {
         CommandDescription(
-            name: "select", summary: "wait for the first of several things",
+            name: "select", summary: "wait for the first of several events",
             forms: [Form(.within, content: .rows(branch))],
             text: """
-                The block holds branches: 'T PATTERN {', 'T eof {', 'T reset {', 'T bytes N {', 'T lines N {', \
-                'T hex HEX {' and 'timeout {', each with a block. The one that happens first runs, with the session's \
-                name in ${session}. Of several sessions the first branch counts; of one session what comes first in its \
-                stream, so a branch waits while another may still begin before it. Without a 'timeout' branch the end of the limit is a failure.
+                The block contains branches: 'T PATTERN {', 'T eof {', 'T reset {', 'T bytes N {', 'T lines N {', 'T \
+                hex HEX {' and 'timeout {', each with its own block. The branch whose event happens first runs, with \
+                the session's name in ${session}.
                 """,
             examples: [
                 "select within 2s {\n    a,b /^READY/ {\n        print \"${session} is ready\"\n    }\n"
                     + "    a eof {\n        fail \"a has gone\"\n    }\n    timeout {\n        print \"too slow\"\n    }\n}"
+            ],
+            caveats: [
+                "Without a 'timeout' branch the end of the time limit is a failure.",
+                """
+                With several branches on one session the match that comes first in the stream wins; a branch waits \
+                while another one could still match earlier. Between sessions the first branch listed wins.
+                """,
             ])
     }
 
@@ -42,7 +48,7 @@ struct SelectCommand: Command {
         var ends: [Int] = []
         for case .command(let row) in call.block {
             if row.keywords.contains("timeout") {
-                if timeout != nil { throw ScriptError(row.range, "there is a 'timeout' branch already") }
+                if timeout != nil { throw ScriptError(row.range, "duplicate 'timeout' branch") }
                 timeout = compiler.position
             } else {
                 let target = try row.target()

@@ -6,13 +6,14 @@ import VM
 struct BarrierCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "barrier", summary: "wait until N strands have come here",
+            name: "barrier", summary: "wait until N strands have arrived",
             forms: [
                 Form(.parameter(Parameter("NAME", .text)), .parameter(Parameter("N", .count)), .within)
             ],
             text: """
-                The first N-1 strands that come to barrier NAME wait for the N-th; then all go on, and the barrier can be \
-                used again. When they do not come within D (the timeout setting), it is a failure.
+                The first N-1 strands that reach barrier NAME wait for the N-th; then all continue, and the barrier \
+                can be used again. If they do not all arrive within D (default: the timeout setting), it is a \
+                failure.
                 """,
             examples: [
                 "parallel 10 as i {\n    open c${i} localhost:8080\n    barrier connected 10\n    c${i}> go\n}"
@@ -66,7 +67,7 @@ private final class BarrierWait: Wait, Arrival {
         let arrived = strand.scheduler.barriers.count(at: name)
         throw Failure(
             .expectation,
-            "barrier \(name): timed out after \(shown(limit ?? .zero)): \(arrived) of \(count) strands have come")
+            "barrier \(name): timed out after \(shown(limit ?? .zero)): \(arrived) of \(count) strands arrived")
     }
 
     func cancel() {

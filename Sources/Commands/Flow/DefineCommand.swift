@@ -6,18 +6,28 @@ import Wire
 struct DefineCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "define", summary: "make a command of a block",
+            name: "define", summary: "define a command",
             forms: [
                 Form(
                     .parameter(Parameter("NAME", .newCommand)),
                     .optional([.repeating(Parameter("PARAM", .localVariable))]), content: .statements)
             ],
             text: """
-                'NAME ARG…' then runs the block with each ${PARAM} set to the word in its place. The block sees its \
-                parameters and the variables of the script; 'let' of any other name sets a variable of the script, which \
-                is how a result comes back. A command may call itself. It can be used before the line that defines it.
+                'NAME ARG…' then runs the block with each ${PARAM} set to the argument in its place. A command can \
+                be used before the line that defines it, and may call itself.
                 """,
-            examples: ["define login who {\n    a> USER ${who}\n    a<~ ^\\+OK\n}\nlogin joe"])
+            examples: ["define login who {\n    a> USER ${who}\n    a<~ ^\\+OK\n}\nlogin joe"],
+            caveats: [
+                """
+                Parameters are local to the call. 'let' sets a variable of the script, which is how to return a \
+                result.
+                """,
+                """
+                ${session}, ${error} and loop variables of the caller are not visible inside: pass them as \
+                parameters.
+                """,
+                "A /regex/ cannot be passed as an argument: it would be searched for as text.",
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {

@@ -9,15 +9,18 @@ struct ExitCommand: Command {
             "N",
             .checked { bytes in
                 guard let number = Literals.count(Escapes.visible(bytes)), number <= 255 else {
-                    return "an exit status is 0 to 255"
+                    return "an exit status must be 0 to 255"
                 }
                 return nil
             })
         return CommandDescription(
             name: "exit", summary: "end the run",
             forms: [Form(.optional([.parameter(status)]))],
-            text: "The run ends at once with status N (0), without waiting for what servers may still say.",
-            examples: ["exit", "exit 77"])
+            text: "The run ends immediately with status N (default 0).",
+            examples: ["exit", "exit 77"],
+            caveats: [
+                "It does not wait for data that servers may still send: 'expect' that first."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -51,7 +54,7 @@ private struct ExitInstruction: Instruction {
 
 extension Value where Result == Int {
     fileprivate convenience init(status word: Word) {
-        self.init(word, .checked { _ in "an exit status is 0 to 255" }) { bytes in
+        self.init(word, .checked { _ in "an exit status must be 0 to 255" }) { bytes in
             Literals.count(String(decoding: bytes, as: UTF8.self)).flatMap { $0 <= 255 ? $0 : nil }
         }
     }

@@ -7,24 +7,27 @@ import Wire
 struct ForCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "for", summary: "run a block for each of some words",
+            name: "for", summary: "run a block for each of several values",
             forms: [
                 Form(
-                    .parameter(Parameter("X", .localVariable)), .keyword("in"), .repeating(Parameter("WORD", .text)),
+                    .parameter(Parameter("X", .localVariable)), .keyword("in"), .repeating(Parameter("VALUE", .text)),
                     content: .statements)
             ],
             text: """
-                ${X} is each WORD in turn. A bare word FIRST..LAST stands for the whole numbers from FIRST to LAST, both \
-                included; there are none when LAST is the smaller one. 'break' and 'continue' as in 'while'.
+                ${X} is each VALUE in turn. An unquoted FIRST..LAST stands for the whole numbers from FIRST to LAST \
+                inclusive. 'break' leaves the loop, 'continue' starts the next round.
                 """,
             examples: [
                 "for host in alpha beta {\n    open ${host} ${host}:6379\n}", "for i in 1..10 {\n    a> ping ${i}\n}",
+            ],
+            caveats: [
+                "If LAST is smaller than FIRST the block does not run."
             ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let name = try call.required("X").template.literalText
-        let words = call.words("WORD").map { ($0, NumberRange($0)) }
+        let words = call.words("VALUE").map { ($0, NumberRange($0)) }
         compiler.compileRounds(call) { strand throws(Failure) in
             var items: [Rounds.Item] = []
             for (word, range) in words {

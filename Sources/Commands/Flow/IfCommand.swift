@@ -6,23 +6,26 @@ import VM
 struct IfCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "if", summary: "run a block when a condition holds",
+            name: "if", summary: "run a block if a condition holds",
             forms: [Form(.condition, content: .statements)], alternative: .conditions,
             text: """
-                COND is A == B or A != B (bytes), A < B, <=, >, >= (decimal numbers), A =~ /regex/ (which sets the \
-                captures), 'defined NAME' (a variable has a value), 'open NAME' (a session is open and its peer has not \
-                ended it), or 'not' and one of these.
+                COND is A == B or A != B (bytes), A < B, <=, > or >= (decimal numbers), A =~ /regex/ (sets the \
+                captures), 'defined NAME' (the variable has a value), 'open NAME' (the session is open and its peer \
+                has not ended it), or 'not' followed by one of these.
                 """,
             examples: [
                 "if ${version} >= 7 {\n    a> NEW\n} else if ${version} =~ /^6/ {\n    a> OLD\n} else {\n"
                     + "    skip \"too old\"\n}"
+            ],
+            caveats: [
+                "== compares bytes: 1 and 1.0 differ."
             ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         var jumps: [Int] = []
         for part in [call] + call.alternatives {
-            guard let condition = part.condition else { throw ScriptError(part.range, "a condition is missing") }
+            guard let condition = part.condition else { throw ScriptError(part.range, "missing condition") }
             let start = compiler.position
             compiler.emit(JumpInstruction(destination: 0, range: part.range))
             compiler.compile(part.block)

@@ -17,11 +17,19 @@ struct LetCommand: Command {
                     .parameter(Parameter("B", .text))),
                 Form(.parameter(name), .parameter(Parameter("VALUE", .text))),
             ],
-            options: [CommandOption("--secret", "the value is shown nowhere; ${NAME} stands in its place")],
+            options: [CommandOption("--secret", "never show the value; ${NAME} is shown instead")],
             text: """
-                ${NAME} is the value from then on. The second form calculates with whole numbers: OP is + - * / or %.
+                ${NAME} is the value from then on. The second form calculates with whole numbers: OP is + - * / or \
+                %.
                 """,
-            examples: ["let greeting \"hello world\"", "let n ${n} + 1", "let --secret password ${env.PASSWORD}"])
+            examples: ["let greeting \"hello world\"", "let n ${n} + 1", "let --secret password ${env.PASSWORD}"],
+            caveats: [
+                "A regex cannot be kept in a variable: in a pattern, the value of ${NAME} matches itself literally.",
+                """
+                Inside 'on', 'branch' and the rounds of 'parallel', 'let' sets a variable of the whole script, \
+                shared by all blocks.
+                """,
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -90,7 +98,7 @@ private struct CalculateInstruction: Instruction {
             case "/": left.dividedReportingOverflow(by: right)
             default: left.remainderReportingOverflow(dividingBy: right)
             }
-        if overflow { throw Failure(.expectation, "\(left) \(symbol) \(right) is too large for a whole number") }
+        if overflow { throw Failure(.expectation, "\(left) \(symbol) \(right) overflows a 64-bit integer") }
         return result
     }
 }

@@ -12,7 +12,7 @@ struct ParallelCommand: Command {
 
     static var description: CommandDescription {
         CommandDescription(
-            name: "parallel", summary: "run blocks at the same time",
+            name: "parallel", summary: "run blocks concurrently",
             forms: [
                 Form(
                     .parameter(Parameter("N", .count)),
@@ -20,15 +20,22 @@ struct ParallelCommand: Command {
                 Form(content: .rows(branch)),
             ],
             text: """
-                With N the block runs N times at once, and ${I} counts from 1. Without, the block holds 'branch [NAME] {' \
-                blocks, which run at once. The next line runs when all are done; the first failure ends the others, and \
-                says in which it was. Each begins with a copy of the captures, parameters and loop names, and keeps the \
-                named groups it matches; 'let' sets a variable of the script. No two may wait for one session.
+                With N, the block runs N times concurrently, and ${I} counts from 1. Without N, the block contains \
+                'branch [NAME] {' blocks, which run concurrently. The script continues when all are done. The first \
+                failure cancels the others and names its branch or round.
                 """,
             examples: [
                 "parallel 100 as i {\n    open c${i} localhost:8080\n    c${i}> ping\n    c${i}< PING\n}",
                 "parallel {\n    branch writer {\n        a> SET x 1\n        a< OK\n    }\n    branch {\n"
                     + "        expect b \"x\"\n    }\n}",
+            ],
+            caveats: [
+                """
+                Each strand starts with its own copy of the captures, parameters and loop variables. 'let' sets a \
+                variable of the script, shared by all: two strands that count in one variable see each other's \
+                values.
+                """,
+                "Two strands must not wait for the same session.",
             ])
     }
 
@@ -126,7 +133,7 @@ private final class ParallelWait: Wait {
     var wanted: String {
         let waiting = strands.filter { !$0.isFinished }
         let first = waiting.first { $0.wait != nil }
-        let count = running == 1 ? "1 strand" : "\(running) strands"
+        let count = counted(running, "strand")
         guard let first, let title = first.place?.title, let wait = first.wait else { return count }
         return "\(count) (\(title): \(wait.wanted))"
     }

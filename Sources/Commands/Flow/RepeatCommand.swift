@@ -6,13 +6,16 @@ import VM
 struct RepeatCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "repeat", summary: "run a block N times",
+            name: "repeat", summary: "repeat a block N times",
             forms: [
                 Form(
                     .parameter(Parameter("N", .count)),
                     .optional([.keyword("as"), .parameter(Parameter("I", .localVariable))]), content: .statements)
             ],
-            text: "With 'as I', ${I} counts the rounds from 1. 'break' and 'continue' as in 'while'.",
+            text: """
+                With 'as I', ${I} counts the rounds from 1. 'break' leaves the loop, 'continue' starts the next \
+                round.
+                """,
             examples: ["repeat 3 as i {\n    a> ping ${i}\n    a< PING ${i}\n}"])
     }
 

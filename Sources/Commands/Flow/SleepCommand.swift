@@ -6,13 +6,19 @@ import VM
 struct SleepCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "sleep", summary: "let time pass",
+            name: "sleep", summary: "pause",
             forms: [Form(.keyword("forever")), Form(.parameter(.duration))],
             text: """
-                Sessions and services go on meanwhile. 'sleep forever' ends by ^C or SIGTERM, for a script that serves. To \
-                wait for an answer use expect, which goes on as soon as it is there.
+                Sessions and services keep working meanwhile. 'sleep forever' lasts until ^C or SIGTERM, for scripts \
+                that act as a server.
                 """,
-            examples: ["sleep 200ms", "sleep forever"])
+            examples: ["sleep 200ms", "sleep forever"],
+            caveats: [
+                """
+                To wait for an answer use expect, and to wait for a condition use retry: both continue as soon as \
+                possible.
+                """
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {

@@ -5,13 +5,16 @@ import VM
 struct SourceCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "source", summary: "run the lines of another file here",
+            name: "source", summary: "run the lines of another file",
             forms: [Form(.parameter(Parameter("FILE", .script)))],
             text: """
-                FILE is relative to the file that says it, and is read and checked before anything runs. Its sessions and \
-                variables are those of this script. A file cannot include itself.
+                FILE is relative to the file that contains this line. It is read and checked before anything runs. \
+                It shares the sessions and variables of the script.
                 """,
-            examples: ["source login.mux"])
+            examples: ["source login.mux"],
+            caveats: [
+                "FILE must be constant. A file cannot include itself."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {

@@ -5,14 +5,17 @@ import VM
 struct WhileCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "while", summary: "run a block as long as a condition holds",
+            name: "while", summary: "repeat a block while a condition holds",
             forms: [Form(.condition, content: .statements)],
-            text: "COND is what 'if' takes. 'break' leaves the loop, 'continue' begins its next round.",
-            examples: ["while ${n} < 10 {\n    let n ${n} + 1\n}"])
+            text: "COND is as for 'if'. 'break' leaves the loop, 'continue' starts the next round.",
+            examples: ["while ${n} < 10 {\n    let n ${n} + 1\n}"],
+            caveats: [
+                "A loop that waits for a server to change state polls it without a pause: use retry instead."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        guard let condition = call.condition else { throw ScriptError(call.range, "a condition is missing") }
+        guard let condition = call.condition else { throw ScriptError(call.range, "missing condition") }
         let start = compiler.position
         compiler.emit(JumpInstruction(destination: 0, range: call.range))
         // The question stands behind the body: so a round takes no jump besides.

@@ -6,11 +6,11 @@ import VM
 struct HelpCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "help", summary: "explain the commands",
+            name: "help", summary: "explain commands and topics",
             forms: [Form(.optional([.parameter(Parameter("COMMAND", .command))]))],
             text: """
-                'help' lists the commands, 'help COMMAND' explains one. There are topics besides: \
-                \(Manual.topics.map(\.name).joined(separator: ", ")).
+                'help' lists the commands, 'help COMMAND' explains one. The topics are: \
+                \\(Manual.topics.map(\\.name).joined(separator: ", ")).
                 """,
             examples: ["help", "help expect", "help arrows"])
     }

@@ -8,11 +8,11 @@ import VM
 struct ListCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "list", summary: "show the sessions and services",
+            name: "list", summary: "list the sessions and services",
             forms: [Form()],
             text: """
-                A line for each: name, kind, address, state, bytes and lines sent and received, unread bytes, age. At the \
-                prompt as much of it as fits the width of the screen.
+                One line each: name, kind, address, state, bytes and lines sent and received, unread bytes and age. \
+                At the prompt, columns that do not fit the screen are left out.
                 """,
             examples: ["list"])
     }

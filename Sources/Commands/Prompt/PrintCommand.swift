@@ -8,16 +8,18 @@ import Wire
 struct PrintCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "print", summary: "write words to standard output",
-            forms: [Form(.repeating(Parameter("WORD", .text))), Form()],
-            options: [CommandOption("--raw", "control bytes as they are, and no newline at the end")],
-            text: "The words are written with one blank between them. Control bytes but newline and tab are escaped.",
+            name: "print", summary: "write text to standard output",
+            forms: [Form(.repeating(Parameter("TEXT", .text))), Form()],
+            options: [CommandOption("--raw", "write the bytes unchanged, without a newline at the end")],
+            text: """
+                The arguments are separated by one space each. Control bytes other than newline and tab are escaped.
+                """,
             examples: ["print \"version: ${version}\"", "print done"])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         compiler.emit(
-            PrintInstruction(words: call.words("WORD"), isRaw: call.has(option: "--raw"), range: call.range))
+            PrintInstruction(words: call.words("TEXT"), isRaw: call.has(option: "--raw"), range: call.range))
     }
 }
 

@@ -8,14 +8,17 @@ import VM
 struct TalkCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "talk", summary: "send every line you type to sessions",
+            name: "talk", summary: "send every typed line to sessions",
             forms: [Form(.parameter(.target))],
             text: """
-                At the prompt, which shows who is talked to. Every line is sent as it is; one that begins with ':' is a \
-                command (':list'), '::' sends a line that begins with ':', and ':' alone or Ctrl-D goes back. With \
+                The prompt shows the sessions. Each line is sent unchanged. A line that begins with ':' is a command \
+                (':list'), '::' sends a line that begins with ':', and ':' alone or Ctrl-D returns to commands. With \
                 several sessions the prompt counts their answers.
                 """,
-            examples: ["talk a", "talk a,b", "talk *"])
+            examples: ["talk a", "talk a,b", "talk *"],
+            caveats: [
+                "Works only at the prompt."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -30,7 +33,7 @@ private struct TalkInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         guard world.history != nil else {
-            throw Failure(.expectation, "'talk' is for the prompt; in a script write: T> TEXT", range: range)
+            throw Failure(.expectation, "'talk' works only at the prompt; in a script write: T> TEXT", range: range)
         }
         _ = try strand.sessions(target, orFail: .connection)
         var targets: [String] = []
@@ -44,11 +47,11 @@ private struct TalkInstruction: Instruction {
 struct ViewCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "view", summary: "show what is said as text or as bytes",
+            name: "view", summary: "show data as text or as bytes",
             forms: [Form(.parameter(.view))],
             text: """
-                'view hex' shows what is sent and received as bytes in hexadecimal, with the text beside them; 'view \
-                text', the default, as lines. Files that are written (--transcript) hold lines in either case.
+                'view hex' shows data sent and received as hexadecimal bytes beside the text; 'view text', the \
+                default, shows lines. Transcript files (--transcript) always contain lines.
                 """,
             examples: ["view hex", "view text"])
     }
@@ -83,11 +86,11 @@ private struct ViewInstruction: Instruction {
 struct HistoryCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "history", summary: "show the lines typed before",
+            name: "history", summary: "show typed lines",
             forms: [Form(.optional([.parameter(Parameter("N", .count))]))],
             text: """
-                The last N of them, or all. They are kept across runs; a line that begins with a blank is not, nor is a \
-                secret. 'set history N' says how many are kept.
+                Shows the last N lines, or all. The history is kept between runs, except lines that begin with a \
+                space and secrets. 'set history N' sets how many lines are kept.
                 """,
             examples: ["history 20"])
     }
@@ -104,7 +107,7 @@ private struct HistoryInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         guard let lines = world.history?() else {
-            throw Failure(.expectation, "'history' is for the prompt", range: range)
+            throw Failure(.expectation, "'history' works only at the prompt", range: range)
         }
         let count = try count?.evaluate(in: strand) ?? lines.count
         let width = String(lines.count).count

@@ -17,7 +17,7 @@ struct SetCommand: Command {
         let idle = Element.keyword("idle")
         let when = Element.parameter(Parameter("WHEN", .choice(["auto", "always", "never"])))
         return CommandDescription(
-            name: "set", summary: "change an option, for all or for some sessions",
+            name: "set", summary: "change settings, for all sessions or some",
             forms: [
                 Form(.keyword("timeout"), duration), Form(.keyword("eol"), ending), Form(.keyword("inbox"), size),
                 Form(.keyword("frame"), framing), Form(.keyword("linger"), duration), Form(.keyword("color"), when),
@@ -28,15 +28,21 @@ struct SetCommand: Command {
                 Form(session, .keyword("cut-is-eof"), cut),
             ],
             text: """
-                timeout is the limit of a wait that names none (5s). eol is what ends a line that is sent: lf, crlf, cr, \
-                nul or none. frame is what a line is: line, raw, u8, u16, u32, u16le or u32le (see open). inbox is how \
-                much unread data a session holds (16MiB) before the peer has to wait. linger is how long silence may \
-                last at the end of input (1s). idle is how long a peer of a UDP listener may be silent that was not accepted \
-                (60s): it is forgotten then. cut-is-eof on takes a TLS connection that is closed without close_notify \
-                for an ordinary end of stream. Without T they are for sessions opened from then on and for those that \
-                are open; eol and frame not for UDP. color, view (see there) and history, how many typed lines are kept (10000), are for the prompt.
+                timeout: the default time limit of a wait (5s). eol: the line ending to send (lf, crlf, cr, nul or \
+                none). frame: the framing (line, raw, u8, u16, u32, u16le or u32le; see 'help frames'). inbox: how \
+                much unread data a session holds before the peer is made to wait (16MiB). linger: the longest \
+                silence at the end of input (1s). idle: how long a peer of a UDP listener may be silent before it is \
+                removed, unless accepted (60s). cut-is-eof on: treat a TLS connection closed without close_notify as \
+                an ordinary end of the stream.
+
+                For the prompt: color (auto, always or never), view (text or hex) and history, the number of typed \
+                lines kept (10000).
                 """,
-            examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"])
+            examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"],
+            caveats: [
+                "Without T a setting applies to open sessions and to those opened later.",
+                "eol and frame do not apply to UDP.",
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -121,7 +127,7 @@ private struct SetInstruction: Instruction {
         for session in try strand.sessions(target, orFail: .expectation) {
             if case .framing(let framing) = change, session.framing.isDatagram, ![.line, .raw].contains(framing) {
                 throw Failure(
-                    .expectation, "\(session.name): of UDP each datagram is a line; it has no frame but raw")
+                    .expectation, "\(session.name): over UDP each datagram is one line: the only frame allowed is raw")
             }
             apply(change, to: session, world)
         }

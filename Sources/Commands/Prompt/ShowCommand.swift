@@ -10,9 +10,9 @@ import Wire
 struct ShowCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "show", summary: "show all about a session",
+            name: "show", summary: "show the details of a session",
             forms: [Form(.parameter(Parameter("NAME", .session)))],
-            text: "Address, state of both directions, options, what was sent and received and what is unread.",
+            text: "Shows address, state of both directions, settings, amounts sent and received, and unread data.",
             examples: ["show a"])
     }
 
@@ -50,10 +50,10 @@ private struct ShowInstruction: Instruction {
             ("open for", shown(world.loop.readClock() - session.openedAt)),
             ("peer's side", session.inputState),
             ("our side", session.outputState),
-            ("sent", "\(shown(bytes: channel.bytesSent)), \(session.linesSent) lines"),
-            ("received", "\(shown(bytes: channel.bytesReceived)), \(session.linesReceived) lines"),
-            ("waiting to be sent", shown(bytes: channel.bytesWaiting)),
-            ("unread", "\(shown(bytes: session.unreadCount)) of at most \(shown(bytes: channel.inbox.limit))"),
+            ("sent", "\(shown(bytes: channel.bytesSent)), \(counted(session.linesSent, "line"))"),
+            ("received", "\(shown(bytes: channel.bytesReceived)), \(counted(session.linesReceived, "line"))"),
+            ("queued to send", shown(bytes: channel.bytesWaiting)),
+            ("unread", "\(shown(bytes: session.unreadCount)) (limit \(shown(bytes: channel.inbox.limit)))"),
             ("eol", session.lineEnding.rawValue),
             ("frame", session.framing.rawValue),
             ("timeout", shown(limit)),

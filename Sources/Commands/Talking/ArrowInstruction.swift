@@ -176,7 +176,7 @@ final class SendWait: Wait {
         if isLate, let session = sessions.first {
             throw Failure(
                 .connection, "\(session.name): timed out after \(shown(limit ?? .zero)) sending",
-                details: ["the peer does not read: \(shown(bytes: session.channel.bytesWaiting)) wait to be sent"])
+                details: ["the peer is not reading: \(shown(bytes: session.channel.bytesWaiting)) queued to send"])
         }
         return sessions.isEmpty
     }

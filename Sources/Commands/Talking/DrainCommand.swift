@@ -8,9 +8,12 @@ import VM
 struct DrainCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "drain", summary: "forget what arrived and was not read",
+            name: "drain", summary: "discard unread data",
             forms: [Form(.parameter(.target), .optional([.keyword("for"), .parameter(.duration)]))],
-            text: "With 'for D' everything that arrives within D is forgotten too.",
+            text: """
+                Discard everything that has arrived and was not read. With 'for D' also discard what arrives during \
+                D.
+                """,
             examples: ["drain a", "drain * for 200ms"])
     }
 
@@ -41,7 +44,7 @@ private struct DrainInstruction: Instruction {
 }
 
 private final class DrainWait: Wait {
-    let wanted = "the end of the time to drain"
+    let wanted = "the end of the drain"
     private let feeds: [Feed]
     /// They live as long as the wait.
     private let sessions: [Session]

@@ -11,32 +11,44 @@ struct OnCommand: Command {
             forms: [Form(.parameter(.target), .parameter(Expectation.pattern), content: .statements)],
             blockNames: ["session"],
             text: """
-                Each whole line from T that the script has not read is tested once, sessions opened later included. When \
-                it matches, the block runs beside the script, with ${session} and the captures set, and the line is \
-                consumed; other lines stay for the script. The blocks of one session run one after the other, and lines \
-                that have to wait for one hold back what follows them. A block that may read from the session reads what \
-                follows its line; what it leaves unread is tested from there. A failure in a block fails the script; but \
-                when a client of a listener has gone before its answer, only that block is aborted, with a note. Lines \
-                that match no trigger are discarded unless the script reads the session. A line waits for \
-                its end before the script can read it, unless no trigger can match it any more: begin the pattern with \
-                ^ where the peer asks without a newline, such as 'login: '. A line that does not fit into the inbox is \
-                a failure. One set in a test ends with it. The same 'on' run again replaces what it had set; 'off T' ends it.
+                Each whole line from T that the script has not read yet is tested once, on arrival; sessions opened \
+                later are included. If it matches, it is consumed and the block runs beside the script, with \
+                ${session} and the captures set. Other lines are left for the script. The same 'on' run again \
+                replaces its former block; 'off T' removes it. A trigger set inside a test ends with the test.
+
+                The blocks of one session run one after the other, and a line that has to wait for a block holds \
+                back the lines after it. A block may read from the session: it reads the data that follows its line, \
+                and what it leaves unread is tested again.
                 """,
             examples: [
                 "listen fake :0\non fake.* /^GET (\\w+)/ {\n    ${session}> VALUE ${1}\n}",
                 "on irc /^PING (.*)/ {\n    irc> PONG ${1}\n}",
+            ],
+            caveats: [
+                "Lines that match no trigger are discarded unless the script reads the session.",
+                """
+                A line can be read by the script only when it is complete, unless no trigger can match it. If the \
+                peer prompts without a newline (a login prompt), anchor the pattern of 'on' with ^.
+                """,
+                """
+                A failure in a block fails the script. Exception: if a client of a listener has left before it was \
+                answered, only that block is aborted, with a note.
+                """,
+                "'let' in a block sets a variable of the script, which other blocks may be using: see 'parallel'.",
+                "A line longer than the inbox is a failure.",
             ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         guard !compiler.place.isInStrand else {
-            throw ScriptError(call.range, "'on' stands in no strand", hint: "put it before 'parallel'")
+            throw ScriptError(
+                call.range, "'on' is not allowed inside 'parallel' or 'on'", hint: "set the trigger before that block")
         }
         let pattern = try call.required("PATTERN")
         if let word = pattern.bareLiteral, Expectation.keywords.contains(word) || word == "timeout" {
             throw ScriptError(
-                pattern.range, "'on' looks at lines, not at '\(word)'",
-                hint: "to look for the text, quote it: \"\(word)\"")
+                pattern.range, "'on' takes a text or a /regex/, not '\(word)'",
+                hint: "to match the text, quote it: \"\(word)\"")
         }
         compiler.emit(
             OnInstruction(
@@ -72,9 +84,9 @@ private struct OnInstruction: Instruction {
 struct OffCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "off", summary: "remove the triggers of these sessions",
+            name: "off", summary: "remove triggers",
             forms: [Form(.parameter(.target))],
-            text: "What 'on' has set for sessions of T ends; a block that runs comes to its end.",
+            text: "Remove the triggers of these sessions. A block that is running finishes.",
             examples: ["off irc", "off *"])
     }
 

@@ -13,22 +13,24 @@ struct SendCommand: Command {
             name: "send", summary: "send a text, bytes or a file",
             forms: [Form(.parameter(.target), .parameter(Parameter("TEXT", .text))), Form(.parameter(.target))],
             options: [
-                CommandOption("--raw", "without a line ending"),
+                CommandOption("--raw", "add no line ending"),
                 CommandOption("--hex", Parameter("HEX", .hex), "bytes in hexadecimal, without a line ending"),
                 CommandOption(
                     "--base64", Parameter("BASE64", .checked(base64Problem)), "bytes in base64, without a line ending"),
                 CommandOption(
-                    "--file", Parameter("PATH", .path), "the bytes of a file, read as they are sent"),
-                CommandOption("--wait", "go on when the kernel has taken everything"),
+                    "--file", Parameter("PATH", .path), "the bytes of a file, read while sending"),
+                CommandOption("--wait", "wait until the kernel has accepted everything"),
             ],
             text: """
-                Like 'T> TEXT', with TEXT as one word: the session's line ending is added. A heredoc (<<END) is sent line \
-                by line, each with the session's line ending; with --raw as it stands. A text that begins with -- is \
-                quoted.
+                Like 'T> TEXT', with TEXT as one argument: the session's line ending is added. A heredoc (<<END) is \
+                sent line by line, each with the session's line ending; with --raw it is sent unchanged.
                 """,
             examples: [
                 "send a \"hello\"", "send a,b --raw \"no newline\"", "send a --hex \"de ad be ef\"",
                 "send a --file request.bin --wait", "send a <<END\nfirst line\nsecond line\nEND",
+            ],
+            caveats: [
+                "Quote a text that begins with --."
             ])
     }
 
@@ -67,7 +69,7 @@ struct SendCommand: Command {
 }
 
 private func base64Problem(_ bytes: [UInt8]) -> String? {
-    Literals.base64(bytes) == nil ? "this is not base64" : nil
+    Literals.base64(bytes) == nil ? "not base64" : nil
 }
 
 private struct SendBytesInstruction: Instruction {
@@ -151,7 +153,7 @@ private final class FileWait: Wait, DescriptorWatcher {
     private let sessions: [Session]
     var queues: [WaitQueue] { sessions.map(\.waiters) }
     var limit: Duration?
-    var wanted: String { isAwaitingFile ? "more of \(path)" : "room to send \(path)" }
+    var wanted: String { isAwaitingFile ? "more data from \(path)" : "room to send \(path)" }
     private let path: SystemString
     private let file: Descriptor
     private let timeout: Duration
@@ -258,8 +260,8 @@ private final class FileWait: Wait, DescriptorWatcher {
                 .connection, "\(session.name): timed out after \(shown(timeout)) sending \(path)",
                 details: [
                     isAwaitingFile
-                        ? "the file has no more data at the moment; \(shown(bytes: sent)) were sent"
-                        : "the peer does not read: \(shown(bytes: most())) wait to be sent, \(shown(bytes: sent)) were read"
+                        ? "the file has no more data for now; \(shown(bytes: sent)) sent"
+                        : "the peer is not reading: \(shown(bytes: most())) queued to send, \(shown(bytes: sent)) read from the file"
                 ])
         }
         guard let strand else { return }

@@ -8,7 +8,7 @@ struct FailCommand: Command {
         CommandDescription(
             name: "fail", summary: "fail with a reason",
             forms: [Form(.optional([.parameter(Parameter("WHY", .text))]))],
-            text: "A failure like that of an expectation: it fails the test, or the script with status 4.",
+            text: "Like an unmet expectation it fails the test, or the script with status 4.",
             examples: ["fail \"the replica is ${lag} s behind\""])
     }
 
@@ -21,9 +21,9 @@ struct FailCommand: Command {
 struct SkipCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "skip", summary: "give up a test without a failure",
+            name: "skip", summary: "skip the test, or the rest of the script",
             forms: [Form(.optional([.parameter(Parameter("WHY", .text))]))],
-            text: "Outside of a test the rest of the script is skipped, and the exit status is 77.",
+            text: "Outside a test the rest of the script is skipped, and the exit status is 77.",
             examples: ["if not defined env.REDIS {\n    skip \"no server to test\"\n}"])
     }
 

@@ -8,19 +8,27 @@ import VM
 struct RetryCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "retry", summary: "run a block again until it passes, for D at most",
+            name: "retry", summary: "repeat a block until it passes",
             forms: [
                 Form(
                     .parameter(.duration), .optional([.keyword("every"), .parameter(Parameter("PAUSE", .duration))]),
                     content: .statements)
             ],
             text: """
-                An attempt begins PAUSE (100ms) after the one before has begun, or when that is over. After an attempt \
-                that failed, the sessions it has opened are closed, and what those it talked to had sent and was not read \
-                is forgotten. No wait lasts beyond D; the failure of the last attempt is the one that counts. For waiting \
-                until something is so, in place of sleeping.
+                Give up after D. An attempt begins PAUSE (100ms) after the start of the previous one, or when that \
+                ends if it takes longer. Use it to poll for a condition instead of sleeping.
                 """,
-            examples: ["retry 10s every 200ms {\n    replica> GET x\n    replica<~ ^\\$1\n    replica< 7\n}"])
+            examples: ["retry 10s every 200ms {\n    replica> GET x\n    replica<~ ^\\$1\n    replica< 7\n}"],
+            caveats: [
+                """
+                No wait in the block lasts longer than D. If all attempts fail, the failure of the last one is \
+                reported.
+                """,
+                """
+                After a failed attempt, the sessions it opened are closed, and unread data of the sessions it talked \
+                to is discarded.
+                """,
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -123,8 +131,9 @@ private final class RetryGuardian: Guardian {
         holdings?.discardUnread("dropped after the failed attempt")
         guard let deadline, now < deadline, next < deadline else {
             var failure = failure
-            let count = attempts == 1 ? "1 attempt" : "\(attempts) attempts"
-            failure.details.append(.text("'retry' gave up after \(shown(time)) and \(count); this was the last"))
+            let count = counted(attempts, "attempt")
+            failure.details.append(
+                .text("'retry' gave up after \(shown(time)) and \(count); this is the failure of the last one"))
             throw failure
         }
         strand.enter(Scope(guardian: self, holds: true))

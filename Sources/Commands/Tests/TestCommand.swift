@@ -12,18 +12,26 @@ struct TestCommand: Command {
             name: "test", summary: "run a block as a named test",
             forms: [Form(.parameter(Parameter("NAME", .text)), content: .statements)],
             text: """
-                A failure inside ends the test and is counted, and the script goes on after it. What the test has opened \
-                is closed after it; after a failed one, unread data of the other sessions that it has talked to is dropped. \
-                'skip' ends it without a failure. Tests do not nest, and stand in no strand. With --filter only those \
-                run whose NAME matches.
+                A failure ends the test and is counted, and the script continues after the test. 'skip' ends it \
+                without a failure. With --filter only the tests whose names match are run.
                 """,
-            examples: ["test \"answers a ping\" {\n    open a localhost:8080\n    a> ping\n    a< PING\n}"])
+            examples: ["test \"answers a ping\" {\n    open a localhost:8080\n    a> ping\n    a< PING\n}"],
+            caveats: [
+                """
+                Sessions opened in the test are closed at its end. For other sessions that it talked to, unread data \
+                is dropped after a failed test but kept after a passed one: drain it, or open the session inside the \
+                test.
+                """,
+                "Tests cannot be nested, and are not allowed inside 'parallel' or 'on'.",
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let place = compiler.place
-        guard !place.isInTest else { throw ScriptError(call.range, "a test stands inside another test") }
-        guard !place.isInStrand else { throw ScriptError(call.range, "a test stands in no branch and no trigger") }
+        guard !place.isInTest else { throw ScriptError(call.range, "a test is not allowed inside another test") }
+        guard !place.isInStrand else {
+            throw ScriptError(call.range, "'test' is not allowed inside 'parallel' or 'on'")
+        }
         let start = compiler.position
         compiler.emit(JumpInstruction(destination: 0, range: call.range))
         compiler.depth += 1
@@ -47,9 +55,11 @@ private struct TestInstruction: Instruction {
         let world = strand.world
         let name = try name.evaluate(in: strand)
         guard !strand.guardians.contains(where: { $0 is TestGuardian }) else {
-            throw Failure(.expectation, "a test runs inside another test")
+            throw Failure(.expectation, "a test is not allowed inside another test")
         }
-        guard strand.place == nil else { throw Failure(.expectation, "a test runs in no branch and no trigger") }
+        guard strand.place == nil else {
+            throw Failure(.expectation, "'test' is not allowed inside 'parallel' or 'on'")
+        }
         guard world.results.picks(name) else { return .jump(end) }
         world.transcript.note("test \(TestGuardian.quoted(name))")
         strand.enter(

@@ -11,11 +11,14 @@ struct TimeCommand: Command {
             name: "time", summary: "measure how long a block takes",
             forms: [Form(.parameter(Parameter("NAME", .text)), content: .statements)],
             text: """
-                At the end of the script, and at the prompt behind the command, the figures of all runs under NAME are \
-                written to standard output: count, runs in a second, least and greatest time, 50th, 90th and 99th \
-                percentile, and a small histogram. A run that fails is not counted.
+                The figures of all runs under NAME are written to standard output at the end of the script (at the \
+                prompt, after the command): number of runs, runs per second, minimum, maximum, 50th, 90th and 99th \
+                percentile, and a small histogram.
                 """,
-            examples: ["repeat 1000 {\n    time ping {\n        a> PING\n        a< +PONG\n    }\n}"])
+            examples: ["repeat 1000 {\n    time ping {\n        a> PING\n        a< +PONG\n    }\n}"],
+            caveats: [
+                "A run that fails is not counted."
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {

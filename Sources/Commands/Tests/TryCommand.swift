@@ -9,10 +9,17 @@ struct TryCommand: Command {
             name: "try", summary: "run a block whose failure does not stop the script",
             forms: [Form(content: .statements)], alternative: .otherwise,
             text: """
-                When a line in the block fails, the rest of it is passed over and the block behind 'else' runs, with the \
-                failure's first line in ${error}. 'exit', 'skip', ^C and --max-time are no failures.
+                If a line in the block fails, the rest of the block is skipped and the 'else' block runs, with the \
+                first line of the failure in ${error}.
                 """,
-            examples: ["try {\n    open a localhost:8080\n} else {\n    print \"not there: ${error}\"\n}"])
+            examples: ["try {\n    open a localhost:8080\n} else {\n    print \"not there: ${error}\"\n}"],
+            caveats: [
+                """
+                To test that something is rejected, put 'fail' after it in the 'try' block, and check ${error} in \
+                the 'else' block: it holds the message of 'fail' if nothing was rejected.
+                """,
+                "'exit', 'skip', ^C and --max-time are not failures.",
+            ])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {

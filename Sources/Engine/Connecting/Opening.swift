@@ -1,5 +1,6 @@
 import Reactor
 import Results
+import Script
 import Sessions
 import VM
 import Wire
@@ -215,7 +216,7 @@ package final class Opening: Wait {
             return Failure(.connection, "\(what): timed out after \(time)\(place)", details: hint)
         }
         return Failure(
-            .connection, "\(what) within \(time) (\(attempts) attempt\(attempts == 1 ? "" : "s"))",
+            .connection, "\(what) within \(time) (\(counted(attempts, "attempt")))",
             details: ["last: \(lastProblem?.message ?? "no answer")\(place)"] + hint)
     }
 

@@ -40,7 +40,7 @@ package final class Reception: Service, Resource {
         self.world = world
         listener.whenExhausted = { [unowned self] in
             // Once, until the next client comes.
-            if !isExhausted { world.transcript.note("\(name): no descriptor is free: those who come now wait") }
+            if !isExhausted { world.transcript.note("\(name): out of file descriptors; new connections wait") }
             isExhausted = true
         }
         listener.accept = { [unowned self] transport, peer in
@@ -114,8 +114,8 @@ package final class Reception: Service, Resource {
         let idle = untaken.filter { $0.idleSince + limit <= now && $0.feed.waiters.reader == nil && !$0.isAnswering }
         for session in idle {
             let unread = session.unreadCount
-            let words = unread == 0 ? "" : ", with \(shown(bytes: unread)) unread"
-            world.transcript.note("\(session.name): silent for \(shown(limit)); forgotten\(words)")
+            let words = unread == 0 ? "" : "; \(shown(bytes: unread)) of unread data dropped"
+            world.transcript.note("\(session.name): silent for \(shown(limit)), session removed\(words)")
             world.sessions.remove(session.name)
         }
         sweep()
@@ -135,7 +135,7 @@ package final class Reception: Service, Resource {
             let limit = world.settings.scaled(world.settings.timeout)
             let timer = world.loop.schedule(after: limit) { [unowned self] in
                 handshakes.removeValue(forKey: id)?.handshake.cancel()
-                refused(peer, TLSError(message: "nothing was heard for \(shown(limit))"))
+                refused(peer, TLSError(message: "no data for \(shown(limit))"))
             }
             handshakes[id] = (handshake, timer)
             handshake.start()
@@ -145,7 +145,7 @@ package final class Reception: Service, Resource {
     }
 
     private func refused(_ peer: String, _ error: TLSError) {
-        let words = "the TLS handshake with \(peer) has failed: \(error.message)"
+        let words = "TLS handshake with \(peer) failed: \(error.message)"
         lastProblem = words
         world.transcript.note("\(name): \(words)")
     }

@@ -33,11 +33,11 @@ extension TLSDetails {
         var parts = [version, cipher]
         if let chosenProtocol { parts.append(chosenProtocol) }
         switch (certificate, doubt) {
-        case (nil, _): parts.append("the peer has shown no certificate")
+        case (nil, _): parts.append("the peer sent no certificate")
         case (_, let doubt?): parts.append("NOT VERIFIED (--insecure): \(doubt)")
         case (let certificate?, nil):
             parts.append(
-                "the certificate of \(certificate.title) is verified" + (isInsecure ? ", --insecure is not needed" : "")
+                "certificate of \(certificate.title) verified" + (isInsecure ? ", --insecure is not needed" : "")
             )
         }
         return parts.joined(separator: ", ")

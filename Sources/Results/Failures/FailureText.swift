@@ -48,14 +48,14 @@ package struct FailureText {
     private func words(for program: DeadProgram) -> String {
         guard let line = program.lastLine else { return "\(program.name) \(program.ending)" }
         let shown = redactor.escaped(line, isPart: false).unicodeScalars.prefix(200)
-        return "\(program.name) \(program.ending); it said last: \(String(String.UnicodeScalarView(shown)))"
+        return "\(program.name) \(program.ending); last line of its output: \(String(String.UnicodeScalarView(shown)))"
     }
 
     /// The trace, without its middle when it is long.
     private var shortTrace: [String] {
         let trace = failure.trace ?? []
         guard trace.count > 16 else { return trace }
-        return trace.prefix(10) + ["… \(trace.count - 14) lines more"] + trace.suffix(4)
+        return trace.prefix(10) + ["… \(trace.count - 14) more lines"] + trace.suffix(4)
     }
 }
 
@@ -80,8 +80,8 @@ private struct ExcerptText {
         let heading = "unread, arrived before the last send\(line):"
         let shown = excerpt.earlier.lines.map { "  " + redactor.arrow(excerpt.session, $0) }
         let rest = excerpt.earlier.count - shown.count
-        return [heading] + shown + (rest > 0 ? ["  … \(lineCount(rest)) more"] : [])
-            + ["to forget it before the send: drain \(excerpt.session)"]
+        return [heading] + shown + (rest > 0 ? ["  … \(rest) more"] : [])
+            + ["to discard it before the send, write: drain \(excerpt.session)"]
     }
 
     private var arrived: [String] {
@@ -103,7 +103,7 @@ private struct ExcerptText {
         if texts.count > Self.mostLines {
             let hidden = texts.count - Self.mostLines
             // Of what was not kept it is not known how many lines it was.
-            let remark = excerpt.isCut ? "  … more lines, not shown" : "  … \(hidden) lines not shown"
+            let remark = excerpt.isCut ? "  … more lines, not shown" : "  … \(counted(hidden, "line")) not shown"
             texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: [remark])
         }
         let heading = excerpt.isCut ? "arrived \(since), the end of it:" : "arrived \(since):"
@@ -149,7 +149,7 @@ private struct MismatchText {
         if mismatch.arrivedBeforeSend.1 {
             let line = mismatch.arrivedBeforeSend.line.map { " (line \($0))" } ?? ""
             lines += [
-                "this arrived before the last send\(line); to forget it before the send: drain \(mismatch.session)"
+                "this line arrived before the last send\(line); to discard it before the send, write: drain \(mismatch.session)"
             ]
         }
         return lines + mismatch.hints + following
@@ -262,7 +262,7 @@ private struct ExchangesText {
         }
         let text = String(decoding: output, as: UTF8.self)
         let short = text.count > 48 ? text.prefix(48) + "…" : text + (isPart ? "\\" : "")
-        return lines.count > 1 ? "\(short) (\(lineCount(lines.count)))" : String(short)
+        return lines.count > 1 ? "\(short) (\(counted(lines.count, "line")))" : String(short)
     }
 
     private static func lines(of bytes: [UInt8]) -> [[UInt8]] {
@@ -283,6 +283,3 @@ extension Redactor {
         return String(decoding: output, as: UTF8.self) + (isPart ? "\\" : "")
     }
 }
-
-/// `1 line`, `2 lines`.
-package func lineCount(_ count: Int) -> String { count == 1 ? "1 line" : "\(count) lines" }

@@ -16,7 +16,7 @@ package final class NothingMatcher: Matcher {
         let hasMessage = inbox.messageEnds?.contains { front == inbox.front || $0 > front } ?? false
         if front < inbox.end || hasMessage {
             return .impossible(
-                front < feed.sendMark ? "unread data is left from before the last send" : "something arrived")
+                front < feed.sendMark ? "unread data from before the last send" : "something arrived")
         }
         // A stream that has ended brings nothing more.
         let isOver = feed.hasEnded || isWhole

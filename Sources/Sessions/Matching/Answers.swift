@@ -48,7 +48,7 @@ package struct Answers {
     /// How they differ, in words for a failure; nil when they are the same.
     package var difference: (message: String, details: [String])? {
         guard groups.count > 1, let majority = groups.first else { return nil }
-        let titles = groups.map(\.title).joined(separator: " against ")
+        let titles = groups.map(\.title).joined(separator: " vs. ")
         let details = groups.dropFirst().flatMap { group in
             ["--- \(majority.names.joined(separator: ","))", "+++ \(group.names.joined(separator: ","))"]
                 + Self.changes(from: majority.lines, to: group.lines)

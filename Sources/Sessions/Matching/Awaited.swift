@@ -111,7 +111,7 @@ package final class Awaited {
         guard case .pending = finding else { return verdict(finding, isCut: false) }
         let limit = shown(bytes: feed.inbox.limit)
         return unmet(
-            .full, "inbox full (\(limit)) before \(wanted) arrived", hint: "raise it with: set inbox SIZE")
+            .full, "inbox full (\(limit)) before \(wanted) arrived", hint: "raise the limit: set inbox SIZE")
     }
 
     private func verdict(_ finding: Finding, isCut: Bool) -> Verdict {

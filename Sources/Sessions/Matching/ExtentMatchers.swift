@@ -21,7 +21,7 @@ package final class EndMatcher: Matcher {
         if isStrict {
             guard case .at(let front) = feed.lineFront(isWhole: isWhole) else { return .pending(from: inbox.front) }
             guard front == inbox.end, inbox.messageEnds?.isEmpty != false else {
-                return .impossible("more data instead of the \(wantsReset ? "reset" : "end of the stream")")
+                return .impossible("more data arrived instead of the \(wantsReset ? "reset" : "end of the stream")")
             }
         }
         guard feed.hasEnded else { return .pending(from: inbox.end) }
@@ -34,7 +34,7 @@ package final class EndMatcher: Matcher {
         case .cut:
             return .impossible(
                 "cut without close_notify, not ended cleanly",
-                hints: ["if its peer ends so, say: set \(feed.session.name) cut-is-eof on"])
+                hints: ["to accept this as the end of the stream, write: set \(feed.session.name) cut-is-eof on"])
         case .failed, .oversized, .closed: return .impossible(feed.session.inputState)
         }
     }

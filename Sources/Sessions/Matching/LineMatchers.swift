@@ -32,7 +32,7 @@ package final class LineMatcher: Matcher {
                 return .impossible(
                     "no newline at the end",
                     hints: [
-                        "to expect it so, write: \(feed.session.name)< \(Escapes.escaped(Array(rest), isPart: true))"
+                        "to expect the line without a newline, write: \(feed.session.name)< \(Escapes.escaped(Array(rest), isPart: true))"
                     ])
             }
             return feed.hasEnded || !text.starts(with: rest)
@@ -64,7 +64,7 @@ package final class LineMatcher: Matcher {
         let hints =
             feed.restHint(at: front)
             + (text.isEmpty && hasPassedEnding
-                ? ["the ending of the line that was read in part has been passed over: it is no line of its own"] : [])
+                ? ["the line ending left over from an earlier match was skipped: it does not count as a line"] : [])
         return .differs(
             "the line differs", feed.mismatch(.text(text, isPart: !hasEnding), range, next: next), hints: hints)
     }

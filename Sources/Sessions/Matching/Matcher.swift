@@ -105,7 +105,7 @@ extension Feed {
     func restHint(at front: Int) -> [String] {
         beginsLine(at: front)
             ? []
-            : ["this is the rest of a line: its beginning has been read, and 'expect' stops after what it has found"]
+            : ["this is the rest of a line: an earlier 'expect' consumed its beginning, up to its match"]
     }
 
     /// The bytes of a range of the inbox.

@@ -98,7 +98,7 @@ package final class PatternSearch: Matcher {
 
     package var hint: String? {
         beganInLine && source.contains("^")
-            ? "what was unread began in the middle of a line, where ^ does not match" : nil
+            ? "the unread data begins in the middle of a line, where ^ does not match" : nil
     }
 
     package func look(at feed: Feed, isWhole: Bool) -> Finding {

@@ -23,7 +23,9 @@ struct CallInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let definition = try definition(in: strand.scheduler.definitions)
         guard arguments.count == definition.parameters.count else {
-            throw Failure(.expectation, "'\(name)' takes \(definition.parameters.count) words, not \(arguments.count)")
+            throw Failure(
+                .expectation,
+                "'\(name)' takes \(counted(definition.parameters.count, "argument")), not \(arguments.count)")
         }
         var names: [(name: String, value: [UInt8])] = []
         names.reserveCapacity(arguments.count)

@@ -49,7 +49,7 @@ package final class Value<Result> {
             }
         guard let value = parse(bytes) else {
             throw Failure(
-                .expectation, problem(bytes) ?? "'\(Escapes.escaped(bytes))' is not what is needed here",
+                .expectation, problem(bytes) ?? "'\(Escapes.escaped(bytes))' is not valid here",
                 range: word.range)
         }
         return value

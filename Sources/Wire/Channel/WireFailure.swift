@@ -31,7 +31,7 @@ package enum WireFailure: Error, Equatable {
 
 /// Why no process can be started (fork(2)), where an error number means something else than elsewhere.
 func words(ofFork error: Errno) -> String {
-    error.rawValue == EAGAIN ? "no more processes are allowed (ulimit -u)" : words(for: error)
+    error.rawValue == EAGAIN ? "process limit reached (ulimit -u)" : words(for: error)
 }
 
 /// Why a socket cannot connect (connect(2)).
@@ -44,7 +44,7 @@ package func words(for error: Errno) -> String {
     switch error.rawValue {
     case ECONNREFUSED: "connection refused"
     case ECONNRESET: "connection reset by the peer"
-    case EPIPE: "the peer has closed the connection"
+    case EPIPE: "connection closed by the peer"
     case ETIMEDOUT: "connection timed out"
     case EADDRINUSE: "address already in use"
     case EADDRNOTAVAIL: "address not available on this machine"

@@ -131,17 +131,17 @@ package enum AddressError: Error, Equatable {
         switch self {
         case .missingPort(let text): "'\(text)' has no port; write host:port, such as localhost:8080"
         case .portOutOfRange(let port): "port \(port) is out of range; ports are 0 to 65535"
-        case .unclosedBracket(let text): "'\(text)' has a '[' without its ']'; write [::1]:8080"
-        case .bareIPv6(let text): "'\(text)' holds an IPv6 address without brackets; write [::1]:8080"
+        case .unclosedBracket(let text): "'\(text)' has a '[' without ']'; write [::1]:8080"
+        case .bareIPv6(let text): "'\(text)' is an IPv6 address without brackets; write [::1]:8080"
         case .missingSlashes(let scheme, let rest):
-            "'\(scheme):\(rest)' lacks the slashes; write \(scheme)://\(rest)"
+            "'\(scheme):\(rest)' needs slashes; write \(scheme)://\(rest)"
         case .unknownScheme(let scheme):
-            "unknown kind of address '\(scheme)://'; use host:port, tls://host:port, udp://host:port or unix:/path"
+            "unknown address scheme '\(scheme)://'; use host:port, tls://host:port, udp://host:port or unix:/path"
         case .emptyPath: "a unix: address needs a path; write unix:/run/server.sock or unix:@name"
-        case .pathTooLong(let count): "a Unix socket path has at most 107 bytes, this one \(count)"
-        case .pathWithNUL: "the path of a Unix socket cannot hold a NUL byte"
+        case .pathTooLong(let count): "the path of a Unix socket is too long: \(count) bytes (limit 107)"
+        case .pathWithNUL: "the path of a Unix socket cannot contain a NUL byte"
         case .notText(let text):
-            "'\(text)' is not a host and port: a host has no blanks, control characters or invalid UTF-8"
+            "'\(text)' is not a host and port: a host cannot contain spaces, control characters or invalid UTF-8"
         }
     }
 }

@@ -134,8 +134,8 @@ package final class Listener: DescriptorWatcher, Acceptor {
             }
             let addresses = Resolver.numeric(host.lowercased() == "localhost" ? "127.0.0.1" : host, port: port)
             guard !addresses.isEmpty else {
-                throw ListenError(
-                    message: "cannot listen on \(address.description): write the host as an address, such as 127.0.0.1")
+                let problem = "the host must be an IP address, such as 127.0.0.1"
+                throw ListenError(message: "cannot listen on \(address.description): \(problem)")
             }
             return (addresses, nil)
         }

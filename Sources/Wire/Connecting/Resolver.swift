@@ -37,7 +37,7 @@ package final class Resolver: DescriptorWatcher {
             completion(.success([.abstract(name: name)]))
         case .tcp(let host, let service), .tls(let host, let service), .udp(let host, let service):
             guard let port = portNumber(service, address.isUDP ? "udp" : "tcp") else {
-                completion(.failure(ResolveError(message: "unknown service '\(service)'; write the port's number")))
+                completion(.failure(ResolveError(message: "unknown service '\(service)'; write a port number")))
                 return nil
             }
             if ["localhost", "localhost."].contains(host.lowercased()) {
@@ -115,7 +115,7 @@ package final class Resolver: DescriptorWatcher {
             addresses.append(Self.address(from: Array(rest.prefix(Int(length)))))
             rest = rest.dropFirst(Int(length))
         }
-        if addresses.isEmpty { return .failure(ResolveError(message: "\(host): the look-up gave no address")) }
+        if addresses.isEmpty { return .failure(ResolveError(message: "\(host): no address found")) }
         return .success(addresses)
     }
 

@@ -84,8 +84,8 @@ final class TerminalTransport: Transport {
             openLine = length
             return nil
         }
-        return "a line of \(longest) bytes is too long: the program reads its terminal in canonical mode, which keeps"
-            + " \(Self.longestLine) bytes of a line"
+        return "a line of \(longest) bytes is too long: the program reads its terminal in canonical mode, which takes"
+            + " \(Self.longestLine) bytes a line"
     }
 
     /// Types the end-of-file character, twice behind a part of a line: the first one only sends that.

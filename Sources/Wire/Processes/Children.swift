@@ -185,7 +185,7 @@ package final class ChildStarting: DescriptorWatcher {
             loop.unwatch(report.number)
             completion(.success((number, report)))
         case .report(.failed(let number)): fail(WireFailure(number: number))
-        case .report(.ended), .gone: fail(.other("its warden has ended"))
+        case .report(.ended), .gone: fail(.other("its warden ended"))
         }
     }
 

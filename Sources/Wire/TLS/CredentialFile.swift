@@ -51,7 +51,7 @@ final class CredentialFile {
         // What another program has to write first would hold up all else.
         var status = stat()
         guard fstat(descriptor, &status) == 0, [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
-            throw TLSError(message: "\(path) is not a regular file", hint: "write what it gives to a file first")
+            throw TLSError(message: "\(path) is not a regular file", hint: "copy its contents to a file first")
         }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
@@ -62,7 +62,7 @@ final class CredentialFile {
             }
             if count == 0 { break }
             bytes += buffer.prefix(count)
-            if bytes.count > most { throw TLSError(message: "\(path) is too large for a file of certificates") }
+            if bytes.count > most { throw TLSError(message: "\(path) is too large for a certificate file") }
         }
         if bytes.isEmpty { throw TLSError(message: "\(path) is empty") }
         return bytes
@@ -80,7 +80,7 @@ final class CredentialFile {
         // It ends where no more begin; anything else would leave out those behind it.
         guard [0, Int32(PEM_R_NO_START_LINE)].contains(TLSErrors.firstReason) else {
             for certificate in certificates { X509_free(certificate) }
-            throw TLSError(message: "\(path) holds a certificate that cannot be read: it is damaged")
+            throw TLSError(message: "\(path) contains a damaged certificate")
         }
         ERR_clear_error()
         let key = withBIO(bytes) { PEM_read_bio_PrivateKey($0, nil, secret.callback, secret.pointer) } ?? nil
@@ -120,7 +120,7 @@ final class CredentialFile {
             let words = TLSErrors.takeWords()
             if isOld {
                 throw TLSError(
-                    message: "\(path) is locked with an old cipher, such as RC2",
+                    message: "\(path) is encrypted with an obsolete cipher, such as RC2",
                     hint: "convert it: openssl pkcs12 -legacy -in \(path) -nodes -out FILE")
             }
             if words.contains("mac verify") || words.contains("decrypt") { throw locked(path, secret) }
@@ -149,8 +149,8 @@ final class CredentialFile {
     private static func locked(_ path: SystemString, _ secret: Password) -> TLSError {
         secret.isEmpty
             ? TLSError(
-                message: "\(path) is locked with a password", hint: "give the password: --key-password ${NAME}")
-            : TLSError(message: "the password of --key-password does not open \(path)")
+                message: "\(path) is encrypted with a password", hint: "give the password: --key-password ${NAME}")
+            : TLSError(message: "wrong password for \(path) (--key-password)")
     }
 
     /// Says what the file is instead, and how to convert it.
@@ -160,12 +160,12 @@ final class CredentialFile {
             case "PKCS7", "CMS": return packed(path, "")
             case "OPENSSH PRIVATE KEY":
                 return TLSError(
-                    message: "\(path) is a key in OpenSSH's own format",
+                    message: "\(path) is a key in OpenSSH format",
                     hint: "convert a copy: ssh-keygen -p -m PEM -f COPY")
             case let key where key.hasSuffix("PRIVATE KEY"):
                 return TLSError(
-                    message: "\(path) holds a key that cannot be read: it is damaged, or of an unknown kind")
-            default: return TLSError(message: "\(path) holds neither a certificate nor a key: \(label)")
+                    message: "\(path) contains a key that is damaged or of an unknown type")
+            default: return TLSError(message: "\(path) contains neither a certificate nor a key, but: \(label)")
             }
         }
         if let bundle = withBIO(bytes, { d2i_PKCS7_bio($0, nil) }) ?? nil {
@@ -179,13 +179,13 @@ final class CredentialFile {
                     "convert it: keytool -importkeystore -srckeystore \(path) -destkeystore FILE -deststoretype PKCS12"
             )
         }
-        return TLSError(message: "\(path) holds no certificate or key in PEM, DER or PKCS#12")
+        return TLSError(message: "\(path) contains no certificate or key in PEM, DER or PKCS#12")
     }
 
     private static func packed(_ path: SystemString, _ option: String) -> TLSError {
         TLSError(
-            message: "\(path) holds certificates packed as PKCS#7",
-            hint: "unpack them: openssl pkcs7 \(option)-print_certs -in \(path) -out FILE")
+            message: "\(path) contains certificates in PKCS#7",
+            hint: "extract them: openssl pkcs7 \(option)-print_certs -in \(path) -out FILE")
     }
 
     /// What stands behind the first `-----BEGIN`.

@@ -50,15 +50,16 @@ package final class TLSContext {
     /// Gives our certificate, its chain and its key, which must belong together.
     private func useCertificate() throws(TLSError) {
         guard let path = options.certificate else {
-            guard role == .client else { throw TLSError(message: "a TLS server needs --cert FILE, and --key FILE") }
+            guard role == .client else { throw TLSError(message: "a TLS server needs --cert FILE and --key FILE") }
             guard options.key == nil else {
-                throw TLSError(message: "--key is the key of a certificate: give --cert too")
+                throw TLSError(message: "--key needs --cert")
             }
             return
         }
         let file = try CredentialFile(path, password: options.keyPassword)
         guard let certificate = file.certificates.first else {
-            throw TLSError(message: "\(path) holds a key and no certificate", hint: "give its certificate: --cert FILE")
+            throw TLSError(
+                message: "\(path) contains a key but no certificate", hint: "give its certificate: --cert FILE")
         }
         let keyPath = options.key ?? path
         let keyFile = try options.key.map { path throws(TLSError) in
@@ -67,13 +68,13 @@ package final class TLSContext {
         guard let key = (keyFile ?? file).key else {
             if let lock = (keyFile ?? file).lock { throw lock }
             throw options.key == nil
-                ? TLSError(message: "\(path) holds a certificate and no key", hint: "give its key: --key FILE")
-                : TLSError(message: "\(keyPath) holds a certificate and no key")
+                ? TLSError(message: "\(path) contains a certificate but no key", hint: "give its key: --key FILE")
+                : TLSError(message: "\(keyPath) contains a certificate but no key")
         }
         ERR_clear_error()
         guard X509_check_private_key(certificate, key) == 1 else {
             ERR_clear_error()
-            throw TLSError(message: "the key in \(keyPath) does not belong to the certificate in \(path)")
+            throw TLSError(message: "the key in \(keyPath) does not match the certificate in \(path)")
         }
         let isUsed =
             SSL_CTX_use_certificate(pointer, certificate) == 1
@@ -87,7 +88,9 @@ package final class TLSContext {
     private func trust() throws(TLSError) {
         if let path = options.authorities {
             let file = try CredentialFile(path, password: options.keyPassword)
-            guard !file.certificates.isEmpty else { throw TLSError(message: "\(path) holds a key and no certificate") }
+            guard !file.certificates.isEmpty else {
+                throw TLSError(message: "\(path) contains a key but no certificate")
+            }
             let store = SSL_CTX_get_cert_store(pointer)
             for certificate in file.certificates {
                 X509_STORE_add_cert(store, certificate)
@@ -175,7 +178,7 @@ package final class TLSContext {
         // OpenSSL would wait for what a pipe has to say.
         guard status.st_mode & S_IFMT == S_IFREG else { return "it is not a regular file" }
         let isLoaded = file.withCString { SSL_CTX_load_verify_file(pointer, $0) } == 1
-        return isLoaded ? nil : "it holds no certificates in PEM, or damaged ones"
+        return isLoaded ? nil : "it contains no valid PEM certificates"
     }
 }
 

@@ -272,25 +272,25 @@ package final class TLSTransport: Transport {
         let code = X509_STORE_CTX_get_error(store)
         let certificate = X509_STORE_CTX_get_current_cert(store).map { Certificate($0) }
         let subject = certificate?.subject ?? "?"
-        let trustHint = "to trust it, give its authority's certificate: --ca FILE"
+        let trustHint = "to trust it, give the certificate of its authority: --ca FILE"
         switch code {
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
             let names = certificate.map { $0.names.isEmpty ? $0.subject : $0.names.joined(separator: ", ") } ?? "?"
             return TLSError(
                 message: "the certificate is for \(names), not for \(host)",
-                hint: "the host name check failed; ask for a name it is for: --servername NAME", isRefusal: true)
+                hint: "to verify another name: --servername NAME", isRefusal: true)
         case X509_V_ERR_CERT_HAS_EXPIRED:
             return TLSError(
-                message: "the certificate of \(subject) has expired, on \(certificate?.notAfter ?? "?")",
-                hint: "the check of its dates failed", isRefusal: true)
+                message: "the certificate of \(subject) expired on \(certificate?.notAfter ?? "?")",
+                isRefusal: true)
         case X509_V_ERR_CERT_NOT_YET_VALID:
             return TLSError(
-                message: "the certificate of \(subject) is not valid yet, but from \(certificate?.notBefore ?? "?")",
-                hint: "the check of its dates failed; is the clock right?", isRefusal: true)
+                message: "the certificate of \(subject) is not valid before \(certificate?.notBefore ?? "?")",
+                hint: "check the system clock", isRefusal: true)
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
             return TLSError(
-                message: "the certificate of \(subject) is self-signed, and not one that is trusted",
-                hint: "to trust it, give it: --ca FILE", isRefusal: true)
+                message: "the certificate of \(subject) is self-signed and not trusted",
+                hint: "to trust it, give it as authority: --ca FILE", isRefusal: true)
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
             return TLSError(
                 message: "the certificate was signed by an authority that is not trusted: \(subject)",
@@ -299,11 +299,11 @@ package final class TLSTransport: Transport {
             X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
             return TLSError(
                 message:
-                    "the certificate of \(subject) was signed by an authority that is not known: \(certificate?.issuer ?? "?")",
+                    "the certificate of \(subject) was signed by an unknown authority: \(certificate?.issuer ?? "?")",
                 hint: trustHint, isRefusal: true)
         default:
             return TLSError(
-                message: "the certificate of \(subject) is refused: \(Self.words(ofVerification: Int(code)))",
+                message: "the certificate of \(subject) was rejected: \(Self.words(ofVerification: Int(code)))",
                 isRefusal: true)
         }
     }
@@ -354,9 +354,9 @@ package final class TLSTransport: Transport {
         guard code == SSL_ERROR_SSL else { return WireFailure(number: systemError == 0 ? ECONNRESET : systemError) }
         if let alert = Self.alert(TLSErrors.lastReason) {
             ERR_clear_error()
-            return .tls("the peer has ended the TLS conversation: \(alert)")
+            return .tls("the peer ended TLS with an alert: \(alert)")
         }
-        return .tls("the TLS conversation has failed: \(TLSErrors.takeWords())")
+        return .tls("TLS failed: \(TLSErrors.takeWords())")
     }
 
     private func handshakeError() -> TLSError {
@@ -366,33 +366,33 @@ package final class TLSTransport: Transport {
         switch reason {
         case SSL_R_CERTIFICATE_VERIFY_FAILED: return refusal ?? TLSError(message: words, isRefusal: true)
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-            return TLSError(message: "the client has shown no certificate, and --ca asks for one", isRefusal: true)
+            return TLSError(message: "the client sent no certificate, but --ca requires one", isRefusal: true)
         case SSL_R_UNEXPECTED_EOF_WHILE_READING: return cutShort("the peer closed the connection")
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_UNEXPECTED_MESSAGE,
             SSL_R_BAD_RECORD_TYPE, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_RECORD_LENGTH_MISMATCH:
-            return TLSError(message: "what the peer says is not TLS (\(words))")
+            return TLSError(message: "the peer does not speak TLS (\(words))")
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-            return TLSError(message: "the peer speaks no version of TLS from 1.2 on (\(words))", isRefusal: true)
+            return TLSError(message: "the peer does not support TLS 1.2 or newer (\(words))", isRefusal: true)
         default:
             if let alert {
                 let needsCertificate = wasAskedForCertificate && context.options.certificate == nil
                 return TLSError(
-                    message: "the peer has refused the TLS handshake: \(alert)",
-                    hint: needsCertificate ? "it asks for a client's certificate: --cert FILE --key FILE" : nil,
+                    message: "the peer rejected the TLS handshake: \(alert)",
+                    hint: needsCertificate ? "it requires a client certificate: --cert FILE --key FILE" : nil,
                     isRefusal: true)
             }
-            return TLSError(message: "the TLS handshake has failed: \(words)")
+            return TLSError(message: "the TLS handshake failed: \(words)")
         }
     }
 
     private func cutShort(_ what: String) -> TLSError {
         let place: String =
             switch SSL_get_state(ssl) {
-            case TLS_ST_BEFORE, TLS_ST_CW_CLNT_HELLO, TLS_ST_SR_CLNT_HELLO: "before it said anything"
-            case TLS_ST_CR_SRVR_HELLO: "behind its hello"
-            default: "before it was finished"
+            case TLS_ST_BEFORE, TLS_ST_CW_CLNT_HELLO, TLS_ST_SR_CLNT_HELLO: "before sending anything"
+            case TLS_ST_CR_SRVR_HELLO: "after its hello"
+            default: "before completing it"
             }
-        return TLSError(message: "\(what) in the TLS handshake, \(place)")
+        return TLSError(message: "\(what) during the TLS handshake, \(place)")
     }
 
     /// The words of the alert that the last error's reason stands for, or nil when it is none (SSL_AD_REASON_OFFSET).
