@@ -68,7 +68,19 @@ final class RealServer {
         process.waitUntilExit()
     }
 
-    /// A port that nobody listens on.
+    /// Waits until it accepts connections.
+    func untilReady() throws {
+        let outcome = try Program.run(
+            "muxsh", ["-q", "-c", "open ready localhost:\(port) --retry 20s"], in: Program.Folder())
+        guard outcome.status == 0 else { throw NotReady(report: outcome.err) }
+    }
+
+    /// The server did not accept a connection.
+    struct NotReady: Error {
+        let report: String
+    }
+
+    /// A port without a listener.
     static func freePort() -> Int {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(socket) }

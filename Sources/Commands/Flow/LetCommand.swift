@@ -19,7 +19,7 @@ struct LetCommand: Command {
             ],
             options: [CommandOption("--secret", "never show the value; ${NAME} is shown instead")],
             text: """
-                ${NAME} is the value from then on. The second form calculates with whole numbers: OP is + - * / or \
+                ${NAME} is the value from then on. The form with OP calculates with whole numbers: OP is + - * / or \
                 %.
                 """,
             examples: ["let greeting \"hello world\"", "let n ${n} + 1", "let --secret password ${env.PASSWORD}"],

@@ -12,7 +12,7 @@ struct OnCommand: Command {
             blockNames: ["session"],
             text: """
                 Each whole line from T that the script has not read yet is tested once, on arrival; sessions opened \
-                later are included. If it matches, it is consumed and the block runs beside the script, with \
+                later are included. If it matches, it is consumed and the block runs concurrently with the script, with \
                 ${session} and the captures set. Other lines are left for the script. The same 'on' run again \
                 replaces its former block; 'off T' removes it. A trigger set inside a test ends with the test.
 
