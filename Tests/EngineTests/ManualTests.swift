@@ -37,7 +37,7 @@ struct ManualTests {
     @Test func theScriptsOfTheReadmeCheck() throws {
         let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
         let scripts = readme.components(separatedBy: "```\n").filter {
-            $0.hasPrefix("open ") || $0.hasPrefix("listen ")
+            ["open ", "listen ", "spawn "].contains(where: $0.hasPrefix)
         }
         #expect(scripts.count >= 5)
         for script in scripts {
