@@ -54,20 +54,22 @@ package struct CommandRegistry: CommandSet {
 
 extension CommandCall {
     /// The word of a parameter that every form of the command has.
-    func required(_ parameter: String) throws(ScriptError) -> Word {
-        guard let word = word(parameter) else { throw ScriptError(range, "\(description.name) needs \(parameter)") }
-        return word
+    func required(_ parameter: String) throws(ScriptError) -> Argument {
+        guard let argument = argument(parameter) else {
+            throw ScriptError(range, "\(description.name) needs \(parameter)")
+        }
+        return argument
     }
 
     /// The target that the parameter T names.
     func target(_ parameter: String = "T") throws(ScriptError) -> Target {
-        let word = try required(parameter)
-        return try Target(word.template, range: word.range)
+        let argument = try required(parameter)
+        return try Target(argument.template, range: argument.range)
     }
 
     /// The limit of `within D`, or nil.
     package var within: Value<Duration>? {
-        keywords.contains("within") ? word("D").map { Value(duration: $0) } : nil
+        keywords.contains("within") ? argument("D").map { Value(duration: $0) } : nil
     }
 }
 

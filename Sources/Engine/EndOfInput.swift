@@ -53,7 +53,7 @@ package final class EndOfInput {
     private func advance(_ course: Course) {
         let session = course.session
         // No statement will read any more: what is unread was shown, and must not stop what comes.
-        session.discardForGood()
+        session.discardPermanently()
         if course.step == .flushing {
             if case .failed = session.channel.output, session.channel.bytesWaiting > 0 {
                 return finish(course, problem: lost(session, because: session.outputState))

@@ -48,7 +48,7 @@ package struct Settings {
 
 extension Settings {
     /// The options of a session as its statement in the transcript has them.
-    package func words(_ lineEnding: LineEnding?, _ framing: Framing?, isDatagram: Bool) -> [String] {
+    package func options(_ lineEnding: LineEnding?, _ framing: Framing?, isDatagram: Bool) -> [String] {
         let lineEnding = lineEnding ?? self.lineEnding(isDatagram: isDatagram)
         let framing = self.framing(framing, isDatagram: isDatagram)
         let plainEnding = isDatagram ? LineEnding.none : .lf

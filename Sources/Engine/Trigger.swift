@@ -18,21 +18,21 @@ package final class Trigger: Resource {
     /// Names and globs of sessions, also of those that open later.
     package let targets: [String]
     package let program: Program
-    package let surroundings: Strand.Surroundings
+    package let environment: Strand.Environment
     /// Those it belongs to while it is set.
     package weak var owner: Triggers?
     private var excluded: [String] = []
     private let pattern: Pattern
 
     package init(
-        targets: [String], pattern: Pattern, program: Program, surroundings: Strand.Surroundings, range: SourceRange
+        targets: [String], pattern: Pattern, program: Program, environment: Strand.Environment, range: SourceRange
     ) {
         self.range = range
         title = "on " + targets.joined(separator: ",")
         self.targets = targets
         self.pattern = pattern
         self.program = program
-        self.surroundings = surroundings
+        self.environment = environment
     }
 
     package var isOpen: Bool { owner != nil }

@@ -162,7 +162,7 @@ package final class Triggers {
     fileprivate func answer(_ match: Match, of trigger: Trigger, _ session: Session) -> Strand {
         let strand = Strand(
             program: trigger.program, place: Strand.Place(title: trigger.title, range: trigger.range),
-            surroundings: trigger.surroundings, names: [("session", Array(session.name.utf8))],
+            environment: trigger.environment, names: [("session", Array(session.name.utf8))],
             on: world.scheduler)
         if let captures = match.captures { strand.capture(captures, groups: match.groups) }
         responders.append(strand)
@@ -235,6 +235,6 @@ private final class SessionJudge: LineJudge {
 extension Failure {
     /// Whether it only says that a client that had connected to us has gone.
     fileprivate func isOfClient(_ session: Session) -> Bool {
-        session.listener != nil && goneSession == session.name
+        session.listener != nil && closedSession == session.name
     }
 }

@@ -168,7 +168,7 @@ package final class World: SessionObserver, Host {
                 session.voice.showRest()
             }
         }
-        diagnostics.tell(failure)
+        diagnostics.report(failure)
     }
 
     /// The limit of a wait here that names none.
@@ -198,13 +198,13 @@ package final class World: SessionObserver, Host {
     }
 
     /// Only the end of the time has met a wait: said once for each line of a script.
-    private func note(_ awaited: Awaited, _ range: SourceRange, _ words: String) {
+    private func note(_ awaited: Awaited, _ range: SourceRange, _ message: String) {
         guard cutLines.insert("\(range.source.identity ?? range.source.name):\(range.line)").inserted else { return }
-        diagnostics.tell(line: "\(range.description): note: \(awaited.session.name): \(awaited.wanted) \(words)")
+        diagnostics.report(line: "\(range.description): note: \(awaited.session.name): \(awaited.wanted) \(message)")
     }
 
-    package func session(_ session: Session, warns words: String) {
-        diagnostics.tell(line: "muxsh: \(session.name): \(words)")
+    package func session(_ session: Session, warns message: String) {
+        diagnostics.report(line: "muxsh: \(session.name): \(message)")
     }
 
     package func sessionIsDone(_ session: Session) {
@@ -243,16 +243,16 @@ package final class World: SessionObserver, Host {
         for session in sessions.all {
             guard let ending = session.child?.ending, ending.status != 0, !session.isEndAwaited else { continue }
             // A strand's failure has told of those that were dead by then.
-            failure.tell(of: DeadProgram(name: session.name, ending: ending.words, lastLine: session.lastLine))
+            failure.add(DeadProgram(name: session.name, ending: ending.description, lastLine: session.lastLine))
         }
         return failure
     }
 
     package func told(_ failure: Failure) {
-        for name in failure.toldEnds {
+        for name in failure.reportedEnds {
             if let session = sessions[name], session.inputHasEnded { session.hasToldEnd = true }
         }
-        for name in failure.toldRefusals { _ = sessions[name]?.takeRefusal() }
+        for name in failure.reportedRefusals { _ = sessions[name]?.takeRefusal() }
     }
 
     /// While the reader of our output is far behind, no session is read: memory stays bounded.

@@ -27,12 +27,12 @@ package enum Environment {
 }
 
 /// The present value of errno in words, without capital (strerror(3)).
-package func lastErrorWords() -> String {
-    errorWords(errno)
+package func lastErrorMessage() -> String {
+    errorMessage(errno)
 }
 
 /// An error number in words, without capital (strerror(3)).
-package func errorWords(_ number: Int32) -> String {
+package func errorMessage(_ number: Int32) -> String {
     let text = strerror(number).map { String(cString: $0) } ?? "error \(number)"
     return text.prefix(1).lowercased() + text.dropFirst()
 }

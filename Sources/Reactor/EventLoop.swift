@@ -25,7 +25,7 @@ package final class EventLoop {
     private var wantsImmediateTurn = false
     /// Turns in a row that have put off due timers for what was ready.
     private var postponements = 0
-    private static let mostPostponements = 8
+    private static let maxPostponements = 8
     /// Descriptors that can be read though select(2) does not say so.
     private var marked = DescriptorSet()
 
@@ -102,7 +102,7 @@ package final class EventLoop {
         }
         let isReady = takeMarked() || count > 0
         if isReady { dispatchDescriptors() }
-        if isReady || count < 0, postponements < Self.mostPostponements, let earliest = timers.earliest, earliest <= now
+        if isReady || count < 0, postponements < Self.maxPostponements, let earliest = timers.earliest, earliest <= now
         {
             // What has already come counts before a limit is over: after a stop of the process both are due at once, and
             // the signal that ends the stop ends the wait before anything was looked at.

@@ -15,23 +15,23 @@ package final class Diagnostics {
     }
 
     /// Says something on standard error, whole lines.
-    package func tell(_ text: String) {
+    package func report(_ text: String) {
         output.diagnose(redactor.readable(text).losslessBytes)
     }
 
     /// Says something on standard error in one line, whatever is in it.
-    package func tell(line text: String) {
+    package func report(line text: String) {
         output.diagnose(Array((visible(redactor.redacted(text)) + "\n").utf8))
     }
 
     /// Shows a failure on standard error.
-    package func tell(_ failure: Failure) {
-        let words = FailureText(failure, redactor)
-        tell(wording?(words) ?? words.rendered)
+    package func report(_ failure: Failure) {
+        let message = FailureText(failure, redactor)
+        report(wording?(message) ?? message.rendered)
     }
 
     /// A failure in words, for a report.
-    package func words(of failure: Failure) -> String {
+    package func message(of failure: Failure) -> String {
         redactor.readable(FailureText(failure, redactor).rendered)
     }
 

@@ -45,29 +45,29 @@ package final class Latencies {
         let figures = [
             ("min", histogram.min), ("p50", histogram.valueAtPercentile(50)), ("p90", histogram.valueAtPercentile(90)),
             ("p99", histogram.valueAtPercentile(99)), ("max", histogram.max),
-        ].map { "\($0) \(shownFinely($1))" }
+        ].map { "\($0) \(rounded($1))" }
         let heading = "\(name): \(counted(Int(count), "run")), \(fixed(Double(count) / time, digits: 1))/s, "
         return [heading + figures.joined(separator: ", ")] + bars(of: histogram)
     }
 
     /// A row for each of some equal spans between the least and the 99th percentile, and one for what is above.
     private func bars(of histogram: Histogram<UInt64>) -> [String] {
-        let (least, most) = (histogram.min, histogram.max)
-        guard histogram.totalCount > 1, most > least else { return [] }
-        let top = max(histogram.valueAtPercentile(99), least + 1)
-        let step = max(1, (top - least) / UInt64(Self.rows) + 1)
+        let (minimum, maximum) = (histogram.min, histogram.max)
+        guard histogram.totalCount > 1, maximum > minimum else { return [] }
+        let top = max(histogram.valueAtPercentile(99), minimum + 1)
+        let step = max(1, (top - minimum) / UInt64(Self.rows) + 1)
         var counts = [UInt64](repeating: 0, count: Self.rows + 1)
         for bucket in histogram.recordedValues() {
-            let row = Int((max(bucket.value, least) - least) / step)
+            let row = Int((max(bucket.value, minimum) - minimum) / step)
             counts[min(row, Self.rows)] += bucket.count
         }
         var spans = (0..<Self.rows).map { row in
-            (low: least + UInt64(row) * step, high: least + UInt64(row + 1) * step - 1)
+            (low: minimum + UInt64(row) * step, high: minimum + UInt64(row + 1) * step - 1)
         }
-        spans.append((spans[Self.rows - 1].high + 1, most))
+        spans.append((spans[Self.rows - 1].high + 1, maximum))
         let rows = spans.indices.filter { counts[$0] > 0 || spans[$0].low <= top }
         let largest = counts.map { Double($0) }.max() ?? 1
-        let labels = rows.map { row in "\(shownFinely(spans[row].low)) to \(shownFinely(spans[row].high))" }
+        let labels = rows.map { row in "\(rounded(spans[row].low)) to \(rounded(spans[row].high))" }
         let width = labels.map(\.count).max() ?? 0
         return zip(labels, rows.map { counts[$0] }).map { label, count in
             let bar = String(repeating: "#", count: Int((Double(count) / largest * Double(Self.width)).rounded(.up)))
@@ -77,7 +77,7 @@ package final class Latencies {
     }
 
     /// Nanoseconds as people read them: microseconds below a millisecond.
-    private func shownFinely(_ nanoseconds: UInt64) -> String {
+    private func rounded(_ nanoseconds: UInt64) -> String {
         nanoseconds < 1_000_000
             ? "\(fixed(Double(nanoseconds) / 1000, digits: 1)) us"
             : nanoseconds < 1_000_000_000

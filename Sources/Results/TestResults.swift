@@ -28,27 +28,27 @@ package final class TestResults {
     /// Tests whose name does not match are not run; nil runs them all.
     package var filter: Regex?
     /// Told of each test when it has ended.
-    package var whenRecorded: (Record) -> Void = { _ in }
+    package var onRecord: (Record) -> Void = { _ in }
     package private(set) var records: [Record] = []
     /// Tests that the filter left out.
-    package private(set) var unpicked = 0
+    package private(set) var unselected = 0
 
     package init() {}
 
     /// Whether the filter lets a test run; one that it leaves out is counted.
-    package func picks(_ name: String) -> Bool {
+    package func isSelected(_ name: String) -> Bool {
         guard let filter else { return true }
         let outcome = name.losslessBytes.withUnsafeBytes {
             filter.search($0, from: 0, isWhole: true, beginsLine: true)
         }
         if case .match = outcome { return true }
-        unpicked += 1
+        unselected += 1
         return false
     }
 
     package func add(_ record: Record) {
         records.append(record)
-        whenRecorded(record)
+        onRecord(record)
     }
 
     /// What the records from `start` on say of a script: the status of the first failure, 77 when all were skipped, 0
@@ -68,7 +68,7 @@ package final class TestResults {
 
     /// The counts in a sentence, or nil when there were no tests.
     package func summary(took: Duration) -> String? {
-        guard !records.isEmpty || unpicked > 0 else { return nil }
+        guard !records.isEmpty || unselected > 0 else { return nil }
         var passed = 0
         var failed = 0
         var skipped = 0
@@ -82,7 +82,7 @@ package final class TestResults {
         var parts = ["\(passed) passed"]
         if failed > 0 { parts.append("\(failed) failed") }
         if skipped > 0 { parts.append("\(skipped) skipped") }
-        if unpicked > 0 { parts.append("\(unpicked) excluded by --filter") }
+        if unselected > 0 { parts.append("\(unselected) excluded by --filter") }
         let count = counted(records.count, "test")
         return "\(count): \(parts.joined(separator: ", ")) in \(shown(took))"
     }

@@ -23,7 +23,7 @@ package struct Checker {
     /// How many more errors are told with the nearest known name: to find it, all of them are looked at.
     private var hintsLeft = 0
 
-    private static let mostHints = 100
+    private static let maxHints = 100
 
     /// What a `define` says.
     private struct Definition {
@@ -69,7 +69,7 @@ package struct Checker {
     package mutating func check(_ statements: [Statement], parseErrors: [ScriptError] = []) -> [ScriptError] {
         suspects = [:]
         suspectLines = []
-        hintsLeft = Self.mostHints
+        hintsLeft = Self.maxHints
         for error in parseErrors { suspect(error.range.lineText) }
         var errors: [ScriptError] = []
         var defined: [String: Definition] = [:]
@@ -78,14 +78,14 @@ package struct Checker {
         nameComputed(statements)
         for invocation in invocations where definitions[invocation.name] == nil { suspect(invocation.range.lineText) }
         invocations = []
-        for statement in statements where errors.count < ScriptErrors.mostKept { check(statement, Names(), &errors) }
+        for statement in statements where errors.count < ScriptErrors.maxKept { check(statement, Names(), &errors) }
         return errors
     }
 
     private mutating func suspect(_ line: [UInt8]) {
         guard suspectLines.insert(line).inserted else { return }
-        for word in Set(line.split(whereSeparator: isBlank)) {
-            suspects[String(decoding: word, as: UTF8.self), default: 0] += 1
+        for argument in Set(line.split(whereSeparator: isBlank)) {
+            suspects[String(decoding: argument, as: UTF8.self), default: 0] += 1
         }
     }
 
@@ -98,7 +98,7 @@ package struct Checker {
         case .invocation(let invocation): invocations.append(invocation)
         case .command(let call):
             for parameter in call.description.allParameters {
-                for word in call.words(parameter.name) { collect(word, parameter.kind) }
+                for argument in call.arguments(parameter.name) { collect(argument, parameter.kind) }
                 if let pattern = call.regex(parameter.name) { variables.formUnion(pattern.groupNames) }
             }
             if let pattern = call.condition?.pattern { variables.formUnion(pattern.groupNames) }
@@ -111,29 +111,29 @@ package struct Checker {
         }
     }
 
-    private mutating func collect(_ word: Word, _ kind: Parameter.Kind) {
+    private mutating func collect(_ argument: Argument, _ kind: Parameter.Kind) {
         switch kind {
-        case .newVariable where word.template.literalText == nil: computedNames.append(word.template)
-        case .newVariable: variables.insert(word.template.glob)
-        case .localVariable: if let name = word.template.literalText { localNames.insert(name) }
-        case .newSession: sessions.insert(word.template.glob)
-        case .newListener: sessions.formUnion([word.template.glob, word.template.glob + ".*"])
+        case .newVariable where argument.template.literalText == nil: computedNames.append(argument.template)
+        case .newVariable: variables.insert(argument.template.glob)
+        case .localVariable: if let name = argument.template.literalText { localNames.insert(name) }
+        case .newSession: sessions.insert(argument.template.glob)
+        case .newListener: sessions.formUnion([argument.template.glob, argument.template.glob + ".*"])
         default: break
         }
     }
 
     private func define(_ call: CommandCall, _ defined: inout [String: Definition], _ errors: inout [ScriptError]) {
-        guard let word = call.newCommand else { return }
-        guard let name = word.template.literalText else {
-            errors.append(ScriptError(word.range, "a command name cannot contain variables"))
+        guard let argument = call.newCommand else { return }
+        guard let name = argument.template.literalText else {
+            errors.append(ScriptError(argument.range, "a command name cannot contain variables"))
             return
         }
         if commands.contains(name) || name == "else" || name == "branch" {
-            errors.append(ScriptError(word.range, "'\(name)' is a built-in command; choose another name"))
+            errors.append(ScriptError(argument.range, "'\(name)' is a built-in command; choose another name"))
         } else if let former = defined[name] {
-            errors.append(ScriptError(word.range, "'\(name)' is already defined in line \(former.range.line)"))
+            errors.append(ScriptError(argument.range, "'\(name)' is already defined in line \(former.range.line)"))
         }
-        defined[name] = Definition(parameters: call.localNames, body: call.block, range: word.range)
+        defined[name] = Definition(parameters: call.localNames, body: call.block, range: argument.range)
     }
 
     /// What `let` may call its variables whose names hold variables: the names that these can give, or any of the shape.
@@ -162,11 +162,11 @@ package struct Checker {
     }
 
     private mutating func check(_ call: CommandCall, _ names: Names, _ errors: inout [ScriptError]) {
-        for word in call.allWords { check(word.template, names, &errors) }
-        for word in call.condition?.words ?? [] { check(word.template, names, &errors) }
+        for argument in call.allArguments { check(argument.template, names, &errors) }
+        for argument in call.condition?.arguments ?? [] { check(argument.template, names, &errors) }
         if let pattern = call.condition?.pattern { check(pattern.template, names, &errors) }
         for parameter in call.description.allParameters {
-            for word in call.words(parameter.name) { check(word, parameter.kind, names, &errors) }
+            for argument in call.arguments(parameter.name) { check(argument, parameter.kind, names, &errors) }
         }
         // A definition sees its parameters and the script's variables, nothing of the places that call it.
         let outside = call.newCommand == nil ? names : Names(isInDefinition: true)
@@ -178,7 +178,7 @@ package struct Checker {
     }
 
     private mutating func check(_ invocation: Invocation, _ names: Names, _ errors: inout [ScriptError]) {
-        for word in invocation.arguments { check(word.template, names, &errors) }
+        for argument in invocation.arguments { check(argument.template, names, &errors) }
         guard let definition = definitions[invocation.name] else {
             // Its own line is one of them.
             if suspects[invocation.name, default: 0] > 1 { return }
@@ -199,11 +199,11 @@ package struct Checker {
 
     /// A regex that is passed to a definition would be a text there.
     private func checkPatterns(of invocation: Invocation, _ definition: Definition, _ errors: inout [ScriptError]) {
-        for (parameter, word) in zip(definition.parameters, invocation.arguments) where word.looksLikeRegex {
+        for (parameter, argument) in zip(definition.parameters, invocation.arguments) where argument.looksLikeRegex {
             guard isPattern(parameter, in: definition.body, [invocation.name]) else { continue }
             errors.append(
                 ScriptError(
-                    word.range,
+                    argument.range,
                     "a /regex/ cannot be passed to '\(invocation.name)': it would be searched for as text",
                     hint: "write the /regex/ in the definition, or quote the text"))
         }
@@ -219,29 +219,33 @@ package struct Checker {
             case .command(let call):
                 return call.description.allParameters.contains { formal in
                     guard case .pattern = formal.kind else { return false }
-                    return call.words(formal.name).contains { $0.template.soleVariable == parameter }
+                    return call.arguments(formal.name).contains { $0.template.soleVariable == parameter }
                 }
             case .invocation(let inner):
                 guard !seen.contains(inner.name), let definition = definitions[inner.name] else { return false }
-                return zip(definition.parameters, inner.arguments).contains { formal, word in
-                    word.template.soleVariable == parameter
+                return zip(definition.parameters, inner.arguments).contains { formal, argument in
+                    argument.template.soleVariable == parameter
                         && isPattern(formal, in: definition.body, seen.union([inner.name]))
                 }
             }
         }
     }
 
-    private mutating func check(_ word: Word, _ kind: Parameter.Kind, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(
+        _ argument: Argument, _ kind: Parameter.Kind, _ names: Names, _ errors: inout [ScriptError]
+    ) {
         switch kind {
         case .target, .session:
             do {
-                check(try Target(word.template, range: word.range), names, &errors)
+                check(try Target(argument.template, range: argument.range), names, &errors)
             } catch {
                 errors.append(error)
             }
         case .newVariable, .localVariable:
-            guard let name = word.template.literalText, isBuiltIn(name) || Self.reserved.contains(name) else { return }
-            errors.append(ScriptError(word.range, "'\(name)' is a built-in name and cannot be assigned"))
+            guard let name = argument.template.literalText, isBuiltIn(name) || Self.reserved.contains(name) else {
+                return
+            }
+            errors.append(ScriptError(argument.range, "'\(name)' is a built-in name and cannot be assigned"))
         default: break
         }
     }
@@ -345,13 +349,13 @@ extension Element {
 
 extension CommandCall {
     /// The words of its parameters of a kind.
-    private func words(where isWanted: (Parameter.Kind) -> Bool) -> [Word] {
-        description.allParameters.filter { isWanted($0.kind) }.flatMap { words($0.name) }
+    private func arguments(where isWanted: (Parameter.Kind) -> Bool) -> [Argument] {
+        description.allParameters.filter { isWanted($0.kind) }.flatMap { arguments($0.name) }
     }
 
     /// The name it makes a command of, or nil.
-    fileprivate var newCommand: Word? {
-        words {
+    fileprivate var newCommand: Argument? {
+        arguments {
             if case .newCommand = $0 { return true }
             return false
         }.first
@@ -359,7 +363,7 @@ extension CommandCall {
 
     /// The names that have a value inside its block.
     fileprivate var localNames: [String] {
-        words {
+        arguments {
             if case .localVariable = $0 { return true }
             return false
         }.compactMap(\.template.literalText)
@@ -368,13 +372,13 @@ extension CommandCall {
     /// Whether it names a session by itself: a name could be given, and was not.
     fileprivate var givesNumberedSession: Bool {
         description.allParameters.contains { parameter in
-            if case .newSession = parameter.kind { return word(parameter.name) == nil }
+            if case .newSession = parameter.kind { return argument(parameter.name) == nil }
             return false
         }
     }
 }
 
-extension Word {
+extension Argument {
     /// Whether it is written as a regex is: `/…/` with flags, without quotes.
     fileprivate var looksLikeRegex: Bool {
         guard case .bare = style else { return false }

@@ -61,9 +61,9 @@ package struct CommandDescription {
 
     /// A form as a person writes it. A row has no name of its own.
     func usage(of form: Form) -> String {
-        var words = (name.isEmpty ? [] : [name]) + form.elements.map(\.usage)
-        if form.content.isBlock { words.append("{") }
-        return words.joined(separator: " ")
+        var arguments = (name.isEmpty ? [] : [name]) + form.elements.map(\.usage)
+        if form.content.isBlock { arguments.append("{") }
+        return arguments.joined(separator: " ")
     }
 }
 
@@ -119,7 +119,7 @@ package indirect enum Element {
     /// As the usage line shows it.
     package var usage: String {
         switch self {
-        case .keyword(let word): word
+        case .keyword(let argument): argument
         case .parameter(let parameter): parameter.name
         case .optional(let elements): "[" + elements.map(\.usage).joined(separator: " ") + "]"
         case .repeating(let parameter): parameter.name + "…"
@@ -211,8 +211,8 @@ package struct Parameter {
         case checked(([UInt8]) -> String?)
 
         /// What is wrong with a word that is known before the run, or nil.
-        package func problem(with word: Word) -> String? {
-            guard let bytes = word.literal else {
+        package func problem(with argument: Argument) -> String? {
+            guard let bytes = argument.literal else {
                 if case .script = self { return "the path must be constant, because scripts are read before the run" }
                 return nil
             }

@@ -9,7 +9,7 @@ struct CommandParser {
 
     private let description: CommandDescription
     private var lexer: Lexer
-    private var words: [Word] = []
+    private var arguments: [Argument] = []
     private var call: CommandCall
     private var ending = Ending.plain
     private var optionsEnded = false
@@ -26,7 +26,7 @@ struct CommandParser {
     ///
     /// Throws `ScriptError`, or `Lexer.NeedsMoreLines` when the line goes on.
     mutating func parse() throws -> (CommandCall, Ending) {
-        try readWords()
+        try readArguments()
         try bindWords()
         call.content = form.content
         if form.content.isBlock && ending == .plain {
@@ -40,16 +40,16 @@ struct CommandParser {
     /// What errors call the command; a branch has no name of its own.
     private var commandName: String { description.name.isEmpty ? "a branch" : description.name }
 
-    private mutating func readWords() throws {
-        while let word = try lexer.next(allowsRegex: mayBePattern(at: words.count)) {
-            if case .block = ending { throw blockOnOneLine(word.range) }
-            if word.bareLiteral == "{" {
+    private mutating func readArguments() throws {
+        while let argument = try lexer.next(allowsRegex: mayBePattern(at: arguments.count)) {
+            if case .block = ending { throw blockOnOneLine(argument.range) }
+            if argument.bareLiteral == "{" {
                 ending = .block
-            } else if !optionsEnded, let text = word.bareLiteral, text.hasPrefix("--") {
-                try readOption(text, word)
+            } else if !optionsEnded, let text = argument.bareLiteral, text.hasPrefix("--") {
+                try readOption(text, argument)
             } else {
-                words.append(word)
-                if isProgram(at: words.count - 1) { optionsEnded = true }
+                arguments.append(argument)
+                if isProgram(at: arguments.count - 1) { optionsEnded = true }
             }
         }
         if case .block = ending, !description.forms.contains(where: \.content.isBlock) {
@@ -57,36 +57,36 @@ struct CommandParser {
         }
     }
 
-    private mutating func readOption(_ text: String, _ word: Word) throws {
+    private mutating func readOption(_ text: String, _ argument: Argument) throws {
         if text == "--" {
             optionsEnded = true
             return
         }
         let name = String(text.prefix { $0 != "=" })
         guard let option = description.options.first(where: { $0.name == name }) else {
-            throw unknownOption(name, word)
+            throw unknownOption(name, argument)
         }
         guard option.parameter != nil else {
-            guard name == text else { throw ScriptError(word.range, "\(name) takes no value") }
+            guard name == text else { throw ScriptError(argument.range, "\(name) takes no value") }
             return try call.bind(option: option, value: nil)
         }
         if name != text {
             let value = Template(Array(text.dropFirst(name.count + 1).utf8))
-            return try call.bind(option: option, value: Word(style: .bare, template: value, range: word.range))
+            return try call.bind(option: option, value: Argument(style: .bare, template: value, range: argument.range))
         }
         guard let value = try lexer.next(allowsRegex: false) else {
-            throw ScriptError(word.range, "\(name) needs a value", hint: "write \(option.usage)")
+            throw ScriptError(argument.range, "\(name) needs a value", hint: "write \(option.usage)")
         }
         try call.bind(option: option, value: value)
     }
 
-    private func unknownOption(_ name: String, _ word: Word) -> ScriptError {
-        let words = "\(commandName) has no option '\(name)'"
-        if let hint = description.optionHints[name] { return ScriptError(word.range, words, hint: hint) }
+    private func unknownOption(_ name: String, _ argument: Argument) -> ScriptError {
+        let arguments = "\(commandName) has no option '\(name)'"
+        if let hint = description.optionHints[name] { return ScriptError(argument.range, arguments, hint: hint) }
         let known = description.options.map(\.name)
         var hint = known.isEmpty ? "\(commandName) has no options" : "options are \(known.joined(separator: ", "))"
         if let nearest = nearestSpelling(of: name, among: known) { hint = "did you mean '\(nearest)'?" }
-        return ScriptError(word.range, words, hint: hint + " (quote a text that begins with --)")
+        return ScriptError(argument.range, arguments, hint: hint + " (quote a text that begins with --)")
     }
 
     /// Whether the word at this place names a program, whose words follow.
@@ -101,7 +101,7 @@ struct CommandParser {
 
     /// Whether a pattern is wanted at this place in any form, or behind the last word.
     private func mayBePattern(at index: Int) -> Bool {
-        let previous = words.last?.bareLiteral
+        let previous = arguments.last?.bareLiteral
         return description.forms.contains { form in
             let flat = form.elements.flatMap(\.flattened)
             if case .condition? = flat.first { return previous == "=~" }
@@ -116,7 +116,7 @@ struct CommandParser {
 
     private mutating func bindWords() throws {
         form = chooseForm()
-        var rest = words[...]
+        var rest = arguments[...]
         try bind(form.elements[...], &rest)
         if let extra = rest.first { throw unexpected(extra, in: form) }
     }
@@ -126,35 +126,35 @@ struct CommandParser {
     private func chooseForm() -> Form {
         let forms = description.forms
         for form in forms {
-            guard let place = form.keywordPlace, words.indices.contains(place),
+            guard let place = form.keywordPlace, arguments.indices.contains(place),
                 case .keyword(let keyword) = form.elements[place]
             else { continue }
-            if words[place].bareLiteral == keyword { return form }
+            if arguments[place].bareLiteral == keyword { return form }
         }
         let open = forms.filter { $0.keywordPlace == nil }
         // Of forms that do not fit, the one that comes nearest says best what is wrong.
-        return open.first { $0.accepts(words.count) }
+        return open.first { $0.accepts(arguments.count) }
             ?? (open.isEmpty ? forms : open).reversed().min {
-                $0.distance(to: words.count) < $1.distance(to: words.count)
+                $0.distance(to: arguments.count) < $1.distance(to: arguments.count)
             } ?? Form()
     }
 
-    private mutating func bind(_ elements: ArraySlice<Element>, _ rest: inout ArraySlice<Word>) throws {
+    private mutating func bind(_ elements: ArraySlice<Element>, _ rest: inout ArraySlice<Argument>) throws {
         for element in elements {
             switch element {
             case .keyword(let keyword):
-                guard let word = rest.popFirst() else { throw missing("'\(keyword)'") }
-                guard word.bareLiteral == keyword else { throw misspelt(word, wanted: keyword) }
+                guard let argument = rest.popFirst() else { throw missing("'\(keyword)'") }
+                guard argument.bareLiteral == keyword else { throw misspelt(argument, wanted: keyword) }
                 call.bind(keyword: keyword)
             case .parameter(let parameter):
-                guard let word = rest.popFirst() else { throw missing(parameter.name) }
-                try call.bind(word, to: parameter)
+                guard let argument = rest.popFirst() else { throw missing(parameter.name) }
+                try call.bind(argument, to: parameter)
             case .repeating(let parameter):
                 if rest.isEmpty { throw missing(parameter.name) }
-                while let word = rest.popFirst() { try call.bind(word, to: parameter) }
+                while let argument = rest.popFirst() { try call.bind(argument, to: parameter) }
             case .optional(let inner):
-                guard let word = rest.first else { continue }
-                if case .keyword(let keyword)? = inner.first, word.bareLiteral != keyword { continue }
+                guard let argument = rest.first else { continue }
+                if case .keyword(let keyword)? = inner.first, argument.bareLiteral != keyword { continue }
                 try bind(inner[...], &rest)
             case .condition:
                 call.bind(try Condition(rest, end: lexer.position))
@@ -164,22 +164,22 @@ struct CommandParser {
     }
 
     /// A word stands where only certain words can.
-    private func misspelt(_ word: Word, wanted: String) -> ScriptError {
+    private func misspelt(_ argument: Argument, wanted: String) -> ScriptError {
         if !call.keywords.isEmpty || description.forms.count == 1 {
-            return ScriptError(word.range, "expected '\(wanted)' here", hint: usageHint(all: false))
+            return ScriptError(argument.range, "expected '\(wanted)' here", hint: usageHint(all: false))
         }
         if let error = misspeltKeyword() { return error }
-        return ScriptError(word.range, "wrong arguments for \(commandName)", hint: usageHint(all: true))
+        return ScriptError(argument.range, "wrong arguments for \(commandName)", hint: usageHint(all: true))
     }
 
     /// A word that is nearly a keyword of some form, or nil.
     private func misspeltKeyword() -> ScriptError? {
         let keywords = Set(description.forms.flatMap { $0.elements.compactMap(\.keyword) })
-        for word in words {
-            guard let text = word.bareLiteral, !keywords.contains(text),
+        for argument in arguments {
+            guard let text = argument.bareLiteral, !keywords.contains(text),
                 let nearest = nearestSpelling(of: text, among: keywords)
             else { continue }
-            return ScriptError(word.range, "\(commandName) has no '\(text)'", hint: "did you mean '\(nearest)'?")
+            return ScriptError(argument.range, "\(commandName) has no '\(text)'", hint: "did you mean '\(nearest)'?")
         }
         return nil
     }
@@ -188,27 +188,27 @@ struct CommandParser {
         ScriptError(lexer.position, "\(commandName) needs \(what) here", hint: usageHint(all: false))
     }
 
-    private func unexpected(_ word: Word, in form: Form) -> ScriptError {
+    private func unexpected(_ argument: Argument, in form: Form) -> ScriptError {
         if case .parameter(let parameter)? = form.elements.last(where: { element in
             if case .parameter = element { return true }
             return false
         }), case .text = parameter.kind {
             return ScriptError(
-                word.range, "\(commandName) takes one \(parameter.name)", hint: "quote the whole text")
+                argument.range, "\(commandName) takes one \(parameter.name)", hint: "quote the whole text")
         }
         let keywords = form.elements.flatMap { element in
             if case .optional(let inner) = element { return inner.compactMap(\.keyword) }
             return []
         }
-        if let text = word.bareLiteral, keywords.contains(text) {
-            return ScriptError(word.range, "duplicate '\(text)'", hint: usageHint(all: false))
+        if let text = argument.bareLiteral, keywords.contains(text) {
+            return ScriptError(argument.range, "duplicate '\(text)'", hint: usageHint(all: false))
         }
-        if let text = word.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords) {
-            return ScriptError(word.range, "unexpected '\(text)'", hint: "did you mean '\(nearest)'?")
+        if let text = argument.bareLiteral, let nearest = nearestSpelling(of: text, among: keywords) {
+            return ScriptError(argument.range, "unexpected '\(text)'", hint: "did you mean '\(nearest)'?")
         }
         if let error = misspeltKeyword() { return error }
         return ScriptError(
-            word.range, "\(commandName) takes no more arguments",
+            argument.range, "\(commandName) takes no more arguments",
             hint: usageHint(all: false) + " (quote a text that contains spaces)")
     }
 
@@ -244,8 +244,10 @@ extension Form {
 
     /// Whether a line with `count` words can be of this form.
     fileprivate func accepts(_ count: Int) -> Bool {
-        let (least, most) = elements.map(\.wordCount).reduce((0, 0)) { ($0.0 + $1.least, min(many, $0.1 + $1.most)) }
-        return count >= least && count <= most
+        let (minimum, maximum) = elements.map(\.argumentCount).reduce((0, 0)) {
+            ($0.0 + $1.minimum, min(many, $0.1 + $1.maximum))
+        }
+        return count >= minimum && count <= maximum
     }
 }
 
@@ -255,7 +257,7 @@ private let many = 1 << 20
 extension Element {
     /// The word that must stand here, or nil.
     fileprivate var keyword: String? {
-        if case .keyword(let word) = self { return word }
+        if case .keyword(let argument) = self { return argument }
         return nil
     }
 
@@ -266,11 +268,11 @@ extension Element {
     }
 
     /// How many words it may be.
-    fileprivate var wordCount: (least: Int, most: Int) {
+    fileprivate var argumentCount: (minimum: Int, maximum: Int) {
         switch self {
         case .keyword, .parameter: (1, 1)
         case .repeating, .condition: (1, many)
-        case .optional(let inner): (0, inner.map(\.wordCount.most).reduce(0) { min(many, $0 + $1) })
+        case .optional(let inner): (0, inner.map(\.argumentCount.maximum).reduce(0) { min(many, $0 + $1) })
         }
     }
 }

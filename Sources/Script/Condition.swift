@@ -3,13 +3,13 @@
 ///     condition = "not" condition | "defined" name | "open" name | word operator word | word "=~" regex
 ///     operator  = "==" | "!=" | "<" | "<=" | ">" | ">="
 package indirect enum Condition {
-    case comparison(Word, Operator, Word)
+    case comparison(Argument, Operator, Argument)
     /// The text has a match of the regex.
-    case match(Word, PatternSource)
+    case match(Argument, PatternSource)
     /// The variable has a value.
     case defined(String)
     /// The session is open, and its peer has not ended it.
-    case open(Word)
+    case open(Argument)
     case not(Condition)
 
     /// How two texts are compared: as bytes, or as decimal numbers.
@@ -26,13 +26,13 @@ package indirect enum Condition {
     }
 
     /// The words in it whose variables have to be set.
-    var words: [Word] {
+    var arguments: [Argument] {
         switch self {
         case .comparison(let left, _, let right): [left, right]
-        case .match(let word, _): [word]
+        case .match(let argument, _): [argument]
         case .defined: []
-        case .open(let word): [word]
-        case .not(let condition): condition.words
+        case .open(let argument): [argument]
+        case .not(let condition): condition.arguments
         }
     }
 
@@ -61,26 +61,28 @@ extension Condition {
         "write A == B (or != < <= > >=), A =~ /regex/, defined NAME or open NAME, optionally after 'not'"
 
     /// Reads a condition from `words`; `end` is where it ends, for errors.
-    init(_ words: ArraySlice<Word>, end: SourceRange, depth: Int = 0) throws(ScriptError) {
-        guard let first = words.first else { throw ScriptError(end, "missing condition", hint: Self.usage) }
+    init(_ arguments: ArraySlice<Argument>, end: SourceRange, depth: Int = 0) throws(ScriptError) {
+        guard let first = arguments.first else { throw ScriptError(end, "missing condition", hint: Self.usage) }
         // `not == x` compares the text "not".
-        let isComparison = words.count == 3 && words.dropFirst().first.flatMap(Self.operatorName) != nil
-        switch (first.bareLiteral, words.count) {
+        let isComparison = arguments.count == 3 && arguments.dropFirst().first.flatMap(Self.operatorName) != nil
+        switch (first.bareLiteral, arguments.count) {
         case ("not", 2...) where !isComparison:
             guard depth < Self.deepest else {
                 throw ScriptError(first.range, "too many 'not' in a condition (limit \(Self.deepest))")
             }
-            self = .not(try Condition(words.dropFirst(), end: end, depth: depth + 1))
-        case ("defined", 2): self = .defined(try Self.name(words[words.startIndex + 1]))
-        case ("open", 2): self = .open(words[words.startIndex + 1])
-        case (_, 3): try self.init(comparing: first, words[words.startIndex + 1], words[words.startIndex + 2])
+            self = .not(try Condition(arguments.dropFirst(), end: end, depth: depth + 1))
+        case ("defined", 2): self = .defined(try Self.name(arguments[arguments.startIndex + 1]))
+        case ("open", 2): self = .open(arguments[arguments.startIndex + 1])
+        case (_, 3):
+            try self.init(comparing: first, arguments[arguments.startIndex + 1], arguments[arguments.startIndex + 2])
         default:
             throw ScriptError(
-                words.count > 3 ? words[words.startIndex + 3].range : end, "not a condition", hint: Self.usage)
+                arguments.count > 3 ? arguments[arguments.startIndex + 3].range : end, "not a condition",
+                hint: Self.usage)
         }
     }
 
-    private init(comparing left: Word, _ operation: Word, _ right: Word) throws(ScriptError) {
+    private init(comparing left: Argument, _ operation: Argument, _ right: Argument) throws(ScriptError) {
         guard let symbol = Self.operatorName(operation) else {
             throw ScriptError(
                 operation.range, "'\(operation.template.literalText ?? "this")' is not a comparison operator",
@@ -94,23 +96,23 @@ extension Condition {
                 left, try PatternSource(template: right.template, flags: flags, range: right.range, offset: 1))
             return
         }
-        for word in [left, right] where comparison.isNumeric {
-            if let literal = word.literal, Literals.Decimal(literal) == nil {
+        for argument in [left, right] where comparison.isNumeric {
+            if let literal = argument.literal, Literals.Decimal(literal) == nil {
                 throw ScriptError(
-                    word.range, "'\(symbol)' compares numbers; '\(Escapes.escaped(literal))' is not a number")
+                    argument.range, "'\(symbol)' compares numbers; '\(Escapes.escaped(literal))' is not a number")
             }
         }
         self = .comparison(left, comparison, right)
     }
 
-    private static func operatorName(_ word: Word) -> String? {
-        guard let text = word.bareLiteral, text == "=~" || Operator(rawValue: text) != nil else { return nil }
+    private static func operatorName(_ argument: Argument) -> String? {
+        guard let text = argument.bareLiteral, text == "=~" || Operator(rawValue: text) != nil else { return nil }
         return text
     }
 
-    private static func name(_ word: Word) throws(ScriptError) -> String {
-        guard let name = word.bareLiteral, isVariableName(name) else {
-            throw ScriptError(word.range, "'defined' takes the name of a variable, without ${ }")
+    private static func name(_ argument: Argument) throws(ScriptError) -> String {
+        guard let name = argument.bareLiteral, isVariableName(name) else {
+            throw ScriptError(argument.range, "'defined' takes the name of a variable, without ${ }")
         }
         return name
     }

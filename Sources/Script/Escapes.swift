@@ -181,8 +181,8 @@ package enum Escapes {
             guard byte & 0xC0 == 0x80 else { return nil }
             value = value << 6 | UInt32(byte & 0x3F)
         }
-        let least: [UInt32] = [0, 0, 0x80, 0x800, 0x10000]
-        return value >= least[length] ? Unicode.Scalar(value) : nil
+        let minimum: [UInt32] = [0, 0, 0x80, 0x800, 0x10000]
+        return value >= minimum[length] ? Unicode.Scalar(value) : nil
     }
 
     /// The length that the first byte of a UTF-8 sequence announces; 1 for a byte that begins none.

@@ -2,23 +2,23 @@
 extension Parser {
     /// Reads the file that a command includes; its statements become the command's block.
     mutating func including(_ call: CommandCall) throws(ScriptError) -> CommandCall {
-        guard let word = call.includedScript, let text = word.literal else { return call }
+        guard let argument = call.includedScript, let text = argument.literal else { return call }
         let isComplete = text.first == UInt8(ascii: "/") || source.directory.isEmpty
         let path = isComplete ? text : source.directory + [UInt8(ascii: "/")] + text
         let shown = Escapes.visible(text)
         inclusions.count += 1
-        guard inclusions.count <= Inclusions.most else {
-            throw ScriptError(word.range, "too many files in 'source' (limit \(Inclusions.most))")
+        guard inclusions.count <= Inclusions.maximum else {
+            throw ScriptError(argument.range, "too many files in 'source' (limit \(Inclusions.maximum))")
         }
         guard including.count <= Self.deepestInclusion else {
-            throw ScriptError(word.range, "'source' is nested too deeply (limit \(Self.deepestInclusion))")
+            throw ScriptError(argument.range, "'source' is nested too deeply (limit \(Self.deepestInclusion))")
         }
         switch load(path) {
         case .failure(let failure):
-            throw ScriptError(word.range, "cannot read '\(shown)': \(failure.message)")
+            throw ScriptError(argument.range, "cannot read '\(shown)': \(failure.message)")
         case .success(let file):
             guard !including.contains(file.identity) else {
-                throw ScriptError(word.range, "'\(shown)' includes itself")
+                throw ScriptError(argument.range, "'\(shown)' includes itself")
             }
             let included = SourceText(
                 path: path, directory: directory(of: path), includedAt: call.range, identity: file.identity)
@@ -27,7 +27,7 @@ extension Parser {
                 inclusions: inclusions)
             for line in SourceText.lines(of: file.bytes) { parser.feed(line) }
             parser.finish()
-            errors += parser.errors.prefix(max(0, ScriptErrors.mostKept - errors.count))
+            errors += parser.errors.prefix(max(0, ScriptErrors.maxKept - errors.count))
             var call = call
             call.block = parser.completed
             return call
@@ -43,10 +43,10 @@ package func directory(of path: [UInt8]) -> [UInt8] {
 
 extension CommandCall {
     /// The word that names a script to read into this place, or nil.
-    fileprivate var includedScript: Word? {
+    fileprivate var includedScript: Argument? {
         for form in description.forms {
             for case .parameter(let parameter) in form.elements {
-                if case .script = parameter.kind { return word(parameter.name) }
+                if case .script = parameter.kind { return argument(parameter.name) }
             }
         }
         return nil

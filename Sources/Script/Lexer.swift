@@ -33,7 +33,7 @@ struct Lexer {
     }
 
     /// The next word, or nil at the end. With `allowsRegex` a word that begins with `/` is a regex.
-    mutating func next(allowsRegex: Bool) throws -> Word? {
+    mutating func next(allowsRegex: Bool) throws -> Argument? {
         guard try skipBlanks() else { return nil }
         switch text[index] {
         case UInt8(ascii: "\""): return try quoted(by: UInt8(ascii: "\""))
@@ -86,12 +86,12 @@ struct Lexer {
         }
     }
 
-    private mutating func bare() throws -> Word {
+    private mutating func bare() throws -> Argument {
         let start = index
         var depth = 0
         while index < text.count, depth > 0 || !isBlank(text[index]) {
             switch text[index] {
-            case UInt8(ascii: "\\") where index + 1 == text.count: return try bareWord(from: start)
+            case UInt8(ascii: "\\") where index + 1 == text.count: return try bareArgument(from: start)
             case UInt8(ascii: "\\"): index += 1
             case UInt8(ascii: "$") where index + 1 < text.count && text[index + 1] == UInt8(ascii: "{"): depth += 1
             case UInt8(ascii: "}") where depth > 0: depth -= 1
@@ -104,16 +104,16 @@ struct Lexer {
             index += 1
         }
         index = min(index, text.count)
-        return try bareWord(from: start)
+        return try bareArgument(from: start)
     }
 
-    private func bareWord(from start: Int) throws(ScriptError) -> Word {
+    private func bareArgument(from start: Int) throws(ScriptError) -> Argument {
         let template = try Template(
             parsing: Array(text[start..<index]), notation: .bare, at: position, offset: start)
-        return Word(style: .bare, template: template, range: range(start..<index))
+        return Argument(style: .bare, template: template, range: range(start..<index))
     }
 
-    private mutating func quoted(by quote: UInt8) throws -> Word {
+    private mutating func quoted(by quote: UInt8) throws -> Argument {
         let start = index
         let isDouble = quote == UInt8(ascii: "\"")
         index += 1
@@ -130,10 +130,11 @@ struct Lexer {
         let template =
             isDouble
             ? try Template(parsing: inside, notation: .escapes, at: position, offset: start + 1) : Template(inside)
-        return Word(style: isDouble ? .doubleQuoted : .singleQuoted, template: template, range: range(start..<index))
+        return Argument(
+            style: isDouble ? .doubleQuoted : .singleQuoted, template: template, range: range(start..<index))
     }
 
-    private mutating func regex() throws -> Word {
+    private mutating func regex() throws -> Argument {
         let start = index
         index += 1
         while index < text.count, text[index] != UInt8(ascii: "/") {
@@ -156,10 +157,10 @@ struct Lexer {
                 hint: "write '\\/' for a slash inside a regex")
         }
         let template = try Template(parsing: inside, notation: .regex, at: position, offset: start + 1)
-        return Word(style: .regex(flags: flags), template: template, range: range(start..<index))
+        return Argument(style: .regex(flags: flags), template: template, range: range(start..<index))
     }
 
-    private mutating func heredoc() throws -> Word {
+    private mutating func heredoc() throws -> Argument {
         let start = index
         var mark = Array(text[(start + 2)...].prefix { !isBlank($0) })
         index += 2 + mark.count
@@ -176,7 +177,7 @@ struct Lexer {
                 range, "a heredoc must be the last argument of its line", hint: "put the other arguments before it")
         }
         let template = try heredocText(until: mark, isQuoted: isQuoted)
-        return Word(style: .heredoc, template: template, range: range)
+        return Argument(style: .heredoc, template: template, range: range)
     }
 
     /// Reads the lines up to `mark` and goes on behind it.

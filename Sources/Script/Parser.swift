@@ -59,7 +59,7 @@ package struct Parser {
     /// How many files one script has read: two that include another twice each, and so on, would be read without end.
     final class Inclusions {
         var count = 0
-        static let most = 1000
+        static let maximum = 1000
     }
 
     /// A block whose `}` has not come.
@@ -116,7 +116,7 @@ package struct Parser {
     package var isInsideCommand: Bool { continuedFrom != nil }
 
     /// Whether so much is wrong that the rest is not read.
-    package var hasGivenUp: Bool { errors.count >= ScriptErrors.mostKept }
+    package var hasGivenUp: Bool { errors.count >= ScriptErrors.maxKept }
 
     /// Reads the next line.
     package mutating func feed(_ line: [UInt8]) {
@@ -212,7 +212,7 @@ package struct Parser {
     private mutating func parseRow(_ row: CommandDescription, _ line: SourceRange, start: Int) throws {
         var lexer = Lexer(source: source, line: line.line, index: start, lastLine: source.lines.count)
         if !row.name.isEmpty {
-            guard let word = try lexer.next(allowsRegex: false), word.bareLiteral == row.name else {
+            guard let argument = try lexer.next(allowsRegex: false), argument.bareLiteral == row.name else {
                 openBlockIfAny(after: lexer, range: line.at(start..<line.lineText.count))
                 throw ScriptError(
                     line.at(start..<line.lineText.count), "only '\(row.name)' blocks are allowed here",
@@ -229,12 +229,12 @@ package struct Parser {
 
     private mutating func parseCommand(_ line: SourceRange, start: Int) throws {
         var lexer = Lexer(source: source, line: line.line, index: start, lastLine: source.lines.count)
-        guard let word = try lexer.next(allowsRegex: false) else { return }
-        guard let name = word.bareLiteral else {
-            throw ScriptError(word.range, "expected a command or an arrow line")
+        guard let argument = try lexer.next(allowsRegex: false) else { return }
+        guard let name = argument.bareLiteral else {
+            throw ScriptError(argument.range, "expected a command or an arrow line")
         }
         let range = line.at(start..<line.lineText.count)
-        guard let description = commands[name] else { return try parseInvocation(word, name, lexer, range) }
+        guard let description = commands[name] else { return try parseInvocation(argument, name, lexer, range) }
         try parseCall(description, lexer, range)
     }
 
@@ -263,24 +263,24 @@ package struct Parser {
 
     /// A line whose first word is no command of the language: a defined one, which only the whole script tells.
     private mutating func parseInvocation(
-        _ word: Word, _ name: String, _ lexer: Lexer, _ range: SourceRange
+        _ argument: Argument, _ name: String, _ lexer: Lexer, _ range: SourceRange
     ) throws {
         var lexer = lexer
-        var arguments: [Word] = []
+        var arguments: [Argument] = []
         let rest = lexer
         do {
             while let argument = try lexer.next(allowsRegex: false) { arguments.append(argument) }
         } catch let error as ScriptError {
-            openBlockIfAny(after: rest, range: word.range)
+            openBlockIfAny(after: rest, range: argument.range)
             throw error
         }
         if arguments.last?.bareLiteral == "{" {
-            openBlocks.append(OpenBlock(call: nil, range: word.range, content: .statements))
-            throw unknownCommand(name, word.range)
+            openBlocks.append(OpenBlock(call: nil, range: argument.range, content: .statements))
+            throw unknownCommand(name, argument.range)
         }
         if let arrow = arguments.first?.bareLiteral, "<>".contains(arrow.prefix(1)) || name.hasSuffix(",") {
             throw ScriptError(
-                word.range, "'\(name)' is neither a command nor an arrow line",
+                argument.range, "'\(name)' is neither a command nor an arrow line",
                 hint: "write an arrow line without a space before the arrow and with one after it: a,b> text")
         }
         if let option = arguments.first(where: { $0.bareLiteral?.hasPrefix("--") == true }), option.bareLiteral != "--"
@@ -289,7 +289,7 @@ package struct Parser {
                 option.range, "a defined command has no options", hint: "quote a text that begins with --")
         }
         arguments.removeAll { $0.bareLiteral == "--" }
-        add(.invocation(Invocation(name: name, nameRange: word.range, arguments: arguments, range: range)))
+        add(.invocation(Invocation(name: name, nameRange: argument.range, arguments: arguments, range: range)))
     }
 
     /// A wrong command that ends in `{` still opens a block, so that its `}` is no second error.
@@ -298,8 +298,8 @@ package struct Parser {
     ) {
         let text = source.lines[source.lines.count - 1]
         var lexer = lexer
-        var last: Word?
-        while let word = try? lexer.next(allowsRegex: false) { last = word }
+        var last: Argument?
+        while let argument = try? lexer.next(allowsRegex: false) { last = argument }
         if last?.bareLiteral == "{" || text.suffix(2).elementsEqual(" {".utf8) {
             openBlocks.append(OpenBlock(call: nil, range: range, content: content))
         }
@@ -316,12 +316,12 @@ package struct Parser {
             throw ScriptError(line.at(start..<start + 1), "unmatched '}'")
         }
         block.closePart()
-        guard let word = try? lexer.next(allowsRegex: false) else { return close(block) }
-        guard word.bareLiteral == "else" else {
+        guard let argument = try? lexer.next(allowsRegex: false) else { return close(block) }
+        guard argument.bareLiteral == "else" else {
             close(block)
-            throw ScriptError(word.range, "'}' must be alone on its line or be followed by 'else'")
+            throw ScriptError(argument.range, "'}' must be alone on its line or be followed by 'else'")
         }
-        try openElse(of: block, word, lexer, line.at(word.range.columns.lowerBound..<line.lineText.count))
+        try openElse(of: block, argument, lexer, line.at(argument.range.columns.lowerBound..<line.lineText.count))
     }
 
     /// Throws when the line goes on over lines that have not been read: then it is read again as a whole.
@@ -342,19 +342,19 @@ package struct Parser {
 
     /// Reads what stands behind `} else`: a `{`, or another condition.
     private mutating func openElse(
-        of block: OpenBlock, _ word: Word, _ lexer: Lexer, _ range: SourceRange
+        of block: OpenBlock, _ argument: Argument, _ lexer: Lexer, _ range: SourceRange
     ) throws {
         var block = block
         let alternative = block.call?.description.alternative ?? .conditions
         if case .otherwise = block.part {
             block.call = nil
             openBlocks.append(block)
-            throw ScriptError(word.range, "duplicate 'else'")
+            throw ScriptError(argument.range, "duplicate 'else'")
         }
         guard alternative != .none else {
             block.call = nil
             openBlocks.append(block)
-            throw ScriptError(word.range, "only 'if' and 'try' can have an 'else'")
+            throw ScriptError(argument.range, "only 'if' and 'try' can have an 'else'")
         }
         var rest = lexer
         let next = try rest.next(allowsRegex: false)

@@ -3,12 +3,12 @@
 struct PossibleValues {
     /// By variable; nil for one that can have any value.
     private var values: [String: Set<String>?] = [:]
-    private static let most = 1000
+    private static let maximum = 1000
 
     /// A variable can have this value; nil for one that is not known before the run.
     mutating func insert(_ value: String?, for variable: String) {
         let known = values[variable, default: []]
-        guard let value, var known, known.count < Self.most else {
+        guard let value, var known, known.count < Self.maximum else {
             values[variable] = .some(nil)
             return
         }
@@ -27,7 +27,7 @@ struct PossibleValues {
                 guard let known = values[name], let known else { return nil }
                 parts = known
             }
-            guard names.count * parts.count <= Self.most else { return nil }
+            guard names.count * parts.count <= Self.maximum else { return nil }
             names = Set(names.flatMap { front in parts.map { front + $0 } })
         }
         return names
@@ -41,8 +41,8 @@ struct PossibleValues {
         case .arrow(let arrow):
             if case .match(let pattern) = arrow.action { insertUnknown(pattern.groupNames) }
         case .invocation(let invocation):
-            for (parameter, word) in zip(parameters(invocation.name) ?? [], invocation.arguments) {
-                insert(word.template.literalText, for: parameter)
+            for (parameter, argument) in zip(parameters(invocation.name) ?? [], invocation.arguments) {
+                insert(argument.template.literalText, for: parameter)
             }
         case .command(let call): collect(call)
         }
@@ -53,9 +53,9 @@ struct PossibleValues {
             if let pattern = call.regex(parameter.name) { insertUnknown(pattern.groupNames) }
             switch parameter.kind {
             case .newVariable:
-                guard let name = call.word(parameter.name)?.template.literalText else { continue }
-                insert(call.word("VALUE")?.template.literalText, for: name)
-            case .localVariable: collect(loop: call, call.words(parameter.name).compactMap(\.template.literalText))
+                guard let name = call.argument(parameter.name)?.template.literalText else { continue }
+                insert(call.argument("VALUE")?.template.literalText, for: name)
+            case .localVariable: collect(loop: call, call.arguments(parameter.name).compactMap(\.template.literalText))
             default: break
             }
         }
@@ -65,12 +65,12 @@ struct PossibleValues {
     /// The words of `for`, the rounds of `repeat` and `parallel`; the parameters of `define` get theirs where it is called.
     private mutating func collect(loop call: CommandCall, _ names: [String]) {
         for name in names {
-            for word in call.words("VALUE") {
-                let literal = word.template.literalText
-                insert(literal.flatMap { word.bareLiteral != nil && $0.contains("..") ? nil : $0 }, for: name)
+            for argument in call.arguments("VALUE") {
+                let literal = argument.template.literalText
+                insert(literal.flatMap { argument.bareLiteral != nil && $0.contains("..") ? nil : $0 }, for: name)
             }
-            guard let word = call.word("N") else { continue }
-            guard let count = word.template.literalText.flatMap(Literals.count), count <= Self.most else {
+            guard let argument = call.argument("N") else { continue }
+            guard let count = argument.template.literalText.flatMap(Literals.count), count <= Self.maximum else {
                 insert(nil, for: name)
                 continue
             }

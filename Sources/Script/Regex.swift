@@ -77,10 +77,10 @@ package final class Regex {
         self.context = context
         pcre2_set_heap_limit_8(context, 65_536)
         groups = Self.namedGroups(of: code)
-        var most: UInt32 = 0
-        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_MAXLOOKBEHIND), &most)
+        var maximum: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_MAXLOOKBEHIND), &maximum)
         // Look-behind is counted in characters.
-        lookbehind = (isUTF ? 4 : 1) * (Int(most) + 2)
+        lookbehind = (isUTF ? 4 : 1) * (Int(maximum) + 2)
         var firstCode: UInt32 = 0
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_FIRSTCODETYPE), &firstCode)
         var hasLineEnd: UInt32 = 0
@@ -186,7 +186,7 @@ package final class Regex {
                 continue
             }
             guard stopwatch.isOver() else { continue }
-            guard start - from >= Self.leastProgress else { return .limit("the search takes too long") }
+            guard start - from >= Self.minimumProgress else { return .limit("the search takes too long") }
             if mayPause { return .paused(at: start) }
             clock = nil
         }
@@ -253,7 +253,7 @@ package final class Regex {
     /// Steps of PCRE2 that one call may take.
     private static let stepLimit = 5_000_000
     /// Start positions that a search has to get on by in a tenth of a second.
-    private static let leastProgress = 500_000
+    private static let minimumProgress = 500_000
 
     /// Measures a search: its processor time counts, so that a busy machine does not make a pattern too complex. That is
     /// a system call of a microsecond, so the time that has passed is looked at first, which is none.

@@ -38,15 +38,15 @@ package struct ScriptErrors: Error {
 
     /// All of them for a person, but not more than can be read.
     package var rendered: String {
-        let rest = errors.count - Self.most
-        let remark = errors.count < Self.mostKept ? "" : "; the rest was not checked"
+        let rest = errors.count - Self.maximum
+        let remark = errors.count < Self.maxKept ? "" : "; the rest was not checked"
         let more = rest > 0 ? "muxsh: and \(counted(rest, "more error"))\(remark)\n" : ""
-        return errors.prefix(Self.most).map(\.rendered).joined() + more
+        return errors.prefix(Self.maximum).map(\.rendered).joined() + more
     }
 
-    private static let most = 50
+    private static let maximum = 50
     /// So many errors of a script are found; what follows is not looked at.
-    package static let mostKept = 1000
+    package static let maxKept = 1000
 }
 
 /// A message as long as a person reads: it may hold a word of any length.

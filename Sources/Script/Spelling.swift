@@ -2,12 +2,12 @@
 ///
 /// Near is an edit distance (insert, delete, change, swap neighbours) of at most a third of the word's length, and
 /// at least 1; a word of one letter is near to nothing, and of a very long one it would take long to find out.
-package func nearestSpelling(of word: String, among candidates: some Sequence<String>) -> String? {
-    guard word.count > 1, word.utf8.count <= longestWord else { return nil }
-    let limit = max(1, word.count / 3)
+package func nearestSpelling(of argument: String, among candidates: some Sequence<String>) -> String? {
+    guard argument.count > 1, argument.utf8.count <= longestArgument else { return nil }
+    let limit = max(1, argument.count / 3)
     var best: (distance: Int, candidate: String)?
-    for candidate in candidates where abs(candidate.count - word.count) <= limit {
-        let distance = editDistance(Array(word.utf8), Array(candidate.utf8))
+    for candidate in candidates where abs(candidate.count - argument.count) <= limit {
+        let distance = editDistance(Array(argument.utf8), Array(candidate.utf8))
         guard distance <= limit, distance <= (best?.distance ?? .max) else { continue }
         // Of equally near ones the first by name, in whatever order they come.
         if let best, distance == best.distance, candidate > best.candidate { continue }
@@ -16,7 +16,7 @@ package func nearestSpelling(of word: String, among candidates: some Sequence<St
     return best?.candidate
 }
 
-private let longestWord = 64
+private let longestArgument = 64
 
 /// The Damerau-Levenshtein distance, restricted to swaps of neighbours.
 private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {

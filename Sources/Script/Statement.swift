@@ -18,7 +18,7 @@ package enum Statement {
 package struct Invocation {
     package let name: String
     package let nameRange: SourceRange
-    package let arguments: [Word]
+    package let arguments: [Argument]
     /// The whole line but its indentation.
     package let range: SourceRange
 }
@@ -64,8 +64,8 @@ package struct CommandCall {
     package private(set) var condition: Condition?
     /// What the form that was written holds between its braces.
     package internal(set) var content = Form.Content.none
-    private var parameters: [String: [Word]] = [:]
-    private var options: [String: Word?] = [:]
+    private var parameters: [String: [Argument]] = [:]
+    private var options: [String: Argument?] = [:]
     private var patterns: [String: PatternSource] = [:]
 
     init(description: CommandDescription, range: SourceRange) {
@@ -74,12 +74,12 @@ package struct CommandCall {
     }
 
     /// The word of a parameter, or nil when it was left out.
-    package func word(_ parameter: String) -> Word? {
+    package func argument(_ parameter: String) -> Argument? {
         parameters[parameter]?.first
     }
 
     /// The words of a repeating parameter.
-    package func words(_ parameter: String) -> [Word] {
+    package func arguments(_ parameter: String) -> [Argument] {
         parameters[parameter] ?? []
     }
 
@@ -89,7 +89,7 @@ package struct CommandCall {
     }
 
     /// All words and option values, for checks that concern every word.
-    package var allWords: [Word] {
+    package var allArguments: [Argument] {
         parameters.values.flatMap { $0 } + options.values.compactMap { $0 }
     }
 
@@ -99,17 +99,17 @@ package struct CommandCall {
     }
 
     /// The value of an option, or nil when it was not given.
-    package func value(ofOption option: String) -> Word? {
+    package func value(ofOption option: String) -> Argument? {
         options[option] ?? nil
     }
 
-    mutating func bind(_ word: Word, to parameter: Parameter) throws(ScriptError) {
-        parameters[parameter.name, default: []].append(word)
-        if case .regex(let flags) = word.style {
+    mutating func bind(_ argument: Argument, to parameter: Parameter) throws(ScriptError) {
+        parameters[parameter.name, default: []].append(argument)
+        if case .regex(let flags) = argument.style {
             patterns[parameter.name] = try PatternSource(
-                template: word.template, flags: flags, range: word.range, offset: 1)
-        } else if let problem = parameter.kind.problem(with: word) {
-            throw ScriptError(word.range, problem)
+                template: argument.template, flags: flags, range: argument.range, offset: 1)
+        } else if let problem = parameter.kind.problem(with: argument) {
+            throw ScriptError(argument.range, problem)
         }
     }
 
@@ -121,7 +121,7 @@ package struct CommandCall {
         keywords.insert(keyword)
     }
 
-    mutating func bind(option: CommandOption, value: Word?) throws(ScriptError) {
+    mutating func bind(option: CommandOption, value: Argument?) throws(ScriptError) {
         options[option.name] = .some(value)
         if let value, let problem = option.parameter?.kind.problem(with: value) {
             throw ScriptError(value.range, problem)

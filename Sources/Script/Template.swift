@@ -64,9 +64,9 @@ package struct Template {
             var before = Template()
             before.segments = Array(segments[..<index])
             if place > 0 { before.append(bytes[..<place]) }
-            var behind = Template(Array(bytes[(place + separator.utf8.count)...]))
-            behind.segments += segments[(index + 1)...]
-            return (before, behind)
+            var after = Template(Array(bytes[(place + separator.utf8.count)...]))
+            after.segments += segments[(index + 1)...]
+            return (before, after)
         }
         return nil
     }

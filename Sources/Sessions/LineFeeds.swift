@@ -10,8 +10,8 @@ extension UnsafeRawBufferPointer {
         var index = 0
         while index &+ 8 <= count {
             // A byte that was a line feed is zero now, and then only does its highest bit stay unset below.
-            let word = loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ feeds
-            total &+= (~(((word & low) &+ low) | word | low)).nonzeroBitCount
+            let argument = loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ feeds
+            total &+= (~(((argument & low) &+ low) | argument | low)).nonzeroBitCount
             index &+= 8
         }
         while index < count {

@@ -27,7 +27,7 @@ package final class Relay {
         if sink.channel.output == .open { try passOn() }
         guard sink.channel.output == .open else { return abandon() }
         session.channel.hold(sink.channel.bytesWaiting > Self.highWater, for: .bridge)
-        if source.hasEnded, !hasNews || needsMessages { try passOnEnd() }
+        if source.hasEnded, !hasNews || needsMessages { try relayEnd() }
     }
 
     /// Ends before its time: the source is read again.
@@ -74,7 +74,7 @@ package final class Relay {
     }
 
     /// The source has ended in its way, and so does our side of the sink.
-    private func passOnEnd() throws(Failure) {
+    private func relayEnd() throws(Failure) {
         isOver = true
         if needsMessages {
             if let gap = session.gap { throw Failure(.connection, "\(session.name): \(gap)") }

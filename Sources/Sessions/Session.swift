@@ -8,7 +8,7 @@ package protocol SessionObserver: AnyObject {
     /// Something happened: bytes, an end, room to send.
     func sessionChanged(_ session: Session)
     /// Something is wrong that has not failed anything yet.
-    func session(_ session: Session, warns words: String)
+    func session(_ session: Session, warns message: String)
     /// The block that opened it has ended: it is to be closed, and the transcript to say so.
     func sessionIsDone(_ session: Session)
 }
@@ -83,7 +83,7 @@ package final class Session: ChannelDelegate {
         self.loop = loop
         openedAt = loop.readClock()
         channel.delegate = self
-        child?.whenEnded = { [weak self] in self?.childEnded() }
+        child?.onExit = { [weak self] in self?.childEnded() }
     }
 
     /// Whether the peer has ended its side, in whatever way.
@@ -226,8 +226,8 @@ package final class Session: ChannelDelegate {
     package func requireWorkingOutput() throws(Failure) {
         guard case .failed = channel.output else { return }
         var failure = Failure(.connection, "\(name): cannot send: \(outputState)")
-        failure.goneSession = name
-        failure.toldEnds = [name]
+        failure.closedSession = name
+        failure.reportedEnds = [name]
         throw failure
     }
 
@@ -291,7 +291,7 @@ package final class Session: ChannelDelegate {
         case .ended: voice.ended(arrow: "<|")
         case .failed(let error):
             voice.showRest()
-            transcript.note("\(name): \(error.words)")
+            transcript.note("\(name): \(error.message)")
         case .oversized:
             voice.showRest()
             transcript.note("\(name): \(inputState)")
@@ -331,7 +331,7 @@ package final class Session: ChannelDelegate {
         switch channel.input {
         case .failed(let failure):
             hasToldEnd = true
-            return failure.words
+            return failure.message
         case .oversized:
             hasToldEnd = true
             return inputState
@@ -358,7 +358,7 @@ package final class Session: ChannelDelegate {
         guard !hasNotedEnding, let ending = child?.ending else { return }
         hasNotedEnding = true
         voice.showPart()
-        transcript.note("\(name): \(ending.words)")
+        transcript.note("\(name): \(ending.description)")
     }
 
     /// Says that its answer reaches nobody any more.
@@ -374,9 +374,9 @@ package final class Session: ChannelDelegate {
     }
 
     /// Says once that the inbox is full and nobody reads.
-    package func noteFull(_ words: String) {
+    package func noteFull(_ message: String) {
         guard !hasNotedFull else { return }
         hasNotedFull = true
-        observer?.session(self, warns: words)
+        observer?.session(self, warns: message)
     }
 }

@@ -38,7 +38,7 @@ extension Session {
     package var isAnswering: Bool { filter?.isAnswering ?? false }
 
     /// No statement will read it any more: what is unread goes, and what comes besides lines for triggers.
-    package func discardForGood() {
+    package func discardPermanently() {
         feed.drain()
         guard let filter, !filter.discards else { return }
         filter.discards = true

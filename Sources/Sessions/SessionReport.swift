@@ -3,7 +3,7 @@ import Script
 
 /// What failures show of a session.
 extension Session {
-    private static let mostEarlier = 4
+    private static let maxEarlier = 4
 
     /// The state of the connection, in words.
     ///
@@ -34,7 +34,7 @@ extension Session {
         let earlier = feed.lines(from: start, to: min(feed.sendMark, feed.inbox.end))
         return Excerpt(
             session: name, lastSend: log.lastSend, lines: lines, isCut: isCut,
-            earlier: (Array(earlier.lines.prefix(Self.mostEarlier)), earlier.count), state: state(isLate: isLate))
+            earlier: (Array(earlier.lines.prefix(Self.maxEarlier)), earlier.count), state: state(isLate: isLate))
     }
 
     /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
@@ -47,7 +47,7 @@ extension Session {
 
     /// Why nobody took what was sent last, in words; nil when that is not known to be so.
     var refusal: String? {
-        channel.refusal.map { "\($0.words): no listener at \(channel.peer)" }
+        channel.refusal.map { "\($0.message): no listener at \(channel.peer)" }
     }
 
     /// The state of our direction in words.
@@ -59,7 +59,7 @@ extension Session {
             "the program closed its input"
         case .failed(let error):
             // What the peer has said before says more than what the kernel says of the write.
-            if case .failed(let reason) = channel.input { reason.words } else { error.words }
+            if case .failed(let reason) = channel.input { reason.message } else { error.message }
         case .closed: "the channel is closed"
         }
     }
@@ -68,13 +68,13 @@ extension Session {
     package var inputState: String {
         switch channel.input {
         case .open:
-            child?.ending.map { "the program \($0.words), but a process it started keeps its output open" }
+            child?.ending.map { "the program \($0.description), but a process it started keeps its output open" }
                 ?? "still open"
         case .ended where child != nil: "the program closed its output"
         case .ended: "closed by the peer"
         case .reset: "reset by the peer"
         case .cut: "cut by the peer without close_notify"
-        case .failed(let error): error.words
+        case .failed(let error): error.message
         case .oversized(let count):
             "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: channel.inbox.limit)))"
         case .closed: "closed by us"
@@ -87,13 +87,13 @@ extension Session {
 }
 
 extension Feed {
-    private static let mostLines = 4
+    private static let maxLines = 4
 
     /// The unread lines between two positions: the first of them, and how many there are.
     package func lines(from start: Int, to end: Int? = nil) -> (lines: [Excerpt.Line], count: Int) {
         let last = end ?? inbox.end
         let ends = lineEnds(from: start, to: last)
-        let lines = zip([start] + ends, ends).prefix(Self.mostLines).map { begin, end in
+        let lines = zip([start] + ends, ends).prefix(Self.maxLines).map { begin, end in
             let bytes = Array(inbox.bytes(in: begin..<inbox.textEnd(ofMessage: begin..<end)))
             guard framing == .line else { return Excerpt.Line(bytes) }
             let isPart = bytes.last != UInt8(ascii: "\n")

@@ -16,7 +16,7 @@ struct ChoiceList {
         let widest = choices.map { displayWidth(of: $0.shown) }.max() ?? 0
         let hasSummaries = choices.contains { !$0.summary.isEmpty }
         guard hasSummaries, choices.count <= room, widest + 12 <= width else {
-            return Self.columns(choices.map(\.shown), width: width, most: room)
+            return Self.columns(choices.map(\.shown), width: width, maximum: room)
         }
         return choices.map { choice in
             let line =
@@ -26,19 +26,19 @@ struct ChoiceList {
     }
 
     /// The words in columns, read downward; when there are more than `most` rows, the rest is counted.
-    static func columns(_ words: [String], width: Int, most: Int = 10_000) -> String {
-        let cell = (words.map(displayWidth).max() ?? 0) + 2
+    static func columns(_ names: [String], width: Int, maximum: Int = 10_000) -> String {
+        let cell = (names.map(displayWidth).max() ?? 0) + 2
         let across = max(1, width / cell)
-        var words = words
+        var names = names
         var rest = ""
-        if words.count > across * most {
-            rest = "… \(words.count - across * (most - 1)) more\n"
-            words = Array(words.prefix(across * (most - 1)))
+        if names.count > across * maximum {
+            rest = "… \(names.count - across * (maximum - 1)) more\n"
+            names = Array(names.prefix(across * (maximum - 1)))
         }
-        let rows = (words.count + across - 1) / across
+        let rows = (names.count + across - 1) / across
         var text = ""
         for row in 0..<rows {
-            let cells = stride(from: row, to: words.count, by: rows).map { words[$0] }
+            let cells = stride(from: row, to: names.count, by: rows).map { names[$0] }
             let line = cells.dropLast().map { padded($0, to: cell) }.joined() + (cells.last ?? "")
             text += cut(line, to: width) + "\n"
         }

@@ -83,78 +83,79 @@ package struct Completer {
     private func completeCommand(_ line: String) -> Completion {
         if let variable = openVariable(in: line) { return completeVariable(variable) }
         if isArrow(line) { return .nothing }
-        let words = TypedWords(line)
-        guard let name = words.before.first else { return completeFirst(words.current) }
+        let arguments = TypedArguments(line)
+        guard let name = arguments.before.first else { return completeFirst(arguments.current) }
         guard let command = table[name] else { return .nothing }
-        return completeWord(of: command, words)
+        return completeWord(of: command, arguments)
     }
 
     // MARK: Words
 
     /// The first word: a command, or a session and its arrow.
-    private func completeFirst(_ word: TypedWords.Current) -> Completion {
+    private func completeFirst(_ argument: TypedArguments.Current) -> Completion {
         let commands = table.descriptions.map { (name: $0.name, summary: $0.summary) }
         let defined = sources.definitions().map { (name: $0, summary: "defined here") }
         let arrows = sources.sessions().map { (name: $0.name + ">", summary: $0.summary) }
-        return completion(word.text, commands + defined + arrows, replacing: word.raw.unicodeScalars.count)
+        return completion(argument.text, commands + defined + arrows, replacing: argument.raw.unicodeScalars.count)
     }
 
-    private func completeWord(of command: CommandDescription, _ words: TypedWords) -> Completion {
+    private func completeWord(of command: CommandDescription, _ arguments: TypedArguments) -> Completion {
         var places: [String] = []
         var index = 1
         var wanted: Parameter?
-        while index < words.before.count {
-            let word = words.before[index]
+        while index < arguments.before.count {
+            let argument = arguments.before[index]
             index += 1
-            guard let option = command.options.first(where: { $0.name == word }) else {
-                if !word.hasPrefix("--") { places.append(word) }
+            guard let option = command.options.first(where: { $0.name == argument }) else {
+                if !argument.hasPrefix("--") { places.append(argument) }
                 continue
             }
             guard let parameter = option.parameter else { continue }
-            if index == words.before.count { wanted = parameter }
+            if index == arguments.before.count { wanted = parameter }
             index += 1
         }
-        if let wanted { return complete(wanted, words.current) }
-        if command.takesCondition, let operand = completeOperand(words) { return operand }
-        if words.current.quote == nil, words.current.raw.hasPrefix("--") {
+        if let wanted { return complete(wanted, arguments.current) }
+        if command.takesCondition, let operand = completeOperand(arguments) { return operand }
+        if arguments.current.quote == nil, arguments.current.raw.hasPrefix("--") {
             let options = command.options.map { (name: $0.name, summary: $0.summary) }
-            return completion(words.current.text, options, replacing: words.current.raw.unicodeScalars.count)
+            return completion(arguments.current.text, options, replacing: arguments.current.raw.unicodeScalars.count)
         }
-        let next = command.forms.flatMap { Self.next(in: $0.elements[...], behind: places[...]) }
-        return complete(next, words.current)
+        let next = command.forms.flatMap { Self.next(in: $0.elements[...], after: places[...]) }
+        return complete(next, arguments.current)
     }
 
     /// What stands behind `open` and `defined` in a condition; nil elsewhere.
-    private func completeOperand(_ words: TypedWords) -> Completion? {
-        guard words.current.quote == nil, words.before.count > 1 else { return nil }
-        switch words.before.last {
+    private func completeOperand(_ arguments: TypedArguments) -> Completion? {
+        guard arguments.current.quote == nil, arguments.before.count > 1 else { return nil }
+        switch arguments.before.last {
         case "open":
-            return completion(words.current.text, sources.sessions(), replacing: words.current.raw.unicodeScalars.count)
+            return completion(
+                arguments.current.text, sources.sessions(), replacing: arguments.current.raw.unicodeScalars.count)
         case "defined":
             let names = sources.variables().map { (name: $0, summary: "") }
-            return completion(words.current.text, names, replacing: words.current.raw.unicodeScalars.count)
+            return completion(arguments.current.text, names, replacing: arguments.current.raw.unicodeScalars.count)
         default: return nil
         }
     }
 
     /// The elements that can stand behind some words.
-    private static func next(in elements: ArraySlice<Element>, behind words: ArraySlice<String>) -> [Element] {
+    private static func next(in elements: ArraySlice<Element>, after arguments: ArraySlice<String>) -> [Element] {
         guard let element = elements.first else { return [] }
         let rest = elements.dropFirst()
         switch element {
         case .optional(let inner):
-            let inside = next(in: inner[...] + rest, behind: words)
-            return inside + next(in: rest, behind: words)
+            let inside = next(in: inner[...] + rest, after: arguments)
+            return inside + next(in: rest, after: arguments)
         case .keyword(let keyword):
-            guard let word = words.first else { return [element] }
-            return word == keyword ? next(in: rest, behind: words.dropFirst()) : []
+            guard let argument = arguments.first else { return [element] }
+            return argument == keyword ? next(in: rest, after: arguments.dropFirst()) : []
         case .repeating: return [element]
         case .parameter, .condition:
-            return words.isEmpty ? [element] : next(in: rest, behind: words.dropFirst())
+            return arguments.isEmpty ? [element] : next(in: rest, after: arguments.dropFirst())
         }
     }
 
-    private func complete(_ elements: [Element], _ word: TypedWords.Current) -> Completion {
+    private func complete(_ elements: [Element], _ argument: TypedArguments.Current) -> Completion {
         var names: [CompletionSources.Named] = []
         var others = Completion.nothing
         for element in elements {
@@ -163,40 +164,43 @@ package struct Completer {
             case .condition: names += ["defined", "not", "open"].map { ($0, "") }
             case .optional: break
             case .parameter(let parameter), .repeating(let parameter):
-                let own = complete(parameter, word)
+                let own = complete(parameter, argument)
                 others = others.merged(with: own)
             }
         }
-        let keywords = completion(word.text, names, replacing: word.raw.unicodeScalars.count)
+        let keywords = completion(argument.text, names, replacing: argument.raw.unicodeScalars.count)
         // Behind a comma of a list of sessions there can be nothing else.
         return others.merged(with: keywords)
     }
 
-    private func complete(_ parameter: Parameter, _ word: TypedWords.Current) -> Completion {
+    private func complete(_ parameter: Parameter, _ argument: TypedArguments.Current) -> Completion {
         switch parameter.kind {
-        case .session: return completion(word.text, sources.sessions(), replacing: word.raw.unicodeScalars.count)
-        case .target: return completeTarget(word)
+        case .session:
+            return completion(argument.text, sources.sessions(), replacing: argument.raw.unicodeScalars.count)
+        case .target: return completeTarget(argument)
         case .command:
             let commands = table.descriptions.map { (name: $0.name, summary: $0.summary) }
-            return completion(word.text, commands + sources.topics, replacing: word.raw.unicodeScalars.count)
+            return completion(argument.text, commands + sources.topics, replacing: argument.raw.unicodeScalars.count)
         case .choice(let choices):
-            return completion(word.text, choices.map { ($0, "") }, replacing: word.raw.unicodeScalars.count)
-        case .script: return completeFile(word)
+            return completion(argument.text, choices.map { ($0, "") }, replacing: argument.raw.unicodeScalars.count)
+        case .script: return completeFile(argument)
         default: break
         }
         switch parameter.name {
-        case "FILE", "PATH": return completeFile(word)
+        case "FILE", "PATH": return completeFile(argument)
         case "ADDRESS":
-            return completion(word.text, addresses.map { ($0, "") }, replacing: word.raw.unicodeScalars.count)
+            return completion(argument.text, addresses.map { ($0, "") }, replacing: argument.raw.unicodeScalars.count)
         default:
             return completion(
-                word.text, parameter.suggestions.map { ($0, "") }, replacing: word.raw.unicodeScalars.count)
+                argument.text, parameter.suggestions.map { ($0, "") }, replacing: argument.raw.unicodeScalars.count)
         }
     }
 
     /// The last name of a list; a glob gives way to the names it means.
-    private func completeTarget(_ word: TypedWords.Current) -> Completion {
-        let last = word.raw.lastIndex(of: ",").map { String(word.raw[word.raw.index(after: $0)...]) } ?? word.raw
+    private func completeTarget(_ argument: TypedArguments.Current) -> Completion {
+        let last =
+            argument.raw.lastIndex(of: ",").map { String(argument.raw[argument.raw.index(after: $0)...]) }
+            ?? argument.raw
         let sessions = sources.sessions()
         if isGlob(last) {
             let names = sessions.map(\.name).filter { globMatches(last, $0) }
@@ -210,37 +214,39 @@ package struct Completer {
         return completion(last, sessions, replacing: last.unicodeScalars.count)
     }
 
-    private func completeFile(_ word: TypedWords.Current) -> Completion {
-        let entries = FileNames.completions(of: word.bytes)
+    private func completeFile(_ argument: TypedArguments.Current) -> Completion {
+        let entries = FileNames.completions(of: argument.bytes)
         let choices = entries.map { entry in
             let escaped = Escapes.escaped(entry.path).replacing("\"", with: "\\\"")
             let needsQuotes =
-                word.quote != nil || !entry.path.elementsEqual(escaped.utf8)
+                argument.quote != nil || !entry.path.elementsEqual(escaped.utf8)
                 || escaped.contains { " '#${}".contains($0) }
             // A folder is gone into: its quotes stay open.
             let text = needsQuotes ? "\"" + escaped + (entry.isFolder ? "" : "\"") : escaped
             return Completion.Choice(text: text, shown: entry.shown, summary: "")
         }
         let isFolder = entries.count == 1 && entries[0].isFolder
-        return Completion(replaced: word.raw.unicodeScalars.count, choices: choices, suffix: isFolder ? "" : " ")
+        return Completion(replaced: argument.raw.unicodeScalars.count, choices: choices, suffix: isFolder ? "" : " ")
     }
 
     /// Addresses in the lines typed before, the newest first seen once.
     private var addresses: [String] {
         var found: Set<String> = []
         for line in sources.history() {
-            let words = TypedWords(line + " ").before
-            guard let name = words.first, ["open", "listen", "serve"].contains(name) else { continue }
-            for word in words.dropFirst() where word.contains(":") && !word.contains("${") { found.insert(word) }
+            let arguments = TypedArguments(line + " ").before
+            guard let name = arguments.first, ["open", "listen", "serve"].contains(name) else { continue }
+            for argument in arguments.dropFirst() where argument.contains(":") && !argument.contains("${") {
+                found.insert(argument)
+            }
         }
         return found.sorted()
     }
 
     private func completion(
-        _ word: String, _ candidates: [CompletionSources.Named], replacing count: Int
+        _ argument: String, _ candidates: [CompletionSources.Named], replacing count: Int
     ) -> Completion {
         var seen: Set<String> = []
-        let fitting = candidates.filter { $0.name.hasPrefix(word) && seen.insert($0.name).inserted }
+        let fitting = candidates.filter { $0.name.hasPrefix(argument) && seen.insert($0.name).inserted }
         let choices = fitting.sorted { $0.name < $1.name }.map {
             Completion.Choice(text: $0.name, shown: $0.name, summary: $0.summary)
         }
@@ -279,7 +285,7 @@ package struct Completer {
 }
 
 /// The words of a line that is being typed.
-struct TypedWords {
+struct TypedArguments {
     /// The word at the cursor.
     struct Current {
         /// As it stands in the line, with its opening quote.
@@ -313,18 +319,18 @@ struct TypedWords {
 
     init(_ line: String) {
         var isEscaped = false
-        var isInWord = false
+        var isInArgument = false
         for character in line {
             if isEscaped {
                 current.text.append(character)
                 current.raw.append(character)
                 isEscaped = false
             } else if current.quote == nil, character == " " || character == "\t" {
-                if isInWord { before.append(current.text) }
+                if isInArgument { before.append(current.text) }
                 current = Current()
-                isInWord = false
+                isInArgument = false
             } else {
-                isInWord = true
+                isInArgument = true
                 take(character, &isEscaped)
             }
         }

@@ -16,7 +16,7 @@ final class History {
 
     private static let header = "_HiStOrY_V2_\n"
     /// How many entries are kept.
-    private var most = 10_000
+    private var maximum = 10_000
     /// How many the file holds, as far as is known.
     private var written = 0
     /// Whether the file that was opened last is locked.
@@ -39,15 +39,15 @@ final class History {
         entries.append(line)
         pending.append(line)
         appendPending()
-        limit(to: most)
+        limit(to: maximum)
         return true
     }
 
     /// Keeps so many entries, the newest; the file is cut when there are twice as many in it.
     func limit(to size: Int) {
-        most = max(1, size)
-        if entries.count > most { entries.removeFirst(entries.count - most) }
-        if written > 2 * most { compact() }
+        maximum = max(1, size)
+        if entries.count > maximum { entries.removeFirst(entries.count - maximum) }
+        if written > 2 * maximum { compact() }
     }
 
     /// Writes what is still to be written.
@@ -59,8 +59,8 @@ final class History {
         guard let file = openLocked(path) else { return }
         let lines = Self.lines(of: file.number)
         written = lines.count
-        entries = lines.suffix(most).map { Self.decode(Array($0)) }
-        if written > 2 * most { compact() }
+        entries = lines.suffix(maximum).map { Self.decode(Array($0)) }
+        if written > 2 * maximum { compact() }
     }
 
     /// The entries of a file as they are written, without the header.
@@ -78,7 +78,7 @@ final class History {
     /// Keeps the newest entries of the file only, those of other prompts too: a new file takes the old one's place.
     private func compact() {
         guard let path, let file = openLocked(path), isLocked, let real = Self.realPath(path) else { return }
-        let kept = Self.lines(of: file.number).suffix(most)
+        let kept = Self.lines(of: file.number).suffix(maximum)
         // When it cannot be done it is not tried again at once.
         written = kept.count
         let temporary = real + ".new"
@@ -105,7 +105,7 @@ final class History {
         bytes += pending.flatMap(Self.encode)
         written += pending.count
         pending = []
-        if Glibc.write(file.number, bytes, bytes.count) < 0 { _ = fail(lastErrorWords()) }
+        if Glibc.write(file.number, bytes, bytes.count) < 0 { _ = fail(lastErrorMessage()) }
     }
 
     /// Opens the file for reading and appending, locked as long as it is kept. One that another prompt has replaced
@@ -116,11 +116,11 @@ final class History {
         for _ in 0..<10 {
             let flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
             let number = path.withCString { open($0, flags, 0o600) }
-            guard number >= 0 else { return fail(lastErrorWords()) }
+            guard number >= 0 else { return fail(lastErrorMessage()) }
             let file = SharedDescriptor(Descriptor(owning: number))
             isLocked = flock(number, LOCK_EX | LOCK_NB) == 0
             var (opened, present) = (stat(), stat())
-            guard fstat(number, &opened) == 0 else { return fail(lastErrorWords()) }
+            guard fstat(number, &opened) == 0 else { return fail(lastErrorMessage()) }
             guard opened.st_mode & S_IFMT == S_IFREG else {
                 // Who leads it to /dev/null wants none.
                 var null = stat()
@@ -136,8 +136,8 @@ final class History {
         return nil
     }
 
-    private func fail(_ words: String) -> SharedDescriptor? {
-        if problem == nil { problem = "\(path?.description ?? ""): \(words)" }
+    private func fail(_ message: String) -> SharedDescriptor? {
+        if problem == nil { problem = "\(path?.description ?? ""): \(message)" }
         return nil
     }
 

@@ -32,7 +32,7 @@ struct KeyReader {
     private var followsReturn = false
     private var paste: [UInt8]?
     /// What has come in a paste after the first ^C in it.
-    private var behindInterrupt: [UInt8]?
+    private var afterInterrupt: [UInt8]?
     /// ^V: the next character is text, whatever it is.
     private var isQuoting = false
     /// The bytes that stand for signals (termios(3), VINTR, VSUSP, VQUIT).
@@ -68,7 +68,7 @@ struct KeyReader {
     /// Whether an ESC or a part of a character waits for what follows it.
     var holdsPart: Bool { !bytes.isEmpty && paste == nil }
     /// Whether ^C stands in a paste that has not ended: as a part of it, or because it does not end.
-    var mayBeInterrupted: Bool { behindInterrupt != nil }
+    var mayBeInterrupted: Bool { afterInterrupt != nil }
 
     /// Takes in `chunk` as far as a byte that stands for a signal, which is removed with what precedes it. Returns the
     /// signal, or nil when all was taken in.
@@ -79,10 +79,10 @@ struct KeyReader {
                 if number == SIGINT { removeAll() }
                 return number
             }
-            if behindInterrupt != nil {
-                behindInterrupt?.append(byte)
+            if afterInterrupt != nil {
+                afterInterrupt?.append(byte)
             } else if paste != nil, signals[byte] == SIGINT {
-                behindInterrupt = []
+                afterInterrupt = []
             }
             bytes.append(byte)
             // A paste is looked at where its end could be: byte by byte it would take time with its square.
@@ -127,14 +127,14 @@ struct KeyReader {
         keys = []
         bytes = []
         paste = nil
-        behindInterrupt = nil
+        afterInterrupt = nil
         isQuoting = false
     }
 
     /// Nothing has followed in a paste with ^C in it: it is given up, and what stands behind its first ^C was typed. Returns
     /// that.
     mutating func giveUpPaste() -> [UInt8] {
-        let typed = behindInterrupt ?? []
+        let typed = afterInterrupt ?? []
         removeAll()
         return typed
     }
@@ -215,7 +215,7 @@ struct KeyReader {
         }
         let text = (paste ?? []) + rest.dropLast(Self.pasteEnd.count)
         paste = nil
-        behindInterrupt = nil
+        afterInterrupt = nil
         keys.append(.paste(Self.pastedScalars(text)))
         return rest.count
     }

@@ -17,7 +17,7 @@ final class Libedit {
         case toEnd = 0x9F
         case endSearch = 0x9E
         case matchBefore = 0x9B
-        case matchBehind = 0x9A
+        case matchAfter = 0x9A
         case complete = 0x09
         case clear = 0x0C
     }
@@ -100,8 +100,8 @@ final class Libedit {
     /// libedit's own way to do so (el_source) crashes where a quote is not closed.
     private func source() {
         let home = Environment.setting("HOME").map { $0 + "/.editrc" }
-        guard let path = Environment.setting("EDITRC") ?? home, let words = tok_init(nil) else { return }
-        defer { tok_end(words) }
+        guard let path = Environment.setting("EDITRC") ?? home, let tokenizer = tok_init(nil) else { return }
+        defer { tok_end(tokenizer) }
         for (index, line) in Self.lines(of: path).enumerated() {
             let text = line.drop { $0 == 0x20 || $0 == 0x09 }
             guard let text = SystemString(text), let first = text.bytes.first, first != UInt8(ascii: "#") else {
@@ -109,8 +109,8 @@ final class Libedit {
             }
             var count: Int32 = 0
             var arguments: UnsafeMutablePointer<UnsafePointer<CChar>?>?
-            tok_reset(words)
-            let isWhole = text.withCString { tok_str(words, $0, &count, &arguments) } == 0
+            tok_reset(tokenizer)
+            let isWhole = text.withCString { tok_str(tokenizer, $0, &count, &arguments) } == 0
             guard isWhole, let arguments, count > 0 else {
                 settingsProblem = settingsProblem ?? "\(path):\(index + 1): unterminated quote"
                 continue
@@ -259,9 +259,9 @@ final class Libedit {
         bind(.endSearch, "muxsh-end-search")
         // libedit's own search takes what was typed for a regex, which it compiles for each entry.
         add("muxsh-match-before") { editor, _ in Libedit.run(.matchBefore, editor) }
-        add("muxsh-match-behind") { editor, _ in Libedit.run(.matchBehind, editor) }
+        add("muxsh-match-after") { editor, _ in Libedit.run(.matchAfter, editor) }
         for key in ["\u{1B}p", "\u{1B}P"] { bind(key, "muxsh-match-before") }
-        for key in ["\u{1B}n", "\u{1B}N"] { bind(key, "muxsh-match-behind") }
+        for key in ["\u{1B}n", "\u{1B}N"] { bind(key, "muxsh-match-after") }
         add("muxsh-end") { editor, _ in Libedit.run(.toEnd, editor) }
         bind(.toEnd, "muxsh-end")
         // It would swallow the next key.
@@ -274,7 +274,7 @@ final class Libedit {
             bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned")
             // It would run vi and wait for it, and every session would wait too.
             bindInCommandMode("K", "muxsh-match-before")
-            bindInCommandMode("J", "muxsh-match-behind")
+            bindInCommandMode("J", "muxsh-match-after")
             bindInCommandMode("v", "ed-unassigned")
         }
         bind("\u{1B}[H", "ed-move-to-beg")

@@ -56,7 +56,7 @@ package final class LineEditor: DescriptorWatcher {
     /// The longest pause within a paste.
     private static let pasteHold = Duration.milliseconds(500)
     /// How long the terminal may take to hear our farewell.
-    private static let patience = Duration.seconds(2)
+    private static let gracePeriod = Duration.seconds(2)
 
     /// - Parameters:
     ///   - historyPath: where the history is kept, or nil for memory only.
@@ -108,7 +108,7 @@ package final class LineEditor: DescriptorWatcher {
         write(pasteMarks(false))
         screen.stream.flush()
         var isLate = false
-        let timer = loop.schedule(after: Self.patience) { isLate = true }
+        let timer = loop.schedule(after: Self.gracePeriod) { isLate = true }
         while !screen.stream.isDrained, !isLate { loop.turn() }
         loop.cancel(timer)
         libedit.end()
@@ -357,7 +357,7 @@ package final class LineEditor: DescriptorWatcher {
         case .clear: screen.clear()
         case .toEnd: libedit.moveToEnd()
         case .matchBefore: return showMatch(step: -1)
-        case .matchBehind: return showMatch(step: 1)
+        case .matchAfter: return showMatch(step: 1)
         case .endSearch, .viCommandMode: break
         }
         return .changed

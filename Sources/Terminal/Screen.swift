@@ -99,9 +99,9 @@ final class Screen {
         let padding = max(0, former - columns(text))
         output += "\r".utf8
         output += text.flatMap { Array(displayed($0).utf8) } + [UInt8](repeating: 0x20, count: padding)
-        let behind = columns(Array(state.line[state.cursor...])) + padding
+        let afterCursor = columns(Array(state.line[state.cursor...])) + padding
         cursorRow = 0
-        return output + [UInt8](repeating: 0x08, count: behind)
+        return output + [UInt8](repeating: 0x08, count: afterCursor)
     }
 
     private func isOneRow(_ state: Painted) -> Bool {

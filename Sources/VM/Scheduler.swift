@@ -32,7 +32,7 @@ package final class Scheduler {
     /// How much later a deadline is looked at again that passed while nothing was read.
     private static let holdingDelay = Duration.milliseconds(200)
     /// So many strands may run beside the script at a time: each takes memory before it has done anything.
-    private static let mostStrands = 100_000
+    private static let maxStrands = 100_000
     /// Steps a strand may take before the loop looks at the descriptors again.
     private static let stepsInTurn = 1000
     /// Steps after which it looks whether the reader of the output is still there.
@@ -60,8 +60,8 @@ package final class Scheduler {
 
     /// Throws when so many strands more would be too many.
     package func requireRoom(forStrands count: Int) throws(Failure) {
-        guard count <= Self.mostStrands - strandCount else {
-            throw Failure(.expectation, "too many strands (limit \(Self.mostStrands))")
+        guard count <= Self.maxStrands - strandCount else {
+            throw Failure(.expectation, "too many strands (limit \(Self.maxStrands))")
         }
     }
 

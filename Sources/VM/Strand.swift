@@ -89,7 +89,7 @@ package final class Strand {
     /// A strand beside `parent`, which waits for it, or beside the script. It starts with a copy of what could be seen
     /// where it was started, and with `names` besides.
     package init(
-        program: Program, place: Place, surroundings: Surroundings, parent: Strand? = nil,
+        program: Program, place: Place, environment: Environment, parent: Strand? = nil,
         names: [(String, [UInt8])] = [], on scheduler: Scheduler
     ) {
         self.program = program
@@ -99,23 +99,23 @@ package final class Strand {
         self.scheduler = scheduler
         variables = scheduler.variables
         holdings = parent?.holdings
-        captures = surroundings.captures
-        inherited = surroundings.names
-        groups = surroundings.groups
+        captures = environment.captures
+        inherited = environment.names
+        groups = environment.groups
         cutoff = parent?.cutoff
         for (name, value) in names { inherited[name] = value }
     }
 
     /// What a strand sees of the place where it is started.
-    package struct Surroundings {
+    package struct Environment {
         fileprivate let names: [String: [UInt8]]
         fileprivate let groups: [String: [UInt8]]
         package var captures: [[UInt8]?]
     }
 
     /// A copy of what can be seen here besides the script's variables.
-    package var surroundings: Surroundings {
-        Surroundings(names: visibleNames, groups: groups, captures: captures)
+    package var environment: Environment {
+        Environment(names: visibleNames, groups: groups, captures: captures)
     }
 
     /// The instruction it is at, or nil at the end.

@@ -31,7 +31,7 @@ struct Echod: ParsableCommand {
     var verbose = false
 
     func validate() throws {
-        if let most = maxConnections, most < 1 { throw ValidationError("--max-connections takes 1 or more") }
+        if let maximum = maxConnections, maximum < 1 { throw ValidationError("--max-connections takes 1 or more") }
     }
 
     func run() throws {
@@ -63,7 +63,7 @@ struct Echod: ParsableCommand {
         do {
             return try Signals([SIGTERM, SIGINT], on: loop) { _ in end() }
         } catch {
-            throw Refusal(words: "cannot wait for signals: \(errorWords(error.rawValue))")
+            throw Refusal(message: "cannot wait for signals: \(errorMessage(error.rawValue))")
         }
     }
 
@@ -73,12 +73,12 @@ struct Echod: ParsableCommand {
         do {
             let address = try Address(parsing: bind.hasPrefix("unix:") ? bind : "\(host):\(port)")
             let listener = try Listener(at: address, on: loop)
-            listener.whenExhausted = { output.log("echod: out of file descriptors; new clients wait") }
+            listener.onExhaustion = { output.log("echod: out of file descriptors; new clients wait") }
             let service = EchoService(listener: listener, mode: mode, limits: limits, on: loop)
             if verbose { service.log = { output.log("echod: " + $0()) } }
             return service
         } catch let error as ListenError {
-            throw Refusal(words: error.message)
+            throw Refusal(message: error.message)
         } catch let error as AddressError {
             throw ValidationError(error.message.inOneLine)
         }
@@ -99,7 +99,7 @@ struct Echod: ParsableCommand {
             var command = try parseAsRoot(arguments.map { SystemString(copying: $0).description.inOneLine })
             try command.run()
         } catch let error as Refusal {
-            if let words = error.words { output.log("echod: \(words)") }
+            if let message = error.message { output.log("echod: \(message)") }
             Glibc.exit(3)
         } catch {
             let code = exitCode(for: error)
@@ -110,7 +110,7 @@ struct Echod: ParsableCommand {
             }
             lines(of: text).forEach(output.say)
             if let problem = output.finish() {
-                if let words = Refusal(outputProblem: problem).words { output.log("echod: \(words)") }
+                if let message = Refusal(outputProblem: problem).message { output.log("echod: \(message)") }
                 Glibc.exit(3)
             }
         }
@@ -120,16 +120,16 @@ struct Echod: ParsableCommand {
 /// Why the server does not run; a status of 3.
 private struct Refusal: Error {
     /// Nil when nobody wants to hear it: the reader of standard output is gone.
-    let words: String?
+    let message: String?
 
-    init(words: String) {
-        self.words = words
+    init(message: String) {
+        self.message = message
     }
 
     init(outputProblem number: Int32) {
-        words =
+        message =
             number == EPIPE
-            ? nil : "cannot write standard output: \(number == EBADF ? "it is closed" : errorWords(number))"
+            ? nil : "cannot write standard output: \(number == EBADF ? "it is closed" : errorMessage(number))"
     }
 }
 

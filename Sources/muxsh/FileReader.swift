@@ -12,7 +12,7 @@ extension SystemString {
 /// neither sessions nor signals.
 final class FileReader: DescriptorWatcher {
     /// What has no end, such as a device, would take all memory.
-    private static let most = 64 << 20
+    private static let maximum = 64 << 20
 
     private let loop: EventLoop
     /// Whether to give up.
@@ -30,7 +30,7 @@ final class FileReader: DescriptorWatcher {
     /// The bytes of a file.
     func read(_ path: SystemString) -> Result<Parser.LoadedFile, Parser.LoadFailure> {
         let number = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
-        guard number >= 0 else { return .failure(Parser.LoadFailure(message: lastErrorWords())) }
+        guard number >= 0 else { return .failure(Parser.LoadFailure(message: lastErrorMessage())) }
         let owner = SharedDescriptor(Descriptor(owning: number))
         return withExtendedLifetime(owner) { read(number, path) }
     }
@@ -70,11 +70,11 @@ final class FileReader: DescriptorWatcher {
             if count == 0 { return .success(bytes) }
             if count > 0 {
                 bytes += buffer.prefix(count)
-                if bytes.count > Self.most {
+                if bytes.count > Self.maximum {
                     return .failure(Parser.LoadFailure(message: "longer than 64 MiB, the limit for a script"))
                 }
             } else if errno != EINTR && errno != EAGAIN {
-                return .failure(Parser.LoadFailure(message: lastErrorWords()))
+                return .failure(Parser.LoadFailure(message: lastErrorMessage()))
             }
         }
     }

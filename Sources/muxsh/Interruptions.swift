@@ -24,7 +24,7 @@ extension Shell {
         do {
             signals = try Signals(numbers, on: loop) { [unowned self] in take($0) }
         } catch {
-            say("muxsh: cannot wait for signals: \(errorWords(error.rawValue))\n")
+            say("muxsh: cannot wait for signals: \(errorMessage(error.rawValue))\n")
             return false
         }
         if let limit = invocation.maxTime {
@@ -40,24 +40,24 @@ extension Shell {
             exit(status.rawValue)
         }
         interruption = status
-        let words: String =
+        let message: String =
             switch status {
             case .interrupted: "interrupted"
             case .terminated: "terminated"
             default: "hung up"
             }
         guard let world, world.isRunning else {
-            if world == nil, !waitingWords.isEmpty { say("muxsh: \(words)\(waitingWords)\n") }
-            world?.stop(Failure(status, words))
+            if world == nil, !waitingText.isEmpty { say("muxsh: \(message)\(waitingText)\n") }
+            world?.stop(Failure(status, message))
             return
         }
-        world.stop(Failure(status, words + waitingWords))
+        world.stop(Failure(status, message + waitingText))
     }
 
     private func timeIsOver(_ limit: Duration) {
         interruption = .expectation
-        let failure = Failure(.expectation, "the run took longer than \(shown(limit))" + waitingWords)
-        guard let world else { return diagnostics.tell(failure) }
+        let failure = Failure(.expectation, "the run took longer than \(shown(limit))" + waitingText)
+        guard let world else { return diagnostics.report(failure) }
         if world.isRunning {
             world.stop(failure)
         } else {
@@ -65,7 +65,7 @@ extension Shell {
         }
     }
 
-    private var waitingWords: String {
+    private var waitingText: String {
         if let path = files.waitsFor ?? awaitedFile {
             let name = path.bytes == [UInt8(ascii: "-")] ? "standard input" : path.shown
             return awaitedFile == nil ? " while reading \(name)" : " while waiting for a reader of \(name)"

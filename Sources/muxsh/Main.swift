@@ -28,7 +28,7 @@ struct Main {
     private static func leave(with error: any Error) -> Never {
         let isFailure = Options.exitCode(for: error) != .success
         let shell = Shell(Invocation())
-        let status = shell.tell(Options.fullMessage(for: error) + "\n", isFailure: isFailure)
+        let status = shell.show(Options.fullMessage(for: error) + "\n", isFailure: isFailure)
         exit(status)
     }
 }

@@ -19,7 +19,7 @@ struct Options: ParsableArguments, ParsableCommand {
             """,
         version: "muxsh \(version)")
 
-    @Argument(help: ArgumentHelp("Run these scripts, in order; - is standard input.", valueName: "file"))
+    @ArgumentParser.Argument(help: ArgumentHelp("Run these scripts, in order; - is standard input.", valueName: "file"))
     var files: [SystemString] = []
 
     @Option(

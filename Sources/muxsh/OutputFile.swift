@@ -26,7 +26,7 @@ final class OutputFile {
     var isAwaitingReader: Bool { stream == nil && openingProblem == nil }
 
     /// Why it could not be written to its end, in words.
-    var problem: String? { (openingProblem ?? stream?.problem).map { errorWords($0) } }
+    var problem: String? { (openingProblem ?? stream?.problem).map { errorMessage($0) } }
 
     func write(_ line: [UInt8]) {
         stream?.write(line)

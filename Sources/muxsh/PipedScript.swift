@@ -37,7 +37,7 @@ struct PipedScript {
                 parser.feed(line)
             } else if input.isAtEnd {
                 if let problem = input.problem {
-                    world.diagnostics.tell(line: "muxsh: cannot read standard input: \(problem)")
+                    world.diagnostics.report(line: "muxsh: cannot read standard input: \(problem)")
                     return Failure.Status.connection.rawValue
                 }
                 parser.finish()
@@ -53,7 +53,7 @@ struct PipedScript {
                 let script = try shell.reader.compile(statements, &checker, parseErrors: parser.errors)
                 if !statements.isEmpty, let status = shell.run(script, in: world) { return status }
             } catch {
-                world.diagnostics.tell(error.rendered)
+                world.diagnostics.report(error.rendered)
                 return Failure.Status.script.rawValue
             }
         }

@@ -187,7 +187,7 @@ final class Prompt {
         } catch {
             show(error.errors, in: world)
             if let file {
-                world.diagnostics.tell(line: "muxsh: \(file.shown) was not run")
+                world.diagnostics.report(line: "muxsh: \(file.shown) was not run")
             }
             parser.reset()
             return nil
@@ -207,7 +207,7 @@ final class Prompt {
 
     private func show(_ errors: [ScriptError], in world: World) {
         let text = typedLine?.rendered(errors) ?? ScriptErrors(errors: errors).rendered
-        world.diagnostics.tell(text)
+        world.diagnostics.report(text)
     }
 
     private func handle(_ signal: Int32, _ keyboard: Keyboard, _ world: World) -> Bool {

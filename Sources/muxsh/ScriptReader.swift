@@ -53,7 +53,7 @@ struct ScriptReader {
             case .failure(let found): errors += found.rendered
             }
         }
-        guard errors.isEmpty else { throw Refusal(status: .script, words: errors) }
+        guard errors.isEmpty else { throw Refusal(status: .script, message: errors) }
         return checked
     }
 
@@ -61,7 +61,7 @@ struct ScriptReader {
     struct Refusal: Error {
         let status: Failure.Status
         /// What to show, with its newline.
-        let words: String
+        let message: String
     }
 
     private func sources() throws(Refusal) -> [(lines: [[UInt8]], source: SourceText)] {
@@ -75,7 +75,7 @@ struct ScriptReader {
             switch isInput ? files.readInput() : files.read(path) {
             case .failure(let failure):
                 throw Refusal(
-                    status: .usage, words: "muxsh: cannot read \(path.shown): \(failure.message)\n")
+                    status: .usage, message: "muxsh: cannot read \(path.shown): \(failure.message)\n")
             case .success(let file):
                 let source =
                     isInput

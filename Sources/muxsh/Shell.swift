@@ -58,7 +58,7 @@ final class Shell {
             OutputStream.areSame(STDOUT_FILENO, STDERR_FILENO) ? standardOutput : OutputStream(STDERR_FILENO, on: loop)
         raiseDescriptorLimit()
         results.filter = invocation.filter.flatMap { try? Regex($0.bytes) }
-        results.whenRecorded = { [unowned self] in reports?.add($0) }
+        results.onRecord = { [unowned self] in reports?.add($0) }
     }
 
     /// Runs what the options ask for, and waits until all that it has said is taken; returns the exit status.
@@ -68,7 +68,7 @@ final class Shell {
     }
 
     /// Says a text that is no script's on standard output, or on standard error as wrong usage; returns the exit status.
-    func tell(_ text: String, isFailure: Bool) -> Int32 {
+    func show(_ text: String, isFailure: Bool) -> Int32 {
         guard catchSignals() else { return drain(Failure.Status.connection.rawValue) }
         guard !isFailure else {
             say(visibleLines(text))
@@ -93,7 +93,7 @@ final class Shell {
             scripts = try reader.readAll()
         } catch {
             if let interruption { return interruption.rawValue }
-            say(error.words)
+            say(error.message)
             return error.status.rawValue
         }
         if invocation.checksOnly { return 0 }
@@ -138,7 +138,7 @@ final class Shell {
         while !output.isDrained && interruption == nil { loop.turn() }
         // A reader that has gone wants to hear nothing; anything else that is wrong is said.
         if let problem = standardOutput.problem, problem != EPIPE {
-            say("muxsh: cannot write standard output: \(problem == EBADF ? "it is closed" : errorWords(problem))\n")
+            say("muxsh: cannot write standard output: \(problem == EBADF ? "it is closed" : errorMessage(problem))\n")
         }
         if !wasInterrupted, let interruption { return interruption.rawValue }
         return status == 0 && standardOutput.isBroken ? Failure.Status.connection.rawValue : status
@@ -205,7 +205,7 @@ final class Shell {
             skipReason = failure.message
             let place = failure.range.map { "\($0.description): " } ?? ""
             let reason = failure.message.isEmpty ? "" : ": \(failure.message)"
-            world.diagnostics.tell(line: "\(place)skipped\(reason)")
+            world.diagnostics.report(line: "\(place)skipped\(reason)")
         } else {
             world.report(failure)
             reports?.bailOut(failure)
@@ -244,7 +244,7 @@ final class Shell {
         }
         if let interruption { return interruption.rawValue }
         for note in ending.remarks + ending.problems {
-            world.diagnostics.tell(line: "muxsh: \(note)")
+            world.diagnostics.report(line: "muxsh: \(note)")
         }
         return ending.problems.isEmpty ? 0 : Failure.Status.connection.rawValue
     }
@@ -268,7 +268,7 @@ final class Shell {
     private func statusWithTests(_ status: Int32, of name: String) -> Int32 {
         defer { testsBefore = results.records.count }
         let tests = results.status(from: testsBefore)
-        if status == 0, tests == nil, results.unpicked == 0 { reports?.addScript(name) }
+        if status == 0, tests == nil, results.unselected == 0 { reports?.addScript(name) }
         // A script that is skipped behind tests that ran is not skipped as a whole.
         return status == 0 || status == Failure.Status.skipped.rawValue ? tests ?? status : status
     }
@@ -303,7 +303,7 @@ final class Shell {
         var parser = reader.parser(for: SourceText(name: "-o"))
         for session in invocation.sessions {
             // The word is escaped where it is more than text.
-            parser.feed(Array("open \(session.name) \(quotedWord(session.value))".utf8))
+            parser.feed(Array("open \(session.name) \(quotedArgument(session.value))".utf8))
         }
         do throws(ScriptErrors) {
             return run(try registry.compile(parser.completed), in: world)
@@ -353,6 +353,6 @@ final class Shell {
     }
 
     func say(_ text: String) {
-        diagnostics.tell(text)
+        diagnostics.report(text)
     }
 }

@@ -12,7 +12,7 @@ final class StandardInput: DescriptorWatcher {
     private(set) var problem: String?
     private var isWatching = false
 
-    private static let most = 1 << 20
+    private static let maximum = 1 << 20
 
     init(on loop: EventLoop) {
         self.loop = loop
@@ -47,7 +47,7 @@ final class StandardInput: DescriptorWatcher {
             buffer += chunk.prefix(count)
         } else if count == 0 || (errno != EINTR && errno != EAGAIN) {
             isAtEnd = true
-            if count < 0 { problem = lastErrorWords() }
+            if count < 0 { problem = lastErrorMessage() }
         }
         updateInterest()
     }
@@ -65,7 +65,7 @@ final class StandardInput: DescriptorWatcher {
 
     private func updateInterest() {
         // A line longer than the buffer has to be read whole all the same.
-        let hasRoom = buffer.count - head < Self.most || !buffer[head...].contains(UInt8(ascii: "\n"))
+        let hasRoom = buffer.count - head < Self.maximum || !buffer[head...].contains(UInt8(ascii: "\n"))
         let wants = !isAtEnd && hasRoom
         guard wants != isWatching else { return }
         isWatching = wants

@@ -4,26 +4,26 @@ import Reactor
 
 /// The private directory that `${tmp}` names: made when it is first asked for, removed with what is in it at the end.
 final class TemporaryDirectory {
-    private var madePath: SystemString?
+    private var createdPath: SystemString?
 
     /// Its path; a failure that says why when it cannot be made.
     func path() throws(Failure) -> SystemString {
-        if let madePath { return madePath }
+        if let createdPath { return createdPath }
         let parent = Environment.setting("TMPDIR")
         var template = ((parent ?? "/tmp") + "/muxsh.XXXXXX").bytes.map { CChar(bitPattern: $0) } + [0]
         guard mkdtemp(&template) != nil else {
             throw Failure(
-                .connection, "cannot create a private directory in \(parent ?? "/tmp"): \(lastErrorWords())",
+                .connection, "cannot create a private directory in \(parent ?? "/tmp"): \(lastErrorMessage())",
                 details: parent == nil ? [] : ["check the environment variable TMPDIR"])
         }
         let path = SystemString(copying: template)
-        madePath = path
+        createdPath = path
         return path
     }
 
     func remove() {
-        if let madePath { Self.remove(madePath, in: AT_FDCWD) }
-        madePath = nil
+        if let createdPath { Self.remove(createdPath, in: AT_FDCWD) }
+        createdPath = nil
     }
 
     /// Removes an entry of a directory; a link is removed itself, only a real directory is entered.

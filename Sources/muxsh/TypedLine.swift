@@ -21,15 +21,15 @@ struct TypedLine {
     }
 
     /// A failure of this very line; nil when it comes from elsewhere, such as a defined command.
-    func rendered(_ words: FailureText) -> String? {
-        let failure = words.failure
+    func rendered(_ message: FailureText) -> String? {
+        let failure = message.failure
         guard let range = failure.range, range.source.name == "<prompt>",
             range.lineText == statement.losslessBytes
         else { return nil }
-        var text = failure.pointsAtWord ? carets(under: range) : ""
+        var text = failure.pointsAtArgument ? carets(under: range) : ""
         text += fitted("error: \(visible(failure.message))\n", to: width)
-        for detail in words.details { text += "  | \(visible(detail))\n" }
-        if !words.lastExchanges.isEmpty { text += "  last: \(visible(words.lastExchanges))\n" }
+        for detail in message.details { text += "  | \(visible(detail))\n" }
+        if !message.lastExchanges.isEmpty { text += "  last: \(visible(message.lastExchanges))\n" }
         return text
     }
 
@@ -43,17 +43,17 @@ struct TypedLine {
         let colon = typed.hasPrefix(":") ? 1 : 0
         let margin = displayWidth(of: prompt.unicodeScalars) + colon + displayWidth(of: before)
         if margin + max(1, displayWidth(of: marked)) <= width {
-            return row(of: marked, behind: margin)
+            return row(of: marked, after: margin)
         }
         let lead = "  … "
         let room = max(1, width - lead.count)
         let shownBefore = fitting(before.reversed(), room / 2).reversed()
         let shown = fitting(marked, room - displayWidth(of: shownBefore))
         let text = String(String.UnicodeScalarView(shownBefore + shown))
-        return visible(lead + text) + "\n" + row(of: shown, behind: lead.count + displayWidth(of: shownBefore))
+        return visible(lead + text) + "\n" + row(of: shown, after: lead.count + displayWidth(of: shownBefore))
     }
 
-    private func row(of marked: [Unicode.Scalar], behind margin: Int) -> String {
+    private func row(of marked: [Unicode.Scalar], after margin: Int) -> String {
         String(repeating: " ", count: margin) + String(repeating: "^", count: max(1, displayWidth(of: marked))) + "\n"
     }
 

@@ -56,8 +56,8 @@ struct Case: CustomTestStringConvertible {
     }
 
     /// The sections whose title begins with a word, with the rest of their titles.
-    func all(_ word: String) -> [(name: String, text: String)] {
-        sections.filter { $0.title.hasPrefix(word + " ") }.map { (String($0.title.dropFirst(word.count + 1)), $0.text) }
+    func all(_ kind: String) -> [(name: String, text: String)] {
+        sections.filter { $0.title.hasPrefix(kind + " ") }.map { (String($0.title.dropFirst(kind.count + 1)), $0.text) }
     }
 
     /// The same case with what came as what is expected; a line with `<*>` that still matches stays.

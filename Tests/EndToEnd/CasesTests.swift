@@ -69,7 +69,8 @@ struct CasesTests {
             environment[parts[0]] = parts[1]
         }
         let outcome = try Program.run(
-            "muxsh", words(filled(example["args"] ?? "script.mux")), in: folder, stdin: filled(example["stdin"] ?? ""),
+            "muxsh", arguments(filled(example["args"] ?? "script.mux")), in: folder,
+            stdin: filled(example["stdin"] ?? ""),
             environment: environment)
         var files: [String: String] = [:]
         for (name, _) in example.all("wrote") {
@@ -81,24 +82,24 @@ struct CasesTests {
     }
 
     /// The arguments of a case: blanks separate, quotes hold together; a line is no end.
-    private static func words(_ text: String) -> [String] {
-        var words: [String] = []
-        var word: String?
+    private static func arguments(_ text: String) -> [String] {
+        var arguments: [String] = []
+        var argument: String?
         var quote: Character?
         for character in text {
             if let open = quote {
-                if character == open { quote = nil } else { word?.append(character) }
+                if character == open { quote = nil } else { argument?.append(character) }
             } else if character == "'" || character == "\"" {
                 quote = character
-                word = word ?? ""
+                argument = argument ?? ""
             } else if character.isWhitespace {
-                if let finished = word { words.append(finished) }
-                word = nil
+                if let finished = argument { arguments.append(finished) }
+                argument = nil
             } else {
-                word = (word ?? "") + String(character)
+                argument = (argument ?? "") + String(character)
             }
         }
-        if let finished = word { words.append(finished) }
-        return words
+        if let finished = argument { arguments.append(finished) }
+        return arguments
     }
 }

@@ -123,7 +123,7 @@ struct EchodTests {
                 && name.err
                     == "echod: cannot listen on example.org:8080: the host must be an IP address, such as 127.0.0.1\n"
         )
-        for (arguments, words) in [
+        for (arguments, message) in [
             (["--mode", "loud"], "The value 'loud' is invalid"),
             (["--max-connections", "0"], "--max-connections takes 1 or more"),
             (["--idle-timeout", "3d"], "The value '3d' is invalid"),
@@ -131,7 +131,7 @@ struct EchodTests {
             (["--nope"], "Unknown option '--nope'"),
         ] {
             let outcome = try Program.run("echod", arguments, in: folder)
-            #expect(outcome.status == 1 && outcome.err.contains(words), "\(arguments): \(outcome.err)")
+            #expect(outcome.status == 1 && outcome.err.contains(message), "\(arguments): \(outcome.err)")
         }
         let version = try Program.run("echod", ["--version"], in: folder)
         #expect(version.status == 0 && version.out == "echod 0.1.0\n")

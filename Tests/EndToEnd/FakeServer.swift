@@ -52,10 +52,10 @@ final class FakeServer: @unchecked Sendable {
     }
 
     private func perform(_ step: String, _ client: Int32) {
-        let words = step.split(separator: " ", maxSplits: 1).map(String.init)
-        let argument = words.count > 1 ? words[1] : ""
+        let parts = step.split(separator: " ", maxSplits: 1).map(String.init)
+        let argument = parts.count > 1 ? parts[1] : ""
         var byte: UInt8 = 0
-        switch words[0] {
+        switch parts[0] {
         case "line": while recv(client, &byte, 1, 0) == 1, byte != 10 {}
         case "read": for _ in 0..<(Int(argument) ?? 0) { recv(client, &byte, 1, 0) }
         case "rest", "hold":

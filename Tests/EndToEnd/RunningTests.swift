@@ -75,7 +75,7 @@ struct RunningTests {
     }
 
     @Test(arguments: [(SIGINT, Int32(130), "interrupted"), (SIGTERM, 143, "terminated"), (SIGHUP, 129, "hung up")])
-    func aSignalEndsItWithItsStatus(signal: Int32, status: Int32, words: String) throws {
+    func aSignalEndsItWithItsStatus(signal: Int32, status: Int32, message: String) throws {
         let shell = try RunningProgram(shell: "\(muxsh) -q -c 'serve e :0' -c 'print ${tmp}' -c 'sleep forever'")
         let folder = try #require(shell.line())
         #expect(FileManager.default.fileExists(atPath: folder))
@@ -84,7 +84,7 @@ struct RunningTests {
         #expect(outcome.status == status)
         #expect(
             outcome.err
-                == "<command>:3:1: error: \(words) while waiting for the end of the sleep\n 3 | sleep forever\n")
+                == "<command>:3:1: error: \(message) while waiting for the end of the sleep\n 3 | sleep forever\n")
         #expect(!FileManager.default.fileExists(atPath: folder))
     }
 

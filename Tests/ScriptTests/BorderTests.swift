@@ -44,12 +44,12 @@ struct BorderTests {
 
     /// A command is the same however many lines it is on, and comes when its last line has.
     @Test func continuedLinesAreReadOnceAndAlike() {
-        let words = ["one", "\"two # x\"", "'three \\'", "\\${four}", "a\\b", "five"]
+        let arguments = ["one", "\"two # x\"", "'three \\'", "\\${four}", "a\\b", "five"]
         for count in [1, 2, 5, 5000] {
             var parser = Parser(source: SourceText(name: "t"), commands: CommandTable([])) { _ in
                 .failure(.init(message: ""))
             }
-            let lines = (0..<count).map { words[$0 % words.count] }
+            let lines = (0..<count).map { arguments[$0 % arguments.count] }
             parser.feed(Array("go \\".utf8))
             for (index, line) in lines.enumerated() {
                 #expect(parser.completed.isEmpty && parser.isInsideCommand)
@@ -83,7 +83,7 @@ struct BorderTests {
         let nots = String(repeating: "not ", count: 20_000)
         #expect(parse("if \(nots)open a {\n}").errors.map(\.message) == ["too many 'not' in a condition (limit 100)"])
         let many = parse(String(repeating: "opne x\n", count: 5000)).errors
-        #expect(many.count == ScriptErrors.mostKept)
+        #expect(many.count == ScriptErrors.maxKept)
     }
 
     @Test func whatASecretStatementSaysIsNotShown() {

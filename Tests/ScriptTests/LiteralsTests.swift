@@ -35,8 +35,8 @@ struct LiteralsTests {
 
 struct SpellingTests {
     @Test(arguments: [("opne", "open"), ("expct", "expect"), ("prnt", "print"), ("sned", "send"), ("xyzzy", nil)])
-    func findsTheNearestWord(word: String, nearest: String?) {
-        #expect(nearestSpelling(of: word, among: ["open", "expect", "print", "send", "set"]) == nearest)
+    func findsTheNearestSpelling(text: String, nearest: String?) {
+        #expect(nearestSpelling(of: text, among: ["open", "expect", "print", "send", "set"]) == nearest)
     }
 }
 

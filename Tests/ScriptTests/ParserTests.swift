@@ -6,28 +6,28 @@ struct ParserTests {
     @Test func sortsTheWordsOfACommand() throws {
         let call = try #require(parseCommand("open c localhost:80 --retry 10s --eol=crlf # and a comment"))
         #expect(
-            call.word("NAME")?.template.literalText == "c"
-                && call.word("ADDRESS")?.template.literalText == "localhost:80")
+            call.argument("NAME")?.template.literalText == "c"
+                && call.argument("ADDRESS")?.template.literalText == "localhost:80")
         #expect(call.value(ofOption: "--retry")?.template.literalText == "10s")
         #expect(call.value(ofOption: "--eol")?.template.literalText == "crlf" && !call.has(option: "--bind"))
         let short = try #require(parseCommand("open localhost:80"))
-        #expect(short.word("NAME") == nil && short.word("ADDRESS")?.template.literalText == "localhost:80")
+        #expect(short.argument("NAME") == nil && short.argument("ADDRESS")?.template.literalText == "localhost:80")
     }
 
     @Test func keywordsAndOptionsCountOnlyWithoutQuotes() throws {
         #expect(try #require(parseCommand("expect a eof")).keywords == ["eof"])
-        #expect(try #require(parseCommand("expect a \"eof\"")).word("PATTERN")?.template.literalText == "eof")
-        #expect(try #require(parseCommand("send a \"--raw\"")).word("TEXT")?.template.literalText == "--raw")
-        #expect(try #require(parseCommand("send a --raw -- --x")).word("TEXT")?.template.literalText == "--x")
+        #expect(try #require(parseCommand("expect a \"eof\"")).argument("PATTERN")?.template.literalText == "eof")
+        #expect(try #require(parseCommand("send a \"--raw\"")).argument("TEXT")?.template.literalText == "--raw")
+        #expect(try #require(parseCommand("send a --raw -- --x")).argument("TEXT")?.template.literalText == "--x")
         #expect(try #require(parseCommand("expect a \"x\" within 2s")).keywords == ["within"])
     }
 
     @Test func readsQuotesAndPatterns() throws {
-        let words = try #require(parseCommand(#"print bare "a\tb\"c" 'no \n ${x}' #"#)).words("TEXT")
-        #expect(words.map { $0.template.literalText } == ["bare", "a\tb\"c", "no \\n ${x}"])
+        let arguments = try #require(parseCommand(#"print bare "a\tb\"c" 'no \n ${x}' #"#)).arguments("TEXT")
+        #expect(arguments.map { $0.template.literalText } == ["bare", "a\tb\"c", "no \\n ${x}"])
         let call = try #require(parseCommand(#"expect a /a b\/c # x/is within 1s"#))
         #expect(call.regex("PATTERN")?.template.literalText == #"a b\/c # x"# && call.regex("PATTERN")?.flags == "is")
-        #expect(try #require(parseCommand("print /tmp/x")).words("TEXT")[0].template.literalText == "/tmp/x")
+        #expect(try #require(parseCommand("print /tmp/x")).arguments("TEXT")[0].template.literalText == "/tmp/x")
     }
 
     @Test func aBackslashContinuesACommandButNoComment() {
@@ -39,7 +39,7 @@ struct ParserTests {
 
     @Test func blocksHoldStatements() throws {
         let call = try #require(parseCommand("repeat 3 as i { # comment\n  a> ${i}\n  repeat 2 {\n    a< x\n  }\n}"))
-        #expect(call.block.count == 2 && call.word("I")?.template.literalText == "i")
+        #expect(call.block.count == 2 && call.argument("I")?.template.literalText == "i")
     }
 
     @Test func aStatementIsWholeWithItsLastLine() {

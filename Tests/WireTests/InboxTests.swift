@@ -40,7 +40,7 @@ struct InboxTests {
 
     @Test func receivesInPlace() {
         let inbox = Inbox(limit: 100)
-        let count = inbox.receive(most: 10) { buffer in
+        let count = inbox.receive(maximum: 10) { buffer in
             buffer.copyBytes(from: [65, 66])
             return 2
         }

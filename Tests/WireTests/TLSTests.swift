@@ -78,8 +78,8 @@ private final class Line {
         var buffer = [UInt8](repeating: 0, count: min(pace, 65536))
         let count = recv(source.far, &buffer, buffer.count, Int32(MSG_PEEK))
         guard count > 0 else { return }
-        let most = min(count, allowance.map { $0 - passed } ?? count)
-        let sent = most > 0 ? send(sink.far, buffer, most, Int32(MSG_NOSIGNAL)) : 0
+        let maximum = min(count, allowance.map { $0 - passed } ?? count)
+        let sent = maximum > 0 ? send(sink.far, buffer, maximum, Int32(MSG_NOSIGNAL)) : 0
         if sent > 0 {
             passed += sent
             recv(source.far, &buffer, sent, 0)
@@ -244,11 +244,11 @@ struct TLSTests {
         let near = makeSession(client, on: line.loop)
         line.client.say([0x17, 0x03, 0x03, 0x00, 0x05, 1, 2, 3, 4, 5])
         line.turn { near.input != .open }
-        guard case .failed(.tls(let words)) = near.input else {
+        guard case .failed(.tls(let arguments)) = near.input else {
             Issue.record("\(near.input)")
             return
         }
-        #expect(words.hasPrefix("TLS failed: "), "\(words)")
+        #expect(arguments.hasPrefix("TLS failed: "), "\(arguments)")
     }
 
     @Test func thePeerOfAStoppedReaderIsHeldUp() throws {

@@ -43,7 +43,7 @@ struct BridgeCommand: Command {
         compiler.read(second)
         compiler.emit(
             BridgeInstruction(
-                first: first, second: second, limit: call.word("D").map { Value(duration: $0) },
+                first: first, second: second, limit: call.argument("D").map { Value(duration: $0) },
                 endsInTime: call.keywords.contains("for"), range: call.range))
     }
 }
@@ -80,7 +80,7 @@ private final class BridgeWait: Wait {
     private let endsInTime: Bool
     private unowned let world: World
     private let relays: [Relay]
-    private var hasBegun = false
+    private var hasStarted = false
     private var timer: Timer?
     /// How long the front of a line waits for its end.
     private static let partPause = Duration.milliseconds(50)
@@ -97,8 +97,8 @@ private final class BridgeWait: Wait {
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        if !hasBegun {
-            hasBegun = true
+        if !hasStarted {
+            hasStarted = true
             world.transcript.note("bridge \(sessions[0].name) \(sessions[1].name)")
         }
         for relay in relays { try relay.advance() }

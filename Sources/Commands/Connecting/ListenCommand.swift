@@ -15,7 +15,7 @@ struct ListenCommand: Command {
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "framing: line, raw, u8, u16, u32, u16le or u32le"),
                 CommandOption("--tls", "act as TLS server on each connection"),
-            ] + TLSWords.ofBothSides,
+            ] + TLSCommandOptions.ofBothSides,
             text: """
                 Without a host it listens on 127.0.0.1. Port 0 picks a free port; ${NAME.port} and ${NAME.address} \
                 hold the result. Connections become sessions NAME.1, NAME.2 and so on; 'accept' waits for the next \
@@ -40,10 +40,10 @@ struct ListenCommand: Command {
             name: Value(name: try call.required("NAME")), address: address,
             lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
             framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
-            hasTLS: call.has(option: "--tls"), tls: TLSWords(call), hasCertificate: call.has(option: "--cert"),
+            hasTLS: call.has(option: "--tls"), tls: TLSCommandOptions(call), hasCertificate: call.has(option: "--cert"),
             range: call.range)
         if let problem = address.constant.flatMap(instruction.problem) {
-            throw ScriptError(address.word.range, problem)
+            throw ScriptError(address.argument.range, problem)
         }
         compiler.emit(instruction)
     }
@@ -55,7 +55,7 @@ private struct ListenInstruction: Instruction {
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
     let hasTLS: Bool
-    let tls: TLSWords
+    let tls: TLSCommandOptions
     let hasCertificate: Bool
     let range: SourceRange
 
@@ -65,7 +65,9 @@ private struct ListenInstruction: Instruction {
         let lineEnding = try lineEnding?.evaluate(in: strand)
         let framing = try framing?.evaluate(in: strand)
         let address = try address.evaluate(in: strand)
-        if let problem = problem(with: address) { throw Failure(.expectation, problem, range: self.address.word.range) }
+        if let problem = problem(with: address) {
+            throw Failure(.expectation, problem, range: self.address.argument.range)
+        }
         let options = try tls.evaluate(in: strand)
         let isTLS = hasTLS || address.isTLS
         let context = isTLS ? try options.context(.server, for: name) : nil
@@ -74,10 +76,10 @@ private struct ListenInstruction: Instruction {
             name: name, listener: listener, context: context, lineEnding: lineEnding, framing: framing, world)
         world.sessions.add(reception, named: name)
         strand.holdings?.open(reception)
-        let words =
-            ["listen", name, quotedWord(reception.location)]
-            + world.settings.words(lineEnding, framing, isDatagram: address.isUDP) + options.words
-        world.transcript.statement(words.joined(separator: " "))
+        let parts =
+            ["listen", name, quotedArgument(reception.location)]
+            + world.settings.options(lineEnding, framing, isDatagram: address.isUDP) + options.arguments
+        world.transcript.statement(parts.joined(separator: " "))
         world.transcript.note("\(name): listening on \(reception.location)")
         return .next
     }
@@ -115,8 +117,8 @@ extension Parameter {
 }
 
 extension Value where Result == Framing {
-    package convenience init(framing word: Word) {
-        self.init(word, Parameter.framing.kind) { Framing(rawValue: String(decoding: $0, as: UTF8.self)) }
+    package convenience init(framing argument: Argument) {
+        self.init(argument, Parameter.framing.kind) { Framing(rawValue: String(decoding: $0, as: UTF8.self)) }
     }
 }
 

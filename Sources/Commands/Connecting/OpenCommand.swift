@@ -23,7 +23,7 @@ struct OpenCommand: Command {
                 CommandOption(
                     "--bind", Parameter("ADDRESS", .checked(addressProblem)),
                     "local address and port; port 0 picks a free one"),
-            ] + TLSWords.ofBothSides + TLSWords.ofClients,
+            ] + TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients,
             optionHints: [
                 "--tls": "write the address as tls://HOST:PORT, or use 'starttls' later",
                 "--udp": "write the address as udp://HOST:PORT",
@@ -57,16 +57,16 @@ struct OpenCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let address = Value(address: try call.required("ADDRESS"))
         let instruction = OpenInstruction(
-            name: call.word("NAME").map { Value(name: $0) }, address: address,
+            name: call.argument("NAME").map { Value(name: $0) }, address: address,
             retry: call.value(ofOption: "--retry").map { Value(duration: $0) },
-            retryWord: call.value(ofOption: "--retry"),
+            retryArgument: call.value(ofOption: "--retry"),
             timeout: call.value(ofOption: "--timeout").map { Value(duration: $0) },
             lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
             framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
             bind: call.value(ofOption: "--bind").map { Value(address: $0) },
-            tls: TLSWords(call), range: call.range)
+            tls: TLSCommandOptions(call), range: call.range)
         if let problem = address.constant.flatMap(instruction.problem) {
-            throw ScriptError(address.word.range, problem)
+            throw ScriptError(address.argument.range, problem)
         }
         compiler.emit(instruction)
     }
@@ -87,14 +87,14 @@ extension Parameter {
 }
 
 extension Value where Result == Address {
-    convenience init(address word: Word) {
-        self.init(word, .checked(addressProblem)) { try? Address(parsing: $0) }
+    convenience init(address argument: Argument) {
+        self.init(argument, .checked(addressProblem)) { try? Address(parsing: $0) }
     }
 }
 
 extension Value where Result == LineEnding {
-    convenience init(lineEnding word: Word) {
-        self.init(word, Parameter.lineEnding.kind) { LineEnding(rawValue: String(decoding: $0, as: UTF8.self)) }
+    convenience init(lineEnding argument: Argument) {
+        self.init(argument, Parameter.lineEnding.kind) { LineEnding(rawValue: String(decoding: $0, as: UTF8.self)) }
     }
 }
 
@@ -102,12 +102,12 @@ private struct OpenInstruction: Instruction {
     let name: Value<String>?
     let address: Value<Address>
     let retry: Value<Duration>?
-    let retryWord: Word?
+    let retryArgument: Argument?
     let timeout: Value<Duration>?
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
     let bind: Value<Address>?
-    let tls: TLSWords
+    let tls: TLSCommandOptions
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
@@ -116,13 +116,15 @@ private struct OpenInstruction: Instruction {
         try world.sessions.requireFree(name)
         let address = try address.evaluate(in: strand)
         let framing = try framing?.evaluate(in: strand)
-        if let problem = problem(with: address) { throw Failure(.expectation, problem, range: self.address.word.range) }
+        if let problem = problem(with: address) {
+            throw Failure(.expectation, problem, range: self.address.argument.range)
+        }
         let retry = try self.retry?.evaluate(in: strand)
         let timeout = try self.timeout?.evaluate(in: strand)
         let request = OpeningRequest(
             name: name, address: address, bind: try bind?.evaluate(in: strand),
             lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
-            retry: try retryWord.map { word throws(Failure) in try strand.text(word.template) },
+            retry: try retryArgument.map { argument throws(Failure) in try strand.text(argument.template) },
             limit: world.settings.scaled(retry ?? timeout ?? world.settings.timeout),
             attemptLimit: world.settings.scaled(timeout ?? world.settings.timeout))
         return .wait(try Opening(request, world))

@@ -51,7 +51,7 @@ private struct SignalInstruction: Instruction {
         for session in try strand.sessions(target, orFail: .connection) {
             let child = try session.requireChild()
             if let ending = child.ending {
-                throw Failure(.connection, "\(session.name): cannot signal: the program \(ending.words)")
+                throw Failure(.connection, "\(session.name): cannot signal: the program \(ending.description)")
             }
             let name = SignalName.name(of: number).replacing("signal ", with: "")
             world.transcript.statement(
@@ -105,7 +105,7 @@ struct WaitCommand: Command {
         compiler.emit(
             WaitInstruction(
                 name: try call.target("NAME"),
-                status: call.word("N").map {
+                status: call.argument("N").map {
                     Value($0, Parameter.exitStatus.kind) { statusNumber(String(decoding: $0, as: UTF8.self)) }
                 }, limit: call.within,
                 range: call.range))
@@ -156,12 +156,12 @@ private final class EndingWait: Wait {
                 guard isLate else { return false }
                 throw failure(session, "timed out after \(shown(limit ?? .zero)): the program is still running")
             }
-            guard isLate || hasSaidAll(session, strand) else { return false }
+            guard isLate || hasCompleteOutput(session, strand) else { return false }
             session.noteEnding()
             if status != nil { session.isEndAwaited = true }
             strand.setResult("status", to: Array(String(ending.status).utf8))
             if let status, ending.status != status {
-                throw failure(session, "the program \(ending.words), expected status \(status)")
+                throw failure(session, "the program \(ending.description), expected status \(status)")
             }
         }
         return true
@@ -173,7 +173,7 @@ private final class EndingWait: Wait {
 
     /// What a program has written is there when it ends, but may not have been read; what it has started may hold its
     /// output open. So it has said all when a turn of the loop brings nothing more.
-    private func hasSaidAll(_ session: Session, _ strand: Strand) -> Bool {
+    private func hasCompleteOutput(_ session: Session, _ strand: Strand) -> Bool {
         let received = session.channel.bytesReceived
         if session.inputHasEnded || heard[session.name] == received { return true }
         // A terminal is hung up when the leader of its session has ended: its end of stream always comes.
@@ -184,8 +184,8 @@ private final class EndingWait: Wait {
         return false
     }
 
-    private func failure(_ session: Session, _ words: String) -> Failure {
-        var failure = Failure(.expectation, "\(session.name): \(words)")
+    private func failure(_ session: Session, _ message: String) -> Failure {
+        var failure = Failure(.expectation, "\(session.name): \(message)")
         failure.details = [.excerpt(session.excerpt())]
         failure.exchanges = session.exchanges
         return failure

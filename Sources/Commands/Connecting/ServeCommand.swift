@@ -28,16 +28,16 @@ struct ServeCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let modeWord = call.word("MODE")
+        let modeArgument = call.argument("MODE")
         let address = Value(address: try call.required("ADDRESS"))
         if let constant = address.constant, constant.isTLS || constant.isUDP {
-            throw ScriptError(address.word.range, "'serve' supports neither TLS nor UDP; use 'listen' and 'on'")
+            throw ScriptError(address.argument.range, "'serve' supports neither TLS nor UDP; use 'listen' and 'on'")
         }
         compiler.emit(
             ServeInstruction(
                 name: Value(name: try call.required("NAME")), address: address,
-                mode: modeWord.map { word in
-                    Value(word, .choice(EchoService.Mode.allCases.map(\.rawValue))) {
+                mode: modeArgument.map { argument in
+                    Value(argument, .choice(EchoService.Mode.allCases.map(\.rawValue))) {
                         EchoService.Mode(rawValue: String(decoding: $0, as: UTF8.self))
                     }
                 }, range: call.range))
@@ -58,14 +58,14 @@ private struct ServeInstruction: Instruction {
         guard let listener = try world.listener(name, at: address) as? Listener, !address.isTLS else {
             throw Failure(
                 .expectation, "'serve' supports neither TLS nor UDP; use 'listen' and 'on'",
-                range: self.address.word.range)
+                range: self.address.argument.range)
         }
         let service = BuiltInService(
             name: name, EchoService(listener: listener, mode: mode, on: world.loop), in: world)
         world.sessions.add(service, named: name)
         strand.holdings?.open(service)
         let bound = listener.address.description
-        world.transcript.statement("serve \(name) \(quotedWord(bound)) \(mode.rawValue)")
+        world.transcript.statement("serve \(name) \(quotedArgument(bound)) \(mode.rawValue)")
         world.transcript.note("\(name): listening on \(bound)")
         return .next
     }

@@ -46,11 +46,11 @@ struct SpawnCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let words = [try call.required("COMMAND")] + call.words("ARG")
-        for word in words {
-            if let text = word.bareLiteral, ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";"].contains(text) {
+        let arguments = [try call.required("COMMAND")] + call.arguments("ARG")
+        for argument in arguments {
+            if let text = argument.bareLiteral, ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";"].contains(text) {
                 throw ScriptError(
-                    word.range, "spawn does not run a shell: '\(text)' has no meaning here",
+                    argument.range, "spawn does not run a shell: '\(text)' has no meaning here",
                     hint: "run one: spawn NAME sh -c \"…\"")
             }
         }
@@ -59,8 +59,8 @@ struct SpawnCommand: Command {
         }
         compiler.emit(
             SpawnInstruction(
-                name: Value(name: try call.required("NAME")), program: Value(argument: words[0]),
-                arguments: words.dropFirst().map { Value(argument: $0) },
+                name: Value(name: try call.required("NAME")), program: Value(systemString: arguments[0]),
+                arguments: arguments.dropFirst().map { Value(systemString: $0) },
                 hasTerminal: call.has(option: "--pty"), isWithoutEcho: call.has(option: "--no-echo"),
                 lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
                 framing: call.value(ofOption: "--frame").map { Value(framing: $0) }, range: call.range))
@@ -81,9 +81,9 @@ private struct SpawnInstruction: Instruction {
         let world = strand.world
         let name = try name.evaluate(in: strand)
         try world.sessions.requireFree(name)
-        var words: [SystemString] = []
-        for argument in arguments { words.append(try argument.evaluate(in: strand)) }
-        var request = ChildRequest(program: try program.evaluate(in: strand), arguments: words)
+        var values: [SystemString] = []
+        for argument in arguments { values.append(try argument.evaluate(in: strand)) }
+        var request = ChildRequest(program: try program.evaluate(in: strand), arguments: values)
         request.hasTerminal = hasTerminal
         request.isWithoutEcho = isWithoutEcho
         return .wait(
@@ -103,7 +103,7 @@ private final class SpawnWait: Wait {
     private let framing: Framing?
     private unowned let world: World
     private var starting: ChildStarting?
-    private var hasBegun = false
+    private var hasStarted = false
     private var hasName = false
     private var result: Result<Void, WireFailure>?
 
@@ -119,7 +119,7 @@ private final class SpawnWait: Wait {
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        if !hasBegun { try begin(strand) }
+        if !hasStarted { try begin(strand) }
         switch result {
         case .success: return true
         case .failure(let failure): throw cannotStart(failure)
@@ -131,36 +131,36 @@ private final class SpawnWait: Wait {
     }
 
     func cancel() {
-        giveUpName()
+        releaseName()
         starting?.cancel()
         starting = nil
     }
 
-    private func giveUpName() {
+    private func releaseName() {
         if hasName { world.sessions.unreserve(name) }
         hasName = false
     }
 
     private func begin(_ strand: Strand) throws(Failure) {
-        hasBegun = true
+        hasStarted = true
         hasName = true
         world.sessions.reserve(name)
         world.transcript.statement(statement)
         do throws(WireFailure) {
             starting = try world.children.start(request) { [unowned self, unowned strand] outcome in
                 starting = nil
-                giveUpName()
+                releaseName()
                 result = outcome.map { child, transport in began(child, transport, strand) }
                 strand.wake()
             }
         } catch {
-            giveUpName()
+            releaseName()
             throw cannotStart(error)
         }
     }
 
     private func began(_ child: ChildProcess, _ transport: any Transport, _ strand: Strand) {
-        let title = request.words.map { quotedWord($0.description) }.joined(separator: " ")
+        let title = request.commandLine.map { quotedArgument($0.description) }.joined(separator: " ")
         let session = world.adopt(
             transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
             framing: framing, child: child)
@@ -171,13 +171,13 @@ private final class SpawnWait: Wait {
     private func cannotStart(_ failure: WireFailure) -> Failure {
         let program = request.program.description
         let isMissing = failure.isMissingFile
-        let words = isMissing && !program.contains("/") ? "not found in PATH" : failure.words
+        let problem = isMissing && !program.contains("/") ? "not found in PATH" : failure.message
         // A file that is there: what is missing is what would run it.
         if isMissing, program.contains("/"), request.program.withCString({ access($0, F_OK) }) == 0 {
-            return Failure(.connection, "\(name): cannot start \(quotedWord(program)): \(missingInterpreter)")
+            return Failure(.connection, "\(name): cannot start \(quotedArgument(program)): \(missingInterpreter)")
         }
         return Failure(
-            .connection, "\(name): cannot start \(quotedWord(program)): \(words)",
+            .connection, "\(name): cannot start \(quotedArgument(program)): \(problem)",
             details: isMissing ? hint(for: program) : [])
     }
 
@@ -199,7 +199,7 @@ private final class SpawnWait: Wait {
     private func hint(for program: String) -> [String] {
         if program.contains(" ") {
             return [
-                "spawn does not run a shell: pass each argument separately, or write: spawn \(name) sh -c \(quotedWord(program))"
+                "spawn does not run a shell: pass each argument separately, or write: spawn \(name) sh -c \(quotedArgument(program))"
             ]
         }
         if program.contains("=") {
@@ -210,15 +210,15 @@ private final class SpawnWait: Wait {
 
     private var statement: String {
         let options = (request.hasTerminal ? ["--pty"] : []) + (request.isWithoutEcho ? ["--no-echo"] : [])
-        let command = request.words.map { quotedArgument($0.description) }
+        let command = request.commandLine.map { commandArgument($0.description) }
         return
-            (["spawn", name] + options + world.settings.words(lineEnding, framing, isDatagram: false)
+            (["spawn", name] + options + world.settings.options(lineEnding, framing, isDatagram: false)
             + (options.isEmpty && !request.program.description.hasPrefix("--") ? [] : ["--"]) + command).joined(
                 separator: " ")
     }
 
     /// A word of a program, in quotes where the language would not take it as it is.
-    private func quotedArgument(_ text: String) -> String {
-        ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";", "{"].contains(text) ? "\"\(text)\"" : quotedWord(text)
+    private func commandArgument(_ text: String) -> String {
+        ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";", "{"].contains(text) ? "\"\(text)\"" : quotedArgument(text)
     }
 }

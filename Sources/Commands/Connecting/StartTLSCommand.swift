@@ -12,7 +12,7 @@ struct StartTLSCommand: Command {
         CommandDescription(
             name: "starttls", summary: "start TLS on an open session",
             forms: [Form(.parameter(.target), .within)],
-            options: TLSWords.ofBothSides + TLSWords.ofClients,
+            options: TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients,
             text: """
                 Perform the TLS handshake on sessions whose protocol has agreed to it. On a connection accepted by a \
                 listener muxsh is the server and uses the certificate of --cert; otherwise it is the client and \
@@ -34,13 +34,13 @@ struct StartTLSCommand: Command {
         let target = try call.target()
         compiler.emit(FlushInstruction(target: target, range: call.range))
         compiler.emit(
-            StartTLSInstruction(target: target, tls: TLSWords(call), limit: call.within, range: call.range))
+            StartTLSInstruction(target: target, tls: TLSCommandOptions(call), limit: call.within, range: call.range))
     }
 }
 
 private struct StartTLSInstruction: Instruction {
     let target: Target
-    let tls: TLSWords
+    let tls: TLSCommandOptions
     let limit: Value<Duration>?
     let range: SourceRange
 
@@ -71,7 +71,7 @@ private struct StartTLSInstruction: Instruction {
             let state = channel.input == .open ? session.outputState : session.inputState
             throw Failure(.connection, "\(name): cannot start TLS: \(state)")
         }
-        if world.isTyped { feed.drain() } else { feed.passOverRestOfLine() }
+        if world.isTyped { feed.drain() } else { feed.skipRestOfLine() }
         guard channel.held == 0 else {
             var failure = Failure(
                 .connection,
@@ -101,7 +101,7 @@ extension Session {
 
 extension Feed {
     /// Consumes what is left of a line that was read in part.
-    fileprivate func passOverRestOfLine() {
+    fileprivate func skipRestOfLine() {
         guard framing == .line, !frontBeginsLine, let end = inbox.nextLineEnd() else { return }
         consume(through: end.next)
     }
@@ -115,7 +115,7 @@ private final class StartTLSWait: Wait {
     let wanted = "the TLS handshake"
     private let options: TLSOptions
     private unowned let world: World
-    private var hasBegun = false
+    private var hasStarted = false
     private var handshakes: [(session: Session, handshake: TLSHandshake)] = []
     private var problem: (session: Session, error: TLSError)?
 
@@ -127,8 +127,8 @@ private final class StartTLSWait: Wait {
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        if !hasBegun {
-            hasBegun = true
+        if !hasStarted {
+            hasStarted = true
             for session in sessions { try begin(session, strand) }
         }
         if let (session, error) = problem {
@@ -154,8 +154,8 @@ private final class StartTLSWait: Wait {
     }
 
     private func begin(_ session: Session, _ strand: Strand) throws(Failure) {
-        let words = ["starttls", session.name] + options.words
-        world.transcript.statement(words.joined(separator: " "))
+        let parts = ["starttls", session.name] + options.arguments
+        world.transcript.statement(parts.joined(separator: " "))
         let role = session.isServer ? TLSContext.Role.server : .client
         let context = try options.context(role, for: session.name)
         guard let socket = session.channel.suspend() as? SocketTransport else { return }

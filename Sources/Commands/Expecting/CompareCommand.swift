@@ -33,8 +33,8 @@ struct CompareCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        if let word = call.word("REGEX"), !word.isRegex {
-            throw ScriptError(word.range, "'ignoring' takes a /regex/")
+        if let argument = call.argument("REGEX"), !argument.isRegex {
+            throw ScriptError(argument.range, "'ignoring' takes a /regex/")
         }
         let target = try call.target()
         if target.items.count == 1, let name = target.items[0].template.literalText, !isGlob(name) {
@@ -46,10 +46,10 @@ struct CompareCommand: Command {
         let extent: CompareInstruction.Extent
         if call.keywords.contains("until") {
             extent = .until(try Expectation.makePattern(call))
-        } else if let word = call.word("SILENCE") {
-            extent = .quiet(Value(duration: word))
+        } else if let argument = call.argument("SILENCE") {
+            extent = .quiet(Value(duration: argument))
         } else {
-            extent = .lines(call.word("N").map { Value(count: $0) })
+            extent = .lines(call.argument("N").map { Value(count: $0) })
         }
         compiler.emit(
             CompareInstruction(

@@ -50,7 +50,7 @@ struct ExpectCommand: Command {
         compiler.emit(
             ExpectInstruction(
                 target: target, range: call.range,
-                limit: isExact ? call.word("D").map { Value(duration: $0) } : call.within, limitIsExact: isExact,
+                limit: isExact ? call.argument("D").map { Value(duration: $0) } : call.within, limitIsExact: isExact,
                 expectation: try Expectation.make(call)))
     }
 }
@@ -82,8 +82,8 @@ enum Expectation {
             let unwanted = try makePattern(call)
             return { strand throws(Failure) in
                 let (wanted, matcher) = try unwanted(strand)
-                let words = wanted()
-                return ({ "no \(words)" }, { NotMatcher(matcher(), description: words) })
+                let arguments = wanted()
+                return ({ "no \(arguments)" }, { NotMatcher(matcher(), description: arguments) })
             }
         }
         if keywords.contains("eof") {
@@ -92,8 +92,8 @@ enum Expectation {
         if keywords.contains("reset") {
             return { _ in ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: false) }) }
         }
-        if let word = call.word("N") {
-            let value = Value(count: word)
+        if let argument = call.argument("N") {
+            let value = Value(count: argument)
             let countsLines = keywords.contains("lines")
             return { strand throws(Failure) in
                 let count = try value.evaluate(in: strand)
@@ -102,20 +102,20 @@ enum Expectation {
                     : ({ counted(count, "byte") }, { BytesMatcher(count: count) })
             }
         }
-        if let word = call.word("HEX") { return search(for: Value(hex: word), word, isHex: true) }
+        if let argument = call.argument("HEX") { return search(for: Value(hex: argument), argument, isHex: true) }
         return try makePattern(call)
     }
 
     /// A text or a regex of the parameter PATTERN.
     static func makePattern(_ call: CommandCall) throws(ScriptError) -> Factory {
-        let word = try call.required("PATTERN")
-        if let keyword = word.bareLiteral, keywords.contains(keyword) {
+        let argument = try call.required("PATTERN")
+        if let keyword = argument.bareLiteral, keywords.contains(keyword) {
             throw ScriptError(
-                word.range, "incomplete expectation after '\(keyword)'",
+                argument.range, "incomplete expectation after '\(keyword)'",
                 hint: "see 'help expect'; to search for the text, quote it: \"\(keyword)\"")
         }
-        guard let source = call.regex("PATTERN") else { return search(for: Value(text: word), word) }
-        let shown = String(lossless: word.range.lineText[word.range.columns])
+        guard let source = call.regex("PATTERN") else { return search(for: Value(text: argument), argument) }
+        let shown = String(lossless: argument.range.lineText[argument.range.columns])
         return { strand throws(Failure) in
             let regex = try strand.regex(source)
             let values = try strand.values(in: source)
@@ -123,11 +123,11 @@ enum Expectation {
         }
     }
 
-    private static func search(for value: Value<[UInt8]>, _ word: Word, isHex: Bool = false) -> Factory {
+    private static func search(for value: Value<[UInt8]>, _ argument: Argument, isHex: Bool = false) -> Factory {
         return { strand throws(Failure) in
             let text = try value.evaluate(in: strand)
             guard !text.isEmpty else {
-                throw Failure(.expectation, "the search text is empty", range: word.range)
+                throw Failure(.expectation, "the search text is empty", range: argument.range)
             }
             let pairs = { text.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined(separator: " ") }
             return (

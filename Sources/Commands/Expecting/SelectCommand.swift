@@ -227,7 +227,7 @@ private final class SelectWait: Wait {
         _ problem: (index: Int, unmet: Awaited.Unmet), _ all: [(index: Int, unmet: Awaited.Unmet)]
     ) -> Failure {
         var failure = candidates[problem.index].awaited.failure(problem.unmet, at: range)
-        tell(all, in: &failure)
+        describe(all, in: &failure)
         return failure
     }
 
@@ -237,21 +237,21 @@ private final class SelectWait: Wait {
         let names = sessions.map(\.name).joined(separator: ",")
         var failure = Failure(
             .expectation, "\(names): timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", range: range)
-        tell(problems, in: &failure)
+        describe(problems, in: &failure)
         for feed in feeds {
             if feeds.count > 1 { failure.details.append(.text("\(feed.session.name):")) }
             failure.details.append(.excerpt(feed.session.excerpt(of: feed, isLate: true)))
-            failure.toldEnds.append(feed.session.name)
+            failure.reportedEnds.append(feed.session.name)
             if failure.exchanges?.entries.isEmpty != false { failure.exchanges = feed.session.exchanges }
         }
         return failure
     }
 
-    private func tell(_ problems: [(index: Int, unmet: Awaited.Unmet)], in failure: inout Failure) {
+    private func describe(_ problems: [(index: Int, unmet: Awaited.Unmet)], in failure: inout Failure) {
         for (index, unmet) in problems where unmet.reason == .refused {
-            let words = "\(candidates[index].awaited.session.name): \(unmet.words)"
-            if failure.message != words { failure.details.append(.text(words)) }
-            failure.toldRefusals.append(candidates[index].awaited.session.name)
+            let message = "\(candidates[index].awaited.session.name): \(unmet.message)"
+            if failure.message != message { failure.details.append(.text(message)) }
+            failure.reportedRefusals.append(candidates[index].awaited.session.name)
         }
     }
 }

@@ -31,10 +31,10 @@ struct DefineCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        guard let name = call.word("NAME")?.template.literalText else { return }
+        guard let name = call.argument("NAME")?.template.literalText else { return }
         let program = compiler.subprogram(call.block) { $0.isInDefinition = true }
         compiler.define(
             Definition(
-                name: name, parameters: call.words("PARAM").compactMap(\.template.literalText), program: program))
+                name: name, parameters: call.arguments("PARAM").compactMap(\.template.literalText), program: program))
     }
 }

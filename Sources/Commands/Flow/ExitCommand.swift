@@ -24,7 +24,7 @@ struct ExitCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(ExitInstruction(status: call.word("N").map { Value(status: $0) }, range: call.range))
+        compiler.emit(ExitInstruction(status: call.argument("N").map { Value(status: $0) }, range: call.range))
     }
 }
 
@@ -53,8 +53,8 @@ private struct ExitInstruction: Instruction {
 }
 
 extension Value where Result == Int {
-    fileprivate convenience init(status word: Word) {
-        self.init(word, .checked { _ in "an exit status must be 0 to 255" }) { bytes in
+    fileprivate convenience init(status argument: Argument) {
+        self.init(argument, .checked { _ in "an exit status must be 0 to 255" }) { bytes in
             Literals.count(String(decoding: bytes, as: UTF8.self)).flatMap { $0 <= 255 ? $0 : nil }
         }
     }

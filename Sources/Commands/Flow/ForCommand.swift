@@ -27,14 +27,14 @@ struct ForCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let name = try call.required("X").template.literalText
-        let words = call.words("VALUE").map { ($0, NumberRange($0)) }
+        let arguments = call.arguments("VALUE").map { ($0, NumberRange($0)) }
         compiler.compileRounds(call) { strand throws(Failure) in
             var items: [Rounds.Item] = []
-            for (word, range) in words {
+            for (argument, range) in arguments {
                 if let range {
                     if let numbers = try range.evaluate(in: strand) { items.append(.numbers(numbers)) }
                 } else {
-                    items.append(.value(try strand.expand(word.template)))
+                    items.append(.value(try strand.expand(argument.template)))
                 }
             }
             return Rounds(name: name, items: items)
@@ -49,14 +49,14 @@ private struct NumberRange {
     private let range: SourceRange
 
     /// Nil when the word is a text.
-    init?(_ word: Word) {
-        guard case .bare = word.style else { return nil }
-        guard let (first, last) = word.template.divided(at: ".."), Self.isNumber(first), Self.isNumber(last) else {
+    init?(_ argument: Argument) {
+        guard case .bare = argument.style else { return nil }
+        guard let (first, last) = argument.template.divided(at: ".."), Self.isNumber(first), Self.isNumber(last) else {
             return nil
         }
         self.first = first
         self.last = last
-        range = word.range
+        range = argument.range
     }
 
     /// The numbers, or nil when there are none.

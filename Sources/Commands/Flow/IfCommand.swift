@@ -65,7 +65,7 @@ struct ConditionInstruction: Instruction {
 
 /// A condition whose constant words are read once.
 private indirect enum Question {
-    case sameness(Value<[UInt8]>, Value<[UInt8]>, isWanted: Bool)
+    case equality(Value<[UInt8]>, Value<[UInt8]>, isWanted: Bool)
     /// The same with a constant that is a number as it would be calculated.
     case number(Value<[UInt8]>, Int, isWanted: Bool)
     case order(Value<Number>, Condition.Operator, Value<Number>)
@@ -76,20 +76,20 @@ private indirect enum Question {
 
     init(_ condition: Condition) {
         switch condition {
-        case .comparison(let left, .equal, let right): self = Self.sameness(left, right, isWanted: true)
-        case .comparison(let left, .unequal, let right): self = Self.sameness(left, right, isWanted: false)
+        case .comparison(let left, .equal, let right): self = Self.equality(left, right, isWanted: true)
+        case .comparison(let left, .unequal, let right): self = Self.equality(left, right, isWanted: false)
         case .comparison(let left, let operation, let right):
             self = .order(Self.number(left), operation, Self.number(right))
-        case .match(let word, let pattern): self = .match(Value(text: word), pattern)
+        case .match(let argument, let pattern): self = .match(Value(text: argument), pattern)
         case .defined(let name): self = .defined(name)
-        case .open(let word): self = .open(Value(string: word))
+        case .open(let argument): self = .open(Value(string: argument))
         case .not(let condition): self = .not(Question(condition))
         }
     }
 
     func holds(in strand: Strand, _ range: SourceRange) throws(Failure) -> Bool {
         switch self {
-        case .sameness(let left, let right, let isWanted):
+        case .equality(let left, let right, let isWanted):
             return try (left.evaluate(in: strand) == right.evaluate(in: strand)) == isWanted
         case .number(let value, let number, let isWanted):
             if let calculated = value.calculated(in: strand) { return (calculated == number) == isWanted }
@@ -107,15 +107,17 @@ private indirect enum Question {
         }
     }
 
-    private static func sameness(_ left: Word, _ right: Word, isWanted: Bool) -> Question {
+    private static func equality(_ left: Argument, _ right: Argument, isWanted: Bool) -> Question {
         if let literal = right.literal, let number = Literals.integer(literal), Array(String(number).utf8) == literal {
             return .number(Value(text: left), number, isWanted: isWanted)
         }
-        return .sameness(Value(text: left), Value(text: right), isWanted: isWanted)
+        return .equality(Value(text: left), Value(text: right), isWanted: isWanted)
     }
 
-    private static func number(_ word: Word) -> Value<Number> {
-        Value(word, .checked { "'\(Escapes.visible($0))' is not a number" }, convert: { .integer($0) }) { Number($0) }
+    private static func number(_ argument: Argument) -> Value<Number> {
+        Value(argument, .checked { "'\(Escapes.visible($0))' is not a number" }, convert: { .integer($0) }) {
+            Number($0)
+        }
     }
 
     private static func compare(_ left: Number, _ operation: Condition.Operator, _ right: Number) -> Bool {

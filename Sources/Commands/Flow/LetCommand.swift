@@ -34,7 +34,7 @@ struct LetCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let name = VariableName(try call.required("NAME"))
-        if let left = call.word("A") {
+        if let left = call.argument("A") {
             for operand in [left, try call.required("B")] {
                 guard let literal = operand.literal, Literals.integer(literal) == nil else { continue }
                 throw ScriptError(operand.range, "'\(Escapes.escaped(literal))' is not a whole number")
@@ -47,7 +47,7 @@ struct LetCommand: Command {
         } else {
             let value = try call.required("VALUE")
             let isSecret = call.has(option: "--secret")
-            if isSecret, let literal = value.literal, let name = call.word("NAME")?.template.literalText {
+            if isSecret, let literal = value.literal, let name = call.argument("NAME")?.template.literalText {
                 compiler.hide(name: name, value: literal)
             }
             compiler.emit(LetInstruction(name: name, value: Value(text: value), isSecret: isSecret, range: call.range))
@@ -106,19 +106,19 @@ private struct CalculateInstruction: Instruction {
 /// The variable that `let` sets.
 private final class VariableName {
     private let constant: VariableReference?
-    private let word: Word
+    private let argument: Argument
 
-    init(_ word: Word) {
-        self.word = word
-        constant = word.template.literalText.map { VariableReference(name: $0, range: word.range) }
+    init(_ argument: Argument) {
+        self.argument = argument
+        constant = argument.template.literalText.map { VariableReference(name: $0, range: argument.range) }
     }
 
     func evaluate(in strand: Strand) throws(Failure) -> VariableReference {
         if let constant { return constant }
-        let bytes = try strand.expand(word.template)
+        let bytes = try strand.expand(argument.template)
         if let problem = Parameter.Kind.newVariable.problem(with: bytes) {
-            throw Failure(.expectation, problem, range: word.range)
+            throw Failure(.expectation, problem, range: argument.range)
         }
-        return VariableReference(name: String(decoding: bytes, as: UTF8.self), range: word.range)
+        return VariableReference(name: String(decoding: bytes, as: UTF8.self), range: argument.range)
     }
 }

@@ -40,11 +40,11 @@ struct ParallelCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        if let word = call.word("N") {
+        if let argument = call.argument("N") {
             let program = compiler.subprogram(call.block) { $0.isInStrand = true }
             compiler.emit(
                 ParallelRoundsInstruction(
-                    count: Value(count: word), name: call.word("I")?.template.literalText, program: program,
+                    count: Value(count: argument), name: call.argument("I")?.template.literalText, program: program,
                     range: call.range))
             return
         }
@@ -55,7 +55,7 @@ struct ParallelCommand: Command {
         for case .command(let row) in call.block {
             branches.append(
                 ParallelBranchesInstruction.Branch(
-                    name: row.word("NAME").map { Value(string: $0) },
+                    name: row.argument("NAME").map { Value(string: $0) },
                     program: compiler.subprogram(row.block) { $0.isInStrand = true }, range: row.range))
         }
         compiler.emit(ParallelBranchesInstruction(branches: branches, range: call.range))
@@ -73,11 +73,11 @@ private struct ParallelRoundsInstruction: Instruction {
         try strand.scheduler.requireRoom(forStrands: count)
         guard count > 0 else { return .next }
         try strand.requireRoomForStrands()
-        let surroundings = strand.surroundings
+        let environment = strand.environment
         let strands = (1...count).map { number in
             Strand(
                 program: program, place: Strand.Place(title: "round \(number) of parallel", range: range),
-                surroundings: surroundings, parent: strand,
+                environment: environment, parent: strand,
                 names: name.map { [($0, Array(String(number).utf8))] } ?? [], on: strand.scheduler)
         }
         return .wait(ParallelWait(strands, of: strand))
@@ -97,14 +97,14 @@ private struct ParallelBranchesInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         try strand.requireRoomForStrands()
         try strand.scheduler.requireRoom(forStrands: branches.count)
-        let surroundings = strand.surroundings
+        let environment = strand.environment
         var strands: [Strand] = []
         for (index, branch) in branches.enumerated() {
             let name = try branch.name?.evaluate(in: strand) ?? "\(index + 1)"
             strands.append(
                 Strand(
                     program: branch.program, place: Strand.Place(title: "branch \(name)", range: branch.range),
-                    surroundings: surroundings, parent: strand, on: strand.scheduler))
+                    environment: environment, parent: strand, on: strand.scheduler))
         }
         return .wait(ParallelWait(strands, of: strand))
     }

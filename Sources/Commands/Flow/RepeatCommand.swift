@@ -21,7 +21,7 @@ struct RepeatCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let count = Value(count: try call.required("N"))
-        let name = call.word("I")?.template.literalText
+        let name = call.argument("I")?.template.literalText
         compiler.compileRounds(call) { strand throws(Failure) in
             let count = try count.evaluate(in: strand)
             return Rounds(name: name, items: count > 0 ? [.numbers(1...count)] : [])

@@ -22,7 +22,7 @@ struct SleepCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(SleepInstruction(time: call.word("D").map { Value(duration: $0) }, range: call.range))
+        compiler.emit(SleepInstruction(time: call.argument("D").map { Value(duration: $0) }, range: call.range))
     }
 }
 

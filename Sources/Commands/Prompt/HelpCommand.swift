@@ -16,12 +16,12 @@ struct HelpCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(HelpInstruction(topic: call.word("COMMAND"), range: call.range))
+        compiler.emit(HelpInstruction(topic: call.argument("COMMAND"), range: call.range))
     }
 }
 
 private struct HelpInstruction: Instruction {
-    let topic: Word?
+    let topic: Argument?
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {

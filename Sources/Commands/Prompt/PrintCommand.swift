@@ -19,21 +19,21 @@ struct PrintCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         compiler.emit(
-            PrintInstruction(words: call.words("TEXT"), isRaw: call.has(option: "--raw"), range: call.range))
+            PrintInstruction(arguments: call.arguments("TEXT"), isRaw: call.has(option: "--raw"), range: call.range))
     }
 }
 
 private struct PrintInstruction: Instruction {
-    let words: [Word]
+    let arguments: [Argument]
     let isRaw: Bool
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         var text: [UInt8] = []
-        for (index, word) in words.enumerated() {
+        for (index, argument) in arguments.enumerated() {
             if index > 0 { text.append(UInt8(ascii: " ")) }
-            text += try strand.expand(word.template)
+            text += try strand.expand(argument.template)
         }
         world.print(text, isRaw: isRaw)
         return .next

@@ -66,8 +66,8 @@ extension Parameter {
 }
 
 extension Value where Result == Transcript.View {
-    convenience init(view word: Word) {
-        self.init(word, Parameter.view.kind) { Transcript.View(rawValue: String(decoding: $0, as: UTF8.self)) }
+    convenience init(view argument: Argument) {
+        self.init(argument, Parameter.view.kind) { Transcript.View(rawValue: String(decoding: $0, as: UTF8.self)) }
     }
 }
 
@@ -96,7 +96,7 @@ struct HistoryCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(HistoryInstruction(count: call.word("N").map { Value(count: $0) }, range: call.range))
+        compiler.emit(HistoryInstruction(count: call.argument("N").map { Value(count: $0) }, range: call.range))
     }
 }
 

@@ -46,7 +46,7 @@ struct SetCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let target: Target? = call.word("T") == nil ? nil : try call.target()
+        let target: Target? = call.argument("T") == nil ? nil : try call.target()
         guard let option = call.keywords.first else { throw ScriptError(call.range, "set needs an option") }
         compiler.emit(
             SetInstruction(target: target, change: try change(option, call), option: option, range: call.range))

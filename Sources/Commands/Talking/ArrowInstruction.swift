@@ -150,7 +150,7 @@ final class SendWait: Wait {
     let wanted = "room to send"
     var limit: Duration?
     private(set) var sessions: [Session]
-    private let most: Int
+    private let maximum: Int
     var queues: [WaitQueue] { sessions.map(\.waiters) }
 
     /// So much may wait in an outbox before the sender has to.
@@ -160,19 +160,19 @@ final class SendWait: Wait {
     static func step(for sessions: [Session], _ world: World) -> Step {
         let full = sessions.filter { $0.channel.bytesWaiting > highWater }
         guard !full.isEmpty else { return .next }
-        return .wait(SendWait(full, most: highWater, limit: world.defaultLimit(for: full)))
+        return .wait(SendWait(full, maximum: highWater, limit: world.defaultLimit(for: full)))
     }
 
     /// Waits until at most `most` bytes wait in each outbox.
-    init(_ sessions: [Session], most: Int, limit: Duration?) {
+    init(_ sessions: [Session], maximum: Int, limit: Duration?) {
         self.sessions = sessions
-        self.most = most
+        self.maximum = maximum
         self.limit = limit
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         for session in sessions { try session.requireWorkingOutput() }
-        sessions.removeAll { $0.channel.bytesWaiting <= most || !$0.channel.isOpen }
+        sessions.removeAll { $0.channel.bytesWaiting <= maximum || !$0.channel.isOpen }
         if isLate, let session = sessions.first {
             throw Failure(
                 .connection, "\(session.name): timed out after \(shown(limit ?? .zero)) sending",

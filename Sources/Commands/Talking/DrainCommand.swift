@@ -22,7 +22,7 @@ struct DrainCommand: Command {
         compiler.drain(target)
         compiler.emit(
             DrainInstruction(
-                target: target, time: call.word("D").map { Value(duration: $0) }, range: call.range))
+                target: target, time: call.argument("D").map { Value(duration: $0) }, range: call.range))
     }
 }
 

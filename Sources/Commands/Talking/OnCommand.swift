@@ -45,35 +45,35 @@ struct OnCommand: Command {
                 call.range, "'on' is not allowed inside 'parallel' or 'on'", hint: "set the trigger before that block")
         }
         let pattern = try call.required("PATTERN")
-        if let word = pattern.bareLiteral, Expectation.keywords.contains(word) || word == "timeout" {
+        if let argument = pattern.bareLiteral, Expectation.keywords.contains(argument) || argument == "timeout" {
             throw ScriptError(
-                pattern.range, "'on' takes a text or a /regex/, not '\(word)'",
-                hint: "to match the text, quote it: \"\(word)\"")
+                pattern.range, "'on' takes a text or a /regex/, not '\(argument)'",
+                hint: "to match the text, quote it: \"\(argument)\"")
         }
         compiler.emit(
             OnInstruction(
-                target: try call.target(), word: pattern, pattern: call.regex("PATTERN"),
+                target: try call.target(), argument: pattern, pattern: call.regex("PATTERN"),
                 program: compiler.subprogram(call.block) { $0.isInStrand = true }, range: call.range))
     }
 }
 
 private struct OnInstruction: Instruction {
     let target: Target
-    let word: Word
+    let argument: Argument
     let pattern: PatternSource?
     let program: Program
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
-        let text = try pattern == nil ? strand.expand(word.template) : []
+        let text = try pattern == nil ? strand.expand(argument.template) : []
         guard pattern != nil || !text.isEmpty else {
-            throw Failure(.expectation, "the search text is empty", range: word.range)
+            throw Failure(.expectation, "the search text is empty", range: argument.range)
         }
         let trigger = Trigger(
             targets: try strand.names(of: target),
             pattern: try pattern.map { pattern throws(Failure) in .regex(try strand.regex(pattern)) } ?? .text(text),
-            program: program, surroundings: strand.surroundings, range: range)
+            program: program, environment: strand.environment, range: range)
         world.triggers.add(trigger)
         strand.holdings?.open(trigger)
         return .next

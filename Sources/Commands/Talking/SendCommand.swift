@@ -37,7 +37,7 @@ struct SendCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let target = try call.target()
         let sources = ["--hex", "--base64", "--file"].filter { call.has(option: $0) }
-        let count = sources.count + (call.word("TEXT") == nil ? 0 : 1)
+        let count = sources.count + (call.argument("TEXT") == nil ? 0 : 1)
         guard count == 1 else {
             throw ScriptError(
                 count == 0 ? call.range.shifted(by: call.range.columns.count, count: 0) : call.range,
@@ -46,7 +46,7 @@ struct SendCommand: Command {
         }
         if let path = call.value(ofOption: "--file") {
             compiler.emit(SendFileInstruction(target: target, path: Value(path: path), range: call.range))
-        } else if let text = call.word("TEXT") {
+        } else if let text = call.argument("TEXT") {
             compiler.emit(instruction(target, text, isRaw: call.has(option: "--raw"), call.range))
         } else {
             compiler.emit(SendBytesInstruction(target: target, bytes: try bytes(call), range: call.range))
@@ -55,16 +55,18 @@ struct SendCommand: Command {
     }
 
     private static func instruction(
-        _ target: Target, _ text: Word, isRaw: Bool, _ range: SourceRange
+        _ target: Target, _ text: Argument, isRaw: Bool, _ range: SourceRange
     ) -> any Instruction {
         if text.isHeredoc && !isRaw { return SendLinesInstruction(target: target, text: text.template, range: range) }
         return SendInstruction(target: target, text: text.template, hasEnding: !isRaw, range: range)
     }
 
     private static func bytes(_ call: CommandCall) throws(ScriptError) -> Value<[UInt8]> {
-        if let word = call.value(ofOption: "--hex") { return Value(hex: word) }
-        guard let word = call.value(ofOption: "--base64") else { throw ScriptError(call.range, "send needs TEXT here") }
-        return Value(word, .checked(base64Problem)) { Literals.base64($0) }
+        if let argument = call.value(ofOption: "--hex") { return Value(hex: argument) }
+        guard let argument = call.value(ofOption: "--base64") else {
+            throw ScriptError(call.range, "send needs TEXT here")
+        }
+        return Value(argument, .checked(base64Problem)) { Literals.base64($0) }
     }
 }
 
@@ -113,7 +115,7 @@ struct FlushInstruction: Instruction {
         if try strand.service(target, world) != nil { return .next }
         let waiting = try strand.sessions(target, orFail: .connection).filter { $0.channel.bytesWaiting > 0 }
         guard !waiting.isEmpty else { return .next }
-        return .wait(SendWait(waiting, most: 0, limit: world.defaultLimit(for: waiting)))
+        return .wait(SendWait(waiting, maximum: 0, limit: world.defaultLimit(for: waiting)))
     }
 }
 
@@ -128,7 +130,7 @@ private struct SendFileInstruction: Instruction {
         let sessions = try strand.sessions(target, orFail: .connection)
         let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else {
-            throw Failure(.connection, "cannot read \(path): \(errorWords(errno))")
+            throw Failure(.connection, "cannot read \(path): \(errorMessage(errno))")
         }
         let file = Descriptor(owning: descriptor)
         // A file is one datagram; how large it is shows before it is read.
@@ -139,7 +141,7 @@ private struct SendFileInstruction: Instruction {
             }
         }
         for session in sessions {
-            world.transcript.statement("send \(session.name) --file \(quotedWord(path.description))")
+            world.transcript.statement("send \(session.name) --file \(quotedArgument(path.description))")
         }
         return .wait(
             FileWait(
@@ -187,7 +189,7 @@ private final class FileWait: Wait, DescriptorWatcher {
         self.strand = strand
         while !isAtEnd {
             try requireOutput()
-            guard most() <= Self.highWater else { break }
+            guard largestQueue() <= Self.highWater else { break }
             guard try sendPiece() else { break }
         }
         if isAtEnd {
@@ -216,7 +218,7 @@ private final class FileWait: Wait, DescriptorWatcher {
         for session in sessions { try session.requireWorkingOutput() }
     }
 
-    private func most() -> Int {
+    private func largestQueue() -> Int {
         sessions.map(\.channel.bytesWaiting).max() ?? 0
     }
 
@@ -237,7 +239,7 @@ private final class FileWait: Wait, DescriptorWatcher {
             isWatching = true
             world.loop.watch(file.number, read: true, write: false, watcher: self)
             return false
-        default: throw Failure(.connection, "cannot read \(path): \(errorWords(problem))")
+        default: throw Failure(.connection, "cannot read \(path): \(errorMessage(problem))")
         }
         isAtEnd = buffer.isEmpty
         if isAtEnd { return true }
@@ -254,17 +256,17 @@ private final class FileWait: Wait, DescriptorWatcher {
 
     /// The limit is for a standstill, not for the whole file: it begins anew whenever something has moved.
     private func requireProgress() throws(Failure) {
-        let standstill = world.loop.readClock() - movedAt
-        if standstill >= timeout, let session = sessions.first {
+        let stalledTime = world.loop.readClock() - movedAt
+        if stalledTime >= timeout, let session = sessions.first {
             throw Failure(
                 .connection, "\(session.name): timed out after \(shown(timeout)) sending \(path)",
                 details: [
                     isAwaitingFile
                         ? "the file has no more data for now; \(shown(bytes: sent)) sent"
-                        : "the peer is not reading: \(shown(bytes: most())) queued to send, \(shown(bytes: sent)) read from the file"
+                        : "the peer is not reading: \(shown(bytes: largestQueue())) queued to send, \(shown(bytes: sent)) read from the file"
                 ])
         }
         guard let strand else { return }
-        strand.scheduler.extend(strand, by: timeout - standstill)
+        strand.scheduler.extend(strand, by: timeout - stalledTime)
     }
 }

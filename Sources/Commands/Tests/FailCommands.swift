@@ -13,7 +13,7 @@ struct FailCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(FailInstruction(status: .expectation, why: call.word("WHY"), range: call.range))
+        compiler.emit(FailInstruction(status: .expectation, why: call.argument("WHY"), range: call.range))
     }
 }
 
@@ -28,17 +28,17 @@ struct SkipCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(FailInstruction(status: .skipped, why: call.word("WHY"), range: call.range))
+        compiler.emit(FailInstruction(status: .skipped, why: call.argument("WHY"), range: call.range))
     }
 }
 
 private struct FailInstruction: Instruction {
     let status: Failure.Status
-    let why: Word?
+    let why: Argument?
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
-        let given = try why.map { word throws(Failure) in try strand.text(word.template) } ?? ""
+        let given = try why.map { argument throws(Failure) in try strand.text(argument.template) } ?? ""
         throw Failure(status, given.isEmpty && status != .skipped ? "failed" : given)
     }
 }

@@ -36,7 +36,7 @@ struct RetryCommand: Command {
         compiler.emit(
             RetryInstruction(
                 time: Value(duration: try call.required("D")),
-                every: call.word("PAUSE").map { Value(duration: $0) }, pause: start + 1, range: call.range))
+                every: call.argument("PAUSE").map { Value(duration: $0) }, pause: start + 1, range: call.range))
         compiler.emit(PauseInstruction(range: call.range))
         compiler.depth += 1
         compiler.compile(call.block)

@@ -60,7 +60,7 @@ private struct TestInstruction: Instruction {
         guard strand.place == nil else {
             throw Failure(.expectation, "'test' is not allowed inside 'parallel' or 'on'")
         }
-        guard world.results.picks(name) else { return .jump(end) }
+        guard world.results.isSelected(name) else { return .jump(end) }
         world.transcript.note("test \(TestGuardian.quoted(name))")
         strand.enter(
             Scope(
@@ -78,7 +78,7 @@ private struct FlushTestInstruction: Instruction {
         let world = strand.world
         let waiting = strand.heldSessions.filter { $0.channel.bytesWaiting > 0 }
         guard !waiting.isEmpty else { return .next }
-        return .wait(SendWait(waiting, most: 0, limit: world.defaultLimit(for: waiting)))
+        return .wait(SendWait(waiting, maximum: 0, limit: world.defaultLimit(for: waiting)))
     }
 }
 
@@ -133,11 +133,11 @@ private final class TestGuardian: Guardian {
 
     /// The failure is told as the script's; here it only counts.
     func abandon(with failure: Failure, in strand: Strand) {
-        end(.failed(failure), strand.world, strand.holdings, isTold: true)
+        end(.failed(failure), strand.world, strand.holdings, isReported: true)
     }
 
     /// Notes how it ended, and closes what it has opened.
-    func end(_ outcome: TestResults.Outcome, _ world: World, _ holdings: Holdings?, isTold: Bool = false) {
+    func end(_ outcome: TestResults.Outcome, _ world: World, _ holdings: Holdings?, isReported: Bool = false) {
         let took = world.loop.readClock() - began
         for session in holdings?.sessions ?? [] { session.voice.showPart() }
         let quoted = Self.quoted(name)
@@ -147,7 +147,7 @@ private final class TestGuardian: Guardian {
             world.transcript.note("test \(quoted) skipped" + (why.isEmpty ? "" : ": \(why)"))
         case .failed(let failure):
             world.transcript.note("test \(quoted) failed in \(shown(took))")
-            if !isTold { world.report(failure) }
+            if !isReported { world.report(failure) }
         }
         world.results.add(
             TestResults.Record(name: name, range: range, outcome: outcome, duration: took))

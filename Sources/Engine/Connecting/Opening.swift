@@ -55,7 +55,7 @@ package final class Opening: Wait {
     private var attemptTimer: Timer?
     private var lastProblem: TLSError?
     /// The problem is one that trying again does not mend.
-    private var isHopeless = false
+    private var isPermanent = false
     private var isDone = false
     private var hasName = false
 
@@ -89,7 +89,7 @@ package final class Opening: Wait {
     }
 
     package func cancel() {
-        giveUpName()
+        releaseName()
         cancelAttempt()
         if let pause { world.loop.cancel(pause) }
     }
@@ -101,7 +101,7 @@ package final class Opening: Wait {
         if let attemptTimer { world.loop.cancel(attemptTimer) }
     }
 
-    private func giveUpName() {
+    private func releaseName() {
         if hasName { world.sessions.unreserve(request.name) }
         hasName = false
     }
@@ -162,20 +162,20 @@ package final class Opening: Wait {
     /// A server that hangs on one connection may take the next.
     private func attemptIsLate() {
         if handshake?.settle() == true { return }
-        let place = placeOfStandstill
+        let place = currentPhase
         cancelAttempt()
         (resolver, connector, handshake) = (nil, nil, nil)
         failed(TLSError(message: "no answer within \(shown(request.attemptLimit))\(place)"))
     }
 
-    private var placeOfStandstill: String {
+    private var currentPhase: String {
         handshake == nil ? "" : " in the TLS handshake: the peer does not answer"
     }
 
     private func opened(over transport: any Transport, to peer: SocketAddress) {
         let took = shown(world.loop.readClock() - began)
         let name = request.name
-        giveUpName()
+        releaseName()
         let session = world.adopt(
             transport, name: name, address: request.address.description, peer: peer.description,
             lineEnding: request.lineEnding, framing: request.framing)
@@ -192,8 +192,8 @@ package final class Opening: Wait {
     private func failed(_ problem: TLSError) {
         if let attemptTimer { world.loop.cancel(attemptTimer) }
         lastProblem = problem
-        isHopeless = problem.isRefusal
-        guard request.retry != nil, !isHopeless else { return wake() }
+        isPermanent = problem.isRefusal
+        guard request.retry != nil, !isPermanent else { return wake() }
         pause = world.loop.schedule(after: Self.retryPause) { [unowned self] in
             pause = nil
             attempt()
@@ -210,7 +210,7 @@ package final class Opening: Wait {
         guard isLate else {
             return Failure(.connection, "\(what): \(lastProblem?.message ?? "no address")", details: hint)
         }
-        let place = placeOfStandstill
+        let place = currentPhase
         let time = shown(limit ?? .zero)
         guard request.retry != nil else {
             return Failure(.connection, "\(what): timed out after \(time)\(place)", details: hint)
@@ -221,12 +221,12 @@ package final class Opening: Wait {
     }
 
     private var statement: String {
-        var words = ["open", request.name, quotedWord(request.address.description)]
-        words += world.settings.words(
+        var arguments = ["open", request.name, quotedArgument(request.address.description)]
+        arguments += world.settings.options(
             request.lineEnding, request.framing, isDatagram: request.address.isUDP)
-        words += request.tls.words
-        if let retry = request.retry { words += ["--retry", retry] }
-        if let bind = request.bind { words += ["--bind", quotedWord(bind.description)] }
-        return words.joined(separator: " ")
+        arguments += request.tls.arguments
+        if let retry = request.retry { arguments += ["--retry", retry] }
+        if let bind = request.bind { arguments += ["--bind", quotedArgument(bind.description)] }
+        return arguments.joined(separator: " ")
     }
 }

@@ -19,7 +19,7 @@ package final class Reception: Service, Resource {
     private let framing: Framing?
     private var accepted = 0
     /// Connections that `accept` has not given out, oldest first.
-    private var untaken: [Session] = []
+    private var backlog: [Session] = []
     private var waiting: [Strand] = []
     /// How many there may be before those that have ended are forgotten: so that a server that runs for long keeps none.
     private var sweepAt = 64
@@ -38,7 +38,7 @@ package final class Reception: Service, Resource {
         self.lineEnding = lineEnding
         self.framing = framing
         self.world = world
-        listener.whenExhausted = { [unowned self] in
+        listener.onExhaustion = { [unowned self] in
             // Once, until the next client comes.
             if !isExhausted { world.transcript.note("\(name): out of file descriptors; new connections wait") }
             isExhausted = true
@@ -46,7 +46,7 @@ package final class Reception: Service, Resource {
         listener.accept = { [unowned self] transport, peer in
             isExhausted = false
             if let context, let socket = transport as? SocketTransport {
-                shakeHands(over: socket, context, with: peer)
+                performHandshake(over: socket, context, with: peer)
             } else {
                 welcome(transport, from: peer)
             }
@@ -75,9 +75,9 @@ package final class Reception: Service, Resource {
     /// The oldest connection that nobody has taken; or nil, and `strand` is woken when one comes.
     package func take(for strand: Strand) -> Session? {
         sweep()
-        guard untaken.isEmpty else {
+        guard backlog.isEmpty else {
             forget(strand)
-            return untaken.removeFirst()
+            return backlog.removeFirst()
         }
         if !waiting.contains(where: { $0 === strand }) { waiting.append(strand) }
         return nil
@@ -86,18 +86,18 @@ package final class Reception: Service, Resource {
     package func forget(_ strand: Strand) {
         waiting.removeAll { $0 === strand }
         // One that was woken and went away leaves its connection to the next.
-        for strand in waiting.prefix(untaken.count) { strand.wake() }
+        for strand in waiting.prefix(backlog.count) { strand.wake() }
     }
 
     private func sweep() {
-        untaken.removeAll { world.sessions[$0.name] !== $0 }
-        sweepAt = max(64, 2 * untaken.count)
+        backlog.removeAll { world.sessions[$0.name] !== $0 }
+        sweepAt = max(64, 2 * backlog.count)
     }
 
     /// Nothing tells of the end of a peer that sends datagrams: one that is silent for long, was not accepted and is not waited
     /// for, is forgotten, and its socket closed.
     private func watchIdleness() {
-        guard idleTimer == nil, let oldest = untaken.map(\.idleSince).min() else { return }
+        guard idleTimer == nil, let oldest = backlog.map(\.idleSince).min() else { return }
         // Not for each of many peers by itself.
         let limit = world.settings.idle
         let due = max(oldest + limit, world.loop.now + max(limit / 8, .milliseconds(100)))
@@ -111,17 +111,17 @@ package final class Reception: Service, Resource {
     private func forgetIdle(_ limit: Duration) {
         sweep()
         let now = world.loop.now
-        let idle = untaken.filter { $0.idleSince + limit <= now && $0.feed.waiters.reader == nil && !$0.isAnswering }
+        let idle = backlog.filter { $0.idleSince + limit <= now && $0.feed.waiters.reader == nil && !$0.isAnswering }
         for session in idle {
             let unread = session.unreadCount
-            let words = unread == 0 ? "" : "; \(shown(bytes: unread)) of unread data dropped"
-            world.transcript.note("\(session.name): silent for \(shown(limit)), session removed\(words)")
+            let message = unread == 0 ? "" : "; \(shown(bytes: unread)) of unread data dropped"
+            world.transcript.note("\(session.name): silent for \(shown(limit)), session removed\(message)")
             world.sessions.remove(session.name)
         }
         sweep()
     }
 
-    private func shakeHands(over socket: SocketTransport, _ context: TLSContext, with peer: String) {
+    private func performHandshake(over socket: SocketTransport, _ context: TLSContext, with peer: String) {
         let id = ObjectIdentifier(socket)
         do throws(TLSError) {
             let transport = try TLSTransport(over: socket, context, host: "")
@@ -145,9 +145,9 @@ package final class Reception: Service, Resource {
     }
 
     private func refused(_ peer: String, _ error: TLSError) {
-        let words = "TLS handshake with \(peer) failed: \(error.message)"
-        lastProblem = words
-        world.transcript.note("\(name): \(words)")
+        let message = "TLS handshake with \(peer) failed: \(error.message)"
+        lastProblem = message
+        world.transcript.note("\(name): \(message)")
     }
 
     private func welcome(_ transport: any Transport, from peer: String) {
@@ -155,8 +155,8 @@ package final class Reception: Service, Resource {
         let session = world.adopt(
             transport, name: "\(name).\(accepted)", address: peer, peer: peer, lineEnding: lineEnding, framing: framing,
             listener: name)
-        untaken.append(session)
-        if untaken.count >= sweepAt { sweep() }
+        backlog.append(session)
+        if backlog.count >= sweepAt { sweep() }
         if listener is DatagramListener { watchIdleness() }
         world.transcript.note("\(session.name): connected from \(peer)")
         // Of clients that need not show a certificate there is nothing to say.
@@ -164,7 +164,7 @@ package final class Reception: Service, Resource {
             world.transcript.note("\(session.name): \(details.summary(isInsecure: false))")
         }
         // As many as there are connections: several may come in one turn.
-        for strand in waiting.prefix(untaken.count) { strand.wake() }
+        for strand in waiting.prefix(backlog.count) { strand.wake() }
     }
 }
 

@@ -3,8 +3,8 @@ import Wire
 
 extension TLSOptions {
     /// The options as a statement in the transcript has them.
-    package var words: [String] {
-        var words: [String] = []
+    package var arguments: [String] {
+        var arguments: [String] = []
         let protocols =
             protocols.isEmpty ? nil : String(lossless: self.protocols.joined(separator: [UInt8(ascii: ",")]))
         for (name, value) in [
@@ -12,9 +12,9 @@ extension TLSOptions {
             ("--key-password", keyPassword.map { String(lossless: $0) }), ("--servername", serverName),
             ("--alpn", protocols),
         ] {
-            if let value { words += [name, quotedWord(value)] }
+            if let value { arguments += [name, quotedArgument(value)] }
         }
-        return words + (isInsecure ? ["--insecure"] : [])
+        return arguments + (isInsecure ? ["--insecure"] : [])
     }
 
     /// What they are for a side of the handshake; a failure when a file cannot be used.

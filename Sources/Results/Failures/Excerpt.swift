@@ -5,17 +5,17 @@ package struct Excerpt {
         package let bytes: [UInt8]
         /// No newline has come after it.
         package let isPart: Bool
-        package let fate: Fate
+        package let disposition: Disposition
 
-        package init(_ bytes: [UInt8], isPart: Bool = false, _ fate: Fate = .unread) {
+        package init(_ bytes: [UInt8], isPart: Bool = false, _ disposition: Disposition = .unread) {
             self.bytes = bytes
             self.isPart = isPart
-            self.fate = fate
+            self.disposition = disposition
         }
     }
 
     /// What has become of a line.
-    package enum Fate: Equatable {
+    package enum Disposition: Equatable {
         case unread
         /// The script cannot read it yet: a trigger may want the whole line, or answers the one before it.
         case held

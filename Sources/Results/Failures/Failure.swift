@@ -23,11 +23,11 @@ package struct Failure: Error {
     /// The last exchanges, when a session has to do with it.
     package var exchanges: Exchanges?
     /// The sessions whose state it tells: how their connections ended is told with it, when somebody gets it.
-    package var toldEnds: [String] = []
+    package var reportedEnds: [String] = []
     /// The sessions of which it tells that what was sent was refused.
-    package var toldRefusals: [String] = []
+    package var reportedRefusals: [String] = []
     /// The session that could not be sent to because its connection is gone.
-    package var goneSession: String?
+    package var closedSession: String?
     /// How the place was reached, innermost first: calls, files, strands, the test; set by the world.
     package var trace: [String]?
     /// The place in the script; set by the world when the failing instruction did not.
@@ -42,9 +42,9 @@ package struct Failure: Error {
     }
 
     /// A program that has failed may be the reason: told once.
-    package mutating func tell(of program: DeadProgram) {
-        let isTold = details.contains { if case .program(program) = $0 { true } else { false } }
-        if !isTold { details.append(.program(program)) }
+    package mutating func add(_ program: DeadProgram) {
+        let isReported = details.contains { if case .program(program) = $0 { true } else { false } }
+        if !isReported { details.append(.program(program)) }
     }
 
     package init(_ status: Status, _ message: String, details: [String] = [], range: SourceRange? = nil) {
@@ -60,7 +60,7 @@ package struct Failure: Error {
     }
 
     /// Whether the place is a part of its statement: then carets say more than the line alone.
-    package var pointsAtWord: Bool {
+    package var pointsAtArgument: Bool {
         guard let range, details.isEmpty, exchanges?.entries.isEmpty != false else { return false }
         let statement = range.lineText.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         return range.columns.count < statement.count

@@ -20,7 +20,7 @@ package struct FailureText {
         let margin = String(repeating: " ", count: number.count + 2) + "| "
         var text = "\(range.description): error: \(visible(failure.message))\n"
         let traced = shortTrace.map { "  \(visible($0))\n" }.joined()
-        if failure.pointsAtWord { return text + excerpt(of: range) + traced }
+        if failure.pointsAtArgument { return text + excerpt(of: range) + traced }
         text += " \(number) | \(visibleSource(range.shownText))\n"
         for detail in details { text += margin + visible(detail) + "\n" }
         if !lastExchanges.isEmpty { text += "  last: \(visible(lastExchanges))\n" }
@@ -34,7 +34,7 @@ package struct FailureText {
             case .text(let text): [text]
             case .mismatch(let mismatch): MismatchText(mismatch, redactor).lines
             case .excerpt(let excerpt): ExcerptText(excerpt, redactor).lines
-            case .program(let program): [words(for: program)]
+            case .program(let program): [message(for: program)]
             }
         }
     }
@@ -45,7 +45,7 @@ package struct FailureText {
     }
 
     /// No secret is cut where the line is.
-    private func words(for program: DeadProgram) -> String {
+    private func message(for program: DeadProgram) -> String {
         guard let line = program.lastLine else { return "\(program.name) \(program.ending)" }
         let shown = redactor.escaped(line, isPart: false).unicodeScalars.prefix(200)
         return "\(program.name) \(program.ending); last line of its output: \(String(String.UnicodeScalarView(shown)))"
@@ -63,7 +63,7 @@ package struct FailureText {
 private struct ExcerptText {
     private let excerpt: Excerpt
     private let redactor: Redactor
-    private static let mostLines = 12
+    private static let maxLines = 12
     private static let firstLines = 4
 
     init(_ excerpt: Excerpt, _ redactor: Redactor) {
@@ -88,11 +88,11 @@ private struct ExcerptText {
         let send = excerpt.lastSend
         let since = send.hasSent ? "since the last send" + (send.line.map { " (line \($0))" } ?? "") : "so far"
         guard let last = excerpt.lines.last else { return ["nothing arrived \(since) (\(excerpt.state))"] }
-        let hasUnread = excerpt.lines.contains { $0.fate == .unread }
+        let hasUnread = excerpt.lines.contains { $0.disposition == .unread }
         let end = (last.isPart ? "no newline; " : "") + excerpt.state
         var texts = excerpt.lines.enumerated().map { index, line in
             let text = "  " + redactor.arrow(excerpt.session, line)
-            switch line.fate {
+            switch line.disposition {
             case .unread: return index == excerpt.lines.count - 1 ? padded(text, end) : text
             case .consumed: return padded(text, "consumed")
             case .held: return padded(text, "held back for 'on'" + (index == excerpt.lines.count - 1 ? "; \(end)" : ""))
@@ -100,14 +100,14 @@ private struct ExcerptText {
             case .dropped(let why): return padded(text, why)
             }
         }
-        if texts.count > Self.mostLines {
-            let hidden = texts.count - Self.mostLines
+        if texts.count > Self.maxLines {
+            let hidden = texts.count - Self.maxLines
             // Of what was not kept it is not known how many lines it was.
             let remark = excerpt.isCut ? "  … more lines, not shown" : "  … \(counted(hidden, "line")) not shown"
             texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: [remark])
         }
         let heading = excerpt.isCut ? "arrived \(since), the end of it:" : "arrived \(since):"
-        if last.fate == .unread || last.fate == .held { return [heading] + texts }
+        if last.disposition == .unread || last.disposition == .held { return [heading] + texts }
         return [heading] + texts + [hasUnread ? "(\(end))" : "nothing unread (\(end))"]
     }
 

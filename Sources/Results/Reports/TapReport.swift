@@ -21,20 +21,20 @@ package final class TapReport {
             skipped.append(record)
             return
         }
-        tellSkipped()
-        tell(record)
+        writeSkipped()
+        write(record)
     }
 
     /// A script without tests has passed: it counts as one.
     package func addScript(_ name: String) {
-        tellSkipped()
+        writeSkipped()
         count += 1
         line("ok \(count) - \(escaped(name))")
     }
 
     /// A failure outside of a test has stopped the run.
     package func bailOut(_ failure: Failure) {
-        tellSkipped()
+        writeSkipped()
         hasBailedOut = true
         let place = failure.range.map { $0.description + ": " } ?? ""
         line("Bail out! \(place)\(failure.firstLine)")
@@ -50,14 +50,14 @@ package final class TapReport {
         line("1..\(count)")
     }
 
-    private func tellSkipped() {
+    private func writeSkipped() {
         hasRun = true
         let held = skipped
         skipped = []
-        for record in held { tell(record) }
+        for record in held { write(record) }
     }
 
-    private func tell(_ record: TestResults.Record) {
+    private func write(_ record: TestResults.Record) {
         count += 1
         let name = "\(count) - \(escaped(record.name))"
         switch record.outcome {
@@ -82,7 +82,8 @@ package final class TapReport {
         }
         line("  duration_ms: \(fixed(Double(record.duration.nanoseconds) / 1e6, digits: 1))")
         line("  text: |")
-        for text in diagnostics.words(of: failure).split(separator: "\n", omittingEmptySubsequences: false).dropLast() {
+        for text in diagnostics.message(of: failure).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        {
             line("    \(text)")
         }
         line("  ...")

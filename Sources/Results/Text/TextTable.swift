@@ -23,9 +23,9 @@ package struct TextTable {
         var widths = columns.map { column in rows.map { $0[column].count }.max() ?? 0 }
         let room = width ?? .max
         func total() -> Int { columns.reduce(-2) { $0 + widths[$1] + 2 } }
-        func shorten(to least: Int) {
+        func shorten(to minimum: Int) {
             guard total() > room else { return }
-            widths[cuttable] = min(widths[cuttable], max(least, widths[cuttable] - (total() - room)))
+            widths[cuttable] = min(widths[cuttable], max(minimum, widths[cuttable] - (total() - room)))
         }
         shorten(to: Self.addressWidth)
         for column in leastImportant where total() > room && column != cuttable { columns.removeAll { $0 == column } }

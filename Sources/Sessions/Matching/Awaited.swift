@@ -54,7 +54,7 @@ package final class Awaited {
 
         package let reason: Reason
         /// In words, after the session's name.
-        package let words: String
+        package let message: String
         package var mismatch: Mismatch?
         package var hints: [String] = []
     }
@@ -121,19 +121,20 @@ package final class Awaited {
             return .met(match, isCut: isCut)
         case .pending(let position): return .pending(from: position)
         case .unfinished: return .unfinished
-        case .impossible(let words, let hints): return .unmet(Unmet(reason: .different, words: words, hints: hints))
-        case .differs(let words, let mismatch, let hints):
-            return .unmet(Unmet(reason: .different, words: words, mismatch: mismatch, hints: hints))
+        case .impossible(let message, let hints):
+            return .unmet(Unmet(reason: .different, message: message, hints: hints))
+        case .differs(let message, let mismatch, let hints):
+            return .unmet(Unmet(reason: .different, message: message, mismatch: mismatch, hints: hints))
         }
     }
 
-    private func unmet(_ reason: Unmet.Reason, _ words: String, hint: String? = nil) -> Verdict {
-        .unmet(Unmet(reason: reason, words: words, hints: hint.map { [$0] } ?? []))
+    private func unmet(_ reason: Unmet.Reason, _ message: String, hint: String? = nil) -> Verdict {
+        .unmet(Unmet(reason: reason, message: message, hints: hint.map { [$0] } ?? []))
     }
 
     /// The failure of a wait that has come to nothing because of this.
     package func failure(_ unmet: Unmet, at range: SourceRange) -> Failure {
-        var failure = Failure(.expectation, "\(session.name): \(unmet.words)", range: range)
+        var failure = Failure(.expectation, "\(session.name): \(unmet.message)", range: range)
         let isLate = unmet.reason == .late
         if var mismatch = unmet.mismatch, unmet.reason == .different {
             mismatch.state = session.state(isLate: isLate)
@@ -147,8 +148,8 @@ package final class Awaited {
             failure.details.append(.excerpt(session.excerpt(of: feed, isLate: isLate)))
             failure.details += unmet.reason == .different ? [] : hints
         }
-        failure.toldEnds = [session.name]
-        failure.toldRefusals = unmet.reason == .refused ? [session.name] : []
+        failure.reportedEnds = [session.name]
+        failure.reportedRefusals = unmet.reason == .refused ? [session.name] : []
         failure.exchanges = session.exchanges
         return failure
     }

@@ -14,7 +14,7 @@ package final class TextSearch: Matcher {
     /// For each front of the text, the length of the longest shorter front that it ends with (Knuth, Morris and Pratt).
     private lazy var borders = Self.borders(of: text)
 
-    private static let mostCompared = 4096
+    private static let maxCompared = 4096
 
     /// - Parameter isHex: the script gave it in hexadecimal, and failures show it so.
     package init(text: [UInt8], isHex: Bool = false) {
@@ -42,7 +42,7 @@ package final class TextSearch: Matcher {
 
     /// Of bytes that were given in hexadecimal, where the longest front of them has arrived.
     package func nearest(in feed: Feed) -> Mismatch? {
-        let bytes = UnsafeRawBufferPointer(rebasing: feed.inbox.bytes.prefix(Self.mostCompared))
+        let bytes = UnsafeRawBufferPointer(rebasing: feed.inbox.bytes.prefix(Self.maxCompared))
         guard isHex, !bytes.isEmpty else { return nil }
         var best = (start: 0, length: 0)
         for start in bytes.indices where bytes[start] == text[0] {

@@ -22,7 +22,7 @@ struct ExchangeLog {
     /// Arrived bytes that nobody has read, and why they are gone.
     private struct Loss {
         let bytes: Range<Int>
-        let fate: Excerpt.Fate
+        let disposition: Excerpt.Disposition
     }
 
     private(set) var entries: Deque<Entry> = []
@@ -30,7 +30,7 @@ struct ExchangeLog {
     private var messages = 0
     private var losses: Deque<Loss> = []
 
-    private static let most = 24
+    private static let maximum = 24
     private static let kept = 2048
     private static let pause = Duration.milliseconds(10)
 
@@ -60,21 +60,23 @@ struct ExchangeLog {
     /// `count` unread bytes are forgotten, after which `following` bytes have arrived.
     mutating func drop(_ count: Int, following: Int, _ reason: String) {
         guard count > 0 else { return }
-        lose((arrived - following - count)..<(arrived - following), .dropped(reason))
+        recordLoss((arrived - following - count)..<(arrived - following), .dropped(reason))
     }
 
     /// A trigger takes a line of `count` bytes, after which `following` bytes have arrived.
     mutating func take(_ count: Int, following: Int) {
-        lose((arrived - following - count)..<(arrived - following), .taken)
+        recordLoss((arrived - following - count)..<(arrived - following), .taken)
     }
 
-    private mutating func lose(_ range: Range<Int>, _ fate: Excerpt.Fate) {
-        if let last = losses.last, last.fate == fate, last.bytes.upperBound == range.lowerBound, fate != .taken {
-            losses[losses.count - 1] = Loss(bytes: last.bytes.lowerBound..<range.upperBound, fate: fate)
+    private mutating func recordLoss(_ range: Range<Int>, _ disposition: Excerpt.Disposition) {
+        if let last = losses.last, last.disposition == disposition, last.bytes.upperBound == range.lowerBound,
+            disposition != .taken
+        {
+            losses[losses.count - 1] = Loss(bytes: last.bytes.lowerBound..<range.upperBound, disposition: disposition)
             return
         }
-        if losses.count == Self.most { losses.removeFirst() }
-        losses.append(Loss(bytes: range, fate: fate))
+        if losses.count == Self.maximum { losses.removeFirst() }
+        losses.append(Loss(bytes: range, disposition: disposition))
     }
 
     /// The entries since the last send, and that send.
@@ -101,10 +103,10 @@ struct ExchangeLog {
         var rest = unread
         guard isStream else {
             let lines = entries.reversed().map { entry in
-                let lost = fate(of: (entry.end - entry.count)..<entry.end)
+                let lost = disposition(of: (entry.end - entry.count)..<entry.end)
                 if lost == nil { rest -= 1 }
-                let fate = rest < 0 ? Excerpt.Fate.consumed : unread - rest <= withheld ? .held : .unread
-                return Excerpt.Line(entry.bytes, lost ?? fate)
+                let disposition = rest < 0 ? Excerpt.Disposition.consumed : unread - rest <= withheld ? .held : .unread
+                return Excerpt.Line(entry.bytes, lost ?? disposition)
             }
             return (lines.reversed(), isCut)
         }
@@ -116,7 +118,7 @@ struct ExchangeLog {
             let range = (end - line.count)..<end
             end = range.lowerBound
             let text = Self.text(of: line)
-            if let lost = fate(of: range) {
+            if let lost = disposition(of: range) {
                 lines.append(Excerpt.Line(text, isPart: isPart, lost))
                 continue
             }
@@ -131,8 +133,8 @@ struct ExchangeLog {
     }
 
     /// What has become of a line or message by its end: what is left of one whose front is gone is unread.
-    private func fate(of range: Range<Int>) -> Excerpt.Fate? {
-        losses.last { $0.bytes.contains(range.upperBound - 1) || $0.bytes.isEmpty && range == $0.bytes }?.fate
+    private func disposition(of range: Range<Int>) -> Excerpt.Disposition? {
+        losses.last { $0.bytes.contains(range.upperBound - 1) || $0.bytes.isEmpty && range == $0.bytes }?.disposition
     }
 
     /// The last exchanges, for a person.
@@ -145,20 +147,20 @@ struct ExchangeLog {
                 let entry = all[index]
                 let first = all[shown.lowerBound]
                 let around =
-                    isStream && !entry.isSend ? Self.surroundings(of: index, in: all) : ([], [])
+                    isStream && !entry.isSend ? Self.neighbours(of: index, in: all) : ([], [])
                 return Exchanges.Entry(
                     time: entry.time - first.time, isSend: entry.isSend, bytes: entry.bytes, count: entry.count,
                     around: around)
             })
     }
 
-    private static func surroundings(of index: Int, in entries: [Entry]) -> (before: [UInt8], after: [UInt8]) {
+    private static func neighbours(of index: Int, in entries: [Entry]) -> (before: [UInt8], after: [UInt8]) {
         let before = entries[..<index].reversed().prefix { !$0.isSend }.reversed()
         return (before.flatMap(\.bytes), entries[(index + 1)...].prefix { !$0.isSend }.flatMap(\.bytes))
     }
 
     private mutating func add(_ entry: Entry) {
-        if entries.count == Self.most { entries.removeFirst() }
+        if entries.count == Self.maximum { entries.removeFirst() }
         entries.append(entry)
     }
 

@@ -152,7 +152,7 @@ package struct Compiler {
     }
 
     /// A connection of a listener is given a name.
-    package mutating func accept(from listener: Word, as name: Word) {
+    package mutating func accept(from listener: Argument, as name: Argument) {
         program.reach.accepted.append((listener.template.glob, name.template.glob))
     }
 

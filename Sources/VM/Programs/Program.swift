@@ -24,7 +24,7 @@ package final class Program {
         /// All sessions that may be read, whatever they are called by then.
         package var readable: Set<String> {
             targets.union(
-                accepted.filter { connection in targets.contains { globsMeet($0, connection.name) } }.map {
+                accepted.filter { connection in targets.contains { globsOverlap($0, connection.name) } }.map {
                     $0.listener + ".*"
                 })
         }
@@ -63,6 +63,6 @@ package final class Program {
 }
 
 /// Whether a name could match both globs, as far as that is easily said.
-private func globsMeet(_ one: String, _ other: String) -> Bool {
+private func globsOverlap(_ one: String, _ other: String) -> Bool {
     isGlob(one) && isGlob(other) || globMatches(one, other) || globMatches(other, one)
 }

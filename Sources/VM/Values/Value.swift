@@ -7,7 +7,7 @@ import Script
 /// A class, because instructions are copied where they run, and a value is much to copy. The kinds that loops evaluate
 /// have an `evaluate` of their own, specialized here: called through the generic one, a step of a loop takes twice as long.
 package final class Value<Result> {
-    package let word: Word
+    package let argument: Argument
     /// The only variable that it is, or nil: the most frequent word that is no constant.
     private let variable: VariableReference?
     /// Its value, when it is known before the run.
@@ -19,15 +19,15 @@ package final class Value<Result> {
 
     /// `parse` reads the bytes; for those it refuses, `kind` has the words why. `convert` says the same of a number.
     package init(
-        _ word: Word, _ kind: Parameter.Kind, convert: ((Int) -> Result)? = nil,
+        _ argument: Argument, _ kind: Parameter.Kind, convert: ((Int) -> Result)? = nil,
         _ parse: @escaping ([UInt8]) -> Result?
     ) {
-        self.word = word
+        self.argument = argument
         self.parse = parse
         self.convert = convert
         problem = { kind.problem(with: $0) }
-        constant = word.literal.flatMap(parse)
-        let only = word.template.segments.count == 1 ? word.template.variables.first : nil
+        constant = argument.literal.flatMap(parse)
+        let only = argument.template.segments.count == 1 ? argument.template.variables.first : nil
         variable = only.map { VariableReference(name: $0.name, range: $0.range) }
     }
 
@@ -45,42 +45,42 @@ package final class Value<Result> {
         if let convert, let variable, let number = strand.integer(of: variable) { return convert(number) }
         let bytes =
             if let variable { try strand.value(of: variable) } else {
-                try strand.expand(word.template)
+                try strand.expand(argument.template)
             }
         guard let value = parse(bytes) else {
             throw Failure(
                 .expectation, problem(bytes) ?? "'\(Escapes.escaped(bytes))' is not valid here",
-                range: word.range)
+                range: argument.range)
         }
         return value
     }
 }
 
 extension Value where Result == Duration {
-    package convenience init(duration word: Word) {
-        self.init(word, .duration) { Literals.duration(String(decoding: $0, as: UTF8.self)) }
+    package convenience init(duration argument: Argument) {
+        self.init(argument, .duration) { Literals.duration(String(decoding: $0, as: UTF8.self)) }
     }
 }
 
 extension Value where Result == Int {
     package func evaluate(in strand: Strand) throws(Failure) -> Int { try value(in: strand) }
 
-    package convenience init(count word: Word) {
-        self.init(word, .count) { Literals.count(String(decoding: $0, as: UTF8.self)) }
+    package convenience init(count argument: Argument) {
+        self.init(argument, .count) { Literals.count(String(decoding: $0, as: UTF8.self)) }
     }
 
     /// A whole number with an optional sign.
-    package convenience init(integer word: Word) {
+    package convenience init(integer argument: Argument) {
         let kind = Parameter.Kind.checked { bytes in
             let text = Escapes.visible(bytes)
             let digits = text.hasPrefix("-") || text.hasPrefix("+") ? String(text.dropFirst()) : text
             return Literals.tooLarge(digits, "number") ?? "'\(text)' is not a whole number"
         }
-        self.init(word, kind, convert: { $0 }) { Literals.integer($0) }
+        self.init(argument, kind, convert: { $0 }) { Literals.integer($0) }
     }
 
-    package convenience init(size word: Word) {
-        self.init(word, .size) { Literals.size(String(decoding: $0, as: UTF8.self)) }
+    package convenience init(size argument: Argument) {
+        self.init(argument, .size) { Literals.size(String(decoding: $0, as: UTF8.self)) }
     }
 }
 
@@ -90,12 +90,12 @@ extension Value where Result == [UInt8] {
     /// The number that it is, when it is a variable with one that was calculated.
     package func calculated(in strand: Strand) -> Int? { calculatedNumber(in: strand) }
 
-    package convenience init(text word: Word) {
-        self.init(word, .text) { $0 }
+    package convenience init(text argument: Argument) {
+        self.init(argument, .text) { $0 }
     }
 
-    package convenience init(hex word: Word) {
-        self.init(word, .hex) { Literals.hex($0) }
+    package convenience init(hex argument: Argument) {
+        self.init(argument, .hex) { Literals.hex($0) }
     }
 }
 
@@ -103,27 +103,27 @@ extension Value where Result == String {
     package func evaluate(in strand: Strand) throws(Failure) -> String { try value(in: strand) }
 
     /// A name that the command gives to a session or a service.
-    package convenience init(name word: Word) {
-        self.init(word, .newSession) { bytes in
+    package convenience init(name argument: Argument) {
+        self.init(argument, .newSession) { bytes in
             let text = String(decoding: bytes, as: UTF8.self)
             return isSessionName(text) ? text : nil
         }
     }
 
     /// Any bytes, carried by a text.
-    package convenience init(string word: Word) {
-        self.init(word, .text) { String(lossless: $0) }
+    package convenience init(string argument: Argument) {
+        self.init(argument, .text) { String(lossless: $0) }
     }
 }
 
 extension Value where Result == SystemString {
     /// The path of a file.
-    package convenience init(path word: Word) {
-        self.init(word, .path) { $0.isEmpty ? nil : SystemString($0) }
+    package convenience init(path argument: Argument) {
+        self.init(argument, .path) { $0.isEmpty ? nil : SystemString($0) }
     }
 
     /// A word of a program.
-    package convenience init(argument word: Word) {
-        self.init(word, .argument) { SystemString($0) }
+    package convenience init(systemString argument: Argument) {
+        self.init(argument, .argument) { SystemString($0) }
     }
 }

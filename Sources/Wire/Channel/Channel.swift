@@ -256,7 +256,7 @@ package final class Channel: DescriptorWatcher {
         }
         var outcome = ReadOutcome.wouldBlock
         let start = inbox.end
-        let count = inbox.receive(most: room) { buffer in
+        let count = inbox.receive(maximum: room) { buffer in
             outcome = transport.read(into: buffer)
             if case .bytes(let count) = outcome { return count }
             return 0

@@ -77,9 +77,9 @@ package final class Inbox {
     package var messageEnds: Deque<Int>? { ends }
 
     /// Calls `read` with room for at most `most` bytes; it returns how many it wrote.
-    package func receive(most: Int, _ read: (UnsafeMutableRawBufferPointer) -> Int) -> Int {
-        reserve(most)
-        let count = read(UnsafeMutableRawBufferPointer(rebasing: storage[tail..<(tail + most)]))
+    package func receive(maximum: Int, _ read: (UnsafeMutableRawBufferPointer) -> Int) -> Int {
+        reserve(maximum)
+        let count = read(UnsafeMutableRawBufferPointer(rebasing: storage[tail..<(tail + maximum)]))
         tail += count
         return count
     }

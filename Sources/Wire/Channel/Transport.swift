@@ -64,7 +64,7 @@ package protocol Transport: AnyObject {
     /// How long the peer's answer takes at least, as far as is known.
     var roundTripTime: Duration { get }
     /// How many of the bytes that the kernel has taken have not reached the peer, as far as is known.
-    var bytesOnTheirWay: Int { get }
+    var unacknowledgedBytes: Int { get }
 }
 
 extension Transport {
@@ -74,7 +74,7 @@ extension Transport {
     package var hasBufferedInput: Bool { false }
     package func admit(_ bytes: UnsafeRawBufferPointer) -> String? { nil }
     package var roundTripTime: Duration { .zero }
-    package var bytesOnTheirWay: Int { 0 }
+    package var unacknowledgedBytes: Int { 0 }
 }
 
 /// A connected stream socket: TCP or Unix.
@@ -91,7 +91,7 @@ package final class SocketTransport: Transport {
     package let kind: TransportKind
     package var descriptor: Int32 { socket.number }
     package var roundTripTime: Duration { .microseconds(Int64(c_round_trip_time(socket.number))) }
-    package var bytesOnTheirWay: Int { kind == .tcp ? Int(c_unacknowledged(socket.number)) : 0 }
+    package var unacknowledgedBytes: Int { kind == .tcp ? Int(c_unacknowledged(socket.number)) : 0 }
 
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
         let count = recv(socket.number, buffer.baseAddress, buffer.count, 0)

@@ -14,10 +14,10 @@ package enum WireFailure: Error, Equatable {
     }
 
     /// The reason in a person's words, without capital or full stop.
-    package var words: String {
+    package var message: String {
         switch self {
-        case .system(let error): Wire.words(for: error)
-        case .tls(let words), .other(let words): words
+        case .system(let error): Wire.message(for: error)
+        case .tls(let message), .other(let message): message
         }
     }
 
@@ -30,17 +30,17 @@ package enum WireFailure: Error, Equatable {
 }
 
 /// Why no process can be started (fork(2)), where an error number means something else than elsewhere.
-func words(ofFork error: Errno) -> String {
-    error.rawValue == EAGAIN ? "process limit reached (ulimit -u)" : words(for: error)
+func message(ofFork error: Errno) -> String {
+    error.rawValue == EAGAIN ? "process limit reached (ulimit -u)" : message(for: error)
 }
 
 /// Why a socket cannot connect (connect(2)).
-func words(ofConnect error: Errno) -> String {
-    error.rawValue == EAGAIN ? "the listener's queue is full" : words(for: error)
+func message(ofConnect error: Errno) -> String {
+    error.rawValue == EAGAIN ? "the listener's queue is full" : message(for: error)
 }
 
 /// An error number in a person's words, without capital or full stop.
-package func words(for error: Errno) -> String {
+package func message(for error: Errno) -> String {
     switch error.rawValue {
     case ECONNREFUSED: "connection refused"
     case ECONNRESET: "connection reset by the peer"

@@ -10,14 +10,14 @@ package struct ConnectFailure: Error {
     /// The reasons in words: `connection refused ([::1]:9), connection refused (127.0.0.1:9)`; an only address that is
     /// `asked` itself is not said again.
     package func message(for asked: String) -> String {
-        if attempts.count == 1, attempts[0].address.description == asked { return words(of: attempts[0]) }
-        return attempts.map { "\(words(of: $0)) (\($0.address.description))" }.joined(separator: ", ")
+        if attempts.count == 1, attempts[0].address.description == asked { return message(of: attempts[0]) }
+        return attempts.map { "\(message(of: $0)) (\($0.address.description))" }.joined(separator: ", ")
     }
 }
 
 extension ConnectFailure {
-    private func words(of attempt: (address: SocketAddress, error: Errno)) -> String {
-        attempt.address.interfaceHint ?? Wire.words(ofConnect: attempt.error)
+    private func message(of attempt: (address: SocketAddress, error: Errno)) -> String {
+        attempt.address.interfaceHint ?? Wire.message(ofConnect: attempt.error)
     }
 }
 

@@ -10,7 +10,7 @@ package protocol Acceptor: AnyObject {
     /// Called with each connection: its transport and the peer's address.
     var accept: (any Transport, String) -> Void { get set }
     /// Called when no descriptor is left for one who comes: he waits until there is.
-    var whenExhausted: () -> Void { get set }
+    var onExhaustion: () -> Void { get set }
     /// Stops for good.
     func close()
 }
@@ -23,7 +23,7 @@ package protocol Acceptor: AnyObject {
 package final class DatagramListener: DescriptorWatcher, Acceptor {
     package let address: SocketAddress
     package var accept: (any Transport, String) -> Void = { _, _ in }
-    package var whenExhausted: () -> Void = {}
+    package var onExhaustion: () -> Void = {}
 
     private let loop: EventLoop
     /// Nil once it is closed.
@@ -62,7 +62,7 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
                 failure = error
             }
         }
-        throw ListenError(message: "cannot listen on \(address.description): \(words(for: failure))")
+        throw ListenError(message: "cannot listen on \(address.description): \(message(for: failure))")
     }
 
     package func close() {
@@ -105,7 +105,7 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
             accept(transport, name)
         } catch {
             guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.rawValue) else { return }
-            whenExhausted()
+            onExhaustion()
             held = (datagram, peer)
             retry = loop.schedule(after: .seconds(1)) { [weak self] in self?.tryAgain() }
             if let socket { loop.watch(socket.number, read: false, write: false, watcher: self) }

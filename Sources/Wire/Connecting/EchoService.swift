@@ -37,7 +37,7 @@ package final class EchoService {
     fileprivate let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
     private let listener: Listener
     private var clients: [ObjectIdentifier: Client] = [:]
-    private var whenStopped: (() -> Void)?
+    private var onStop: (() -> Void)?
     private var isStopping = false
     private var isAccepting = false
 
@@ -57,7 +57,7 @@ package final class EchoService {
     /// Accepts who waits already, answers what clients have sent, and calls `completion` when the last one is gone.
     package func stop(completion: @escaping () -> Void) {
         isStopping = true
-        whenStopped = completion
+        onStop = completion
         for client in Array(clients.values) { client.finish() }
         acceptRest()
     }
@@ -66,13 +66,13 @@ package final class EchoService {
     /// served at a time: there may be no time for one after the other. The listener is closed when there are no more of them.
     private func acceptRest() {
         // A client that is gone at once comes back to here: those behind it are accepted all the same.
-        guard whenStopped != nil, !isAccepting else { return }
+        guard onStop != nil, !isAccepting else { return }
         isAccepting = true
         defer { isAccepting = false }
         if listener.acceptWaiting() { listener.close() }
-        guard clients.isEmpty, !listener.isOpen, let whenStopped else { return }
-        self.whenStopped = nil
-        whenStopped()
+        guard clients.isEmpty, !listener.isOpen, let onStop else { return }
+        self.onStop = nil
+        onStop()
     }
 
     /// Stops accepting and closes every client at once.
@@ -86,7 +86,7 @@ package final class EchoService {
         clients[ObjectIdentifier(client)] = client
         log { "\(peer) connected" }
         if isStopping { return client.finish() }
-        if let most = limits.maxConnections, clients.count >= most { listener.pause(true) }
+        if let maximum = limits.maxConnections, clients.count >= maximum { listener.pause(true) }
     }
 
     fileprivate func clientEnded(_ client: Client, because reason: String) {
@@ -190,7 +190,7 @@ private final class Client: DescriptorWatcher {
     /// which takes away what is on its way. That select(2) does not tell, so it is looked at now and again.
     private func leave() {
         guard let transport else { return }
-        guard transport.bytesOnTheirWay > 0 else { return close(because: "done") }
+        guard transport.unacknowledgedBytes > 0 else { return close(because: "done") }
         watch(write: false)
         let pause = max(Self.shortSilence, transport.roundTripTime / 2)
         setTimer(service.loop.schedule(after: pause) { [unowned self] in leave() })
@@ -224,7 +224,7 @@ private final class Client: DescriptorWatcher {
             close(because: "done")
             return false
         case .failed(let error):
-            close(because: error.words)
+            close(because: error.message)
             return false
         }
     }
@@ -241,7 +241,7 @@ private final class Client: DescriptorWatcher {
         case .wrote(let count): outbox.append(UnsafeRawBufferPointer(rebasing: bytes[count...]))
         case .wouldBlock: outbox.append(UnsafeRawBufferPointer(bytes))
         case .failed(let error):
-            close(because: error.words)
+            close(because: error.message)
             return
         }
         watch(write: true)
@@ -254,7 +254,7 @@ private final class Client: DescriptorWatcher {
         case .wrote(let count): outbox.remove(count)
         case .wouldBlock: break
         case .failed(let error):
-            close(because: error.words)
+            close(because: error.message)
             return false
         }
         return outbox.isEmpty

@@ -16,7 +16,7 @@ package struct ListenError: Error {
 package final class Listener: DescriptorWatcher, Acceptor {
     package let address: SocketAddress
     package var accept: (any Transport, String) -> Void = { _, _ in }
-    package var whenExhausted: () -> Void = {}
+    package var onExhaustion: () -> Void = {}
 
     private let loop: EventLoop
     /// Nil once it is closed.
@@ -48,7 +48,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
                 failure = error
             }
         }
-        throw ListenError(message: "cannot listen on \(address.description): \(words(for: failure))")
+        throw ListenError(message: "cannot listen on \(address.description): \(message(for: failure))")
     }
 
     /// Stops accepting for a while, or goes on.
@@ -102,7 +102,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         }
         switch errno {
         case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-            whenExhausted()
+            onExhaustion()
             retry = loop.schedule(after: .seconds(1)) { [weak self] in
                 self?.retry = nil
                 self?.updateInterest()

@@ -54,7 +54,7 @@ package final class Resolver: DescriptorWatcher {
             do {
                 return try Resolver(host: host, port: port, on: loop, completion: completion)
             } catch {
-                completion(.failure(ResolveError(message: "cannot look up \(host): \(words(ofFork: error))")))
+                completion(.failure(ResolveError(message: "cannot look up \(host): \(message(ofFork: error))")))
             }
         }
         return nil

@@ -22,7 +22,7 @@ package final class ChildProcess: DescriptorWatcher {
         }
 
         /// `exited with status 1`, `was killed by SIGTERM`.
-        package var words: String {
+        package var description: String {
             switch self {
             case .exited(let status): "exited with status \(status)"
             case .killed(let signal): "was killed by \(SignalName.name(of: signal))"
@@ -35,7 +35,7 @@ package final class ChildProcess: DescriptorWatcher {
     /// How it has ended, or nil while it runs.
     package private(set) var ending: Ending?
     /// Called when it has ended.
-    package var whenEnded: () -> Void = {}
+    package var onExit: () -> Void = {}
     /// Its terminal, which is held open until it has ended or is to end: a program may close it and go on for a moment,
     /// and would be killed by SIGHUP when it was hung up (pty(7)).
     var terminal: (any Transport)?
@@ -46,7 +46,7 @@ package final class ChildProcess: DescriptorWatcher {
     let warden: pid_t
     private var report: SharedDescriptor?
     private weak var loop: EventLoop?
-    private var whenGone: () -> Void = {}
+    private var onHangup: () -> Void = {}
 
     init(number: pid_t, warden: pid_t) {
         self.number = number
@@ -54,10 +54,10 @@ package final class ChildProcess: DescriptorWatcher {
     }
 
     /// Hears from the warden; `whenGone` is called when nothing of the program is left.
-    func listen(to report: SharedDescriptor, on loop: EventLoop, whenGone: @escaping () -> Void) {
+    func listen(to report: SharedDescriptor, on loop: EventLoop, onHangup: @escaping () -> Void) {
         self.report = report
         self.loop = loop
-        self.whenGone = whenGone
+        self.onHangup = onHangup
         loop.watch(report.number, read: true, write: false, watcher: self)
     }
 
@@ -74,7 +74,7 @@ package final class ChildProcess: DescriptorWatcher {
             (isReleased, isGone) = (true, true)
             // Somebody has killed the warden, and the program has died with it.
             if ending == nil { end(.killed(signal: SIGKILL)) }
-            whenGone()
+            onHangup()
         }
     }
 
@@ -84,7 +84,7 @@ package final class ChildProcess: DescriptorWatcher {
         guard self.ending == nil else { return }
         terminal = nil
         self.ending = ending
-        whenEnded()
+        onExit()
     }
 
     /// Sends a signal to the program, or to all of its group (kill(2)); nothing once it has ended.

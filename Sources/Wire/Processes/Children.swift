@@ -19,7 +19,7 @@ package struct ChildRequest: Sendable {
     }
 
     /// The program and its arguments.
-    package var words: [SystemString] { [program] + arguments }
+    package var commandLine: [SystemString] { [program] + arguments }
 }
 
 /// The child processes: their starting, their ending, and that nothing of them outlives us.
@@ -32,7 +32,7 @@ package final class Children {
     /// All that live, also those whose programs are still being started.
     private var wardens: Set<pid_t> = []
     /// Children that we had before the first program, which is nil until then: they are none of our business.
-    private var strangers: Set<pid_t>?
+    private var foreignChildren: Set<pid_t>?
     private var sweepTimer: Timer?
     /// How many times more what is left is looked for: nothing can be done about what cannot be killed.
     private var sweepsLeft = 0
@@ -56,7 +56,7 @@ package final class Children {
             let ends = try request.hasTerminal ? ChildEnds.terminal(request) : ChildEnds.pipes()
             return try start(request, ends, report, completion)
         } catch {
-            throw error.rawValue == EAGAIN ? .other(Wire.words(ofFork: error)) : .system(error)
+            throw error.rawValue == EAGAIN ? .other(Wire.message(ofFork: error)) : .system(error)
         }
     }
 
@@ -64,8 +64,8 @@ package final class Children {
         _ request: ChildRequest, _ ends: ChildEnds, _ report: consuming Pipe,
         _ completion: @escaping (Result<(ChildProcess, any Transport), WireFailure>) -> Void
     ) throws(Errno) -> ChildStarting {
-        let words = request.words.map { word in word.withCString { strdup($0) } } + [nil]
-        defer { for word in words { free(word) } }
+        let commandLine = request.commandLine.map { argument in argument.withCString { strdup($0) } } + [nil]
+        defer { for argument in commandLine { free(argument) } }
         becomeReaper()
         let parent = getpid()
         let writing = report.writing.number
@@ -76,7 +76,7 @@ package final class Children {
         defer { sigprocmask(SIG_SETMASK, &former, nil) }
         let warden = c_fork()
         if warden == 0 {
-            Warden.live(parent: parent, report: writing) { warden in enter(ends, words, warden: warden) }
+            Warden.live(parent: parent, report: writing) { warden in enter(ends, commandLine, warden: warden) }
         }
         guard warden > 0 else { throw Errno(rawValue: errno) }
         wardens.insert(warden)
@@ -110,9 +110,9 @@ package final class Children {
 
     /// What a warden leaves when somebody kills it comes to us (prctl(2), PR_SET_CHILD_SUBREAPER).
     private func becomeReaper() {
-        guard strangers == nil else { return }
+        guard foreignChildren == nil else { return }
         _ = c_become_subreaper()
-        strangers = Set(Processes.ownChildren)
+        foreignChildren = Set(Processes.ownChildren)
     }
 
     private func wardenEnded(_ warden: pid_t) {
@@ -125,7 +125,7 @@ package final class Children {
     private func sweep() {
         if let sweepTimer { loop.cancel(sweepTimer) }
         sweepTimer = nil
-        let left = Processes.ownChildren.filter { !wardens.contains($0) && strangers?.contains($0) != true }
+        let left = Processes.ownChildren.filter { !wardens.contains($0) && foreignChildren?.contains($0) != true }
         guard !left.isEmpty, sweepsLeft > 0 else { return }
         sweepsLeft -= 1
         for process in left {
@@ -137,7 +137,7 @@ package final class Children {
     }
 
     /// Runs in the child of the warden: becomes the program. Returns only when that fails, with errno set.
-    private func enter(_ ends: ChildEnds, _ words: [UnsafeMutablePointer<CChar>?], warden: pid_t) {
+    private func enter(_ ends: ChildEnds, _ commandLine: [UnsafeMutablePointer<CChar>?], warden: pid_t) {
         setsid()
         _ = c_die_with_parent(SIGKILL)
         // The warden may have died before that was set.
@@ -149,7 +149,7 @@ package final class Children {
         state.restore()
         // All else of ours is closed by execve (O_CLOEXEC), but for what others had left open before us.
         _ = c_close_range_on_exec(3, UInt32.max)
-        if let program = words[0] { execvp(program, words) }
+        if let program = commandLine[0] { execvp(program, commandLine) }
     }
 }
 

@@ -25,11 +25,11 @@ struct Warden {
         /// Reads what `bytes` hands over; nil for what no warden writes.
         init?(_ bytes: UnsafeRawBufferPointer) {
             guard bytes.count == Self.size else { return nil }
-            let words = (0..<3).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
-            switch words[0] {
-            case 0: self = .failed(words[1])
-            case 1: self = .running(words[1])
-            case 2: self = .ended(words[1] == CLD_EXITED ? .exited(words[2]) : .killed(signal: words[2]))
+            let numbers = (0..<3).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
+            switch numbers[0] {
+            case 0: self = .failed(numbers[1])
+            case 1: self = .running(numbers[1])
+            case 2: self = .ended(numbers[1] == CLD_EXITED ? .exited(numbers[2]) : .killed(signal: numbers[2]))
             default: return nil
             }
         }
@@ -45,7 +45,7 @@ struct Warden {
 
     /// How long a program that is to end may take before it is killed, and how long the killing may take.
     private static let grace = 1.0
-    private static let patience = 5.0
+    private static let gracePeriod = 5.0
 
     private let report: Int32
     private let program: pid_t
@@ -91,9 +91,9 @@ struct Warden {
             leave(telling: 0, number, 0, to: 0)
         }
         close(1)
-        tell(1, program, 0, to: 0)
-        var life = Warden(report: 0, program: program)
-        life.watch()
+        send(1, program, 0, to: 0)
+        var reaper = Warden(report: 0, program: program)
+        reaper.watch()
     }
 
     private init(report: Int32, program: pid_t) {
@@ -107,7 +107,7 @@ struct Warden {
             if let end, end <= Self.now || !hasChildren { _exit(0) }
             if let deadline, deadline <= Self.now {
                 killAll(SIGKILL)
-                end = end ?? Self.now + Self.patience
+                end = end ?? Self.now + Self.gracePeriod
             }
             switch awaitSignal() {
             case Order.end where deadline == nil:
@@ -138,7 +138,7 @@ struct Warden {
         var status: Int32 = 0
         if !hasToldEnd, c_child_has_ended(program, &cause, &status) == 1 {
             hasToldEnd = true
-            Self.tell(2, cause, status, to: report)
+            Self.send(2, cause, status, to: report)
         }
         let isOver = deadline != nil && hasToldEnd
         if isOver {
@@ -168,13 +168,13 @@ struct Warden {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
-    private static func tell(_ kind: Int32, _ first: Int32, _ second: Int32, to descriptor: Int32) {
-        var words = (kind, first, second)
-        _ = write(descriptor, &words, Report.size)
+    private static func send(_ kind: Int32, _ first: Int32, _ second: Int32, to descriptor: Int32) {
+        var numbers = (kind, first, second)
+        _ = write(descriptor, &numbers, Report.size)
     }
 
     private static func leave(telling kind: Int32, _ first: Int32, _ second: Int32, to descriptor: Int32) -> Never {
-        tell(kind, first, second, to: descriptor)
+        send(kind, first, second, to: descriptor)
         _exit(0)
     }
 

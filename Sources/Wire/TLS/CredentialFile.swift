@@ -14,7 +14,7 @@ final class CredentialFile {
     private(set) var lock: TLSError?
 
     /// More than this is no file of certificates: the bundle of a system has some 200 KB.
-    private static let most = 16 << 20
+    private static let maximum = 16 << 20
 
     /// Reads the file at `path`; `password` opens what is locked in it.
     ///
@@ -45,7 +45,7 @@ final class CredentialFile {
     private static func bytes(of path: SystemString) throws(TLSError) -> [UInt8] {
         let descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard descriptor >= 0 else {
-            throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).words)")
+            throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).message)")
         }
         defer { close(descriptor) }
         // What another program has to write first would hold up all else.
@@ -58,11 +58,11 @@ final class CredentialFile {
         while true {
             let count = read(descriptor, &buffer, buffer.count)
             guard count >= 0 else {
-                throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).words)")
+                throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).message)")
             }
             if count == 0 { break }
             bytes += buffer.prefix(count)
-            if bytes.count > most { throw TLSError(message: "\(path) is too large for a certificate file") }
+            if bytes.count > maximum { throw TLSError(message: "\(path) is too large for a certificate file") }
         }
         if bytes.isEmpty { throw TLSError(message: "\(path) is empty") }
         return bytes
@@ -117,14 +117,14 @@ final class CredentialFile {
         guard isOpen else {
             // Both of OpenSSL's words for an algorithm that this program does not have.
             let isOld = [Int32(EVP_R_UNSUPPORTED_ALGORITHM), c_ERR_R_UNSUPPORTED()].contains(TLSErrors.firstReason)
-            let words = TLSErrors.takeWords()
+            let message = TLSErrors.takeMessage()
             if isOld {
                 throw TLSError(
                     message: "\(path) is encrypted with an obsolete cipher, such as RC2",
                     hint: "convert it: openssl pkcs12 -legacy -in \(path) -nodes -out FILE")
             }
-            if words.contains("mac verify") || words.contains("decrypt") { throw locked(path, secret) }
-            throw TLSError(message: "\(path) cannot be read as PKCS#12: \(words)")
+            if message.contains("mac verify") || message.contains("decrypt") { throw locked(path, secret) }
+            throw TLSError(message: "\(path) cannot be read as PKCS#12: \(message)")
         }
         var certificates = [certificate].compactMap { $0 }
         for index in 0..<max(0, c_sk_X509_num(others)) {

@@ -23,7 +23,7 @@ package final class TLSContext {
     /// - Throws: when a file cannot be read or does not hold what it should.
     package init(_ role: Role, _ options: TLSOptions) throws(TLSError) {
         guard let pointer = SSL_CTX_new(role == .client ? TLS_client_method() : TLS_server_method()) else {
-            throw TLSError(message: "TLS is not available: \(TLSErrors.takeWords())")
+            throw TLSError(message: "TLS is not available: \(TLSErrors.takeMessage())")
         }
         self.pointer = pointer
         self.role = role
@@ -81,7 +81,7 @@ package final class TLSContext {
             && file.certificates.dropFirst().allSatisfy { c_SSL_CTX_add1_chain_cert(pointer, $0) == 1 }
             && SSL_CTX_use_PrivateKey(pointer, key) == 1
         guard isUsed else {
-            throw TLSError(message: "the certificate in \(path) cannot be used: \(TLSErrors.takeWords())")
+            throw TLSError(message: "the certificate in \(path) cannot be used: \(TLSErrors.takeMessage())")
         }
     }
 
@@ -154,18 +154,18 @@ package final class TLSContext {
         let named = (file: Environment.setting("SSL_CERT_FILE"), folders: Environment.setting("SSL_CERT_DIR"))
         let file = named.file ?? SystemString(copying: X509_get_default_cert_file())
         let folders = named.folders ?? SystemString(copying: X509_get_default_cert_dir())
-        if let words = problem(loading: file), named.file != nil {
-            trustProblems.append("SSL_CERT_FILE is \(file): \(words)")
+        if let message = problem(loading: file), named.file != nil {
+            trustProblems.append("SSL_CERT_FILE is \(file): \(message)")
         }
         _ = folders.withCString { SSL_CTX_load_verify_dir(pointer, $0) }
         guard let named = named.folders else { return }
         for folder in named.bytes.split(separator: UInt8(ascii: ":")).compactMap({ SystemString($0) }) {
             var status = stat()
-            let isThere = folder.withCString { stat($0, &status) } == 0
-            let isFolder = isThere && status.st_mode & S_IFMT == S_IFDIR
+            let exists = folder.withCString { stat($0, &status) } == 0
+            let isFolder = exists && status.st_mode & S_IFMT == S_IFDIR
             if isFolder && folder.withCString({ access($0, R_OK | X_OK) }) == 0 { continue }
-            let words = isThere && !isFolder ? "it is not a directory" : WireFailure(number: errno).words
-            trustProblems.append("SSL_CERT_DIR names \(folder): \(words)")
+            let message = exists && !isFolder ? "it is not a directory" : WireFailure(number: errno).message
+            trustProblems.append("SSL_CERT_DIR names \(folder): \(message)")
         }
     }
 
@@ -173,7 +173,7 @@ package final class TLSContext {
     private func problem(loading file: SystemString) -> String? {
         var status = stat()
         guard file.withCString({ stat($0, &status) }) == 0, file.withCString({ access($0, R_OK) }) == 0 else {
-            return WireFailure(number: errno).words
+            return WireFailure(number: errno).message
         }
         // OpenSSL would wait for what a pipe has to say.
         guard status.st_mode & S_IFMT == S_IFREG else { return "it is not a regular file" }
@@ -191,10 +191,10 @@ enum TLSErrors {
     static var firstReason: Int32 { c_ERR_GET_REASON(ERR_peek_error()) }
 
     /// The words of the error that came first, which led to the others; the queue is empty afterwards.
-    static func takeWords() -> String {
+    static func takeMessage() -> String {
         let error = ERR_peek_error()
         ERR_clear_error()
-        guard error != 0, let words = ERR_reason_error_string(error) else { return "no reason given" }
-        return String(cString: words)
+        guard error != 0, let message = ERR_reason_error_string(error) else { return "no reason given" }
+        return String(cString: message)
     }
 }

@@ -65,7 +65,7 @@ package final class TLSTransport: Transport {
     package init(over socket: SocketTransport, _ context: TLSContext, host: String) throws(TLSError) {
         ERR_clear_error()
         guard let ssl = SSL_new(context.pointer) else {
-            throw TLSError(message: "TLS is not available: \(TLSErrors.takeWords())")
+            throw TLSError(message: "TLS is not available: \(TLSErrors.takeMessage())")
         }
         self.socket = socket
         self.context = context
@@ -112,7 +112,7 @@ package final class TLSTransport: Transport {
             switch systemError {
             case 0: return .failed(cutShort("the peer closed the connection"))
             case ECONNRESET, EPIPE: return .failed(cutShort("the peer reset the connection"))
-            default: return .failed(cutShort(WireFailure(number: systemError).words))
+            default: return .failed(cutShort(WireFailure(number: systemError).message))
             }
         default: return .failed(handshakeError())
         }
@@ -189,7 +189,8 @@ package final class TLSTransport: Transport {
                 if code == SSL_ERROR_WANT_WRITE { return written > 0 ? .wrote(written) : .wouldBlock }
                 // What was written before is lost with the connection.
                 return .failed(
-                    code == SSL_ERROR_SYSCALL ? lastWords() ?? self.failure(code, failure) : self.failure(code, failure)
+                    code == SSL_ERROR_SYSCALL
+                        ? pendingAlert() ?? self.failure(code, failure) : self.failure(code, failure)
                 )
             }
             written += count
@@ -199,7 +200,7 @@ package final class TLSTransport: Transport {
 
     /// The alert that the peer has sent before it closed, when a write has met the closed connection; the reader gets
     /// it too.
-    private func lastWords() -> WireFailure? {
+    private func pendingAlert() -> WireFailure? {
         var byte: UInt8 = 0
         var count = 0
         ERR_clear_error()
@@ -303,12 +304,12 @@ package final class TLSTransport: Transport {
                 hint: trustHint, isRefusal: true)
         default:
             return TLSError(
-                message: "the certificate of \(subject) was rejected: \(Self.words(ofVerification: Int(code)))",
+                message: "the certificate of \(subject) was rejected: \(Self.message(ofVerification: Int(code)))",
                 isRefusal: true)
         }
     }
 
-    private static func words(ofVerification code: Int) -> String {
+    private static func message(ofVerification code: Int) -> String {
         X509_verify_cert_error_string(code).map { String(cString: $0) } ?? "error \(code)"
     }
 
@@ -356,23 +357,23 @@ package final class TLSTransport: Transport {
             ERR_clear_error()
             return .tls("the peer ended TLS with an alert: \(alert)")
         }
-        return .tls("TLS failed: \(TLSErrors.takeWords())")
+        return .tls("TLS failed: \(TLSErrors.takeMessage())")
     }
 
     private func handshakeError() -> TLSError {
         let reason = TLSErrors.lastReason
         let alert = Self.alert(reason)
-        let words = TLSErrors.takeWords()
+        let message = TLSErrors.takeMessage()
         switch reason {
-        case SSL_R_CERTIFICATE_VERIFY_FAILED: return refusal ?? TLSError(message: words, isRefusal: true)
+        case SSL_R_CERTIFICATE_VERIFY_FAILED: return refusal ?? TLSError(message: message, isRefusal: true)
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             return TLSError(message: "the client sent no certificate, but --ca requires one", isRefusal: true)
         case SSL_R_UNEXPECTED_EOF_WHILE_READING: return cutShort("the peer closed the connection")
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_UNEXPECTED_MESSAGE,
             SSL_R_BAD_RECORD_TYPE, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_RECORD_LENGTH_MISMATCH:
-            return TLSError(message: "the peer does not speak TLS (\(words))")
+            return TLSError(message: "the peer does not speak TLS (\(message))")
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-            return TLSError(message: "the peer does not support TLS 1.2 or newer (\(words))", isRefusal: true)
+            return TLSError(message: "the peer does not support TLS 1.2 or newer (\(message))", isRefusal: true)
         default:
             if let alert {
                 let needsCertificate = wasAskedForCertificate && context.options.certificate == nil
@@ -381,7 +382,7 @@ package final class TLSTransport: Transport {
                     hint: needsCertificate ? "it requires a client certificate: --cert FILE --key FILE" : nil,
                     isRefusal: true)
             }
-            return TLSError(message: "the TLS handshake failed: \(words)")
+            return TLSError(message: "the TLS handshake failed: \(message)")
         }
     }
 
@@ -399,9 +400,9 @@ package final class TLSTransport: Transport {
     private static func alert(_ reason: Int32) -> String? {
         guard reason >= 1000, reason < 1256 else { return nil }
         // "tlsv13 alert certificate required": the version it came with says nothing of why.
-        let words = ERR_reason_error_string(ERR_peek_last_error()).map { String(cString: $0) } ?? "alert unknown"
-        let start = words.split(separator: " ").firstIndex(of: "alert").map { $0 + 1 } ?? 0
-        return words.split(separator: " ").dropFirst(start).joined(separator: " ") + " (TLS alert \(reason - 1000))"
+        let message = ERR_reason_error_string(ERR_peek_last_error()).map { String(cString: $0) } ?? "alert unknown"
+        let start = message.split(separator: " ").firstIndex(of: "alert").map { $0 + 1 } ?? 0
+        return message.split(separator: " ").dropFirst(start).joined(separator: " ") + " (TLS alert \(reason - 1000))"
     }
 }
 

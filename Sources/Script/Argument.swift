@@ -1,5 +1,5 @@
 /// One word of a command line.
-package struct Word {
+package struct Argument {
     package enum Style {
         case bare, doubleQuoted, singleQuoted
         case regex(flags: String)

@@ -5,7 +5,7 @@ import VM
 import Wire
 
 /// The TLS options that `open`, `listen` and `starttls` share.
-struct TLSWords {
+struct TLSCommandOptions {
     private let authorities: Value<SystemString>?
     private let certificate: Value<SystemString>?
     private let key: Value<SystemString>?
@@ -43,13 +43,13 @@ struct TLSWords {
         certificate = call.value(ofOption: "--cert").map { Value(path: $0) }
         key = call.value(ofOption: "--key").map { Value(path: $0) }
         keyPassword = call.value(ofOption: "--key-password").map { Value(text: $0) }
-        serverName = call.value(ofOption: "--servername").map { word in
-            Value(word, .checked(serverNameProblem)) { bytes in
+        serverName = call.value(ofOption: "--servername").map { argument in
+            Value(argument, .checked(serverNameProblem)) { bytes in
                 serverNameProblem(bytes) == nil ? String(decoding: bytes, as: UTF8.self) : nil
             }
         }
-        protocols = call.value(ofOption: "--alpn").map { word in
-            Value(word, .checked(protocolsProblem)) { bytes in
+        protocols = call.value(ofOption: "--alpn").map { argument in
+            Value(argument, .checked(protocolsProblem)) { bytes in
                 protocolsProblem(bytes) == nil ? bytes.split(separator: UInt8(ascii: ",")).map(Array.init) : nil
             }
         }

@@ -1,7 +1,7 @@
 import Script
 
 /// A word of a statement in the transcript, which carries its bytes in `text`; in quotes where it needs them.
-package func quotedWord(_ text: String) -> String {
+package func quotedArgument(_ text: String) -> String {
     let bytes = text.losslessBytes
     let isPlain = bytes.allSatisfy { byte in
         isPlainByte(byte) || "/:[]@%=+,~".utf8.contains(byte)
