@@ -1,4 +1,4 @@
-// libedit by its wide interface. Its setters take varargs, which Swift cannot call: one typed function for each use.
+// libedit's wide-character interface. Its setters take varargs, which Swift cannot call: each use has a typed function.
 #ifndef MUXSH_CEDITLINE_SHIM_H
 #define MUXSH_CEDITLINE_SHIM_H
 

@@ -1,4 +1,4 @@
-// PCRE2 for bytes. Call the functions by their real names, with the width: pcre2_compile_8 and so on.
+// PCRE2 for bytes. Call the functions by their full names, with the width: pcre2_compile_8 and so on.
 #ifndef MUXSH_CPCRE2_SHIM_H
 #define MUXSH_CPCRE2_SHIM_H
 

@@ -1,5 +1,5 @@
-// What Swift's view of glibc lacks: GNU extensions, varargs and calls the importer marks unavailable.
-// Header only; each function is one C call and bears its name.
+// Functions that Swift does not import from glibc: GNU extensions, varargs and calls the importer marks unavailable.
+// Header only; each function wraps one C call and is named after it.
 #ifndef MUXSH_CPLATFORM_SHIM_H
 #define MUXSH_CPLATFORM_SHIM_H
 
@@ -17,25 +17,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// fork(2). Swift marks fork unavailable because of threads; these programs have one thread.
+// fork(2). Swift marks fork unavailable because of threads; these programs are single-threaded.
 static inline pid_t c_fork(void) { return fork(); }
 
-// prctl(PR_SET_NAME): what ps and killall call this process.
+// prctl(PR_SET_NAME): sets the name that ps and killall use for this process.
 static inline int c_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 
-// accept4(2), for descriptors that are non-blocking and close-on-exec from the start.
+// accept4(2): the descriptors are non-blocking and close-on-exec from the start.
 static inline int c_accept_nonblocking(int listener, struct sockaddr *address, socklen_t *length) {
     return (int)syscall(SYS_accept4, listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-// getsockopt(TCP_INFO): the smoothed round-trip time of a connection in microseconds; 0 where there is none (tcp(7)).
+// getsockopt(TCP_INFO): the smoothed round-trip time of a connection in microseconds; 0 if there is none (tcp(7)).
 static inline unsigned c_round_trip_time(int connection) {
     struct tcp_info info = {0};
     socklen_t length = sizeof info;
     return getsockopt(connection, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_rtt : 0;
 }
 
-// ioctl(SIOCOUTQ): the bytes that the peer has not acknowledged, or not read from a Unix socket; 0 when that is not known.
+// ioctl(SIOCOUTQ): the bytes that the peer has not acknowledged, or not read from a Unix socket; 0 if unknown.
 static inline int c_unacknowledged(int connection) {
     int count = 0;
     return ioctl(connection, TIOCOUTQ, &count) == 0 ? count : 0;
@@ -51,7 +51,7 @@ static inline const void *c_memmem(const void *haystack, size_t haystack_length,
 // prctl(PR_SET_PDEATHSIG): the kernel sends SIGNAL to this process when its parent dies.
 static inline int c_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0); }
 
-// prctl(PR_SET_CHILD_SUBREAPER): what stems from this process comes to it, and not to init, when its parent ends.
+// prctl(PR_SET_CHILD_SUBREAPER): this process, not init, becomes the parent of its orphaned descendants.
 static inline int c_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 // close_range(2): closes every descriptor from FIRST to LAST.
@@ -68,7 +68,7 @@ static inline int c_close_range_on_exec(unsigned first, unsigned last) {
 static inline int c_get_flags(int descriptor) { return fcntl(descriptor, F_GETFL); }
 static inline int c_set_flags(int descriptor, int flags) { return fcntl(descriptor, F_SETFL, flags); }
 
-// ioctl(TIOCSCTTY) and ioctl(TIOCSWINSZ), which take varargs in C: the terminal becomes the session's own; its size.
+// ioctl(TIOCSCTTY) and ioctl(TIOCSWINSZ), which take varargs in C: set the controlling terminal and its size.
 static inline int c_take_terminal(int terminal) { return ioctl(terminal, TIOCSCTTY, 0); }
 static inline int c_set_window_size(int terminal, unsigned short rows, unsigned short columns) {
     struct winsize size = {rows, columns, 0, 0};
@@ -86,12 +86,12 @@ static inline int c_terminal_name(int terminal, char *name, size_t length) {
     return ptsname_r(terminal, name, length);
 }
 
-// sigabbrev_np(3), which needs _GNU_SOURCE: "TERM" for SIGTERM, NULL for what is no signal with a name.
+// sigabbrev_np(3), which needs _GNU_SOURCE: "TERM" for SIGTERM, NULL if the number has no name.
 extern const char *sigabbrev_np(int number);
 static inline const char *c_sigabbrev(int number) { return sigabbrev_np(number); }
 
-// waitid(2) for one child, which stays a zombie: 1 if it has ended, with the cause (CLD_EXITED, CLD_KILLED, …) and the
-// status or signal, whose names in siginfo_t are macros.
+// waitid(2) for one child, which stays a zombie: returns 1 if it has ended, with the cause (CLD_EXITED, CLD_KILLED, …)
+// and the status or signal, whose names in siginfo_t are macros.
 static inline int c_child_has_ended(pid_t child, int *cause, int *status) {
     siginfo_t info;
     info.si_pid = 0;

@@ -2,9 +2,9 @@ import Script
 import Sessions
 import VM
 
-/// The commands that there are.
+/// The commands of the language.
 package struct CommandRegistry: CommandSet {
-    /// Their descriptions.
+    /// The descriptions of the commands.
     package let table: CommandTable
     private let types: [String: any Command.Type]
 
@@ -14,7 +14,7 @@ package struct CommandRegistry: CommandSet {
         self.types = Dictionary(zip(descriptions.map(\.name), types)) { first, _ in first }
     }
 
-    /// All commands, in the order of the manual.
+    /// Returns all commands, in the order of the manual.
     package static func standard() -> CommandRegistry {
         CommandRegistry([
             OpenCommand.self, ListenCommand.self, AcceptCommand.self, ServeCommand.self, SpawnCommand.self,
@@ -31,7 +31,7 @@ package struct CommandRegistry: CommandSet {
         ])
     }
 
-    /// Compiles statements; throws all errors that only show when they become instructions.
+    /// Compiles statements; throws all errors that are detected only when they become instructions.
     package func compile(_ statements: [Statement]) throws(ScriptErrors) -> CompiledScript {
         var compiler = Compiler(commands: self)
         compiler.compile(statements)
@@ -53,7 +53,7 @@ package struct CommandRegistry: CommandSet {
 }
 
 extension CommandCall {
-    /// The word of a parameter that every form of the command has.
+    /// Returns the argument of a parameter that every form of the command has.
     func required(_ parameter: String) throws(ScriptError) -> Argument {
         guard let argument = argument(parameter) else {
             throw ScriptError(range, "\(description.name) needs \(parameter)")
@@ -61,7 +61,7 @@ extension CommandCall {
         return argument
     }
 
-    /// The target that the parameter T names.
+    /// Returns the target given by a parameter, by default T.
     func target(_ parameter: String = "T") throws(ScriptError) -> Target {
         let argument = try required(parameter)
         return try Target(argument.template, range: argument.range)
@@ -74,7 +74,7 @@ extension CommandCall {
 }
 
 extension Parameter {
-    /// The parameters that many commands share.
+    /// Parameters that many commands share.
     static var target: Parameter { Parameter("T", .target) }
     package static var duration: Parameter { Parameter("D", .duration) }
     static var lineEnding: Parameter { Parameter("E", .choice(LineEnding.allCases.map(\.rawValue))) }

@@ -1,7 +1,7 @@
 import Script
 import Wire
 
-/// The texts made from the command table: `help`, and the command section of muxsh(5).
+/// The texts generated from the command table: `help`, and the command section of muxsh(5).
 package struct Manual {
     private let table: CommandTable
 
@@ -21,7 +21,7 @@ package struct Manual {
             + ["See 'help COMMAND', 'help TOPIC' and muxsh(5)."]).joined(separator: "\n")
     }
 
-    /// The text of `help COMMAND`, or nil for an unknown name.
+    /// Returns the text of `help COMMAND`, or nil for an unknown name.
     package func help(for name: String) -> String? {
         guard let command = table[name] else { return nil }
         var lines = paragraphs(of: command).flatMap { Self.wrapped($0) + [""] }
@@ -53,7 +53,7 @@ package struct Manual {
         \\\\ \\xHH \\u{HHHH} are expanded; write '\\${' for a literal '${'. A single '\\' at the end means: no line ending.
         """
 
-    /// The topics of `help` besides commands.
+    /// The topics of `help` other than commands.
     package static let topics: [(name: String, summary: String, text: String)] = [
         ("arrows", "lines to and from a session", arrows),
         ("sessions", "names, lists, globs and addresses", sessions),
@@ -215,13 +215,13 @@ package struct Manual {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// Text that roff shows as it stands: backslashes and a leading dot or quote are not for roff to read.
+    /// Returns text that roff shows unchanged: backslashes and a leading dot or quote are escaped.
     private func escape(_ line: String) -> String {
         let text = line.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\e")
         return text.hasPrefix(".") || text.hasPrefix("'") ? "\\&" + text : text
     }
 
-    /// What a command does: its summary and text.
+    /// Returns the description of a command: its summary and text.
     private func paragraphs(of command: CommandDescription) -> [String] {
         let text = command.text.split(separator: "\n\n").map(String.init)
         return [capitalized(command.summary) + "." + (text.first.map { " " + $0 } ?? "")] + text.dropFirst()
@@ -233,7 +233,7 @@ package struct Manual {
         text.prefix(1).uppercased() + text.dropFirst()
     }
 
-    /// `text` split after each full stop: mdoc wants one sentence a line.
+    /// Returns `text` split after each full stop: mdoc wants one sentence per line.
     private static func sentences(of text: String) -> [String] {
         var sentences: [String] = []
         var current = ""

@@ -4,7 +4,7 @@ import Sessions
 import VM
 
 extension Strand {
-    /// The sessions that `target` means now; a name or glob that means none is a failure of `status`.
+    /// Returns the sessions that `target` denotes now; throws with `status` if a name or glob denotes none.
     func sessions(_ target: Target, orFail status: Failure.Status) throws(Failure) -> [Session] {
         var found: [Session] = []
         for item in target.items {

@@ -1,9 +1,9 @@
 import Results
 import Script
 
-/// The variables that are there without being set (muxsh(5), Variables), but for those of blocks and strands.
+/// The built-in variables (muxsh(5), Variables), except those of blocks and strands.
 extension World {
-    /// A built-in variable.
+    /// Returns the value of a built-in variable, or nil if `name` is not one.
     package func builtIn(_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
         if name == "line" { return Array(String(range.line).utf8) }
         if name == "file" { return range.source.path }
@@ -20,7 +20,7 @@ extension World {
         return try environment(name)?.bytes
     }
 
-    /// The names of the built-in variables, without those of the environment.
+    /// The names of the built-in variables, except those of the environment.
     package var builtInNames: [String] {
         let ofSessions = sessions.all.flatMap { session in
             ["address", session.child == nil ? "port" : "pid"].map { session.name + "." + $0 }

@@ -3,15 +3,15 @@ import Results
 import Sessions
 import VM
 
-/// The end of a script's input (muxsh(1), END OF INPUT): for every session still open, what waits is sent, the first
-/// answer is awaited, our side is ended, and what the peer still says is read until it ends or falls silent.
+/// The end of a script's input (muxsh(1), END OF INPUT). For every open session: sends the waiting data, awaits the
+/// first answer, ends our side, and reads from the peer until it ends or falls silent.
 ///
-/// Nothing the peers had sent is lost, and nothing hangs: each step lasts at most `linger` without progress.
+/// No data sent by the peers is lost, and nothing hangs: each step lasts at most `linger` without progress.
 package final class EndOfInput {
     private let world: World
     private var open: [Course] = []
 
-    /// Where one session is on its way to the end.
+    /// The progress of one session toward its end.
     private final class Course {
         enum Step { case flushing, awaitingAnswer, reading }
 
@@ -24,13 +24,12 @@ package final class EndOfInput {
         }
     }
 
-    /// What could not be sent, in words; a run with such a problem has failed.
+    /// Messages about data that could not be sent; a run with such a problem has failed.
     package private(set) var problems: [String] = []
-    /// What else is worth knowing: peers that were still open when their silence had lasted long enough, and streams
-    /// that may not be whole.
+    /// Other remarks: peers that were still open after the maximum silence, and streams that may be incomplete.
     package private(set) var remarks: [String] = []
 
-    /// Begins; turn the world until `isOver`.
+    /// Begins; call `turn()` of the world until `isOver`.
     package init(_ world: World) {
         self.world = world
         open = world.sessions.all.map(Course.init)
@@ -49,10 +48,10 @@ package final class EndOfInput {
         advance(course)
     }
 
-    /// Takes every step that is possible now, and gives the next one its time.
+    /// Takes every step that is possible now, and restarts the timer for the next one.
     private func advance(_ course: Course) {
         let session = course.session
-        // No statement will read any more: what is unread was shown, and must not stop what comes.
+        // No statement reads any more: unread data was shown, and must not block further input.
         session.discardPermanently()
         if course.step == .flushing {
             if case .failed = session.channel.output, session.channel.bytesWaiting > 0 {
@@ -70,13 +69,14 @@ package final class EndOfInput {
         restartTimer(course)
     }
 
-    /// A trigger still has something to say, or a program has not ended yet.
+    /// Whether a trigger is still answering, data waits to be sent, or a program has not ended yet.
     private func isAnswering(_ session: Session) -> Bool {
         let isRunning = session.child.map { $0.ending == nil } ?? false
         return isRunning || session.isAnswering || session.channel.bytesWaiting > 0
     }
 
-    /// Triggers go on answering: of a session that has some, our side stays open until the peer has ended or is silent.
+    /// Ends our side, unless the session has triggers: they continue to answer, so our side stays open until the peer
+    /// has ended or is silent.
     private func endOurSide(_ course: Course) {
         course.step = .reading
         let session = course.session
@@ -95,16 +95,16 @@ package final class EndOfInput {
 
     private func timeIsOver(_ course: Course) {
         let session = course.session
-        // While the reader of our output is behind, nothing is read: the silence is ours.
+        // While the reader of our output is too slow, nothing is read: the silence is ours.
         if world.isHolding || session.isAnswering { return restartTimer(course) }
         switch course.step {
         case .flushing: finish(course, problem: lost(session, because: "the peer is not reading"))
         case .awaitingAnswer:
             endOurSide(course)
             restartTimer(course)
-        // What another session still waits for may end this one: its peer may be in this very process.
+        // A session in an earlier step may still end this one: its peer may be in this very process.
         case .reading where open.contains { $0.step != .reading }: restartTimer(course)
-        // Of UDP nobody knows whether the peer is still there.
+        // UDP does not show whether the peer still exists.
         case .reading where session.framing.isDatagram: finish(course)
         case .reading:
             let isRunning = session.child.map { $0.ending == nil } ?? false
@@ -123,12 +123,12 @@ package final class EndOfInput {
         let session = course.session
         if let timer = course.timer { world.loop.cancel(timer) }
         if let problem { problems.append("\(session.name): \(problem)") }
-        if problem == nil, !session.hasToldEnd, let gap = session.gap {
+        if problem == nil, !session.hasReportedEnd, let gap = session.gap {
             remarks.append("\(session.name): \(gap)")
         }
         session.voice.showRest()
         open.removeAll { $0 === course }
-        // Whoever turns the world has to see that it is over.
+        // The caller of `turn()` has to see that it is over.
         if isOver { world.loop.requestImmediateTurn() }
         world.sessions.remove(session.name)
     }

@@ -1,5 +1,5 @@
 import Sessions
 import VM
 
-/// A session may be closed by the end of the block that opened it.
+/// The end of the block that opened a session may close it.
 extension Session: Resource {}

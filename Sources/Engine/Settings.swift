@@ -1,45 +1,45 @@
 import Sessions
 import Wire
 
-/// What options and `set` govern.
+/// The settings controlled by options and `set`.
 package struct Settings {
-    /// The limit of a wait that names none.
+    /// The default time limit of a wait.
     package var timeout = Duration.seconds(5)
-    /// Multiplies the limits of waits, for slow machines.
+    /// The factor for the time limits of waits, for slow machines.
     package var timeoutScale = 1.0
-    /// How long silence may last at the end of input.
+    /// The maximum silence at the end of input.
     package var linger = Duration.seconds(1)
     /// The line ending of new sessions.
     package var lineEnding = LineEnding.lf
     /// How the bytes of new sessions become lines.
     package var framing = Framing.line
-    /// A connection that is closed without close_notify has ended in order (TLS).
+    /// Whether a connection closed without close_notify has ended cleanly (TLS).
     package var cutIsEnd = false
-    /// The most an inbox holds, in bytes.
+    /// The maximum size of an inbox, in bytes.
     package var inboxLimit = 16 << 20
-    /// How long a peer of a UDP listener that was not accepted may be silent.
+    /// The maximum silence of a UDP listener's peer that was not accepted.
     package var idle = Duration.seconds(60)
-    /// How many typed lines are kept.
+    /// The maximum number of typed lines kept.
     package var historySize = 10_000
-    /// Commands, skipped data and timing in the transcript too.
+    /// Whether the transcript also shows commands, skipped data and timing.
     package var isVerbose = false
-    /// Whether `set color auto` means colours: standard output is a terminal that has them.
+    /// Whether `set color auto` enables colors: standard output is a terminal that supports them.
     package var autoColor = false
-    /// Somebody sits at a prompt: of a full inbox the oldest unread data gives way, where otherwise the peer waits, and
+    /// Whether the user is at a prompt. A full inbox then drops its oldest unread data instead of pausing the peer, and
     /// little is read at a time.
     package var isAtPrompt = false
 
     package init() {}
 
-    /// The line ending of a new session: a datagram needs none.
+    /// Returns the line ending of a new session: a datagram needs none.
     package func lineEnding(isDatagram: Bool) -> LineEnding { isDatagram ? .none : lineEnding }
 
-    /// The framing of a new session; of datagrams --frame raw makes whole ones.
+    /// Returns the framing of a new session; for datagrams, --frame raw selects whole ones.
     package func framing(_ given: Framing?, isDatagram: Bool) -> Framing {
         isDatagram ? (given == .raw || given == .rawDatagram ? .rawDatagram : .datagram) : given ?? framing
     }
 
-    /// `limit` times the scale.
+    /// Returns `limit` multiplied by the scale.
     package func scaled(_ limit: Duration) -> Duration {
         timeoutScale == 1
             ? limit : .nanoseconds(Int64((Double(limit.nanoseconds) * timeoutScale).clamped(to: 0...3.2e16)))
@@ -47,7 +47,7 @@ package struct Settings {
 }
 
 extension Settings {
-    /// The options of a session as its statement in the transcript has them.
+    /// Returns the options of a session as written in its transcript statement.
     package func options(_ lineEnding: LineEnding?, _ framing: Framing?, isDatagram: Bool) -> [String] {
         let lineEnding = lineEnding ?? self.lineEnding(isDatagram: isDatagram)
         let framing = self.framing(framing, isDatagram: isDatagram)

@@ -1,24 +1,24 @@
 import Script
 import Sessions
 
-/// Talking from the prompt: every line goes to some sessions as it is, until a line says otherwise.
+/// Talk mode at the prompt: every typed line is sent to the target sessions as it is, until a line ends the mode.
 package struct Talk {
-    /// Names and globs, as they were written.
+    /// Names and globs, as written.
     private let targets: [String]
 
     package init(targets: [String]) {
         self.targets = targets
     }
 
-    /// What a typed line is.
+    /// The meaning of a typed line.
     package enum Line: Equatable {
-        /// A statement: an arrow line for the text, or what stood behind a `:`.
+        /// A statement: an arrow line for the text, or the text after a `:`.
         case statement(String)
-        /// `:` alone: back to commands.
+        /// `:` alone: return to commands.
         case end
     }
 
-    /// Reads a typed line: `:command`, `::text` for a text that begins with `:`, `:` to go back, or a text.
+    /// Reads a typed line: `:command`, `::text` for a text that begins with `:`, `:` to return, or a text.
     package func read(_ line: String) -> Line {
         if line.hasPrefix(":"), line.dropFirst().allSatisfy({ $0 == " " || $0 == "\t" }) { return .end }
         if line.hasPrefix(":"), !line.hasPrefix("::") { return .statement(String(line.dropFirst())) }
@@ -26,14 +26,15 @@ package struct Talk {
         return .statement("\(targets.joined(separator: ","))> \(Escapes.escaped(String(text).losslessBytes))")
     }
 
-    /// Whether one of them has begun to say something and waits: a line may then be the answer to `Password: `.
+    /// Whether a target has sent the beginning of a line and waits: the next typed line may answer `Password: `.
     package func isAsked(in world: World) -> Bool {
         targets.contains { world.sessions.matching($0).contains(where: \.hasBegunLine) }
     }
 
-    /// Who is talked to, and how it stands: `a> `, `a,b 1/2> ` while answers are due, `a (closed)> `.
+    /// Returns the prompt with the targets and their state: `a> `, `a,b 1/2> ` while answers are due, `a (closed)> `.
     ///
-    /// - Parameter width: the columns of the screen; a long list of names gives way to what was written.
+    /// - Parameter width: the width of the screen in columns; a long list of names is replaced by the targets as
+    ///   written.
     package func prompt(in world: World, width: Int) -> String {
         var sessions: [Session] = []
         for target in targets {

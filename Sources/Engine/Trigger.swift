@@ -4,22 +4,22 @@ import Script
 import Sessions
 import VM
 
-/// What `on` sets up: whenever a line of a session matches, a block runs beside the script.
+/// A trigger set by `on`: whenever a line of a session matches, a block runs alongside the script.
 package final class Trigger: Resource {
-    /// What a line must have in it.
+    /// What a line must contain.
     package enum Pattern {
         case text([UInt8])
         case regex(Regex)
     }
 
     package let range: SourceRange
-    /// What failures call its strands.
+    /// The title of its strands in failures.
     package let title: String
-    /// Names and globs of sessions, also of those that open later.
+    /// Names and globs of sessions, including sessions that open later.
     package let targets: [String]
     package let program: Program
     package let environment: Strand.Environment
-    /// Those it belongs to while it is set.
+    /// The triggers it belongs to while it is set.
     package weak var owner: Triggers?
     private var excluded: [String] = []
     private let pattern: Pattern
@@ -43,12 +43,12 @@ package final class Trigger: Resource {
         session.isMeant(by: targets) && !session.isMeant(by: excluded)
     }
 
-    /// Sessions of these names and globs are no longer looked at.
+    /// Stops applying to sessions with these names and globs.
     func exclude(_ targets: [String]) {
         excluded += targets
     }
 
-    /// The match in a whole line, or nil; throws when the pattern is too complex.
+    /// Returns the match in a whole line, or nil; throws if the pattern is too complex.
     package func match(_ line: UnsafeRawBufferPointer) throws(Failure) -> Match? {
         switch pattern {
         case .text(let text): return line.contains(text) ? Match(start: 0, end: 0, captures: [text]) : nil
@@ -63,7 +63,7 @@ package final class Trigger: Resource {
         }
     }
 
-    /// Whether a whole line matches, or cannot be judged.
+    /// Whether a whole line matches or cannot be judged.
     func concerns(_ line: UnsafeRawBufferPointer) -> Bool {
         do throws(Failure) {
             return try match(line) != nil
@@ -78,7 +78,7 @@ package final class Trigger: Resource {
         return regex.search(part, from: 0, isWhole: false, beginsLine: true) != .none
     }
 
-    /// Whether its block, or a command that it calls, may read from a session.
+    /// Whether its block, or a command that the block calls, may read from `session`.
     func mayRead(_ session: Session, _ definitions: Definitions) -> Bool {
         var pending = [program.reach]
         var seen: Set<String> = []
@@ -95,7 +95,7 @@ package final class Trigger: Resource {
 }
 
 extension Session {
-    /// Whether one of these names and globs means it.
+    /// Whether one of these names and globs matches the session.
     func isMeant(by targets: some Sequence<String>) -> Bool {
         targets.contains { target in
             isGlob(target)
@@ -105,7 +105,7 @@ extension Session {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether `text` stands somewhere in it.
+    /// Whether the buffer contains `text`.
     fileprivate func contains(_ text: [UInt8]) -> Bool {
         guard let base = baseAddress, count >= text.count else { return text.isEmpty }
         return text.withUnsafeBytes { c_memmem(base, count, $0.baseAddress, $0.count) } != nil

@@ -6,16 +6,16 @@ import VM
 
 /// The triggers of a script, and the strands that answer lines.
 ///
-/// A session that triggers look at has a line filter before what the script reads. A line that matches is answered by a
-/// strand of its own; the strands of one session run one after the other, and the next line that matches waits until
-/// then. So answers keep the order of the questions, and a peer that asks faster than it is answered is not read any
-/// further.
+/// A session with triggers has a line filter before the data that the script reads. Each matching line is answered by a
+/// separate strand. The strands of one session run one after the other; the next matching line waits for its
+/// predecessor's strand. So answers keep the order of the questions, and a peer that asks faster than it is answered is
+/// not read any further (backpressure).
 package final class Triggers {
     private unowned let world: World
-    /// By the line of script that has set them, in that order.
+    /// The triggers by the script line that set them, in the order in which they were set.
     private var triggers: OrderedDictionary<Place, Trigger> = [:]
     private var responders: [Strand] = []
-    /// The sessions that the script may read, as globs; nil when further statements may come.
+    /// The sessions that the script may read, as globs; nil if further statements may come.
     var readers: Set<String>? {
         didSet {
             for session in world.sessions.all { decideDiscarding(session) }
@@ -36,7 +36,7 @@ package final class Triggers {
         self.world = world
     }
 
-    /// Adds a trigger; one that the same line has set before goes.
+    /// Adds a trigger, replacing one set by the same line.
     package func add(_ trigger: Trigger) {
         let place = Place(trigger.range)
         if let former = triggers[place] { remove(former) }
@@ -52,7 +52,7 @@ package final class Triggers {
         forget(trigger) { _ in true }
     }
 
-    /// Removes the triggers of sessions of these names and globs.
+    /// Removes the triggers of sessions with these names and globs.
     package func remove(targets: [String]) {
         for trigger in Array(triggers.values) {
             if trigger.targets.allSatisfy({ name in targets.contains { $0 == name || globMatches($0, name) } }) {
@@ -64,7 +64,7 @@ package final class Triggers {
         }
     }
 
-    /// Finds the triggers of a session that has opened or has another name.
+    /// Applies the triggers to a session that has opened or was renamed.
     package func update(_ session: Session) {
         let known = judge(of: session)?.triggers ?? []
         let new = triggers.values.filter { trigger in
@@ -73,7 +73,7 @@ package final class Triggers {
         if !new.isEmpty { set(new, on: session) }
     }
 
-    /// What a strand reads of a session: a block that answers one of its lines, what follows that line.
+    /// Returns the feed that a strand reads from a session: a block that answers a line reads the data after that line.
     package func feed(of session: Session, for strand: Strand) -> Feed {
         guard let filter = session.filter, filter.isHeld, let responder = judge(of: session)?.responder,
             sequence(first: strand, next: \.parent).contains(where: { $0 === responder })
@@ -81,13 +81,13 @@ package final class Triggers {
         return filter.incoming
     }
 
-    /// Something has happened in a session: ends it when nothing is left for its triggers to do, and notices when they
-    /// cannot go on.
+    /// Handles a change in a session: closes it when its triggers have nothing left to do, and reports when they cannot
+    /// continue.
     package func look(at session: Session) {
         guard let filter = session.filter, world.sessions[session.name] === session else { return }
         if filter.discards { closeIfDone(session, filter) }
-        if session.hasTriggers, !session.hasToldEnd, case .oversized = session.channel.input {
-            session.hasToldEnd = true
+        if session.hasTriggers, !session.hasReportedEnd, case .oversized = session.channel.input {
+            session.hasReportedEnd = true
             let place = judge(of: session)?.triggers.first?.range
             return world.end(.failed(Failure(.expectation, "\(session.name): \(session.inputState)", range: place)))
         }
@@ -110,7 +110,7 @@ package final class Triggers {
         }
     }
 
-    /// Ends every block that runs.
+    /// Ends all running blocks.
     func cancelAll() {
         for strand in responders { world.scheduler.cancel(strand) }
     }
@@ -124,7 +124,7 @@ package final class Triggers {
         for trigger in new {
             judge.triggers.append(trigger)
             filter.reconsider { line, isWhole in
-                // What is too complex is told when the line is judged.
+                // A pattern that is too complex is reported when the line is judged.
                 isWhole ? trigger.concerns(line) : trigger.mayMatch(line)
             }
         }
@@ -141,14 +141,14 @@ package final class Triggers {
         }
     }
 
-    /// A session that only triggers use keeps nothing.
+    /// Discards the data of a session that only triggers use.
     private func decideDiscarding(_ session: Session) {
         guard let filter = session.filter, let readers else { return }
         filter.discards = !session.isMeant(by: readers)
         if filter.discards { session.feed.drain() }
     }
 
-    /// A connection that was accepted for triggers alone ends when its peer has ended and everything is answered.
+    /// Closes a connection accepted only for triggers when its peer has ended and everything is answered.
     private func closeIfDone(_ session: Session, _ filter: LineFilter) {
         guard session.listener != nil, session.inputHasEnded, !session.isAnswering, !filter.withholds,
             session.channel.bytesWaiting == 0
@@ -158,7 +158,7 @@ package final class Triggers {
 
     // MARK: Answering
 
-    /// Starts the block of a trigger for a line that matches.
+    /// Starts the block of a trigger for a matching line.
     fileprivate func answer(_ match: Match, of trigger: Trigger, _ session: Session) -> Strand {
         let strand = Strand(
             program: trigger.program, place: Strand.Place(title: trigger.title, range: trigger.range),
@@ -179,12 +179,12 @@ package final class Triggers {
         session.filter?.release()
         if case .failed(let failure) = outcome {
             guard failure.isOfClient(session) else { return world.end(outcome) }
-            // A client that goes away before its answer: whether the kernel had taken the answer by then is chance, so
-            // it is no failure of the script that plays the server.
+            // The client left before it was answered. Whether the kernel had already accepted the answer is chance, so
+            // this is not a failure of the script that plays the server.
             session.noteLoss()
             return world.sessions.remove(session.name)
         }
-        // When all blocks are being ended, the next one does not begin meanwhile.
+        // If all blocks are being ended, the next one must not begin in the meantime.
         guard case .passed = outcome else { return session.siftLater() }
         session.filter?.sift()
         session.changed()
@@ -197,7 +197,7 @@ package final class Triggers {
     }
 }
 
-/// Judges the lines of one session by the triggers that look at it, in the order in which they were set.
+/// Judges the lines of one session by its triggers, in the order in which they were set.
 private final class SessionJudge: LineJudge {
     var triggers: [Trigger] = []
     /// The strand that answers a line, one at a time.
@@ -233,7 +233,7 @@ private final class SessionJudge: LineJudge {
 }
 
 extension Failure {
-    /// Whether it only says that a client that had connected to us has gone.
+    /// Whether it only reports that a client that had connected to us has left.
     fileprivate func isOfClient(_ session: Session) -> Bool {
         session.listener != nil && closedSession == session.name
     }

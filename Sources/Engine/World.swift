@@ -7,13 +7,13 @@ import Wire
 
 /// The world of one script: its sessions, triggers and settings, and the strands that run in it.
 ///
-/// `turn()` lets the ready strands run, hands over the output and lets the loop wait once.
+/// `turn()` runs the ready strands, flushes the output and lets the loop wait once.
 package final class World: SessionObserver, Host {
     package let loop: EventLoop
     package let sessions: SessionTable
     package let children: Children
     package let transcript: Transcript
-    /// What must not be shown.
+    /// The secrets that must not be shown.
     package let secrets: Redactor
     package let diagnostics: Diagnostics
     package let output: any Output
@@ -22,16 +22,16 @@ package final class World: SessionObserver, Host {
     package let variables: Variables
     package let definitions = Definitions()
     package var settings: Settings
-    /// The built-in names that the composition knows: `file`, `dir`, `tmp`, `env.NAME`.
+    /// Returns the built-in variables that the composition supplies: `file`, `dir`, `tmp`, `env.NAME`.
     package var environment: (String) throws(Failure) -> SystemString? = { _ in nil }
-    /// Told of every change of a session, for the end of input and the prompt.
+    /// Called on every change of a session, for the end of input and the prompt.
     package var onChange: ((Session) -> Void)?
 
-    /// The lines typed before, at a prompt; nil where there is none.
+    /// Returns the lines typed earlier at a prompt; nil without a prompt.
     package var history: (() -> [String])?
-    /// Where typed lines go, when they are no commands.
+    /// Talk mode, which gets typed lines that are not commands.
     package var talk: Talk?
-    /// What the statements that run are: lines of a script, or one line that was just typed.
+    /// The source of the running statements: the lines of a script, or one line that was just typed.
     package private(set) var entry = Entry.script(isWhole: false)
 
     package private(set) lazy var scheduler = Scheduler(
@@ -39,22 +39,23 @@ package final class World: SessionObserver, Host {
     ) { [unowned self] status in end(.exited(status)) }
     package private(set) lazy var triggers = Triggers(self)
     private var main: Strand?
-    /// Lines of which it was said that a pattern was met by its limit.
+    /// Script lines for which a match that counted only at the time limit was already reported.
     private var cutLines: Set<String> = []
     private var lastCaptures: [[UInt8]?] = []
-    /// Whether no session is read because the reader of our output is far behind.
+    /// Whether no session is read because the reader of our output is too slow.
     package private(set) var isHolding = false
-    /// How the last statements ended, or how a trigger ended the script beside them: nil while they run.
+    /// The outcome of the last statements, or of a trigger that ended the script; nil while statements run.
     package private(set) var outcome: Outcome?
 
-    /// How statements ended.
+    /// How statements end.
     package typealias Outcome = Scheduler.Outcome
 
-    /// Where statements come from.
+    /// The source of statements.
     package enum Entry {
-        /// A script. When it is whole no statements will follow, so that what none of these reads need not be kept.
+        /// A script. If it is whole, no statements follow, so data that its statements do not read need not be kept.
         case script(isWhole: Bool)
-        /// A line typed at the prompt: the screen shows already what it says, and a send first forgets what was shown.
+        /// A line typed at the prompt: it is already on the screen, and a send first discards the unread data that was
+        /// shown.
         case typed
     }
 
@@ -79,13 +80,13 @@ package final class World: SessionObserver, Host {
     /// Whether statements are running.
     package var isRunning: Bool { main != nil }
 
-    /// What the running statements wait for.
+    /// The description of the current wait, or nil.
     package var waiting: String? { main?.wait?.wanted }
 
-    /// Whether what runs is a line that was just typed.
+    /// Whether the running statement is a line that was just typed.
     package var isTyped: Bool { if case .typed = entry { true } else { false } }
 
-    /// Begins to run a script; `turn()` until `isRunning` is false, then look at `outcome`.
+    /// Begins to run a script; call `turn()` until `isRunning` is false, then read `outcome`.
     package func start(_ script: CompiledScript, as entry: Entry = .script(isWhole: false)) {
         outcome = nil
         self.entry = entry
@@ -109,25 +110,25 @@ package final class World: SessionObserver, Host {
         scheduler.start(strand)
     }
 
-    /// Ends what runs with a failure: an interrupt, the time limit of the run.
+    /// Ends the running statements with a failure: an interrupt, or the time limit of the run.
     package func stop(_ failure: Failure) {
         triggers.cancelAll()
         if let main { scheduler.stop(main, failure) }
     }
 
-    /// Gives up what runs, without a failure.
+    /// Cancels the running statements, without a failure.
     package func cancel() {
         if let main { scheduler.cancel(main) }
     }
 
-    /// A strand beside the script ends all of it.
+    /// Ends the whole script from a strand that runs alongside it.
     package func end(_ outcome: Outcome) {
         if let main { return scheduler.end(main, outcome) }
         triggers.cancelAll()
         self.outcome = outcome
     }
 
-    /// Hands over how a trigger ended the script while no statements ran, once.
+    /// Returns, once, how a trigger ended the script while no statements ran.
     package func takeStrayOutcome() -> Outcome? {
         guard main == nil, let outcome else { return nil }
         defer { self.outcome = nil }
@@ -137,19 +138,19 @@ package final class World: SessionObserver, Host {
         }
     }
 
-    /// Lets ready strands run, then waits once for the loop.
+    /// Runs the ready strands, then waits once in the loop.
     package func turn() {
         let wasRunning = isRunning
         scheduler.runReady()
         output.flush()
         holdIfCongested()
-        // The caller has to look at the outcome before anything is waited for.
+        // The caller has to look at the outcome before anything waits.
         if wasRunning && !isRunning { return }
         if scheduler.hasReady && !output.isCongested { loop.requestImmediateTurn() }
         loop.turn()
     }
 
-    /// Lets ready strands run as far as they can now.
+    /// Runs the ready strands as far as possible now.
     package func runReady() {
         scheduler.runReady()
     }
@@ -159,7 +160,7 @@ package final class World: SessionObserver, Host {
         onChange?(session)
     }
 
-    /// Shows a failure on standard error, secrets hidden, after all that was said before it.
+    /// Shows a failure on standard error, with secrets hidden, after all data that arrived before it.
     package func report(_ failure: Failure) {
         for session in sessions.all {
             if settings.isAtPrompt {
@@ -171,14 +172,14 @@ package final class World: SessionObserver, Host {
         diagnostics.report(failure)
     }
 
-    /// The limit of a wait here that names none.
+    /// Returns the default time limit of a wait in these sessions.
     package func defaultLimit(for sessions: [Session]) -> Duration {
         let own = sessions.compactMap(\.timeout).max()
         return settings.scaled(own ?? settings.timeout)
     }
 
-    /// An expectation was met, and is about to be consumed: with -v the transcript says what it passes over and how long
-    /// it took. One that counts only because its time is over is noted.
+    /// Reports an expectation that was met and is about to be consumed. With -v the transcript shows what it skips and
+    /// how long it took. A match that counts only because its time is up is noted.
     package func met(
         _ awaited: Awaited, _ match: Match, isCut: Bool, isLate: Bool, at range: SourceRange, since began: Instant,
         limit: Duration?
@@ -197,7 +198,7 @@ package final class World: SessionObserver, Host {
         transcript.note("\(awaited.session.name): met after \(took), \(shown(bytes: count)) consumed")
     }
 
-    /// Only the end of the time has met a wait: said once for each line of a script.
+    /// Reports, once for each script line, that a wait was met only because its time was up.
     private func note(_ awaited: Awaited, _ range: SourceRange, _ message: String) {
         guard cutLines.insert("\(range.source.identity ?? range.source.name):\(range.line)").inserted else { return }
         diagnostics.report(line: "\(range.description): note: \(awaited.session.name): \(awaited.wanted) \(message)")
@@ -214,7 +215,7 @@ package final class World: SessionObserver, Host {
         sessions.remove(session.name)
     }
 
-    /// Closes a service at the end of the block that opened it, and the connections that it has accepted.
+    /// Closes a service, and the connections it has accepted, at the end of the block that opened it.
     package func close(_ service: any Service, named name: String) {
         guard sessions.service(named: name) === service else { return }
         transcript.statement("close \(name)")
@@ -222,7 +223,7 @@ package final class World: SessionObserver, Host {
         for session in sessions.all where session.listener == name { sessions.remove(session.name) }
     }
 
-    /// What a strand reads of a session.
+    /// Returns the feed that a strand reads from a session.
     package func feed(of session: Session, for strand: Strand) -> Feed {
         session.filter == nil ? session.feed : triggers.feed(of: session, for: strand)
     }
@@ -236,26 +237,26 @@ package final class World: SessionObserver, Host {
         transcript.note("\(range.source.name):\(range.line): \(String(lossless: range.shownStatement))")
     }
 
-    /// With a failed wait it tells of the programs that have failed, each with the last that it said: they may be the
-    /// reason. Programs that were to end as they did are no news.
+    /// Adds the programs that have failed to the failure of a wait, each with its last line: they may be the reason.
+    /// Programs that were expected to end that way are omitted.
     package func explained(_ failure: Failure) -> Failure {
         var failure = failure
         for session in sessions.all {
             guard let ending = session.child?.ending, ending.status != 0, !session.isEndAwaited else { continue }
-            // A strand's failure has told of those that were dead by then.
+            // A strand's failure already lists the programs that were dead by then.
             failure.add(DeadProgram(name: session.name, ending: ending.description, lastLine: session.lastLine))
         }
         return failure
     }
 
-    package func told(_ failure: Failure) {
+    package func didReport(_ failure: Failure) {
         for name in failure.reportedEnds {
-            if let session = sessions[name], session.inputHasEnded { session.hasToldEnd = true }
+            if let session = sessions[name], session.inputHasEnded { session.hasReportedEnd = true }
         }
         for name in failure.reportedRefusals { _ = sessions[name]?.takeRefusal() }
     }
 
-    /// While the reader of our output is far behind, no session is read: memory stays bounded.
+    /// Pauses reading from all sessions while the reader of our output is too slow, so memory stays bounded.
     private func holdIfCongested() {
         guard output.isCongested != isHolding else { return }
         isHolding.toggle()
@@ -264,6 +265,6 @@ package final class World: SessionObserver, Host {
 }
 
 extension Strand {
-    /// The world that the strand runs in: the one place where commands reach it.
+    /// The world that the strand runs in; commands reach it only through this property.
     package var world: World { unsafeDowncast(scheduler.host, to: World.self) }
 }

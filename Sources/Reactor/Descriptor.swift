@@ -2,9 +2,9 @@ import CPlatform
 import Glibc
 import SystemPackage
 
-/// The one owner of a file descriptor: it is closed when this value ends.
+/// Owns a file descriptor and closes it at the end of this value's lifetime.
 package struct Descriptor: ~Copyable {
-    /// The number, for system calls; never to be closed by the caller.
+    /// The descriptor number, for system calls. The caller must not close it.
     package let number: Int32
 
     /// Takes ownership of an open descriptor.
@@ -16,15 +16,15 @@ package struct Descriptor: ~Copyable {
         close(number)
     }
 
-    /// Makes reads and writes return at once (fcntl(2), O_NONBLOCK).
+    /// Makes reads and writes return immediately (fcntl(2), O_NONBLOCK).
     ///
-    /// The flag belongs to the open file description, so it is for descriptors this process made itself.
+    /// The flag belongs to the open file description, so use it only for descriptors that this process created.
     package func makeNonBlocking() throws(Errno) {
         let flags = c_get_flags(number)
         guard flags >= 0, c_set_flags(number, flags | O_NONBLOCK) == 0 else { throw Errno(rawValue: errno) }
     }
 
-    /// Both ends of a new pipe, non-blocking and close-on-exec (pipe(2)).
+    /// Returns both ends of a new pipe, non-blocking and close-on-exec (pipe(2)).
     package static func pipe() throws(Errno) -> Pipe {
         var ends: [Int32] = [-1, -1]
         guard Glibc.pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
@@ -47,23 +47,23 @@ package struct Pipe: ~Copyable {
         self.writing = writing
     }
 
-    /// Keeps the reading end and closes the other; for a parent whose child writes.
+    /// Returns the reading end and closes the other, for a parent whose child writes.
     package consuming func takeReadingEnd() -> Descriptor {
         reading
     }
 
-    /// Keeps the writing end and closes the other; for a parent whose child reads.
+    /// Returns the writing end and closes the other, for a parent whose child reads.
     package consuming func takeWritingEnd() -> Descriptor {
         writing
     }
 
-    /// Both ends, for owners that can be copied.
+    /// Returns both ends, for owners that are copyable.
     package consuming func shared() -> (reading: SharedDescriptor, writing: SharedDescriptor) {
         (SharedDescriptor(reading), SharedDescriptor(writing))
     }
 }
 
-/// A descriptor where its owner has to be copied, or to let it go early: closed with the last reference.
+/// A descriptor for an owner that is copyable or releases it early. It is closed with the last reference.
 package final class SharedDescriptor {
     private let descriptor: Descriptor
 
@@ -74,10 +74,10 @@ package final class SharedDescriptor {
     package var number: Int32 { descriptor.number }
 }
 
-/// Makes sure that 0, 1 and 2 are open, so that no descriptor of ours becomes the standard input or output of somebody.
+/// Opens 0, 1 and 2 if they are closed. Otherwise a descriptor of ours could be used as standard input or output.
 ///
-/// One that was closed is taken by /dev/null, opened so that using it fails as it would have: standard input cannot be
-/// read, standard output not be written. To be called before anything is opened.
+/// A closed one is replaced by /dev/null, opened so that using it still fails: standard input cannot be read, standard
+/// output cannot be written. Call this before opening anything.
 package func occupyStandardDescriptors() {
     for (descriptor, flags) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_WRONLY)]
     where fcntl(descriptor, F_GETFD) < 0 {
@@ -85,7 +85,7 @@ package func occupyStandardDescriptors() {
     }
 }
 
-/// Raises the soft limit of open files to the hard one (setrlimit(2), RLIMIT_NOFILE); a refusal changes nothing.
+/// Raises the soft limit on open files to the hard limit (setrlimit(2), RLIMIT_NOFILE). Does nothing on failure.
 package func raiseDescriptorLimit() {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

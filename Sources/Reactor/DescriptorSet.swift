@@ -1,8 +1,8 @@
 import Glibc
 
-/// A set of descriptors in the form select(2) reads: one bit each, in words that grow past FD_SETSIZE.
+/// A set of descriptors in the layout of select(2): one bit each, in machine words that grow past FD_SETSIZE.
 ///
-/// The kernel takes sets of any length; only the C library's macros stop at 1024.
+/// The kernel accepts sets of any length; only the macros of the C library stop at 1024.
 package struct DescriptorSet {
     private var words: [UInt] = []
 
@@ -34,13 +34,13 @@ package struct DescriptorSet {
         for index in words.indices { words[index] = 0 }
     }
 
-    /// The highest descriptor in the set, or nil when it is empty.
+    /// The highest descriptor in the set, or nil if it is empty.
     package var highest: Int32? {
         guard let word = words.lastIndex(where: { $0 != 0 }) else { return nil }
         return Int32(word * UInt.bitWidth + UInt.bitWidth - 1 - words[word].leadingZeroBitCount)
     }
 
-    /// Becomes a copy of `other`, at least `wordCount` words long, without a new allocation once it has the room.
+    /// Becomes a copy of `other`, at least `wordCount` words long. Allocates only if the capacity is too small.
     package mutating func copy(_ other: DescriptorSet, wordCount: Int) {
         words.removeAll(keepingCapacity: true)
         words.append(contentsOf: other.words)

@@ -2,12 +2,12 @@ import Glibc
 
 /// The environment of this process (environ(7)).
 package enum Environment {
-    /// The value of a variable as it is, which may be empty; nil when it is not set.
+    /// Returns the value of a variable unchanged, which may be empty, or nil if it is not set.
     package static func value(of name: SystemString) -> SystemString? {
         name.withCString { name in getenv(name).map { SystemString(copying: $0) } }
     }
 
-    /// The value of a variable that governs what we do: one that is empty counts as not set.
+    /// Returns the value of a variable that configures this program. An empty value counts as not set.
     package static func setting(_ name: SystemString) -> SystemString? {
         value(of: name).flatMap { $0.isEmpty ? nil : $0 }
     }
@@ -26,12 +26,12 @@ package enum Environment {
     }
 }
 
-/// The present value of errno in words, without capital (strerror(3)).
+/// Returns the message for the current errno, with a lower-case first letter (strerror(3)).
 package func lastErrorMessage() -> String {
     errorMessage(errno)
 }
 
-/// An error number in words, without capital (strerror(3)).
+/// Returns the message for an error number, with a lower-case first letter (strerror(3)).
 package func errorMessage(_ number: Int32) -> String {
     let text = strerror(number).map { String(cString: $0) } ?? "error \(number)"
     return text.prefix(1).lowercased() + text.dropFirst()

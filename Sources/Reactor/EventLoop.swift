@@ -1,18 +1,18 @@
 import Glibc
 import SystemPackage
 
-/// Something that is told when its descriptor can be read or written.
+/// Is notified when its descriptor can be read or written.
 package protocol DescriptorWatcher: AnyObject {
-    /// A read will not block: there is data, an end of stream, an error or a connection to accept.
+    /// Called when a read will not block: there is data, an end of stream, an error or a connection to accept.
     func descriptorIsReadable()
-    /// A write will not block, or a connection attempt has ended.
+    /// Called when a write will not block or a connection attempt has ended.
     func descriptorIsWritable()
 }
 
-/// The one loop of the program: `turn()` waits in select(2) for descriptors and timers, then tells their owners.
+/// The event loop of the program: `turn()` waits in select(2) for descriptors and timers, then notifies their owners.
 ///
 /// Everything that waits registers here. The loop keeps its watchers alive until `unwatch`. A turn dispatches
-/// descriptors before timers, so that data which is already there wins against a deadline that has just passed.
+/// descriptors before timers, so data that has already arrived wins over a deadline that has just passed.
 package final class EventLoop {
     private let clock: Clock
     private var readInterest = DescriptorSet()
@@ -23,13 +23,13 @@ package final class EventLoop {
     private var descriptorLimit: Int32 = 0
     private var timers = Timers()
     private var wantsImmediateTurn = false
-    /// Turns in a row that have put off due timers for what was ready.
+    /// The number of consecutive turns that have postponed due timers in favor of ready descriptors.
     private var postponements = 0
     private static let maxPostponements = 8
-    /// Descriptors that can be read though select(2) does not say so.
+    /// Descriptors that are readable although select(2) does not report them.
     private var marked = DescriptorSet()
 
-    /// The instant at which the present turn began to dispatch; cheap to read, and the same for all it wakes.
+    /// The instant at which the current turn began to dispatch. It is cheap to read and the same for all callbacks.
     package private(set) var now: Instant
 
     package init(clock: Clock = .monotonic) {
@@ -37,7 +37,7 @@ package final class EventLoop {
         now = clock.now()
     }
 
-    /// Sets what `watcher` wants to know about `descriptor`; neither leaves the watcher registered but silent.
+    /// Sets the events of `descriptor` that `watcher` is notified of; with neither, it stays registered but silent.
     package func watch(_ descriptor: Int32, read: Bool, write: Bool, watcher: any DescriptorWatcher) {
         let index = Int(descriptor)
         if index >= watchers.count {
@@ -47,7 +47,7 @@ package final class EventLoop {
         setInterest(descriptor, read: read, write: write)
     }
 
-    /// Forgets `descriptor`; to be called before it is closed. A number that was never watched is nothing.
+    /// Unregisters `descriptor`. Call it before closing the descriptor. Does nothing if it was never watched.
     package func unwatch(_ descriptor: Int32) {
         guard watchers.indices.contains(Int(descriptor)) else { return }
         setInterest(descriptor, read: false, write: false)
@@ -55,48 +55,48 @@ package final class EventLoop {
         marked.remove(descriptor)
     }
 
-    /// Makes the next turn tell that `descriptor` can be read, if that is watched for: what waits was read from it before
-    /// and is kept where select(2) does not see it.
+    /// Makes the next turn report `descriptor` as readable, if it is watched for reading. Its data has already been
+    /// read and is buffered where select(2) does not see it.
     package func markReadable(_ descriptor: Int32) {
         marked.insert(descriptor)
         wantsImmediateTurn = true
     }
 
-    /// Calls `action` once when `duration` has passed.
+    /// Schedules one call of `action` after `duration`.
     package func schedule(after duration: Duration, action: @escaping () -> Void) -> Timer {
         schedule(at: clock.now() + duration, action: action)
     }
 
-    /// Calls `action` once at `deadline`.
+    /// Schedules one call of `action` at `deadline`.
     package func schedule(at deadline: Instant, action: @escaping () -> Void) -> Timer {
         timers.add(deadline: deadline, action: action)
     }
 
-    /// Takes a timer back; nothing happens if it has already fired.
+    /// Cancels a timer. Does nothing if it has already fired.
     package func cancel(_ timer: Timer) {
         timers.cancel(timer)
     }
 
-    /// Reads the clock now, for measuring; `now` is enough for deadlines within a turn.
+    /// Reads the clock, for measurements; `now` is sufficient for deadlines within a turn.
     package func readClock() -> Instant {
         clock.now()
     }
 
-    /// Makes the next turn poll instead of wait, because there is work that select(2) cannot see.
+    /// Makes the next turn poll instead of waiting, because there is work that select(2) cannot see.
     package func requestImmediateTurn() {
         wantsImmediateTurn = true
     }
 
-    /// Waits until something is ready or due, then dispatches it. The only call of the program that blocks.
+    /// Waits until something is ready or due, then dispatches it. This is the only call in the program that blocks.
     ///
-    /// A signal ends the wait early; its own descriptor tells of it. With `mayBlock` false it only polls.
+    /// A signal ends the wait early and is reported by its own descriptor. If `mayBlock` is false, this only polls.
     package func turn(mayBlock: Bool = true) {
         let poll = wantsImmediateTurn || !mayBlock
         wantsImmediateTurn = false
         let count = wait(limit: poll ? .zero : timeUntilEarliestTimer())
         now = clock.now()
         if count < 0 {
-            // What the sets hold after a failure says nothing.
+            // After a failure the contents of the sets are meaningless.
             readReady.removeAll()
             writeReady.removeAll()
         }
@@ -104,8 +104,8 @@ package final class EventLoop {
         if isReady { dispatchDescriptors() }
         if isReady || count < 0, postponements < Self.maxPostponements, let earliest = timers.earliest, earliest <= now
         {
-            // What has already come counts before a limit is over: after a stop of the process both are due at once, and
-            // the signal that ends the stop ends the wait before anything was looked at.
+            // Arrived data takes precedence over an expired limit. After the process was stopped, both are due
+            // simultaneously, and the signal that continues it ends the wait before any descriptor has been checked.
             postponements += 1
             wantsImmediateTurn = true
             return
@@ -114,7 +114,7 @@ package final class EventLoop {
         dispatchTimers()
     }
 
-    /// Adds the marked descriptors to what is ready; whether there were any.
+    /// Adds the marked descriptors to the ready set. Returns whether any were added.
     private func takeMarked() -> Bool {
         var isAny = false
         while let descriptor = marked.highest {
@@ -137,7 +137,7 @@ package final class EventLoop {
         writeReady.copy(writeInterest, wordCount: wordCount)
         var time = timeval()
         if let limit {
-            // Rounded up: waking a fraction early would only turn the loop once more for nothing.
+            // Rounded up: waking a fraction early would only cost another turn of the loop.
             let microseconds = (limit.nanoseconds.clamped(to: 0...Self.longestWait) + 999) / 1000
             time = timeval(tv_sec: Int(microseconds / 1_000_000), tv_usec: Int(microseconds % 1_000_000))
         }
@@ -152,13 +152,13 @@ package final class EventLoop {
         return count
     }
 
-    /// One day in nanoseconds; a longer wait is cut there and simply begins again.
+    /// One day in nanoseconds. A longer wait ends after this time and begins again.
     private static let longestWait: Int64 = 86_400_000_000_000
 
     private func dispatchDescriptors() {
         var next = readReady.next(from: 0)
         while let descriptor = next {
-            // An earlier watcher of this turn may have removed this one.
+            // An earlier watcher in this turn may have removed this one.
             if readReady.contains(descriptor) { watchers[Int(descriptor)]?.descriptorIsReadable() }
             next = readReady.next(from: descriptor + 1)
         }
@@ -170,7 +170,7 @@ package final class EventLoop {
     }
 
     private func dispatchTimers() {
-        // Only what is due at this instant: an action that schedules itself anew for now waits for the next turn.
+        // Only actions due at this instant: one that reschedules itself for now runs in the next turn.
         while let action = timers.takeDue(at: now) { action() }
     }
 
@@ -194,7 +194,7 @@ package final class EventLoop {
         }
     }
 
-    /// A descriptor that somebody closed while it was watched would make select fail for ever: drop it.
+    /// Drops descriptors that were closed while they were watched: with one of them select(2) would always fail.
     private func forgetClosedDescriptors() {
         for descriptor in 0..<Int32(watchers.count) where watchers[Int(descriptor)] != nil {
             if fcntl(descriptor, F_GETFD) < 0 { unwatch(descriptor) }
@@ -203,7 +203,7 @@ package final class EventLoop {
 }
 
 extension Comparable {
-    /// The nearest value within `range`.
+    /// Returns the nearest value within `range`.
     package func clamped(to range: ClosedRange<Self>) -> Self {
         min(max(self, range.lowerBound), range.upperBound)
     }

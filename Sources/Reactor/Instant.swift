@@ -2,7 +2,7 @@ import Glibc
 
 /// A point on the monotonic clock, in nanoseconds (clock_gettime(2), CLOCK_MONOTONIC).
 package struct Instant: Comparable, Sendable {
-    /// Nanoseconds since the clock's own origin.
+    /// Nanoseconds since the origin of the clock.
     package var nanoseconds: Int64
 
     package init(nanoseconds: Int64) {
@@ -13,20 +13,20 @@ package struct Instant: Comparable, Sendable {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// The instant `duration` later; the far end of the clock when that is past it.
+    /// Returns the instant `duration` later, clamped to the range of the clock.
     package static func + (instant: Instant, duration: Duration) -> Instant {
         let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(duration.nanoseconds)
         return Instant(nanoseconds: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 
-    /// The time from `earlier` to `later`.
+    /// Returns the time from `earlier` to `later`.
     package static func - (later: Instant, earlier: Instant) -> Duration {
         .nanoseconds(later.nanoseconds - earlier.nanoseconds)
     }
 }
 
 extension Duration {
-    /// The whole nanoseconds in this duration, held within the range of `Int64`.
+    /// The whole nanoseconds in this duration, clamped to the range of `Int64`.
     package var nanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -35,22 +35,22 @@ extension Duration {
         return carried ? .max : sum
     }
 
-    /// This duration in seconds, for showing it to a person.
+    /// This duration in seconds, for display.
     package var inSeconds: Double {
         Double(nanoseconds) / 1e9
     }
 }
 
-/// Where the time comes from: the monotonic clock, or a hand-moved one in tests.
+/// A source of time: the monotonic clock, or a manually advanced one in tests.
 package struct Clock {
-    /// Returns the present instant.
+    /// Returns the current instant.
     package let now: () -> Instant
 
     package init(now: @escaping () -> Instant) {
         self.now = now
     }
 
-    /// The clock of the machine.
+    /// The monotonic clock of the system.
     package static var monotonic: Clock {
         Clock {
             var time = timespec()

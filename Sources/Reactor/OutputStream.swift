@@ -1,35 +1,35 @@
 import CPlatform
 import Glibc
 
-/// A descriptor written without ever blocking the loop: what the reader does not take waits, and `isCongested` tells
-/// the writer to stop producing.
+/// Writes to a descriptor without ever blocking the loop. Data that the reader does not accept is queued, and
+/// `isCongested` reports that the writer should stop producing.
 ///
-/// A pipe or terminal is opened anew through /proc, so that O_NONBLOCK is ours alone: the flag of an inherited
-/// description would be shared with every other process that has it.
+/// A pipe or terminal is reopened through /proc to make O_NONBLOCK ours alone: an inherited description shares the flag
+/// with every other process that has it.
 package final class OutputStream: DescriptorWatcher {
     private let loop: EventLoop
     private let target: Int32
-    /// A descriptor of our own, which never blocks.
+    /// Our own descriptor, which never blocks.
     private let own: Descriptor?
     private var pending: [UInt8] = []
     private var head = 0
     private var isWatching = false
     private let writesNeverWait: Bool
-    /// Why nothing can be written any more, an error number: EPIPE when the reader is gone. What is written then is dropped.
+    /// The error number after which nothing can be written: EPIPE if the reader is gone. Later writes are discarded.
     package private(set) var problem: Int32?
     package var isBroken: Bool { problem != nil }
 
-    /// More than this waiting counts as congestion.
+    /// More queued bytes than this count as congestion.
     private let highWater: Int
 
-    /// Writes to `descriptor`, which stays the caller's; more than `highWater` bytes waiting count as congestion.
+    /// Writes to `descriptor`, which the caller still owns. More than `highWater` queued bytes count as congestion.
     package init(_ descriptor: Int32, on loop: EventLoop, highWater: Int = 1 << 20) {
         self.loop = loop
         self.highWater = highWater
         var status = stat()
         let kind = fstat(descriptor, &status) == 0 ? status.st_mode & S_IFMT : S_IFREG
         writesNeverWait = kind == S_IFREG
-        // Opening anew must not give a right to write that was not there.
+        // Reopening must not add write access that the descriptor does not have.
         let isWritable = c_get_flags(descriptor) & O_ACCMODE != O_RDONLY
         let isTerminalOrPipe = isWritable && (kind == S_IFIFO || kind == S_IFCHR)
         let number =
@@ -38,7 +38,7 @@ package final class OutputStream: DescriptorWatcher {
         target = number >= 0 ? number : descriptor
     }
 
-    /// Writes to a descriptor that is opened with O_NONBLOCK.
+    /// Writes to an owned descriptor, which must be open with O_NONBLOCK.
     package init(owning descriptor: consuming Descriptor, on loop: EventLoop, highWater: Int = 1 << 20) {
         self.loop = loop
         self.highWater = highWater
@@ -47,26 +47,26 @@ package final class OutputStream: DescriptorWatcher {
         own = consume descriptor
     }
 
-    /// Whether both descriptors lead to the same file, pipe or terminal: then what is written to both has to keep its order.
+    /// Whether both descriptors refer to the same file, pipe or terminal. Output to both must then keep its order.
     package static func areSame(_ first: Int32, _ second: Int32) -> Bool {
         var (left, right) = (stat(), stat())
         return fstat(first, &left) == 0 && fstat(second, &right) == 0 && left.st_dev == right.st_dev
             && left.st_ino == right.st_ino
     }
 
-    /// Whether so much waits that no more should be produced.
+    /// Whether so much is queued that the writer should stop producing.
     package var isCongested: Bool { pending.count - head > highWater }
-    /// Whether all has been taken, or nobody takes it.
+    /// Whether everything has been written, or nothing can be written any more.
     package var isDrained: Bool { pending.isEmpty || isBroken }
 
-    /// Adds text; it goes out with the next `flush`, or before when there is much.
+    /// Queues text. It is written by the next `flush`, or earlier if much is queued.
     package func write(_ text: [UInt8]) {
         guard !isBroken else { return }
         pending += text
         if pending.count - head > 65536 { flush() }
     }
 
-    /// Writes what the reader takes now; the rest goes on when it takes more.
+    /// Writes as much as the reader accepts now. The rest is written when it accepts more.
     package func flush() {
         while head < pending.count, !isBroken {
             let count = writeOnce()
@@ -87,7 +87,7 @@ package final class OutputStream: DescriptorWatcher {
         watch(!pending.isEmpty)
     }
 
-    /// Drops what waits: a farewell that follows must not wait behind it.
+    /// Discards queued data: a final message that follows must not wait for it.
     package func dropPending() {
         pending.removeAll()
         head = 0
@@ -106,7 +106,7 @@ package final class OutputStream: DescriptorWatcher {
             if own != nil || writesNeverWait { return Glibc.write(target, rest.baseAddress, rest.count) }
             let count = send(target, rest.baseAddress, rest.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
             guard count < 0, errno == ENOTSOCK else { return count }
-            // A device that could not be opened anew: it may block us, which is all that can be done.
+            // A device that could not be reopened: this write may block, which cannot be avoided.
             return Glibc.write(target, rest.baseAddress, min(rest.count, 4096))
         }
     }

@@ -1,15 +1,15 @@
 import Glibc
 
-/// What a process has from the one that started it, and changes for itself: the signals it ignores and blocks (signal(7)),
-/// and how many files it may open (getrlimit(2)).
+/// The state that a process inherits from its parent and changes for itself: ignored and blocked signals (signal(7)),
+/// and the limit on open files (getrlimit(2)).
 ///
-/// Taken before anything of that is changed, so that programs we start find it as we did.
+/// Captured before any of it is changed, so that programs we start inherit the original state.
 package struct ProcessState {
     private var ignored: [Int32] = []
     private var blocked = sigset_t()
     private var files = rlimit()
 
-    /// What this process has now.
+    /// Captures the current state of this process.
     package init() {
         for number in 1..<Int32(NSIG) {
             var action = sigaction()
@@ -20,7 +20,7 @@ package struct ProcessState {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &files)
     }
 
-    /// Gives all of it back to the calling process; for a child between fork(2) and execve(2).
+    /// Restores the state in the calling process, for a child between fork(2) and execve(2).
     package func restore() {
         for number in 1..<Int32(NSIG) where number != SIGKILL && number != SIGSTOP { signal(number, SIG_DFL) }
         for number in ignored { signal(number, SIG_IGN) }
@@ -32,6 +32,6 @@ package struct ProcessState {
 }
 
 extension sigaction {
-    /// Whether the signal is ignored (SIG_IGN, which is the number 1 in place of a function).
+    /// Whether the signal is ignored (SIG_IGN, which is the value 1 in place of a function).
     package var isIgnored: Bool { unsafeBitCast(__sigaction_handler.sa_handler, to: Int.self) == 1 }
 }

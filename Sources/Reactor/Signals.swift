@@ -1,13 +1,13 @@
 import Glibc
 import SystemPackage
 
-/// The write end that the signal handler uses. A signal handler can reach nothing but a global: this is the one
-/// of the program. It is a plain integer, set before any handler is installed.
+/// The write end of the pipe, for the signal handler. A signal handler can access only globals; this is the only one in
+/// the program. It is a plain integer, set before any handler is installed.
 nonisolated(unsafe) private var signalPipe: Int32 = -1
 
-/// Signals as events of the loop: the handler writes the signal's number into a pipe that the loop reads.
+/// Delivers signals as events of the loop: the handler writes the signal number to a pipe that the loop reads.
 ///
-/// One instance at a time; it restores the former handlers when it ends.
+/// Only one instance at a time is allowed. `end()` restores the previous handlers.
 package final class Signals: DescriptorWatcher {
     private let loop: EventLoop
     private let reading: Descriptor
@@ -15,8 +15,8 @@ package final class Signals: DescriptorWatcher {
     private let deliver: (Int32) -> Void
     private var former: [(signal: Int32, action: sigaction)] = []
 
-    /// Catches `signals` and calls `deliver` with each, from the loop. SIGPIPE is ignored from here on: a write to
-    /// a closed pipe is then an error of that write.
+    /// Catches `signals` and calls `deliver` with each, from the loop. SIGPIPE is ignored from then on: a write to a
+    /// closed pipe returns an error instead.
     package init(_ signals: [Int32], on loop: EventLoop, deliver: @escaping (Int32) -> Void) throws(Errno) {
         let pipe = try Descriptor.pipe()
         reading = pipe.reading
@@ -30,7 +30,7 @@ package final class Signals: DescriptorWatcher {
         loop.watch(reading.number, read: true, write: false, watcher: self)
     }
 
-    /// Takes the handlers away again and leaves the loop.
+    /// Restores the previous handlers and unregisters from the loop.
     package func end() {
         loop.unwatch(reading.number)
         for (number, action) in former {
@@ -52,7 +52,7 @@ package final class Signals: DescriptorWatcher {
     private func install(_ number: Int32) {
         var action = sigaction()
         var old = sigaction()
-        // No SA_RESTART: a wait must end when a signal comes.
+        // No SA_RESTART: a signal must end a wait.
         action.__sigaction_handler.sa_handler = { number in
             let saved = errno
             var byte = UInt8(truncatingIfNeeded: number)
@@ -60,7 +60,7 @@ package final class Signals: DescriptorWatcher {
             errno = saved
         }
         guard sigaction(number, &action, &old) == 0 else { return }
-        // A signal that was ignored when we started (nohup) stays ignored.
+        // SIGHUP stays ignored if it was ignored at startup (nohup).
         if number == SIGHUP && old.isIgnored {
             sigaction(number, &old, nil)
             return
@@ -68,7 +68,7 @@ package final class Signals: DescriptorWatcher {
         former.append((number, old))
     }
 
-    /// A process inherits which signals are blocked; some starters leave SIGTERM so.
+    /// Unblocks `signals`. A process inherits its signal mask, and some parents leave SIGTERM blocked.
     private func unblock(_ signals: [Int32]) {
         var set = sigset_t()
         sigemptyset(&set)

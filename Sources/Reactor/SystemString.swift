@@ -1,19 +1,19 @@
-/// Bytes as the system takes and gives them: a path, a word of a program, the value of an environment variable.
+/// Bytes in the form of system calls: a path, an argument of a program, the value of an environment variable.
 ///
-/// No NUL byte is in them: C would end the string there, and mean another file or host. `init?` is the only way from a
-/// value of a script to a C function.
+/// They contain no NUL byte: C would end the string there and use a different file or host. `init?` is the only way to
+/// pass a value of a script to a C function.
 package struct SystemString: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
-    /// The bytes, without the NUL that ends them in C.
+    /// The bytes, without the terminating NUL.
     package let bytes: [UInt8]
 
-    /// Nil when `bytes` hold a NUL.
+    /// Returns nil if `bytes` contain a NUL.
     package init?(_ bytes: some Sequence<UInt8>) {
         let bytes = Array(bytes)
         guard !bytes.contains(0) else { return nil }
         self.bytes = bytes
     }
 
-    /// Copies what the system hands over, up to its NUL.
+    /// Copies a C string, up to its NUL.
     package init(copying pointer: UnsafePointer<CChar>) {
         var bytes: [UInt8] = []
         var next = pointer
@@ -38,14 +38,14 @@ package struct SystemString: Hashable, Sendable, CustomStringConvertible, Expres
 
     package var isEmpty: Bool { bytes.isEmpty }
 
-    /// The bytes in a text that `losslessBytes` gives back.
+    /// The bytes as text that `losslessBytes` converts back.
     package var description: String { String(lossless: bytes) }
 
-    /// Calls `body` with the bytes as C's string, valid during the call only.
+    /// Calls `body` with the bytes as a C string, which is valid only during the call.
     package func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
         (bytes + [0]).withUnsafeBufferPointer { buffer in
             buffer.withMemoryRebound(to: CChar.self) { characters in
-                // The array has at least its NUL, and so an address.
+                // The array contains at least the NUL, so it has an address.
                 withExtendedLifetime(bytes) { body(characters.baseAddress ?? Self.empty) }
             }
         }
@@ -58,19 +58,19 @@ package struct SystemString: Hashable, Sendable, CustomStringConvertible, Expres
     }()
 }
 
-/// Text that can carry any bytes: those that are not UTF-8 stand in it as the scalars U+10FF80 to U+10FFFF, which are for
-/// private use. Bytes that spell such a scalar are carried one by one too, so that nothing is mistaken for another.
-/// U+10FF00 is a NUL and U+10FF0A a newline, for what cannot hold one.
+/// Text that can carry any bytes. Those that are not UTF-8 are represented by the private-use scalars U+10FF80 to
+/// U+10FFFF. Bytes that encode such a scalar are also carried one by one, which keeps the text unambiguous. U+10FF00 is
+/// a NUL and U+10FF0A a newline, for text that cannot contain them.
 ///
-/// It is for what has to be text on its way: arguments through the option library, lines through the line editor, values
-/// inside messages.
+/// It is used where data has to pass through as text: arguments in the option library, lines in the line editor, values
+/// in messages.
 extension String {
     private static let firstStandIn: UInt32 = 0x10FF00
 
-    /// The text that carries `bytes`.
+    /// Creates the text that carries `bytes`.
     package init(lossless bytes: some Sequence<UInt8>) {
         let bytes = Array(bytes)
-        // Nearly all text is ASCII or plain UTF-8 that holds no stand-ins, which begin with F4 8F BE or F4 8F BF.
+        // Nearly all text is ASCII or plain UTF-8 without stand-ins, which begin with F4 8F BE or F4 8F BF.
         if !bytes.contains(0xF4), let text = String(validating: bytes, as: UTF8.self) {
             self = text
             return
@@ -89,12 +89,12 @@ extension String {
         self.init(scalars)
     }
 
-    /// The scalar that carries a byte of 128 or more, a NUL or a newline.
+    /// Returns the scalar that carries a byte of 128 or more, a NUL or a newline.
     package static func standIn(for byte: UInt8) -> Unicode.Scalar {
         Unicode.Scalar(firstStandIn + UInt32(byte)) ?? "\u{FFFD}"
     }
 
-    /// The byte that a scalar carries, or nil.
+    /// Returns the byte that a scalar carries, or nil.
     package static func carriedByte(of scalar: Unicode.Scalar) -> UInt8? {
         switch scalar.value {
         case (firstStandIn + 0x80)..., firstStandIn, firstStandIn + 0x0A: UInt8(truncatingIfNeeded: scalar.value)
@@ -102,21 +102,21 @@ extension String {
         }
     }
 
-    /// The same text in one line: its newlines are carried.
+    /// The same text on one line, with stand-ins for its newlines.
     package var inOneLine: String {
         String(String.UnicodeScalarView(unicodeScalars.map { $0 == "\n" ? Self.standIn(for: 0x0A) : $0 }))
     }
 
     /// The bytes that the text carries.
     package var losslessBytes: [UInt8] {
-        // A stand-in begins with this byte in UTF-8.
+        // In UTF-8 a stand-in begins with this byte.
         guard utf8.contains(0xF4) else { return Array(utf8) }
         return unicodeScalars.flatMap { scalar -> [UInt8] in
             Self.carriedByte(of: scalar).map { [$0] } ?? Array(UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
         }
     }
 
-    /// The valid scalar at `index` with its length in bytes, or nil (RFC 3629).
+    /// Returns the valid scalar at `index` and its length in bytes, or nil (RFC 3629).
     private static func scalar(in bytes: [UInt8], at index: Int) -> (Unicode.Scalar, Int)? {
         let first = bytes[index]
         if first < 0x80 { return (Unicode.Scalar(first), 1) }

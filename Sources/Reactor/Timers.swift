@@ -1,10 +1,10 @@
-/// A deadline with something to do; made by `EventLoop.schedule`.
+/// A deadline with an action, created by `EventLoop.schedule`.
 package final class Timer {
-    /// When it is due.
+    /// The instant at which it is due.
     package let deadline: Instant
     fileprivate let order: UInt64
     fileprivate var action: (() -> Void)?
-    /// Its place in the heap, or nil when it has fired or was cancelled.
+    /// The position in the heap, or nil if the timer has fired or was canceled.
     fileprivate var place: Int?
 
     fileprivate init(deadline: Instant, order: UInt64, action: @escaping () -> Void) {
@@ -13,7 +13,7 @@ package final class Timer {
         self.action = action
     }
 
-    /// Whether it has neither fired nor been cancelled.
+    /// Whether it has neither fired nor been canceled.
     package var isPending: Bool { place != nil }
 
     fileprivate func isBefore(_ other: Timer) -> Bool {
@@ -21,9 +21,9 @@ package final class Timer {
     }
 }
 
-/// The pending timers, earliest first; equal deadlines fire in the order they were set.
+/// The pending timers, earliest first. Equal deadlines fire in the order in which they were set.
 ///
-/// A binary heap whose entries know their place, so that a cancelled timer leaves at once: a script that waits
+/// A binary heap whose entries know their position, so a canceled timer is removed immediately: a script that waits
 /// twenty thousand times with a limit of five seconds holds one timer, not twenty thousand.
 struct Timers {
     private var heap: [Timer] = []

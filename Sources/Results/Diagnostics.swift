@@ -1,12 +1,12 @@
 import Reactor
 import Script
 
-/// Writes what is said outside of the transcript: what scripts and commands tell, and what goes to standard error. Here
-/// and in the transcript secrets are hidden, and nowhere else.
+/// Writes all text outside the transcript: the output of scripts and commands, and standard error. Secrets are hidden
+/// here and in the transcript, and nowhere else.
 package final class Diagnostics {
     private let output: any Output
     private let redactor: Redactor
-    /// How a failure is worded; nil where `FailureText.rendered` is what fits.
+    /// Formats a failure; returns nil to use `FailureText.rendered`.
     package var wording: ((FailureText) -> String?)?
 
     package init(_ output: any Output, hiding redactor: Redactor) {
@@ -14,29 +14,29 @@ package final class Diagnostics {
         self.redactor = redactor
     }
 
-    /// Says something on standard error, whole lines.
+    /// Writes whole lines to standard error.
     package func report(_ text: String) {
         output.diagnose(redactor.readable(text).losslessBytes)
     }
 
-    /// Says something on standard error in one line, whatever is in it.
+    /// Writes `text` to standard error as a single line; newlines in it are escaped.
     package func report(line text: String) {
         output.diagnose(Array((visible(redactor.redacted(text)) + "\n").utf8))
     }
 
-    /// Shows a failure on standard error.
+    /// Writes a failure to standard error.
     package func report(_ failure: Failure) {
         let message = FailureText(failure, redactor)
         report(wording?(message) ?? message.rendered)
     }
 
-    /// A failure in words, for a report.
+    /// Returns the text of a failure, for a report.
     package func message(of failure: Failure) -> String {
         redactor.readable(FailureText(failure, redactor).rendered)
     }
 
-    /// Writes a text that a script says to standard output, with a newline unless `isRaw`; returns what was shown of it as
-    /// a line.
+    /// Writes text printed by a script to standard output, followed by a newline unless `isRaw`. Returns the line as
+    /// shown; empty if `isRaw`.
     package func print(_ text: [UInt8], isRaw: Bool = false) -> [UInt8] {
         let shown = redactor.redacted(text)
         if isRaw {
@@ -50,7 +50,7 @@ package final class Diagnostics {
         return line
     }
 
-    /// Writes a line of what a command tells; at a prompt a screen at a time. Returns what was shown.
+    /// Writes a line of a command's output; a prompt shows it one screen at a time. Returns the line as shown.
     package func page(_ text: String) -> [UInt8] {
         var line: [UInt8] = []
         Escapes.appendPrintable(redactor.redacted(text).losslessBytes, to: &line)
@@ -58,6 +58,6 @@ package final class Diagnostics {
         return line
     }
 
-    /// A text for another border, such as the history or a report, with the secrets hidden.
+    /// Returns text for another destination, such as the history or a report, with secrets hidden.
     package func hidden(_ text: String) -> String { redactor.redacted(text) }
 }

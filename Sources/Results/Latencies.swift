@@ -2,25 +2,25 @@ import Histogram
 import Reactor
 import Script
 
-/// How long the blocks of `time` took, by name.
+/// The run times of `time` blocks, by name.
 package final class Latencies {
     private var measurements: [(name: String, measurement: Measurement)] = []
 
     /// All runs of one name.
     private struct Measurement {
-        /// Nanoseconds, to three digits.
+        /// In nanoseconds, with three significant digits.
         var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
         var began: Instant
         var ended: Instant
     }
 
-    /// Rows of the small histogram, at most, and the width of its bars.
+    /// The maximum number of histogram rows up to the 99th percentile, and the maximum width of the bars in columns.
     private static let rows = 8
     private static let width = 40
 
     package init() {}
 
-    /// A block ran from `began` to `ended`.
+    /// Records that a block ran from `began` to `ended`.
     package func add(_ name: String, from began: Instant, to ended: Instant) {
         if !measurements.contains(where: { $0.name == name }) {
             measurements.append((name, Measurement(began: began, ended: ended)))
@@ -28,11 +28,12 @@ package final class Latencies {
         guard let index = measurements.firstIndex(where: { $0.name == name }) else { return }
         measurements[index].measurement.began = min(began, measurements[index].measurement.began)
         measurements[index].measurement.ended = ended
-        // The histogram grows to any value of 63 bits.
+        // The histogram grows to hold any 63-bit value.
         _ = measurements[index].measurement.histogram.record(UInt64(max(1, (ended - began).nanoseconds)))
     }
 
-    /// What was measured since the last time, in lines: for each name the figures and a small histogram.
+    /// Returns the measurements since the last call as lines and clears them: figures and a small histogram for each
+    /// name.
     package func takeReport() -> [String] {
         defer { measurements = [] }
         return measurements.flatMap { lines(for: $0.name, $0.measurement) }
@@ -50,7 +51,7 @@ package final class Latencies {
         return [heading + figures.joined(separator: ", ")] + bars(of: histogram)
     }
 
-    /// A row for each of some equal spans between the least and the 99th percentile, and one for what is above.
+    /// Returns a row for each of several equal spans from the minimum to the 99th percentile, and one for values above.
     private func bars(of histogram: Histogram<UInt64>) -> [String] {
         let (minimum, maximum) = (histogram.min, histogram.max)
         guard histogram.totalCount > 1, maximum > minimum else { return [] }
@@ -76,7 +77,7 @@ package final class Latencies {
         }
     }
 
-    /// Nanoseconds as people read them: microseconds below a millisecond.
+    /// Returns nanoseconds in a readable unit: microseconds below a millisecond.
     private func rounded(_ nanoseconds: UInt64) -> String {
         nanoseconds < 1_000_000
             ? "\(fixed(Double(nanoseconds) / 1000, digits: 1)) us"

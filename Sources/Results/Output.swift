@@ -1,23 +1,24 @@
 import Reactor
 import Script
 
-/// Where the engine's text goes: standard output and error, or the screen of the prompt.
+/// The destination of the engine's text: standard output and standard error, or the screen of the prompt.
 package protocol Output: AnyObject {
-    /// Adds text for standard output; it is written before the loop waits.
+    /// Adds text for standard output; it is written before the event loop waits.
     func write(_ text: [UInt8])
-    /// Adds text that may be longer than a screen: a prompt shows it a screen at a time.
+    /// Adds text that may be longer than a screen; a prompt shows it one screen at a time.
     func page(_ text: [UInt8])
-    /// The columns of the screen, or nil where lines may be as long as they like.
+    /// The width of the screen in columns, or nil if lines may have any length.
     var width: Int? { get }
-    /// Shows text on standard error, after all that was written before it; what could act on a terminal is escaped.
+    /// Writes text to standard error, after all text written earlier; characters that could act on a terminal are
+    /// escaped.
     func diagnose(_ text: [UInt8])
-    /// Hands over what was written; called before each wait.
+    /// Passes on the added text; called before each wait.
     func flush()
-    /// Whether the reader is so far behind that no more should be produced.
+    /// Whether so much output is pending that no more should be produced (backpressure).
     var isCongested: Bool { get }
-    /// Whether everything has been taken.
+    /// Whether all output has been written, or nothing can be written any more.
     var isDrained: Bool { get }
-    /// Whether the reader is gone.
+    /// Whether nothing can be written any more, because the reader is gone.
     var isBroken: Bool { get }
 }
 
@@ -26,16 +27,16 @@ extension Output {
     package var width: Int? { nil }
 }
 
-/// Standard output and standard error of a run, and the files it writes besides: all of them without ever blocking.
+/// Standard output, standard error and the other output files of a run, all written without blocking.
 ///
-/// Whatever goes to standard error goes through `diagnose`, and nothing of it can act on a terminal.
+/// All text for standard error passes through `diagnose`, so it cannot act on a terminal.
 package final class StandardOutput: Output {
     private let stream: OutputStream
     private let errors: OutputStream
-    /// Files that are written beside them: a pipe among them may fall behind too.
+    /// The other output files; a pipe among them may be congested too.
     package var files: [OutputStream] = []
 
-    /// - Parameter errors: the same stream as `stream` where both lead to one place.
+    /// - Parameter errors: the same stream as `stream` if both have the same destination.
     package init(_ stream: OutputStream, errors: OutputStream) {
         self.stream = stream
         self.errors = errors

@@ -1,10 +1,10 @@
 import Script
 
-/// How the tests of a run ended, in order.
+/// The results of the tests of a run, oldest first.
 package final class TestResults {
-    /// How one test ended.
+    /// The result of one test.
     package struct Record {
-        /// Its name, which carries any bytes.
+        /// The name, which may contain any bytes.
         package let name: String
         package let range: SourceRange
         package let outcome: Outcome
@@ -21,21 +21,21 @@ package final class TestResults {
     package enum Outcome {
         case passed
         case failed(Failure)
-        /// With the reason that was given.
+        /// With the given reason.
         case skipped(String)
     }
 
-    /// Tests whose name does not match are not run; nil runs them all.
+    /// Only tests whose name matches are run; nil runs all tests.
     package var filter: Regex?
-    /// Told of each test when it has ended.
+    /// Called with the record of each test when it has ended.
     package var onRecord: (Record) -> Void = { _ in }
     package private(set) var records: [Record] = []
-    /// Tests that the filter left out.
+    /// The number of tests excluded by the filter.
     package private(set) var unselected = 0
 
     package init() {}
 
-    /// Whether the filter lets a test run; one that it leaves out is counted.
+    /// Whether the filter selects a test; an excluded test is counted.
     package func isSelected(_ name: String) -> Bool {
         guard let filter else { return true }
         let outcome = name.losslessBytes.withUnsafeBytes {
@@ -51,8 +51,8 @@ package final class TestResults {
         onRecord(record)
     }
 
-    /// What the records from `start` on say of a script: the status of the first failure, 77 when all were skipped, 0
-    /// when one has passed, nil when there are none.
+    /// Returns the exit status of a script from its records, which begin at `start`: the status of the first failure,
+    /// 77 if all tests were skipped, 0 if one has passed, nil if there are no records.
     package func status(from start: Int) -> Int32? {
         guard start < records.count else { return nil }
         var status = Failure.Status.skipped.rawValue
@@ -66,7 +66,7 @@ package final class TestResults {
         return status
     }
 
-    /// The counts in a sentence, or nil when there were no tests.
+    /// Returns the counts as one line, or nil if there were no tests.
     package func summary(took: Duration) -> String? {
         guard !records.isEmpty || unselected > 0 else { return nil }
         var passed = 0

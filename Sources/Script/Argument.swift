@@ -1,9 +1,9 @@
-/// One word of a command line.
+/// One argument of a command line.
 package struct Argument {
     package enum Style {
         case bare, doubleQuoted, singleQuoted
         case regex(flags: String)
-        /// The lines up to a mark: `<<END`.
+        /// A heredoc, `<<END`: the lines up to the mark.
         case heredoc
     }
 
@@ -17,22 +17,22 @@ package struct Argument {
         self.range = range
     }
 
-    /// Whether it was written as a regex.
+    /// Whether the argument was written as a regex.
     package var isRegex: Bool {
         if case .regex = style { return true }
         return false
     }
 
-    /// Whether it was written as a heredoc.
+    /// Whether the argument was written as a heredoc.
     package var isHeredoc: Bool {
         if case .heredoc = style { return true }
         return false
     }
 
-    /// The bytes, when they are known before the run.
+    /// The bytes if they are known before the run, otherwise nil.
     package var literal: [UInt8]? { template.literal }
 
-    /// The text of a word without quotes and variables: what a keyword, an option or a `{` must be.
+    /// The text of an argument without quotes and variables, as required for keywords, options and `{`; otherwise nil.
     package var bareLiteral: String? {
         if case .bare = style { return template.literalText }
         return nil

@@ -1,16 +1,16 @@
-/// Reads arrow lines.
+/// Parses an arrow line.
 ///
 ///     arrow-line = target ( "> " text | "< " text | "<~ " regex | ">|" | "<|" [ " reset" ] )
 ///     target     = { letter | digit | "_" | "-" | "." | "," | "*" | "?" | "${" name "}" }
 ///
-/// The arrow follows the target directly, and one blank or the end of the line follows the arrow.
+/// The arrow follows the target without a space and is followed by one space or the end of the line.
 struct ArrowParser {
     private let line: SourceRange
     private let text: [UInt8]
     private let start: Int
     private let arrow: Int
 
-    /// Nil when the line, indented by `start`, is not an arrow line.
+    /// Returns nil if the line, indented by `start` bytes, is not an arrow line.
     init?(line: SourceRange, start: Int) {
         self.line = line
         self.start = start
@@ -71,7 +71,7 @@ struct ArrowParser {
             hint: "to \(sends ? "send" : "expect") a text that begins with '|', put a space before it")
     }
 
-    /// Where the text begins, behind an arrow of `length` characters and its blank.
+    /// Returns where the text begins: after an arrow of `length` characters and its space.
     private func textStart(after length: Int) throws(ScriptError) -> Int {
         let end = arrow + length
         guard end < text.count, text[end] != UInt8(ascii: " ") else { return end + 1 }

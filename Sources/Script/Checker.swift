@@ -1,41 +1,41 @@
-/// Finds what is wrong with parsed statements before anything runs: variables set nowhere, sessions opened nowhere,
-/// commands defined nowhere, built-in names that are assigned.
+/// Finds errors in parsed statements before anything runs: variables that are never set, sessions that are never
+/// opened, commands that are never defined, and assignments to built-in names.
 ///
-/// Names are collected over the whole script first, so the order of lines does not matter. For a script that comes
-/// line by line the checker is kept, and knows what was set so far.
+/// The checker first collects the names of the whole script, so the order of lines does not matter. A script that
+/// arrives line by line keeps one checker, which remembers the names set so far.
 package struct Checker {
     private var variables: KnownNames
     private var sessions: KnownNames
     private var definitions: [String: Definition] = [:]
     private let commands: [String]
     private let environment: Set<String>
-    /// The lines of the script that begin with no command of the language.
+    /// The lines of the script whose first argument is not a built-in command.
     private var invocations: [Invocation] = []
-    /// Names with variables in them that `let` sets, and what those variables can be.
+    /// Names containing variables that `let` sets, and the possible values of those variables.
     private var computedNames: [Template] = []
     private var possible = PossibleValues()
-    /// Parameters and loop names, wherever they are.
+    /// The parameters and loop variables of the whole script.
     private var localNames: Set<String> = []
-    /// The words of lines that did not parse, each with the number of such lines that it stands in: a name that is among
-    /// them may well be given there.
+    /// The arguments of lines with errors, each with the number of such lines that contain it: such a line may define
+    /// the name.
     private var suspects: [String: Int] = [:]
     private var suspectLines: Set<[UInt8]> = []
-    /// How many more errors are told with the nearest known name: to find it, all of them are looked at.
+    /// How many more errors may suggest the nearest known name; finding it compares all known names.
     private var hintsLeft = 0
 
     private static let maxHints = 100
 
-    /// What a `define` says.
+    /// A command defined with `define`.
     private struct Definition {
         let parameters: [String]
         let body: [Statement]
         let range: SourceRange
     }
 
-    /// The names that only a block has: parameters, loop names, `session` and `error`.
+    /// The names visible only inside a block: parameters, loop variables, `session` and `error`.
     private struct Names {
         var known: Set<String> = []
-        /// The block is that of a definition, or inside of it: it sees nothing of the places that call it.
+        /// Whether the block is the body of a definition or inside it; the names of its callers are not visible there.
         var isInDefinition = false
 
         func contains(_ name: String) -> Bool { known.contains(name) }
@@ -47,12 +47,12 @@ package struct Checker {
 
     /// Names that are always set.
     private static let builtIn: Set<String> = ["tmp", "file", "line", "dir"]
-    /// Names that are kept for what happens: nobody may assign them.
+    /// Names that commands set during the run; a script may not assign them.
     private static let reserved: Set<String> = ["session", "status", "error"]
 
     /// - Parameters:
-    ///   - variables: set from outside (`-D`).
-    ///   - sessions: open already (`-o`, or at the prompt).
+    ///   - variables: the variables set outside the script (`-D`).
+    ///   - sessions: the sessions that are already open (`-o`, or at the prompt).
     ///   - environment: the names of environment variables.
     package init(
         commands: CommandTable, variables: some Sequence<String>, sessions: some Sequence<String>,
@@ -65,7 +65,7 @@ package struct Checker {
         self.environment = Set(environment)
     }
 
-    /// The errors in `statements`; `parseErrors` are the ones already found in the same text.
+    /// Returns the errors in `statements`; `parseErrors` are the errors already found in the same text.
     package mutating func check(_ statements: [Statement], parseErrors: [ScriptError] = []) -> [ScriptError] {
         suspects = [:]
         suspectLines = []
@@ -136,7 +136,7 @@ package struct Checker {
         defined[name] = Definition(parameters: call.localNames, body: call.block, range: argument.range)
     }
 
-    /// What `let` may call its variables whose names hold variables: the names that these can give, or any of the shape.
+    /// Adds the names that `let` computes from variables: all possible names, or a glob if any value is possible.
     private mutating func nameComputed(_ statements: [Statement]) {
         let definitions = definitions
         for statement in statements.flatMap(\.withAllInside) {
@@ -168,7 +168,7 @@ package struct Checker {
         for parameter in call.description.allParameters {
             for argument in call.arguments(parameter.name) { check(argument, parameter.kind, names, &errors) }
         }
-        // A definition sees its parameters and the script's variables, nothing of the places that call it.
+        // A definition sees its parameters and the script's variables, but no names of its callers.
         let outside = call.newCommand == nil ? names : Names(isInDefinition: true)
         let inside = outside.union(call.localNames).union(call.description.blockNames)
         for statement in call.block { check(statement, inside, &errors) }
@@ -180,7 +180,7 @@ package struct Checker {
     private mutating func check(_ invocation: Invocation, _ names: Names, _ errors: inout [ScriptError]) {
         for argument in invocation.arguments { check(argument.template, names, &errors) }
         guard let definition = definitions[invocation.name] else {
-            // Its own line is one of them.
+            // The line itself counts as one.
             if suspects[invocation.name, default: 0] > 1 { return }
             let known = takeHint() ? commands + definitions.keys.sorted() : []
             errors.append(ScriptError(unknownCommand: invocation.name, invocation.nameRange, known: known))
@@ -197,7 +197,7 @@ package struct Checker {
                 hint: "write \(usage)"))
     }
 
-    /// A regex that is passed to a definition would be a text there.
+    /// Reports a regex passed to a definition that uses it as a pattern: it would be searched for as text.
     private func checkPatterns(of invocation: Invocation, _ definition: Definition, _ errors: inout [ScriptError]) {
         for (parameter, argument) in zip(definition.parameters, invocation.arguments) where argument.looksLikeRegex {
             guard isPattern(parameter, in: definition.body, [invocation.name]) else { continue }
@@ -209,7 +209,7 @@ package struct Checker {
         }
     }
 
-    /// Whether a parameter stands as a whole pattern in a body, or in that of a command which it is passed on to.
+    /// Whether a parameter is used as a whole pattern in a body, or in the body of a command that it is passed to.
     private func isPattern(_ parameter: String, in body: [Statement], _ seen: Set<String>) -> Bool {
         body.flatMap(\.withAllInside).contains { statement in
             switch statement {
@@ -270,7 +270,7 @@ package struct Checker {
         }
     }
 
-    /// Whether another error may be told with the nearest known name.
+    /// Whether another error may suggest the nearest known name.
     private mutating func takeHint() -> Bool {
         hintsLeft -= 1
         return hintsLeft >= 0
@@ -315,12 +315,12 @@ package struct Checker {
 }
 
 extension Template {
-    /// As a glob: a variable could be anything.
+    /// The template as a glob: a variable can have any value, so it becomes `*`.
     package var glob: String { segments.map(\.globText).joined() }
 }
 
 extension Template.Segment {
-    /// As a glob: a variable could be anything.
+    /// The segment as a glob: a variable can have any value, so it becomes `*`.
     fileprivate var globText: String {
         switch self {
         case .literal(let bytes): String(decoding: bytes, as: UTF8.self)
@@ -330,7 +330,7 @@ extension Template.Segment {
 }
 
 extension CommandDescription {
-    /// Every parameter of every form, each once.
+    /// The parameters of all forms, without duplicates.
     package var allParameters: [Parameter] {
         var seen: Set<String> = []
         return forms.flatMap { $0.elements.flatMap(\.parameters) }.filter { seen.insert($0.name).inserted }
@@ -348,12 +348,12 @@ extension Element {
 }
 
 extension CommandCall {
-    /// The words of its parameters of a kind.
+    /// Returns the arguments of all parameters of the wanted kinds.
     private func arguments(where isWanted: (Parameter.Kind) -> Bool) -> [Argument] {
         description.allParameters.filter { isWanted($0.kind) }.flatMap { arguments($0.name) }
     }
 
-    /// The name it makes a command of, or nil.
+    /// The name of the command that it defines, or nil.
     fileprivate var newCommand: Argument? {
         arguments {
             if case .newCommand = $0 { return true }
@@ -361,7 +361,7 @@ extension CommandCall {
         }.first
     }
 
-    /// The names that have a value inside its block.
+    /// The names of the variables that are local to its block.
     fileprivate var localNames: [String] {
         arguments {
             if case .localVariable = $0 { return true }
@@ -369,7 +369,7 @@ extension CommandCall {
         }.compactMap(\.template.literalText)
     }
 
-    /// Whether it names a session by itself: a name could be given, and was not.
+    /// Whether it generates a session name, because the optional name was omitted.
     fileprivate var givesNumberedSession: Bool {
         description.allParameters.contains { parameter in
             if case .newSession = parameter.kind { return argument(parameter.name) == nil }
@@ -379,7 +379,7 @@ extension CommandCall {
 }
 
 extension Argument {
-    /// Whether it is written as a regex is: `/…/` with flags, without quotes.
+    /// Whether it is written like a regex: `/…/` with flags, without quotes.
     fileprivate var looksLikeRegex: Bool {
         guard case .bare = style else { return false }
         let text = template.glob

@@ -1,12 +1,12 @@
-/// What a command is called, takes and does: the one source of checks, help, completion and the manual.
+/// A command's name, syntax and documentation: the only source for checks, help, completion and the manual.
 package struct CommandDescription {
     package let name: String
-    /// What it does, in one line without a full stop.
+    /// A summary in one line, without a period.
     package let summary: String
-    /// The ways to write it, the more particular ones first.
+    /// The forms of the command, the more specific ones first.
     package let forms: [Form]
     package let options: [CommandOption]
-    /// What to write in place of options that one might expect here.
+    /// What to write instead of options that users might expect here, by option name.
     package let optionHints: [String: String]
     /// What may follow its block.
     package let alternative: Alternative
@@ -14,11 +14,11 @@ package struct CommandDescription {
     package let blockNames: [String]
     /// The built-in names that it sets.
     package let resultNames: [String]
-    /// What it does in full: paragraphs with an empty line between them.
+    /// The full description: paragraphs separated by empty lines.
     package let text: String
-    /// Lines that show it, each a script of its own context.
+    /// Example lines, each a script in its own context.
     package let examples: [String]
-    /// What surprises, costs time or loses data: a sentence or two each.
+    /// Behavior that surprises, costs time or loses data: one or two sentences each.
     package let caveats: [String]
 
     package init(
@@ -49,17 +49,17 @@ package struct CommandDescription {
         case conditions
     }
 
-    /// Each form as a person writes it: `expect T PATTERN [within D]`.
+    /// The usage line of each form: `expect T PATTERN [within D]`.
     package var usages: [String] { forms.map(usage) }
 
-    /// Whether a question stands in it.
+    /// Whether any form contains a condition.
     package var takesCondition: Bool {
         forms.contains { form in
             form.elements.contains { if case .condition = $0 { true } else { false } }
         }
     }
 
-    /// A form as a person writes it. A row has no name of its own.
+    /// Returns the usage line of a form. A row may have no name.
     func usage(of form: Form) -> String {
         var arguments = (name.isEmpty ? [] : [name]) + form.elements.map(\.usage)
         if form.content.isBlock { arguments.append("{") }
@@ -67,26 +67,26 @@ package struct CommandDescription {
     }
 }
 
-/// One way to write a command: its words in order, and what stands between its braces.
+/// One form of a command: its elements in sequence, and the contents of its block.
 package struct Form {
     package let elements: [Element]
     package let content: Content
 
-    /// What a block holds.
+    /// The contents of a block.
     package enum Content {
-        /// There is no block.
+        /// No block.
         case none
         case statements
-        /// Lines of one kind, each with a block of its own: the branches of `select` and `parallel`.
+        /// Lines of one kind, each with its own block: the branches of `select` and `parallel`.
         indirect case rows(CommandDescription)
 
-        /// Whether a `{` is needed.
+        /// Whether a `{` is required.
         package var isBlock: Bool {
             if case .none = self { return false }
             return true
         }
 
-        /// What its lines are, when they are no statements.
+        /// The description of its rows, or nil if it does not contain rows.
         package var rows: CommandDescription? {
             if case .rows(let description) = self { return description }
             return nil
@@ -104,19 +104,19 @@ package struct Form {
     }
 }
 
-/// One place in a form.
+/// One element of a form.
 package indirect enum Element {
-    /// A word that must stand there, without quotes.
+    /// A fixed argument that is required here, without quotes.
     case keyword(String)
     case parameter(Parameter)
-    /// Words that may be left out together.
+    /// Arguments that may be omitted as a group.
     case optional([Element])
-    /// One or more words.
+    /// One or more arguments.
     case repeating(Parameter)
-    /// A question: `A == B`, `defined NAME`, `not …`.
+    /// A condition: `A == B`, `defined NAME`, `not …`.
     case condition
 
-    /// As the usage line shows it.
+    /// The element as shown in the usage line.
     package var usage: String {
         switch self {
         case .keyword(let argument): argument
@@ -130,7 +130,7 @@ package indirect enum Element {
 
 /// An option of a command.
 package struct CommandOption {
-    /// With its dashes: `--retry`.
+    /// The name with its dashes: `--retry`.
     package let name: String
     /// The value it takes, or nil for a flag.
     package let parameter: Parameter?
@@ -142,25 +142,25 @@ package struct CommandOption {
         self.summary = summary
     }
 
-    /// A flag.
+    /// Creates a flag.
     package init(_ name: String, _ summary: String) {
         self.name = name
         parameter = nil
         self.summary = summary
     }
 
-    /// `--retry D`.
+    /// The option as shown in the usage: `--retry D`.
     package var usage: String {
         name + (parameter.map { " " + $0.name } ?? "")
     }
 }
 
-/// A word that a command takes.
+/// A parameter of a command or option.
 package struct Parameter {
-    /// In capitals, as the usage shows it.
+    /// The name in upper case, as shown in the usage.
     package let name: String
     package let kind: Kind
-    /// Words that it may well be, to be offered.
+    /// Likely values, offered by completion.
     package let suggestions: [String]
 
     package init(_ name: String, _ kind: Kind, suggestions: [String] = []) {
@@ -169,21 +169,21 @@ package struct Parameter {
         self.suggestions = suggestions
     }
 
-    /// What a parameter's word must be.
+    /// The kind of value that a parameter takes.
     package enum Kind {
-        /// A name that the command gives to a session.
+        /// The name of a new session.
         case newSession
-        /// A name that the command gives to a listener; its connections are NAME.1, NAME.2 and so on.
+        /// The name of a new listener; its connections are named NAME.1, NAME.2 and so on.
         case newListener
         /// The name of one session.
         case session
-        /// Names, lists and globs of sessions.
+        /// Session names, lists of them and globs.
         case target
-        /// A name that the command gives a value.
+        /// The name of a variable that the command sets.
         case newVariable
-        /// A name that has a value inside the command's block.
+        /// The name of a variable that is local to the command's block.
         case localVariable
-        /// A name that the command makes a command of.
+        /// The name of a new command.
         case newCommand
         /// Any text.
         case text
@@ -191,26 +191,26 @@ package struct Parameter {
         case pattern
         case duration
         case size
-        /// A whole number from zero on.
+        /// A whole number, zero or greater.
         case count
         /// Bytes in hexadecimal.
         case hex
-        /// The path of a script, known before the run.
+        /// The path of a script; it must be known before the run.
         case script
         /// The path of a file.
         case path
         /// The name of a command.
         case command
-        /// A program to run: from here on every word is its own, also one that begins with --.
+        /// A program to run; all following arguments belong to it, even those that begin with --.
         case program
-        /// A word of a program.
+        /// An argument of a program.
         case argument
-        /// One of these words.
+        /// One of these values.
         case choice([String])
-        /// Something that its owner checks: the function says what is wrong with a text, or nil.
+        /// A value checked by its owner: the function returns the problem with a text, or nil.
         case checked(([UInt8]) -> String?)
 
-        /// What is wrong with a word that is known before the run, or nil.
+        /// Returns the problem with an argument, as far as it is known before the run, or nil.
         package func problem(with argument: Argument) -> String? {
             guard let bytes = argument.literal else {
                 if case .script = self { return "the path must be constant, because scripts are read before the run" }
@@ -219,7 +219,7 @@ package struct Parameter {
             return problem(with: bytes)
         }
 
-        /// What is wrong with a value, or nil.
+        /// Returns the problem with a value, or nil.
         package func problem(with bytes: [UInt8]) -> String? {
             let text = Escapes.visible(bytes)
             switch self {

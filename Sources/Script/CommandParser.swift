@@ -1,9 +1,9 @@
-/// Reads the words of one command line and sorts them by the command's description.
+/// Parses the arguments of one command line according to the command's description.
 struct CommandParser {
     /// How a command line ends.
     enum Ending {
         case plain
-        /// A `{`: the lines of a block follow.
+        /// With a `{`: the lines of a block follow.
         case block
     }
 
@@ -15,16 +15,16 @@ struct CommandParser {
     private var optionsEnded = false
     private var form = Form()
 
-    /// `lexer` stands behind the command's name.
+    /// `lexer` is positioned after the command's name.
     init(description: CommandDescription, lexer: Lexer, range: SourceRange) {
         self.description = description
         self.lexer = lexer
         call = CommandCall(description: description, range: range)
     }
 
-    /// The call, and whether a block is open after it.
+    /// Returns the call and whether it opens a block.
     ///
-    /// Throws `ScriptError`, or `Lexer.NeedsMoreLines` when the line goes on.
+    /// Throws `ScriptError`, or `Lexer.NeedsMoreLines` if the command continues on a line that has not been read.
     mutating func parse() throws -> (CommandCall, Ending) {
         try readArguments()
         try bindWords()
@@ -37,7 +37,7 @@ struct CommandParser {
         return (call, ending)
     }
 
-    /// What errors call the command; a branch has no name of its own.
+    /// The command's name in errors; a branch may have no name.
     private var commandName: String { description.name.isEmpty ? "a branch" : description.name }
 
     private mutating func readArguments() throws {
@@ -89,7 +89,7 @@ struct CommandParser {
         return ScriptError(argument.range, arguments, hint: hint + " (quote a text that begins with --)")
     }
 
-    /// Whether the word at this place names a program, whose words follow.
+    /// Whether the argument at this position is a program, followed by its arguments.
     private func isProgram(at index: Int) -> Bool {
         description.forms.contains { form in
             guard form.elements.indices.contains(index), case .parameter(let parameter) = form.elements[index],
@@ -99,7 +99,7 @@ struct CommandParser {
         }
     }
 
-    /// Whether a pattern is wanted at this place in any form, or behind the last word.
+    /// Whether any form takes a pattern at this position or after the last argument.
     private func mayBePattern(at index: Int) -> Bool {
         let previous = arguments.last?.bareLiteral
         return description.forms.contains { form in
@@ -121,8 +121,8 @@ struct CommandParser {
         if let extra = rest.first { throw unexpected(extra, in: form) }
     }
 
-    /// The form whose first keyword stands in its place; otherwise the first keyword-less form that takes as many
-    /// words as there are, or the one that comes nearest.
+    /// Returns the form whose first keyword is at its position; otherwise the first form without keywords that accepts
+    /// the number of arguments, or the closest form.
     private func chooseForm() -> Form {
         let forms = description.forms
         for form in forms {
@@ -132,7 +132,7 @@ struct CommandParser {
             if arguments[place].bareLiteral == keyword { return form }
         }
         let open = forms.filter { $0.keywordPlace == nil }
-        // Of forms that do not fit, the one that comes nearest says best what is wrong.
+        // If no form fits, the closest one gives the most useful error.
         return open.first { $0.accepts(arguments.count) }
             ?? (open.isEmpty ? forms : open).reversed().min {
                 $0.distance(to: arguments.count) < $1.distance(to: arguments.count)
@@ -163,7 +163,7 @@ struct CommandParser {
         }
     }
 
-    /// A word stands where only certain words can.
+    /// Returns the error for an argument in the place of the keyword `wanted`.
     private func misspelt(_ argument: Argument, wanted: String) -> ScriptError {
         if !call.keywords.isEmpty || description.forms.count == 1 {
             return ScriptError(argument.range, "expected '\(wanted)' here", hint: usageHint(all: false))
@@ -172,7 +172,7 @@ struct CommandParser {
         return ScriptError(argument.range, "wrong arguments for \(commandName)", hint: usageHint(all: true))
     }
 
-    /// A word that is nearly a keyword of some form, or nil.
+    /// Returns the error for an argument that resembles a keyword of any form, or nil.
     private func misspeltKeyword() -> ScriptError? {
         let keywords = Set(description.forms.flatMap { $0.elements.compactMap(\.keyword) })
         for argument in arguments {
@@ -212,7 +212,7 @@ struct CommandParser {
             hint: usageHint(all: false) + " (quote a text that contains spaces)")
     }
 
-    /// How the chosen form is written, or every form.
+    /// Returns the usage of the chosen form, or of all forms.
     private func usageHint(all: Bool) -> String {
         let usages = all ? description.usages : [description.usage(of: form)]
         return "write " + usages.joined(separator: "\n    or: ")
@@ -228,12 +228,12 @@ struct CommandParser {
 }
 
 extension Form {
-    /// The place of the first keyword that must stand there, or nil.
+    /// The index of the first mandatory keyword, or nil.
     fileprivate var keywordPlace: Int? {
         elements.firstIndex { $0.keyword != nil }
     }
 
-    /// How many words too many or too few `count` is.
+    /// Returns how many arguments too many or too few `count` is.
     fileprivate func distance(to count: Int) -> Int {
         let required = elements.count { element in
             if case .optional = element { return false }
@@ -242,7 +242,7 @@ extension Form {
         return abs(required - count)
     }
 
-    /// Whether a line with `count` words can be of this form.
+    /// Whether a line with `count` arguments can have this form.
     fileprivate func accepts(_ count: Int) -> Bool {
         let (minimum, maximum) = elements.map(\.argumentCount).reduce((0, 0)) {
             ($0.0 + $1.minimum, min(many, $0.1 + $1.maximum))
@@ -251,23 +251,23 @@ extension Form {
     }
 }
 
-/// More words than a line has.
+/// More arguments than any line has.
 private let many = 1 << 20
 
 extension Element {
-    /// The word that must stand here, or nil.
+    /// The required keyword, or nil.
     fileprivate var keyword: String? {
         if case .keyword(let argument) = self { return argument }
         return nil
     }
 
-    /// Itself, or the elements that may be left out.
+    /// The element itself, or the elements of an optional group.
     fileprivate var flattened: [Element] {
         if case .optional(let inner) = self { return inner }
         return [self]
     }
 
-    /// How many words it may be.
+    /// The minimum and maximum number of arguments.
     fileprivate var argumentCount: (minimum: Int, maximum: Int) {
         switch self {
         case .keyword, .parameter: (1, 1)

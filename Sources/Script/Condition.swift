@@ -1,18 +1,18 @@
-/// What `if` and `while` ask.
+/// The condition of `if` and `while`.
 ///
-///     condition = "not" condition | "defined" name | "open" name | word operator word | word "=~" regex
+///     condition = "not" condition | "defined" name | "open" name | argument operator argument | argument "=~" regex
 ///     operator  = "==" | "!=" | "<" | "<=" | ">" | ">="
 package indirect enum Condition {
     case comparison(Argument, Operator, Argument)
-    /// The text has a match of the regex.
+    /// The text contains a match of the regex.
     case match(Argument, PatternSource)
-    /// The variable has a value.
+    /// The variable is set.
     case defined(String)
-    /// The session is open, and its peer has not ended it.
+    /// The session is open, and its peer has not ended its side.
     case open(Argument)
     case not(Condition)
 
-    /// How two texts are compared: as bytes, or as decimal numbers.
+    /// A comparison of two texts, as bytes or as decimal numbers.
     package enum Operator: String, CaseIterable {
         case equal = "=="
         case unequal = "!="
@@ -21,11 +21,11 @@ package indirect enum Condition {
         case greater = ">"
         case greaterOrEqual = ">="
 
-        /// Whether both sides have to be numbers.
+        /// Whether both sides must be numbers.
         package var isNumeric: Bool { self != .equal && self != .unequal }
     }
 
-    /// The words in it whose variables have to be set.
+    /// The arguments in the condition; their variables must be set.
     var arguments: [Argument] {
         switch self {
         case .comparison(let left, _, let right): [left, right]
@@ -36,7 +36,7 @@ package indirect enum Condition {
         }
     }
 
-    /// The regex in it, or nil.
+    /// The regex in the condition, or nil.
     var pattern: PatternSource? {
         switch self {
         case .match(_, let pattern): pattern
@@ -45,7 +45,7 @@ package indirect enum Condition {
         }
     }
 
-    /// The name it asks about with `defined`, or nil.
+    /// The name tested with `defined`, or nil.
     var definedName: String? {
         switch self {
         case .defined(let name): name
@@ -60,7 +60,7 @@ extension Condition {
     private static let usage =
         "write A == B (or != < <= > >=), A =~ /regex/, defined NAME or open NAME, optionally after 'not'"
 
-    /// Reads a condition from `words`; `end` is where it ends, for errors.
+    /// Parses a condition from `arguments`; `end` is where it ends, for errors.
     init(_ arguments: ArraySlice<Argument>, end: SourceRange, depth: Int = 0) throws(ScriptError) {
         guard let first = arguments.first else { throw ScriptError(end, "missing condition", hint: Self.usage) }
         // `not == x` compares the text "not".

@@ -1,14 +1,14 @@
-/// The notation of bytes in arrow lines and "double" quotes: reading it and writing it.
+/// Decodes and encodes bytes in the notation of arrow lines and "double" quotes.
 ///
 ///     \n \r \t \0 \e \\ \" \xHH \u{HHHH} \${
 package enum Escapes {
-    /// An escape that is none, with the words to say so.
+    /// An invalid escape: its length in bytes and an error message.
     package struct Failure: Error {
         package let length: Int
         package let message: String
     }
 
-    /// Reads the escape that begins with the `\` at `index` and moves `index` behind it.
+    /// Decodes the escape that begins with the `\` at `index` and moves `index` past it.
     package static func decode(_ text: [UInt8], at index: inout Int) throws(Failure) -> [UInt8] {
         guard index + 1 < text.count else {
             throw Failure(length: 1, message: "incomplete escape at the end; write '\\\\' for a backslash")
@@ -59,14 +59,15 @@ package enum Escapes {
         return Array(String(Character(scalar)).utf8)
     }
 
-    /// Writes `bytes` so that an arrow line with this text means them again, and nothing of them acts on a terminal.
+    /// Writes `bytes` as text that means the same bytes in an arrow line and cannot act on a terminal.
     ///
-    /// Control bytes, invalid UTF-8, `\`, `${`, invisible and direction-changing characters, blanks that are not the
-    /// ASCII one and a blank at the end are escaped; everything else stands as it is. Without `endsLine` something follows, so that a blank is safe.
+    /// Control bytes, invalid UTF-8, `\`, `${`, invisible and direction-changing characters, non-ASCII blanks and a
+    /// trailing blank are escaped; everything else is unchanged. Without `endsLine` more text follows, so a trailing
+    /// blank is safe.
     package static func append(_ bytes: UnsafeRawBufferPointer, to output: inout [UInt8], endsLine: Bool = true) {
         var index = 0
         while index < bytes.count {
-            // Plain runs are copied whole: nearly all text is one.
+            // Plain runs are copied whole, because nearly all text is plain.
             var end = index
             while end < bytes.count, isPlain(bytes[end]) { end += 1 }
             output.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[index..<end]))
@@ -79,7 +80,7 @@ package enum Escapes {
         }
     }
 
-    /// `bytes` in the notation of arrow lines; a part of a line has a `\` at its end.
+    /// Returns `bytes` in the notation of arrow lines; a partial line ends with `\`.
     package static func escaped(_ bytes: [UInt8], isPart: Bool = false) -> String {
         var output: [UInt8] = []
         bytes.withUnsafeBytes { append($0, to: &output, endsLine: !isPart) }
@@ -87,15 +88,15 @@ package enum Escapes {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// The same, with an escape for every character beyond ASCII.
+    /// Returns `bytes` in the notation of arrow lines, with every non-ASCII character escaped.
     package static func escapedToASCII(_ bytes: [UInt8], isPart: Bool = false) -> String {
         escaped(bytes, isPart: isPart).unicodeScalars.map { scalar in
             scalar.isASCII ? String(scalar) : "\\u{\(String(scalar.value, radix: 16))}"
         }.joined()
     }
 
-    /// `bytes` in one line for a person: what acts on a terminal or is no UTF-8 is escaped, newlines and tabs too; `\`
-    /// stays.
+    /// Returns `bytes` as one readable line: characters that act on a terminal, invalid UTF-8, newlines and tabs are
+    /// escaped; `\` is unchanged.
     package static func visible(_ bytes: some Sequence<UInt8>) -> String {
         var output: [UInt8] = []
         for (index, line) in Array(bytes).split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
@@ -108,7 +109,7 @@ package enum Escapes {
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// Writes `bytes` as text whose control characters cannot act on a terminal; newline, tab and `\` stay.
+    /// Writes `bytes` as text whose control characters cannot act on a terminal; newline, tab and `\` are unchanged.
     package static func appendPrintable(_ bytes: [UInt8], to output: inout [UInt8]) {
         bytes.withUnsafeBytes { bytes in
             var index = 0
@@ -127,7 +128,7 @@ package enum Escapes {
         byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "\\") && byte != UInt8(ascii: "$")
     }
 
-    /// Writes the character at `index`, escaped if it must be, and returns its length.
+    /// Writes the character at `index`, escaped if necessary, and returns its length in bytes.
     private static func appendSpecial(
         _ bytes: UnsafeRawBufferPointer, at index: Int, to output: inout [UInt8]
     ) -> Int {
@@ -158,8 +159,8 @@ package enum Escapes {
         return 1
     }
 
-    /// Whether a zero-width joiner or non-joiner stands between two characters, which it changes: as in many emoji, and
-    /// in words of several scripts (Unicode, section 23.2).
+    /// Whether `scalar` is a zero-width joiner or non-joiner between two characters whose display it changes, as in
+    /// many emoji and in words of several scripts (Unicode, section 23.2).
     private static func isJoiner(_ scalar: Unicode.Scalar, _ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool
     {
         guard scalar.value == 0x200C || scalar.value == 0x200D else { return false }
@@ -172,7 +173,7 @@ package enum Escapes {
         return [left, right].allSatisfy { !actsOnTerminal($0) && !looksLikeBlank($0) }
     }
 
-    /// The valid scalar of two or more bytes at `index`, or nil (RFC 3629).
+    /// Returns the valid scalar of two or more bytes at `index`, or nil (RFC 3629).
     private static func decodeUTF8(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Unicode.Scalar? {
         let length = scalarLength(bytes[index])
         guard length > 1, index + length <= bytes.count else { return nil }
@@ -185,7 +186,7 @@ package enum Escapes {
         return value >= minimum[length] ? Unicode.Scalar(value) : nil
     }
 
-    /// The length that the first byte of a UTF-8 sequence announces; 1 for a byte that begins none.
+    /// Returns the length of the UTF-8 sequence that begins with `byte`; 1 for a byte that cannot begin a longer one.
     static func scalarLength(_ byte: UInt8) -> Int {
         switch byte {
         case 0xC2...0xDF: 2
@@ -209,8 +210,8 @@ package enum Escapes {
     }
 }
 
-/// Whether a scalar beyond ASCII shows nothing but room, so that it cannot be told from a blank (Unicode category Zs,
-/// and the letters and patterns that are empty).
+/// Whether a non-ASCII scalar looks like a blank, because it is displayed as empty space (Unicode category Zs, and
+/// empty letters and patterns).
 package func looksLikeBlank(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0xA0, 0x034F, 0x115F, 0x1160, 0x1680, 0x17B4, 0x17B5, 0x2000...0x200A, 0x202F, 0x205F, 0x2800, 0x3000, 0x3164,
@@ -220,8 +221,8 @@ package func looksLikeBlank(_ scalar: Unicode.Scalar) -> Bool {
     }
 }
 
-/// Whether showing `scalar` could do more than show a character: controls, line and paragraph separators, and the
-/// characters that change direction or show nothing (Unicode categories Cc, Cf, Zl, Zp).
+/// Whether writing `scalar` to a terminal can do more than display a character: controls, line and paragraph
+/// separators, and characters that change direction or are invisible (Unicode categories Cc, Cf, Zl, Zp).
 package func actsOnTerminal(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0..<0x20, 0x7F...0x9F, 0xAD, 0x061C, 0x180E, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF,

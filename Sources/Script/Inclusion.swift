@@ -1,6 +1,6 @@
-/// Files that a script includes.
+/// Inclusion of other files.
 extension Parser {
-    /// Reads the file that a command includes; its statements become the command's block.
+    /// Parses the file that a command includes; its statements become the command's block.
     mutating func including(_ call: CommandCall) throws(ScriptError) -> CommandCall {
         guard let argument = call.includedScript, let text = argument.literal else { return call }
         let isComplete = text.first == UInt8(ascii: "/") || source.directory.isEmpty
@@ -35,14 +35,14 @@ extension Parser {
     }
 }
 
-/// The part of `path` before its last slash; empty when it has none.
+/// Returns the part of `path` before the last slash; empty if there is no slash.
 package func directory(of path: [UInt8]) -> [UInt8] {
     guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return [] }
     return slash == 0 ? [UInt8(ascii: "/")] : Array(path[..<slash])
 }
 
 extension CommandCall {
-    /// The word that names a script to read into this place, or nil.
+    /// The argument with the path of a script to include here, or nil.
     fileprivate var includedScript: Argument? {
         for form in description.forms {
             for case .parameter(let parameter) in form.elements {

@@ -1,11 +1,11 @@
-/// The names that a script may give, as they are written and as globs: names that are worked out when their line runs.
+/// The names that a script may set: literal names, and globs for names that are computed when their line runs.
 ///
-/// Most globs are a text before and a text behind one `*`; they are looked up by the two, so that a name is compared with
-/// few of many.
+/// Most globs are a prefix and a suffix around one `*`. They are indexed by both, so a lookup compares a name with
+/// only a few of them.
 struct KnownNames {
-    /// The names that are known as they are.
+    /// The literal names.
     private(set) var names: Set<String> = []
-    /// Of globs with one `*`, what stands behind it, by what stands before it.
+    /// The suffixes of globs with one `*`, by prefix.
     private var ends: [Substring: Set<Substring>] = [:]
     private var otherGlobs: Set<String> = []
 
@@ -30,7 +30,7 @@ struct KnownNames {
         for name in others { insert(name) }
     }
 
-    /// Whether `name` is one of them, or could become one.
+    /// Whether `name` is a literal name or matches a glob.
     func contains(_ name: String) -> Bool {
         names.contains(name) || !ends.isEmpty && endsContain(name[...])
             || otherGlobs.contains { globMatches($0, name) }

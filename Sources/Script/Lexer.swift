@@ -1,14 +1,14 @@
-/// Cuts one command line, with the lines that continue it, into words.
+/// Splits a command line, including its continuation lines, into arguments.
 ///
-///     line     = { blank } { word blank { blank } } [ comment ]
-///     word     = bare | '"' { character | escape } '"' | "'" { character } "'" | '/' { character } '/' { flag }
-///     comment  = '#' where a word could begin, to the end of the line
-///     heredoc  = "<<" mark | "<<'" mark "'", the last word; its text is the lines up to one that is the mark
-///     '\' as the last character of a line: the next line goes on with this one
+///     line     = { blank } { argument blank { blank } } [ comment ]
+///     argument = bare | '"' { character | escape } '"' | "'" { character } "'" | '/' { character } '/' { flag }
+///     comment  = '#' where an argument could begin, to the end of the line
+///     heredoc  = "<<" mark | "<<'" mark "'", the last argument; its text ends at a line that is exactly the mark
+///     '\' as the last character of a line: the next line continues this one
 struct Lexer {
-    /// The command goes on, and its next line has not been read.
+    /// The command continues on a line that has not been read.
     struct NeedsMoreLines: Error {
-        /// The line that ends a heredoc, or nil when any line goes on with the command.
+        /// The line that ends a heredoc, or nil if any next line continues the command.
         let mark: [UInt8]?
     }
 
@@ -18,7 +18,7 @@ struct Lexer {
     private var text: [UInt8]
     private var index: Int
 
-    /// Begins at `index` of `line`; lines through `lastLine` have been read.
+    /// Starts at byte `index` of `line`; the lines up to and including `lastLine` have been read.
     init(source: SourceText, line: Int, index: Int, lastLine: Int) {
         self.source = source
         self.line = line
@@ -27,12 +27,12 @@ struct Lexer {
         text = source.lines[line - 1]
     }
 
-    /// Where the next character stands; an empty range.
+    /// The position of the next character, as an empty range.
     var position: SourceRange {
         SourceRange(source: source, line: line, columns: min(index, text.count)..<min(index, text.count))
     }
 
-    /// The next word, or nil at the end. With `allowsRegex` a word that begins with `/` is a regex.
+    /// Returns the next argument, or nil at the end. With `allowsRegex`, an argument that begins with `/` is a regex.
     mutating func next(allowsRegex: Bool) throws -> Argument? {
         guard try skipBlanks() else { return nil }
         switch text[index] {
@@ -44,7 +44,7 @@ struct Lexer {
         }
     }
 
-    /// Moves to the next word, over continuations; false at the end or at a comment.
+    /// Moves to the next argument, across continuations; returns false at the end or at a comment.
     private mutating func skipBlanks() throws -> Bool {
         while true {
             while index < text.count, isBlank(text[index]) { index += 1 }
@@ -57,10 +57,11 @@ struct Lexer {
         }
     }
 
-    /// Whether a line that belongs to a command goes on with the next one, by a look at its words alone.
+    /// Whether a line of a command continues on the next line, judging by its arguments alone.
     ///
-    /// A regex with a blank or a quote in it can deceive this look; then the command is read once too often, or its error
-    /// is told a line later. Reading it anew with each of its lines would take time that grows with their square.
+    /// A regex that contains a blank or a quote can make the result wrong; the command is then parsed once too often,
+    /// or its error is reported one line late. Parsing the command again for each of its lines would take quadratic
+    /// time.
     static func continues(_ text: [UInt8]) -> Bool {
         guard text.last == UInt8(ascii: "\\") else { return false }
         var index = 0
@@ -180,7 +181,7 @@ struct Lexer {
         return Argument(style: .heredoc, template: template, range: range)
     }
 
-    /// Reads the lines up to `mark` and goes on behind it.
+    /// Reads the lines up to `mark` and moves past it.
     private mutating func heredocText(until mark: [UInt8], isQuoted: Bool) throws -> Template {
         guard let end = source.lines[line..<lastLine].firstIndex(of: mark) else { throw NeedsMoreLines(mark: mark) }
         var template = Template()
@@ -207,7 +208,7 @@ struct Lexer {
     }
 }
 
-/// Whether `byte` separates words.
+/// Whether `byte` separates arguments.
 func isBlank(_ byte: UInt8) -> Bool {
     byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
 }

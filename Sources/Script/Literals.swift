@@ -1,14 +1,14 @@
-/// Reading the values that words stand for: durations, sizes, whole numbers and hexadecimal bytes.
+/// Parses literal values: durations, sizes, whole numbers, and hexadecimal and base64 bytes.
 package enum Literals {
-    /// `5s`, `200ms`, `1.5s`, `1m`, `2h`, `50us`; nil for anything else.
+    /// Returns a duration such as `5s`, `200ms`, `1.5s`, `1m`, `2h` or `50us`; nil for anything else.
     package static func duration(_ text: String) -> Duration? {
         seconds(text).flatMap { $0 <= longest ? .nanoseconds(Int64(($0 * 1e9).rounded())) : nil }
     }
 
-    /// A year is far beyond any wait; the limit keeps every sum of instants in range.
+    /// A year, in seconds: far longer than any wait. The limit keeps every sum of instants in range.
     private static let longest = 31_536_000.0
 
-    /// Says of a text that it is too long a duration; nil for one that is no duration at all.
+    /// Returns the message for a duration that is too long; nil for any other text.
     package static func tooLong(_ text: String) -> String? {
         seconds(text).flatMap { $0 > longest ? "'\(text)' is too long; the longest duration is a year (8760h)" : nil }
     }
@@ -23,7 +23,7 @@ package enum Literals {
         return nil
     }
 
-    /// `4096`, `16KiB`, `4MiB`, `1GiB`; nil for anything else, and for zero.
+    /// Returns a size in bytes such as `4096`, `16KiB`, `4MiB` or `1GiB`; nil for anything else, and for zero.
     package static func size(_ text: String) -> Int? {
         let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("B", 1), ("", 1)]
         for (suffix, factor) in units where text.hasSuffix(suffix) {
@@ -34,7 +34,7 @@ package enum Literals {
         return nil
     }
 
-    /// Says of a size or number that it is too large; nil for a text that is none at all.
+    /// Returns the message that a size or number is too large; nil for zero and for text that is neither.
     package static func tooLarge(_ text: String, _ what: String) -> String? {
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let units = what == "size" ? ["", "B", "KiB", "MiB", "GiB"] : [""]
@@ -43,13 +43,13 @@ package enum Literals {
         return "the \(what) '\(text)' is too large"
     }
 
-    /// A whole number from zero on.
+    /// Returns a whole number, zero or greater; nil for anything else.
     package static func count(_ text: String) -> Int? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
         return Int(text)
     }
 
-    /// A whole number with an optional sign.
+    /// Returns a whole number with an optional sign; nil for anything else.
     package static func integer(_ bytes: [UInt8]) -> Int? {
         let isNegative = bytes.first == UInt8(ascii: "-")
         let digits = bytes.dropFirst(isNegative || bytes.first == UInt8(ascii: "+") ? 1 : 0)
@@ -58,7 +58,7 @@ package enum Literals {
         for digit in digits {
             guard (48...57).contains(digit) else { return nil }
             let (shifted, hasOverflown) = value.multipliedReportingOverflow(by: 10)
-            // Counted downwards: the least number has no positive counterpart.
+            // Accumulates a negative value, because the smallest number has no positive counterpart.
             let (next, isTooSmall) = shifted.subtractingReportingOverflow(Int(digit - 48))
             if hasOverflown || isTooSmall { return nil }
             value = next
@@ -66,7 +66,7 @@ package enum Literals {
         return isNegative ? value : value == .min ? nil : -value
     }
 
-    /// Bytes as pairs of hexadecimal digits with any blanks between: `de ad be ef`.
+    /// Returns bytes written as pairs of hexadecimal digits, with any blanks between them: `de ad be ef`.
     package static func hex(_ text: [UInt8]) -> [UInt8]? {
         var bytes: [UInt8] = []
         var high: UInt8?
@@ -82,7 +82,7 @@ package enum Literals {
         return high == nil ? bytes : nil
     }
 
-    /// Bytes in base64, with any blanks and line ends between (RFC 4648, section 4); padding may be left out.
+    /// Returns bytes written in base64 (RFC 4648, section 4), with any blanks and line ends; padding may be omitted.
     package static func base64(_ text: [UInt8]) -> [UInt8]? {
         var bytes: [UInt8] = []
         var bits = 0
@@ -121,11 +121,11 @@ package enum Literals {
     /// A decimal number of any length, with an optional sign and fraction, for comparisons.
     package struct Decimal: Comparable {
         private let isNegative: Bool
-        /// Digits without leading zeros, and those behind the point without trailing ones.
+        /// The digits before the point without leading zeros, and those after it without trailing zeros.
         private let whole: Substring
         private let fraction: Substring
 
-        /// Nil for anything but `-12`, `3.25` and the like.
+        /// Returns nil for anything other than a number such as `-12` or `3.25`.
         package init?(_ bytes: [UInt8]) {
             let text = String(decoding: bytes, as: UTF8.self)
             let digits = text.hasPrefix("-") || text.hasPrefix("+") ? text.dropFirst() : text[...]

@@ -1,23 +1,24 @@
-/// Reads a script line by line into statements, and goes on after an error to find them all.
+/// Parses a script line by line into statements and continues after an error to find all errors.
 ///
 ///     script     = { statement }
 ///     statement  = blank-line | arrow-line | command | block | invocation
-///     command    = name { word | option } newline
-///     block      = name { word | option } "{" newline { statement | row } "}" { "else if" condition body } [ "else" body ] newline
-///     row        = { word } body                (the branches of select and parallel)
+///     command    = name { argument | option } newline
+///     block      = name { argument | option } "{" newline { statement | row } "}"
+///                  { "else if" condition body } [ "else" body ] newline
+///     row        = { argument } body            (the branches of select and parallel)
 ///     body       = "{" newline { statement } "}"
-///     invocation = defined-name { word } newline
+///     invocation = defined-name { argument } newline
 ///
-/// Lines come by `feed`, so that a script from a pipe or a prompt can run statement by statement: a statement is
+/// Lines arrive through `feed`, so a script from a pipe or a prompt can run statement by statement: a statement is in
 /// `completed` as soon as its last line has been read.
 package struct Parser {
-    /// Reads the file that a `source` names: its bytes, or the words why not.
+    /// Reads the file named by `source`; returns the file, or the reason why it could not be read.
     package typealias Loader = (_ path: [UInt8]) -> Result<LoadedFile, LoadFailure>
 
     /// A file that was read.
     package struct LoadedFile {
         package let bytes: [UInt8]
-        /// What makes it this file and no other, whatever path leads to it.
+        /// Identifies the file, independently of the path used to open it.
         package let identity: String
 
         package init(bytes: [UInt8], identity: String) {
@@ -26,7 +27,7 @@ package struct Parser {
         }
     }
 
-    /// Why a file could not be read.
+    /// The reason why a file could not be read.
     package struct LoadFailure: Error {
         package let message: String
 
@@ -37,34 +38,35 @@ package struct Parser {
 
     /// The errors so far, in the order of the lines.
     package internal(set) var errors: [ScriptError] = []
-    /// The statements that are whole and were not taken yet.
+    /// The complete statements that have not been taken yet.
     package private(set) var completed: [Statement] = []
 
     let source: SourceText
     let commands: CommandTable
     let load: Loader
-    /// The files being read, outermost first: none of them may be included again.
+    /// The identities of the files being read, outermost first; these files may not be included again.
     let including: [String]
     let inclusions: Inclusions
     private var openBlocks: [OpenBlock] = []
-    /// The first line of a command that goes on over further lines.
+    /// The first line of a command that continues on further lines.
     private var continuedFrom: Int?
     /// The line that ends the heredoc being read.
     private var heredocMark: [UInt8]?
 
-    /// How deep blocks may be nested, and files included: what walks them needs stack for each.
+    /// The maximum nesting depth of blocks and of included files; code that walks them needs stack for each level.
     private static let deepest = 200
     static let deepestInclusion = 50
 
-    /// How many files one script has read: two that include another twice each, and so on, would be read without end.
+    /// The number of files that one script has read. Without a limit, files that each include the next one twice would
+    /// be read endlessly.
     final class Inclusions {
         var count = 0
         static let maximum = 1000
     }
 
-    /// A block whose `}` has not come.
+    /// A block whose `}` has not been read yet.
     private struct OpenBlock {
-        /// Nil when the command was wrong; its block is read all the same.
+        /// Nil if the command was invalid; its block is parsed anyway.
         var call: CommandCall?
         let range: SourceRange
         let content: Form.Content
@@ -74,13 +76,13 @@ package struct Parser {
         /// Which block of the command is being read.
         enum Part {
             case first
-            /// Behind `else if`; nil when its condition was wrong.
+            /// After `else if`; nil if its condition was invalid.
             case alternative(CommandCall?)
-            /// Behind `else`.
+            /// After `else`.
             case otherwise
         }
 
-        /// Gives the statements read so far to the part they belong to.
+        /// Assigns the statements read so far to the current part.
         mutating func closePart() {
             switch part {
             case .first: call?.block = statements
@@ -109,23 +111,23 @@ package struct Parser {
         self.inclusions = inclusions
     }
 
-    /// Whether the lines so far end inside a statement: more must come.
+    /// Whether the lines so far end inside a statement, so more lines are required.
     package var isInsideStatement: Bool { !openBlocks.isEmpty || continuedFrom != nil }
 
-    /// Whether the last line is not the last one of its command, or of its command's text.
+    /// Whether the last line's command, or its heredoc, continues on further lines.
     package var isInsideCommand: Bool { continuedFrom != nil }
 
-    /// Whether so much is wrong that the rest is not read.
+    /// Whether parsing has stopped because of too many errors.
     package var hasGivenUp: Bool { errors.count >= ScriptErrors.maxKept }
 
-    /// Reads the next line.
+    /// Parses the next line.
     package mutating func feed(_ line: [UInt8]) {
         guard !hasGivenUp else { return }
         source.append(line: line)
         parseLine(isLast: false)
     }
 
-    /// Tells that no more lines come: what is open is an error.
+    /// Ends the script; an unfinished command or open block is an error.
     package mutating func finish() {
         if continuedFrom != nil { parseLine(isLast: true) }
         guard !hasGivenUp else { return }
@@ -133,7 +135,7 @@ package struct Parser {
             errors.append(
                 ScriptError(block.range, "unclosed block", hint: "close it with '}' on a line of its own"))
         }
-        // What is in them never runs, and is checked all the same.
+        // Their statements never run, but are checked anyway.
         for var block in openBlocks {
             block.closePart()
             if let call = block.call { completed.append(.command(call)) }
@@ -141,13 +143,13 @@ package struct Parser {
         openBlocks = []
     }
 
-    /// Hands over the statements that are whole.
+    /// Returns the complete statements and removes them.
     package mutating func takeCompleted() -> [Statement] {
         defer { completed = [] }
         return completed
     }
 
-    /// Forgets the open blocks and the errors, for a prompt that gives up what was typed.
+    /// Discards open blocks, statements and errors, for a prompt that discards the typed input.
     package mutating func reset() {
         openBlocks = []
         continuedFrom = nil
@@ -157,9 +159,9 @@ package struct Parser {
     }
 
     private mutating func parseLine(isLast: Bool) {
-        // The lines of a heredoc are looked at once, when its mark has come.
+        // A heredoc is parsed only once, when its mark has been read.
         if let heredocMark, !isLast, source.lines.last != heredocMark { return }
-        // Likewise the lines of a command that goes on.
+        // Likewise a command that continues on further lines.
         if continuedFrom != nil, heredocMark == nil, !isLast, let line = source.lines.last, Lexer.continues(line) {
             return
         }
@@ -180,7 +182,7 @@ package struct Parser {
         }
     }
 
-    /// The error for a command whose further lines do not come.
+    /// Returns the error for a command whose continuation lines are missing.
     private func endOfScript(_ error: any Error, _ line: SourceRange) -> ScriptError {
         guard let mark = (error as? Lexer.NeedsMoreLines)?.mark else {
             return ScriptError(line, "the line ends with '\\', but no line follows")
@@ -203,7 +205,7 @@ package struct Parser {
         }
     }
 
-    /// What the lines of the innermost block are, when they are no statements.
+    /// The description of the rows of the innermost block, or nil if its lines are statements.
     private var openRows: CommandDescription? {
         guard let block = openBlocks.last, case .first = block.part else { return nil }
         return block.content.rows
@@ -238,7 +240,7 @@ package struct Parser {
         try parseCall(description, lexer, range)
     }
 
-    /// Reads the rest of a command; a wrong one still opens its block.
+    /// Parses the rest of a command; an invalid command still opens its block.
     private mutating func parseCall(_ description: CommandDescription, _ lexer: Lexer, _ range: SourceRange) throws {
         var parser = CommandParser(description: description, lexer: lexer, range: range)
         let place = description.name.isEmpty ? range : range.shifted(by: 0, count: description.name.utf8.count)
@@ -261,7 +263,8 @@ package struct Parser {
         }
     }
 
-    /// A line whose first word is no command of the language: a defined one, which only the whole script tells.
+    /// Parses a line whose first argument is not a built-in command. Whether it is a defined command is known only
+    /// after the whole script has been read.
     private mutating func parseInvocation(
         _ argument: Argument, _ name: String, _ lexer: Lexer, _ range: SourceRange
     ) throws {
@@ -292,7 +295,7 @@ package struct Parser {
         add(.invocation(Invocation(name: name, nameRange: argument.range, arguments: arguments, range: range)))
     }
 
-    /// A wrong command that ends in `{` still opens a block, so that its `}` is no second error.
+    /// Opens a block for an invalid command that ends in `{`, so its `}` does not cause a second error.
     private mutating func openBlockIfAny(
         after lexer: Lexer, range: SourceRange, content: Form.Content = .statements
     ) {
@@ -324,7 +327,7 @@ package struct Parser {
         try openElse(of: block, argument, lexer, line.at(argument.range.columns.lowerBound..<line.lineText.count))
     }
 
-    /// Throws when the line goes on over lines that have not been read: then it is read again as a whole.
+    /// Throws if the line continues on lines that have not been read; it is then parsed again as a whole.
     private func requireWhole(_ lexer: Lexer) throws {
         var lexer = lexer
         do {
@@ -332,7 +335,7 @@ package struct Parser {
         } catch let need as Lexer.NeedsMoreLines {
             throw need
         } catch {
-            // Wrong words are reported when they are read for what they mean.
+            // Invalid arguments are reported when they are parsed.
         }
     }
 
@@ -340,7 +343,7 @@ package struct Parser {
         if let call = block.call { add(.command(call)) }
     }
 
-    /// Reads what stands behind `} else`: a `{`, or another condition.
+    /// Parses the text after `} else`: a `{`, or another condition.
     private mutating func openElse(
         of block: OpenBlock, _ argument: Argument, _ lexer: Lexer, _ range: SourceRange
     ) throws {
@@ -390,7 +393,7 @@ package struct Parser {
 }
 
 extension ScriptError {
-    /// A line begins with a word that is no command.
+    /// Creates the error for a line whose first argument is not a command.
     init(unknownCommand name: String, _ range: SourceRange, known: [String]) {
         let nearest = nearestSpelling(of: name, among: known)
         if name == "else" {

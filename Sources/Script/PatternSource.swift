@@ -1,4 +1,4 @@
-/// A pattern as it is written: compiled here when it is constant, otherwise when its line runs.
+/// A pattern as written. A constant pattern is compiled here, any other pattern when its line runs.
 package struct PatternSource {
     package let template: Template
     package let flags: String
@@ -8,12 +8,12 @@ package struct PatternSource {
     /// The named groups, which become variables.
     package let groupNames: [String]
 
-    /// `offset` is where in `range` the pattern begins.
+    /// `offset` is the byte of `range` at which the pattern begins.
     init(template: Template, flags: String, range: SourceRange, offset: Int) throws(ScriptError) {
         self.template = template
         self.flags = flags
         self.range = range
-        // A value matches itself, so it cannot change which groups there are.
+        // A variable's value matches literally, so it cannot add or remove groups.
         let isConstant = template.literal != nil
         let sample = template.expanded { _, _ in Array("(?:)".utf8) }
         do {
@@ -30,7 +30,7 @@ package struct PatternSource {
 }
 
 extension PatternSource {
-    /// The regex, with each variable's value matching itself.
+    /// Returns the regex, in which each variable's value matches literally.
     package func regex<Failure: Error>(
         _ value: (_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]
     ) throws -> Regex {
@@ -39,7 +39,7 @@ extension PatternSource {
         return try Regex(pattern, flags: flags)
     }
 
-    /// `bytes` as a pattern that matches exactly them: every byte that is no letter, digit or above ASCII is escaped.
+    /// Returns a pattern that matches exactly `bytes`: ASCII bytes other than letters and digits are escaped.
     private func quoted(_ bytes: [UInt8]) -> [UInt8] {
         bytes.flatMap { byte -> [UInt8] in
             switch byte {

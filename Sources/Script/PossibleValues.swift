@@ -1,11 +1,11 @@
-/// The values that variables can have, as far as the text of a script says it: for names that hold variables, as in
-/// `let ${name} 1`.
+/// The possible values of variables, as far as the text of a script shows them. Used for names that contain
+/// variables, as in `let ${name} 1`.
 struct PossibleValues {
-    /// By variable; nil for one that can have any value.
+    /// The values by variable; nil for a variable that can have any value.
     private var values: [String: Set<String>?] = [:]
     private static let maximum = 1000
 
-    /// A variable can have this value; nil for one that is not known before the run.
+    /// Adds a possible value of a variable; nil for a value that is not known before the run.
     mutating func insert(_ value: String?, for variable: String) {
         let known = values[variable, default: []]
         guard let value, var known, known.count < Self.maximum else {
@@ -16,7 +16,7 @@ struct PossibleValues {
         values[variable] = known
     }
 
-    /// The names that a template can stand for, or nil when it could be any of its shape.
+    /// Returns the names that a template can expand to, or nil if any name of its shape is possible.
     func names(of template: Template) -> Set<String>? {
         var names: Set<String> = [""]
         for segment in template.segments {
@@ -33,9 +33,9 @@ struct PossibleValues {
         return names
     }
 
-    /// Takes in what a statement says of the values of variables.
+    /// Collects the values that a statement gives to variables.
     ///
-    /// - Parameter parameters: those of a defined command, by its name.
+    /// - Parameter parameters: returns the parameters of a defined command by its name.
     mutating func collect(_ statement: Statement, parameters: (String) -> [String]?) {
         switch statement {
         case .arrow(let arrow):
@@ -62,7 +62,8 @@ struct PossibleValues {
         if let pattern = call.condition?.pattern { insertUnknown(pattern.groupNames) }
     }
 
-    /// The words of `for`, the rounds of `repeat` and `parallel`; the parameters of `define` get theirs where it is called.
+    /// Collects the values of `for` and the round numbers of `repeat` and `parallel`; the parameters of `define` get
+    /// their values from its calls.
     private mutating func collect(loop call: CommandCall, _ names: [String]) {
         for name in names {
             for argument in call.arguments("VALUE") {

@@ -1,54 +1,55 @@
 import CPCRE2
 import Glibc
 
-/// Why a regex cannot be compiled.
+/// The reason why a regex cannot be compiled.
 package struct RegexError: Error {
-    /// In PCRE2's words or ours.
+    /// The message, from PCRE2 or from muxsh.
     package let message: String
-    /// The byte of the pattern where it shows.
+    /// The byte offset of the error in the pattern.
     package let offset: Int
 }
 
 /// A compiled regular expression over bytes (PCRE2, pcre2api(3)).
 ///
-/// It is always multi-line with `^` and `$` at LF and CRLF alike. Matching can be partial: a match that more data
-/// could change is reported as such (pcre2partial(3), hard), so that a stream gives the same matches in any split.
+/// It is always multi-line; `^` and `$` match at both LF and CRLF. Matching can be partial: a match that more data
+/// could change is reported as partial (pcre2partial(3), hard), so a stream gives the same matches however it is
+/// split.
 package final class Regex {
-    /// What a search found.
+    /// The outcome of a search.
     package enum Outcome: Equatable {
-        /// The byte ranges of the whole match and of each group; nil for a group that took no part.
+        /// The byte ranges of the whole match and of each group; nil for a group that did not participate.
         case match([Range<Int>?])
-        /// More data could make or lengthen a match that begins here.
+        /// More data could complete or lengthen a match that begins at `start`.
         case partial(start: Int)
         case none
-        /// Only with `mayPause`: no match begins before this position, and the search is to go on there later.
+        /// Only with `mayPause`: no match begins before this position, and the search must be continued there later.
         case paused(at: Int)
-        /// The pattern needs more steps or memory than it is allowed.
+        /// The pattern needs more steps, time or memory than allowed.
         case limit(String)
     }
 
     /// The named groups with their numbers.
     package let groups: [(name: String, number: Int)]
-    /// How many bytes before a match the pattern can look at: its look-behind, and what `^` and `\b` see besides.
+    /// How many bytes before a match the pattern can examine: its lookbehind, and the bytes that `^` and `\b` examine.
     package let lookbehind: Int
 
-    /// Whether a match can only begin where a line begins.
+    /// Whether a match can begin only at the start of a line.
     package let matchesAtLineStartOnly: Bool
 
-    /// Whether CR or LF stand in the pattern: otherwise PCRE2 passes over CRLF as one.
+    /// Whether the pattern contains CR or LF; otherwise PCRE2 skips CRLF as a unit.
     private let namesLineEnds: Bool
     /// Whether the pattern begins with (*UTF).
     private let isUTF: Bool
     private let code: OpaquePointer
-    /// The same for data that is not all there, when `^` stands in the pattern: PCRE2 lets it match after a newline only
-    /// where something follows, and would not say that more data could change that (PCRE2_ALT_CIRCUMFLEX does).
+    /// The code for incomplete data, if the pattern contains `^`. By default, PCRE2 matches `^` after a newline only if
+    /// data follows and does not report that more data could change this; with PCRE2_ALT_CIRCUMFLEX it does.
     private let openCode: OpaquePointer?
     private let matchData: OpaquePointer
     private let context: OpaquePointer
-    /// Compiled code has 32 KiB of stack of its own; a pattern with alternatives may need more, and then has this.
+    /// A larger stack for a pattern that needs one, for example for alternatives; JIT code has 32 KiB by default.
     private var jitStack: OpaquePointer?
 
-    /// Compiles `pattern` with `flags` of `i`, `m` and `s`.
+    /// Compiles `pattern`; `flags` may contain `i`, `m` and `s`.
     package init(_ pattern: [UInt8], flags: String = "") throws(RegexError) {
         if let offset = Self.nonASCIIInClass(pattern) {
             throw RegexError(
@@ -63,7 +64,7 @@ package final class Regex {
         var allOptions: UInt32 = 0
         pcre2_pattern_info_8(first, UInt32(PCRE2_INFO_ALLOPTIONS), &allOptions)
         isUTF = allOptions & PCRE2_UTF != 0
-        // In a stream anything may come: what is no UTF-8 matches nothing, and is no error.
+        // A stream can contain any bytes: invalid UTF-8 matches nothing and is not an error.
         let options = Self.options(flags) | (isUTF ? PCRE2_MATCH_INVALID_UTF : 0)
         code = isUTF ? try Self.compile(pattern, options: options) : first
         if isUTF { pcre2_code_free_8(first) }
@@ -79,7 +80,7 @@ package final class Regex {
         groups = Self.namedGroups(of: code)
         var maximum: UInt32 = 0
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_MAXLOOKBEHIND), &maximum)
-        // Look-behind is counted in characters.
+        // PCRE2 counts lookbehind in characters.
         lookbehind = (isUTF ? 4 : 1) * (Int(maximum) + 2)
         var firstCode: UInt32 = 0
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_FIRSTCODETYPE), &firstCode)
@@ -97,16 +98,16 @@ package final class Regex {
         pcre2_code_free_8(openCode)
     }
 
-    /// Searches `bytes` from `start` on.
+    /// Searches `bytes` from `start`.
     ///
     /// - Parameters:
-    ///   - isWhole: nothing will follow `bytes`, so that a match counts as it is.
-    ///   - beginsLine: whether the first byte of `bytes` is the first of a line.
-    ///   - mayPause: it may stop after a tenth of a second, so that others have their turn.
+    ///   - isWhole: whether `bytes` is complete: no data will follow, so a match is final.
+    ///   - beginsLine: whether the first byte of `bytes` is the first byte of a line.
+    ///   - mayPause: whether the search may stop after a tenth of a second to let other work run.
     package func search(
         _ bytes: UnsafeRawBufferPointer, from start: Int, isWhole: Bool, beginsLine: Bool, mayPause: Bool = false
     ) -> Outcome {
-        // A character that is not whole yet is none; what follows decides what it is.
+        // An incomplete character is left out; the bytes that follow decide what it is.
         let cut = isUTF && !isWhole ? Self.incompleteCharacter(at: bytes) : 0
         if cut > 0 {
             let front = UnsafeRawBufferPointer(rebasing: bytes[..<max(start, bytes.count - cut)])
@@ -129,14 +130,14 @@ package final class Regex {
         return present == possible ? present : .partial(start: whole.lowerBound)
     }
 
-    /// Searches in steps of a bounded cost, and looks at the time between them.
+    /// Searches in passes of bounded cost and checks the time between them.
     ///
-    /// PCRE2 limits the steps of each start position, and there may be millions of them; what `.*` passes over is no step;
-    /// and it cannot be interrupted. So a step looks at one block of the subject alone, where a match that could reach
-    /// beyond it is a partial one; only the position that this begins at is tried on all of the subject. Where the steps
-    /// of a block do not suffice, fewer positions are tried at a time, with more steps for each. After a tenth of a second
-    /// a search that has come far pauses, and one that has not is given up: more than 200 ns for each position is not what
-    /// a pattern costs that gets on.
+    /// PCRE2 limits the steps for each start position, but there may be millions of positions; bytes that `.*` skips do
+    /// not count as steps; and PCRE2 cannot be interrupted. So each pass searches only one block of the subject, in
+    /// which a match that could extend beyond the block is partial. Only the position at which a match or partial match
+    /// begins is tried on the whole subject. If a block exceeds the step limit, fewer positions are tried in each pass,
+    /// with more steps for each. After a tenth of a second, a search that has made enough progress pauses, and any
+    /// other search is aborted: a pattern that makes progress does not take more than 200 ns for each position.
     private func search(
         _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from first: Int, isWhole: Bool, beginsLine: Bool,
         mayPause: Bool
@@ -154,7 +155,7 @@ package final class Regex {
             let options = (isLast && isWhole ? 0 : PCRE2_PARTIAL_HARD) | line
             var result = match(block, isLast ? code : openCode ?? code, from: start, options)
             if !isLast, result > 0 || result == PCRE2_ERROR_PARTIAL {
-                // Only all of the subject says what begins here.
+                // Only the whole subject determines what begins here.
                 start = matchStart(isPartial: result == PCRE2_ERROR_PARTIAL)
                 pcre2_set_match_limit_8(context, UInt32(Self.stepLimit))
                 pcre2_set_offset_limit_8(context, start)
@@ -169,7 +170,7 @@ package final class Regex {
             case PCRE2_ERROR_PARTIAL: return .partial(start: matchStart(isPartial: true))
             case 1...:
                 let groups = ranges()
-                // What is met by nothing at the end of what has come may be met by more of what comes.
+                // More data may lengthen an empty match at the end of the data so far.
                 guard !isWhole, let whole = groups[0], whole.isEmpty, whole.lowerBound == bytes.count else {
                     return .match(groups)
                 }
@@ -192,23 +193,24 @@ package final class Regex {
         }
     }
 
-    /// Where the match that was found begins; \K may have set what counts as its start behind that.
+    /// Returns where the match begins; \K may have moved the reported start to a later position.
     private func matchStart(isPartial: Bool) -> Int {
         Int(isPartial ? pcre2_get_ovector_pointer_8(matchData)[0] : pcre2_get_startchar_8(matchData))
     }
 
-    /// `position`, or the next one at which a match can begin: not inside of a character, nor of CRLF as PCRE2 reads it.
+    /// Returns `position`, or the next one at which a match can begin: not inside a character, nor inside a CRLF that
+    /// PCRE2 treats as a unit.
     private func position(_ position: Int, in bytes: UnsafeRawBufferPointer) -> Int {
         isInsideLineEnd(position, in: bytes) && !namesLineEnds ? position + 1 : afterCharacter(position, in: bytes)
     }
 
-    /// Where a block ends that would end at `position`.
+    /// Returns the end of a block: `position`, or the next position that is not inside a character or CRLF.
     private func blockEnd(_ position: Int, in bytes: UnsafeRawBufferPointer) -> Int {
         isInsideLineEnd(position, in: bytes) ? position + 1 : afterCharacter(position, in: bytes)
     }
 
-    /// The last of `count` positions, or none where the block ends them all. A limit inside of CRLF is tried by PCRE2 (10.42,
-    /// JIT) where it would pass over it without.
+    /// Returns the last of `count` positions, or no limit if only the block limits them. PCRE2 (10.42, JIT) tries a
+    /// limit inside CRLF, a position that it would otherwise skip.
     private func lastStart(from start: Int, _ count: Int, in bytes: UnsafeRawBufferPointer) -> Int {
         guard count < blockSize else { return Int(bitPattern: UInt.max) }
         let last = start + count - 1
@@ -229,7 +231,7 @@ package final class Regex {
     private func match(
         _ bytes: UnsafeRawBufferPointer, _ code: OpaquePointer, from start: Int, _ options: UInt32
     ) -> Int32 {
-        // PCRE2 wants a pointer also to an empty subject.
+        // PCRE2 requires a pointer even for an empty subject.
         let base = (bytes.baseAddress ?? UnsafeRawPointer(matchData)).assumingMemoryBound(to: UInt8.self)
         let result = pcre2_match_8(code, base, bytes.count, start, options, matchData, context)
         guard result == PCRE2_ERROR_JIT_STACKLIMIT, jitStack == nil else { return result }
@@ -238,7 +240,7 @@ package final class Regex {
         return pcre2_match_8(code, base, bytes.count, start, options, matchData, context)
     }
 
-    /// How many bytes at the end are the front of a character whose rest has not come (RFC 3629).
+    /// Returns how many bytes at the end begin a character that is still incomplete (RFC 3629).
     private static func incompleteCharacter(at bytes: UnsafeRawBufferPointer) -> Int {
         for count in 1...3 where count <= bytes.count {
             let byte = bytes[bytes.count - count]
@@ -248,22 +250,22 @@ package final class Regex {
         return 0
     }
 
-    /// How many bytes one step of a search looks at: from each of them it may look at all that follow.
+    /// How many bytes one pass of a search covers; from each of them it may examine all bytes that follow.
     var blockSize = 16 * 1024
-    /// Steps of PCRE2 that one call may take.
+    /// The maximum number of PCRE2 steps in one call.
     private static let stepLimit = 5_000_000
-    /// Start positions that a search has to get on by in a tenth of a second.
+    /// The number of start positions that a search must advance in a tenth of a second.
     private static let minimumProgress = 500_000
 
-    /// Measures a search: its processor time counts, so that a busy machine does not make a pattern too complex. That is
-    /// a system call of a microsecond, so the time that has passed is looked at first, which is none.
+    /// Measures a search by its CPU time, so a busy machine does not make a pattern too complex. Reading the CPU time
+    /// is a system call of one microsecond, so the elapsed time, which needs no system call, is checked first.
     package struct Stopwatch {
         private let began = now(CLOCK_MONOTONIC)
         private let beganOnProcessor = now(CLOCK_THREAD_CPUTIME_ID)
 
         package init() {}
 
-        /// Whether a tenth of a second is over, and 200 ns for each of so many bytes besides.
+        /// Whether more than a tenth of a second, plus 200 ns for each of `bytes` bytes, has passed.
         package func isOver(after bytes: Int = 0) -> Bool {
             let budget = 100_000_000 + 200 * UInt64(bytes)
             return Self.now(CLOCK_MONOTONIC) - began > budget
@@ -280,10 +282,10 @@ package final class Regex {
     private func ranges() -> [Range<Int>?] {
         let vector = pcre2_get_ovector_pointer_8(matchData)
         return (0..<Int(pcre2_get_ovector_count_8(matchData))).map { group in
-            // PCRE2_UNSET is all ones, which is -1 here: the group took no part.
+            // PCRE2_UNSET is all ones, which is -1 here: the group did not participate.
             guard let vector, vector[2 * group] >= 0 else { return nil }
             let start = Int(vector[2 * group])
-            // \K can set the start behind the end.
+            // \K can set the start after the end.
             return start..<max(start, Int(vector[2 * group + 1]))
         }
     }
@@ -318,7 +320,7 @@ package final class Regex {
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_NAMEENTRYSIZE), &entrySize)
         pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_NAMETABLE), &table)
         guard let table else { return [] }
-        // Each entry: the group's number in two bytes, then its name up to a NUL.
+        // Each entry is the group's number in two bytes, followed by its name with a terminating NUL.
         return (0..<Int(count)).map { index in
             let entry = table + index * Int(entrySize)
             let number = Int(entry[0]) << 8 | Int(entry[1])
@@ -332,7 +334,7 @@ package final class Regex {
         return count < 0 ? "error \(code)" : String(decoding: buffer.prefix(Int(count)), as: UTF8.self)
     }
 
-    /// Where `\G` stands, which would match wherever a search goes on.
+    /// Returns the offset of `\G`, which would match wherever a search continues, or nil.
     private static func startAnchor(_ pattern: [UInt8]) -> Int? {
         var index = 0
         while index + 1 < pattern.count {
@@ -346,7 +348,8 @@ package final class Regex {
         return nil
     }
 
-    /// The first byte above ASCII inside `[ ]`, where it would stand for a single byte of a character.
+    /// Returns the offset of the first non-ASCII byte inside `[ ]`, where it would match a single byte of a character,
+    /// or nil.
     private static func nonASCIIInClass(_ pattern: [UInt8]) -> Int? {
         var isInClass = false
         var index = 0

@@ -1,7 +1,7 @@
-/// Something wrong with a script that shows without running it.
+/// An error in a script that is found without running it.
 package struct ScriptError: Error {
     package let range: SourceRange
-    /// What is wrong, in one line.
+    /// The problem, in one line.
     package let message: String
     /// What to write instead, or nil.
     package let hint: String?
@@ -12,7 +12,7 @@ package struct ScriptError: Error {
         self.hint = hint
     }
 
-    /// The error for a person: place and message, the line, a caret range, the hint. Ends with a newline.
+    /// The error as readable text: position and message, source line, carets and hint. Ends with a newline.
     package var rendered: String {
         let heading = "\(range.description): error: \(Escapes.visible(cut(message).utf8))"
         var trace = ""
@@ -36,7 +36,7 @@ package struct ScriptErrors: Error {
         self.errors = errors
     }
 
-    /// All of them for a person, but not more than can be read.
+    /// The errors as readable text, limited to a readable number.
     package var rendered: String {
         let rest = errors.count - Self.maximum
         let remark = errors.count < Self.maxKept ? "" : "; the rest was not checked"
@@ -45,11 +45,11 @@ package struct ScriptErrors: Error {
     }
 
     private static let maximum = 50
-    /// So many errors of a script are found; what follows is not looked at.
+    /// The maximum number of errors collected for a script; the rest of it is not checked.
     package static let maxKept = 1000
 }
 
-/// A message as long as a person reads: it may hold a word of any length.
+/// Returns a message cut to a readable length, because it may contain an argument of any length.
 private func cut(_ message: String) -> String {
     let scalars = message.unicodeScalars
     guard message.utf8.count > longestMessage, scalars.count > longestMessage else { return message }
@@ -58,7 +58,7 @@ private func cut(_ message: String) -> String {
 
 private let longestMessage = 2000
 
-/// A source line with its number and carets under `range`:
+/// Returns a source line with its number, and carets under `range`:
 ///
 ///      14 | expect replica /x/
 ///         |        ^^^^^^^
@@ -71,14 +71,14 @@ package func excerpt(of range: SourceRange) -> String {
     // A range of bytes may begin or end inside a character.
     while start > 0, start < line.count, line[start] & 0xC0 == 0x80 { start -= 1 }
     while end < line.count, line[end] & 0xC0 == 0x80 { end += 1 }
-    // Of a long line, what is around the place.
+    // For a long line, only the part around the range is shown.
     let (first, last) =
         line.count > longestExcerpt ? (max(0, start - 100), min(line.count, start + 200)) : (0, line.count)
     end = min(end, last)
     let before = (first > 0 ? "…" : "") + visibleSource(line[first..<start])
     let marked = visibleSource(line[start..<end])
     let carets = String(repeating: "^", count: max(1, marked.unicodeScalars.count))
-    // Tabs stay tabs, so that the carets stand under their text whatever a tab is worth.
+    // Tabs are kept, so the carets align with their text at any tab width.
     let indent = String(before.map { $0 == "\t" ? "\t" : " " })
     return
         " \(number) | \(before)\(marked)\(visibleSource(line[end..<last]))\(last < line.count ? "…" : "")\n\(margin)| \(indent)\(carets)\n"
@@ -86,7 +86,7 @@ package func excerpt(of range: SourceRange) -> String {
 
 private let longestExcerpt = 1000
 
-/// Source bytes as text that cannot act on a terminal; tabs stay tabs.
+/// Returns source bytes as text that cannot act on a terminal; tabs are kept.
 package func visibleSource(_ bytes: some Sequence<UInt8>) -> String {
     Array(bytes).split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map {
         Escapes.visible($0)

@@ -1,23 +1,23 @@
-/// The text of one script as it was read, line by line: a file, a pipe, the lines of `-c` or what is typed.
+/// The text of one script, line by line: from a file, a pipe, `-c` or the prompt.
 ///
-/// Errors carry it, and errors must be Sendable; these programs have one thread.
+/// Errors refer to it, and errors must be Sendable; these programs are single-threaded.
 package final class SourceText: @unchecked Sendable {
-    /// The path as given, `<stdin>`, `<command>` or `<prompt>`.
+    /// The path as given, or `<stdin>`, `<command>` or `<prompt>`.
     package let path: [UInt8]
-    /// What diagnostics call it: the path, made visible.
+    /// The name used in diagnostics: the path in visible form.
     package let name: String
-    /// The directory that a relative `source` inside it begins at; empty for the working directory.
+    /// The base directory of relative `source` paths in the text; empty for the working directory.
     package let directory: [UInt8]
-    /// The `source` that reads it, or nil.
+    /// The `source` that includes the text, or nil.
     package let includedAt: SourceRange?
-    /// What makes the file this one, whatever path leads to it; nil for a text that is not a file.
+    /// Identifies the file, independently of the path used to open it; nil for a text that is not a file.
     package let identity: String?
     /// The lines without their endings; line 1 is at index 0.
     package private(set) var lines: [[UInt8]] = []
-    /// The lines that tell a secret, each with how many of its bytes may be shown.
+    /// The lines that contain a secret, by number, each with the number of leading bytes that may be shown.
     private var secretLines: [Int: Int] = [:]
 
-    /// A text that is not a file.
+    /// Creates a text that is not a file.
     package convenience init(name: String) {
         self.init(path: Array(name.utf8), directory: [])
     }
@@ -32,13 +32,13 @@ package final class SourceText: @unchecked Sendable {
         self.includedAt = includedAt
     }
 
-    /// Adds a line; a carriage return at its end belongs to the ending.
+    /// Adds a line; a trailing carriage return belongs to the line ending.
     package func append(line: [UInt8]) {
         lines.append(line.last == UInt8(ascii: "\r") ? Array(line.dropLast()) : line)
     }
 
-    /// Looks whether the statement of these lines, counted from 1, makes a secret: then neither errors nor notes show more
-    /// of them than the command's name.
+    /// Hides these lines, numbered from 1, if their statement defines a secret: errors and notes then show only the
+    /// command's name, and `--secret` if it follows directly.
     func hideSecret(in numbers: ClosedRange<Int>) {
         guard numbers.contains(where: { lines[$0 - 1].firstIndex(ofRun: Self.secretOption) != nil }) else { return }
         for number in numbers { secretLines[number] = 0 }
@@ -52,7 +52,7 @@ package final class SourceText: @unchecked Sendable {
 
     private static let secretOption = Array("--secret".utf8)
 
-    /// A line, counted from 1, as it may be shown.
+    /// Returns a line, numbered from 1, with secrets hidden.
     package func shownLine(_ number: Int) -> [UInt8] {
         guard lines.indices.contains(number - 1) else { return [] }
         let line = lines[number - 1]
@@ -61,7 +61,7 @@ package final class SourceText: @unchecked Sendable {
 
     /// Splits a whole file into lines.
     package static func lines(of bytes: [UInt8]) -> [[UInt8]] {
-        // A byte order mark is no part of the text.
+        // A byte order mark is not part of the text.
         let bytes = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
         var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
         if lines.last?.isEmpty == true { lines.removeLast() }
@@ -69,12 +69,12 @@ package final class SourceText: @unchecked Sendable {
     }
 }
 
-/// A place in a script: some bytes of one line.
+/// A position in a script: a range of bytes in one line.
 package struct SourceRange: Sendable {
     package let source: SourceText
-    /// The line, counted from 1.
+    /// The line number, starting at 1.
     package let line: Int
-    /// The bytes of the line, counted from 0; empty for a point.
+    /// The byte range in the line, starting at 0; empty for a point.
     package let columns: Range<Int>
 
     package init(source: SourceText, line: Int, columns: Range<Int>) {
@@ -88,17 +88,17 @@ package struct SourceRange: Sendable {
         source.lines.indices.contains(line - 1) ? source.lines[line - 1] : []
     }
 
-    /// The text of the whole line as it may be shown: without secrets.
+    /// The text of the whole line, with secrets hidden.
     package var shownText: [UInt8] { source.shownLine(line) }
 
-    /// The statement, from its first to its last byte in the line, as it may be shown.
+    /// The statement, from its first to its last byte in the line, with secrets hidden.
     package var shownStatement: [UInt8] {
         let text = shownText
         return Array(
             text[min(columns.lowerBound, text.count)..<min(max(columns.upperBound, columns.lowerBound), text.count)])
     }
 
-    /// The column a person counts: characters, from 1.
+    /// The column in characters, starting at 1.
     package var characterColumn: Int {
         String(decoding: lineText.prefix(columns.lowerBound), as: UTF8.self).unicodeScalars.count + 1
     }
@@ -108,7 +108,7 @@ package struct SourceRange: Sendable {
         "\(source.name):\(line):\(characterColumn)"
     }
 
-    /// `count` columns that begin `offset` bytes further right.
+    /// Returns a range of `count` bytes that begins `offset` bytes after the start of this range.
     package func shifted(by offset: Int, count: Int) -> SourceRange {
         SourceRange(
             source: source, line: line, columns: columns.lowerBound + offset..<columns.lowerBound + offset + count)
@@ -116,7 +116,7 @@ package struct SourceRange: Sendable {
 }
 
 extension [UInt8] {
-    /// Where `pattern`, of one or more bytes, first stands; nil when it does not.
+    /// Returns the index of the first occurrence of `pattern`, which has one or more bytes, or nil.
     func firstIndex(ofRun pattern: [UInt8]) -> Int? {
         var index = startIndex
         while let found = self[index...].firstIndex(of: pattern[0]) {

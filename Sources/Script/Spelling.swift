@@ -1,7 +1,8 @@
-/// The candidate that a misspelt `word` most likely means, or nil when none is near.
+/// Returns the candidate that a misspelled `argument` most likely means, or nil if none is close.
 ///
-/// Near is an edit distance (insert, delete, change, swap neighbours) of at most a third of the word's length, and
-/// at least 1; a word of one letter is near to nothing, and of a very long one it would take long to find out.
+/// A candidate is close if its edit distance (insert, delete, change, swap neighbors) is at most a third of the
+/// argument's length, or 1 for a short argument. An argument of one letter has no close candidate; a very long one is
+/// not compared, because that would take too long.
 package func nearestSpelling(of argument: String, among candidates: some Sequence<String>) -> String? {
     guard argument.count > 1, argument.utf8.count <= longestArgument else { return nil }
     let limit = max(1, argument.count / 3)
@@ -9,7 +10,7 @@ package func nearestSpelling(of argument: String, among candidates: some Sequenc
     for candidate in candidates where abs(candidate.count - argument.count) <= limit {
         let distance = editDistance(Array(argument.utf8), Array(candidate.utf8))
         guard distance <= limit, distance <= (best?.distance ?? .max) else { continue }
-        // Of equally near ones the first by name, in whatever order they come.
+        // Of equally close candidates, the first by name is chosen, independently of their order.
         if let best, distance == best.distance, candidate > best.candidate { continue }
         best = (distance, candidate)
     }
@@ -18,7 +19,7 @@ package func nearestSpelling(of argument: String, among candidates: some Sequenc
 
 private let longestArgument = 64
 
-/// The Damerau-Levenshtein distance, restricted to swaps of neighbours.
+/// Returns the Damerau-Levenshtein distance, restricted to swaps of neighbors.
 private func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     var beforeLast: [Int] = []
     var last = Array(0...right.count)

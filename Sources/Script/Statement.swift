@@ -4,7 +4,7 @@ package enum Statement {
     case command(CommandCall)
     case invocation(Invocation)
 
-    /// Where it stands.
+    /// The position of the statement.
     package var range: SourceRange {
         switch self {
         case .arrow(let arrow): arrow.range
@@ -14,45 +14,45 @@ package enum Statement {
     }
 }
 
-/// `NAME ARG…`: runs the block that a `define` gave the name.
+/// `NAME ARG…`: runs the block that `define` gave this name.
 package struct Invocation {
     package let name: String
     package let nameRange: SourceRange
     package let arguments: [Argument]
-    /// The whole line but its indentation.
+    /// The whole line without its indentation.
     package let range: SourceRange
 }
 
 /// `T> text`, `T< text`, `T<~ regex`, `T>|` or `T<|`.
 package struct ArrowLine {
     package enum Action {
-        /// Send the text, and a line ending if `ending`.
+        /// Send the text, followed by a line ending if `ending`.
         case send(Template, ending: Bool)
-        /// The next line is exactly the text; without `ending`, the next bytes are.
+        /// Expect the next line to be exactly the text; without `ending`, the next bytes.
         case line(Template, ending: Bool)
-        /// The next line matches the pattern.
+        /// Expect the next line to match the pattern.
         case match(PatternSource)
-        /// End our side.
+        /// End our side (half-close).
         case endOutput
-        /// The peer ends its side now.
+        /// Expect the peer to end its side next.
         case endOfStream
-        /// The connection is reset now.
+        /// Expect the connection to be reset next.
         case reset
     }
 
     package let target: Target
     package let action: Action
-    /// The whole line but its indentation.
+    /// The whole line without its indentation.
     package let range: SourceRange
-    /// The text behind the arrow.
+    /// The text after the arrow.
     package let textRange: SourceRange
 }
 
-/// A command with its words sorted by what they mean.
+/// A command with its arguments assigned to parameters and options.
 package struct CommandCall {
     package let description: CommandDescription
     package let range: SourceRange
-    /// The keywords that stood among the words.
+    /// The keywords among the arguments.
     package fileprivate(set) var keywords: Set<String> = []
     /// The statements of its block, or of the file it includes.
     package internal(set) var block: [Statement] = []
@@ -60,9 +60,9 @@ package struct CommandCall {
     package internal(set) var alternatives: [CommandCall] = []
     /// The statements of its `else` part, or nil.
     package internal(set) var otherwise: [Statement]?
-    /// What the command asks, when it takes a condition.
+    /// The condition, if the command takes one.
     package private(set) var condition: Condition?
-    /// What the form that was written holds between its braces.
+    /// The contents of the block in the chosen form.
     package internal(set) var content = Form.Content.none
     private var parameters: [String: [Argument]] = [:]
     private var options: [String: Argument?] = [:]
@@ -73,22 +73,22 @@ package struct CommandCall {
         self.range = range
     }
 
-    /// The word of a parameter, or nil when it was left out.
+    /// Returns the argument of a parameter, or nil if it was omitted.
     package func argument(_ parameter: String) -> Argument? {
         parameters[parameter]?.first
     }
 
-    /// The words of a repeating parameter.
+    /// Returns the arguments of a repeating parameter.
     package func arguments(_ parameter: String) -> [Argument] {
         parameters[parameter] ?? []
     }
 
-    /// The pattern that a word of kind `pattern` is, when it is a regex.
+    /// Returns the pattern of a parameter of kind `pattern` if its argument is a regex, otherwise nil.
     package func regex(_ parameter: String) -> PatternSource? {
         patterns[parameter]
     }
 
-    /// All words and option values, for checks that concern every word.
+    /// All arguments and option values, for checks that apply to each of them.
     package var allArguments: [Argument] {
         parameters.values.flatMap { $0 } + options.values.compactMap { $0 }
     }
@@ -98,7 +98,7 @@ package struct CommandCall {
         options.keys.contains(option)
     }
 
-    /// The value of an option, or nil when it was not given.
+    /// Returns the value of an option, or nil if it was not given.
     package func value(ofOption option: String) -> Argument? {
         options[option] ?? nil
     }
@@ -130,7 +130,7 @@ package struct CommandCall {
 }
 
 extension Statement {
-    /// Whether the line says all that it does, unlike a block, an included file or a defined command.
+    /// Whether the statement is complete in its line, unlike a block, an included file or a defined command.
     package var isSingleLine: Bool {
         switch self {
         case .arrow: true
@@ -141,7 +141,7 @@ extension Statement {
 }
 
 extension Statement {
-    /// It and all statements in its blocks.
+    /// The statement itself and all statements in its blocks.
     var withAllInside: [Statement] {
         guard case .command(let call) = self else { return [self] }
         let parts = call.alternatives.flatMap { Statement.command($0).withAllInside }

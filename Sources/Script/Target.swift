@@ -1,6 +1,6 @@
 import Glibc
 
-/// The sessions a line talks to: names, a comma list, globs.
+/// The sessions that a line addresses: names, globs, or a comma-separated list of them.
 package struct Target {
     /// One name or glob of the list.
     package struct Item {
@@ -11,7 +11,7 @@ package struct Target {
     package let items: [Item]
     package let range: SourceRange
 
-    /// Reads a target from a word or the front of an arrow line.
+    /// Parses a target from an argument or the beginning of an arrow line.
     package init(_ template: Template, range: SourceRange) throws(ScriptError) {
         self.range = range
         var parts: [Template] = [Template()]
@@ -39,12 +39,12 @@ package struct Target {
     }
 }
 
-/// Whether `text` can name sessions: a name, or a glob with `*` and `?`.
+/// Whether `text` is a valid item of a target: a name, or a glob with `*` and `?`.
 private func isTargetItem(_ text: String) -> Bool {
     text.utf8.allSatisfy { isNameByte($0) || $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") }
 }
 
-/// Whether `name` can be given to a session: a letter or `_`, then letters, digits and `_ - .`.
+/// Whether `name` is a valid session name: a letter or `_`, then letters, digits and `_ - .`.
 package func isSessionName(_ name: String) -> Bool {
     guard let first = name.utf8.first, isNameByte(first) else { return false }
     return first >= UInt8(ascii: "A") && name.utf8.allSatisfy(isNameByte)
@@ -55,7 +55,8 @@ package func isGlob(_ text: String) -> Bool {
     text.utf8.contains(UInt8(ascii: "*")) || text.utf8.contains(UInt8(ascii: "?"))
 }
 
-/// Whether `name` matches `glob`: `*` is any run of bytes, `?` any one (fnmatch(3), whose brackets have no meaning here).
+/// Whether `name` matches `glob`: `*` matches any run of bytes, `?` any single byte (fnmatch(3), but brackets have no
+/// special meaning).
 package func globMatches(_ glob: String, _ name: String) -> Bool {
     guard !name.utf8.contains(0) else { return false }
     let pattern = glob.utf8.contains { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "\\") } ? escaped(glob) : glob

@@ -1,4 +1,4 @@
-/// Text with `${name}` in it: what a word or an arrow line stands for once its variables are known.
+/// Text with `${name}` variables, from an argument or an arrow line; expanded once the variables are known.
 package struct Template {
     package enum Segment {
         case literal([UInt8])
@@ -11,7 +11,7 @@ package struct Template {
         segments = literal.isEmpty ? [] : [.literal(literal)]
     }
 
-    /// The bytes, when no variable is in it.
+    /// The bytes if the template contains no variable, otherwise nil.
     package var literal: [UInt8]? {
         switch segments.count {
         case 0: return []
@@ -27,13 +27,13 @@ package struct Template {
         literal.map { String(validating: $0, as: UTF8.self) ?? Escapes.visible($0) }
     }
 
-    /// The name, when it is one variable and nothing else.
+    /// The name if the template is exactly one variable, otherwise nil.
     package var soleVariable: String? {
         guard segments.count == 1, case .variable(let name, _) = segments[0] else { return nil }
         return name
     }
 
-    /// The names in it, in order.
+    /// The names of the variables, from left to right.
     package var variables: [(name: String, range: SourceRange)] {
         segments.compactMap { segment in
             if case .variable(let name, let range) = segment { return (name, range) }
@@ -41,7 +41,7 @@ package struct Template {
         }
     }
 
-    /// The bytes it stands for; `value` gives each variable's.
+    /// Returns the expanded bytes; `value` returns the value of each variable.
     package func expanded<Failure: Error>(
         _ value: (_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]
     ) throws(Failure) -> [UInt8] {
@@ -55,7 +55,7 @@ package struct Template {
         return bytes
     }
 
-    /// What stands before and behind the first `separator`; nil when there is none outside of the variables.
+    /// Returns the parts before and after the first `separator`; nil if there is none outside the variables.
     package func divided(at separator: String) -> (Template, Template)? {
         for (index, segment) in segments.enumerated() {
             guard case .literal(let bytes) = segment,
@@ -95,18 +95,18 @@ package struct Template {
     }
 }
 
-/// How the text around `${name}` is read.
+/// How the text around `${name}` is parsed.
 enum TemplateNotation {
     /// Arrow lines and "double" quotes: all escapes.
     case escapes
-    /// Bare words: only `\${`.
+    /// Bare arguments: only `\${`.
     case bare
-    /// Regexes: backslashes belong to PCRE2; `\${` becomes a pattern for the two characters.
+    /// Regexes: backslashes are left to PCRE2; `\${` becomes a pattern for the two characters.
     case regex
 }
 
 extension Template {
-    /// Reads `text`, which stands at `offset` of the line that `line` names.
+    /// Parses `text`, which begins at byte `offset` of the line that `line` refers to.
     init(parsing text: [UInt8], notation: TemplateNotation, at line: SourceRange, offset: Int) throws(ScriptError) {
         self.init()
         var index = 0
@@ -178,18 +178,18 @@ extension Template {
 }
 
 extension SourceRange {
-    /// Other columns of the same line.
+    /// Returns a range of other columns in the same line.
     func at(_ columns: Range<Int>) -> SourceRange {
         SourceRange(source: source, line: line, columns: columns)
     }
 }
 
-/// Whether `name` can stand in `${name}`.
+/// Whether `name` is valid in `${name}`.
 func isVariableName(_ name: String) -> Bool {
     !name.isEmpty && name.utf8.allSatisfy(isNameByte)
 }
 
-/// Letters, digits and `_ - .`, the bytes of session and variable names.
+/// Whether `byte` is a letter, a digit or one of `_ - .`: the bytes of session and variable names.
 func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -1,19 +1,21 @@
 import Reactor
 import Wire
 
-/// What has arrived and was not read, as one reader of a session sees it: the script, or a block that answers a line.
+/// The received data that has not been read yet, as one reader of a session sees it: the script, or a block that
+/// answers a line.
 ///
-/// It does not keep its session alive: a wait that may outlive it does. It knows where its front stands in its line, which the inbox does not remember.
+/// It does not keep its session alive; a wait that may outlive it does. It knows where its front is within a line,
+/// which the inbox does not remember.
 package final class Feed {
-    /// The unread bytes; consumed through the feed only.
+    /// The unread bytes; consumed only through the feed.
     package let inbox: Inbox
-    /// Those who wait for what arrives here.
+    /// The waiters for data that arrives here.
     package let waiters: WaitQueue
-    /// The last byte before the front ended a line, or there was none.
+    /// Whether the last byte before the front ended a line, or there was none.
     package private(set) var frontBeginsLine: Bool
-    /// The last consumed byte was a carriage return: whether a line begins here depends on what follows.
+    /// Whether the last consumed byte was a carriage return: the next byte decides whether a line begins here.
     private(set) var frontFollowsReturn = false
-    /// Where the last send found the end: what is unread before it has arrived before that send.
+    /// The end of the inbox at the last send: unread data before it arrived before that send.
     var sendMark = 0
     package unowned let session: Session
 
@@ -28,10 +30,10 @@ package final class Feed {
     package var framing: Framing { session.framing }
     /// Whether nothing more will arrive here.
     package var hasEnded: Bool { session.inputHasEnded && !session.withholds(from: self) }
-    /// Whether nothing more arrives before something is consumed.
+    /// Whether nothing more arrives until something is consumed.
     package var isFull: Bool { session.channel.isFull && !session.withholdsForBlock(from: self) }
 
-    /// Consumes through `position` of the inbox; a part of a line that is consumed is shown.
+    /// Consumes the inbox through `position`; shows a consumed part of a line.
     package func consume(through position: Int) {
         guard position > inbox.front else { return }
         let isPart = session.isUnshown(position, of: self)
@@ -45,7 +47,7 @@ package final class Feed {
         session.consumed(from: self, isPart: false)
     }
 
-    /// Goes on to `position` without anything having been read: the bytes went elsewhere.
+    /// Advances to `position` without a read: the bytes went elsewhere.
     package func advance(to position: Int) {
         guard position > inbox.front else { return }
         let last = inbox.bytes[position - inbox.front - 1]
@@ -58,13 +60,14 @@ package final class Feed {
         }
     }
 
-    /// Goes on behind the first message, which went elsewhere.
+    /// Advances past the first message, which went elsewhere.
     func advanceMessage() {
         inbox.consumeMessage()
         frontBeginsLine = true
     }
 
-    /// Puts what is to be read again before what is unread; the first `older` bytes then arrived before the last send.
+    /// Puts data that is to be read again before the unread data; the first `older` bytes then arrived before the last
+    /// send.
     func restart(with inbox: Inbox, older: Int) {
         self.inbox.prepend(inbox)
         frontBeginsLine = true
@@ -72,7 +75,7 @@ package final class Feed {
         sendMark = self.inbox.front + older
     }
 
-    /// What is held back of a line can be read until `reclaim`: for a wait that looks for the last time.
+    /// Makes the withheld part of a line readable until `reclaim`, for a wait that looks for the last time.
     package func lend() {
         if self === session.feed { session.filter?.lend() }
     }
@@ -81,21 +84,21 @@ package final class Feed {
         if self === session.feed { session.filter?.reclaim() }
     }
 
-    /// Whether the front of a line is held back from here for its end.
+    /// Whether the beginning of a line is withheld from this feed until the line ends.
     package var holdsPart: Bool { self === session.feed && session.filter?.holdsPart == true }
 
-    /// Lets through what has arrived of a line that is held back, and then its rest.
+    /// Lets the withheld part of a line through, and then the rest of the line.
     package func passPart() {
         if self === session.feed { session.filter?.passPart() }
     }
 
-    /// Whether what lies before `position` was lent.
+    /// Whether some of the data before `position` was lent.
     package func isLent(before position: Int) -> Bool {
         guard self === session.feed, let filter = session.filter, filter.lentCount > 0 else { return false }
         return position > inbox.end - filter.lentCount
     }
 
-    /// Forgets what is unread before `position`; later failures show it with the reason.
+    /// Drops the unread data before `position`; later failures show it with the reason.
     func drop(through position: Int, _ reason: String) {
         let count = position - inbox.front
         session.log.drop(
@@ -105,7 +108,7 @@ package final class Feed {
         consume(through: position)
     }
 
-    /// Forgets everything that is unread; later failures show it with the reason, if there is one.
+    /// Drops all unread data; later failures show it with the reason, if there is one.
     package func drain(_ reason: String? = nil) {
         if self === session.feed { session.filter?.dropPart(reason) }
         if let reason { drop(through: inbox.end, reason) }
@@ -113,9 +116,9 @@ package final class Feed {
         while inbox.messageEnds?.isEmpty == false { consumeMessage() }
     }
 
-    /// Consumes what a matcher has found.
+    /// Consumes a match.
     package func consume(_ match: Match) {
-        if match.takesEnd { session.hasToldEnd = true }
+        if match.takesEnd { session.hasReportedEnd = true }
         if match.takesMessage, match.end == inbox.front {
             consumeMessage()
         } else {

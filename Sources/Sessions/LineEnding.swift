@@ -1,4 +1,4 @@
-/// What is sent after a line.
+/// The line ending sent after a line.
 package enum LineEnding: String, CaseIterable {
     case lf, crlf, cr, nul, none
 

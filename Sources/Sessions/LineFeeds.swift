@@ -1,17 +1,18 @@
 extension UnsafeRawBufferPointer {
-    /// How many line feeds are in it.
+    /// The number of line feeds in the buffer.
     ///
-    /// Eight bytes at a time, for every byte that passes is counted, in both directions: 0.17 ns a byte, one by one 0.36. A
-    /// stream of 256 MiB takes 0.08 s so, and 0.14 s one by one; a bridge is 1.7 times as fast as socat, and not 1.2.
+    /// Counts eight bytes at a time, because every byte in both directions is counted: 0.17 ns a byte, against 0.36 ns
+    /// one at a time. A stream of 256 MiB takes 0.08 s instead of 0.14 s; a bridge is 1.7 times as fast as socat
+    /// instead of 1.2 times.
     var lineFeeds: Int {
         let low: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
         let feeds: UInt64 = 0x0A0A_0A0A_0A0A_0A0A
         var total = 0
         var index = 0
         while index &+ 8 <= count {
-            // A byte that was a line feed is zero now, and then only does its highest bit stay unset below.
-            let argument = loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ feeds
-            total &+= (~(((argument & low) &+ low) | argument | low)).nonzeroBitCount
+            // A line feed is a zero byte now, and only a zero byte leaves its highest bit unset below.
+            let word = loadUnaligned(fromByteOffset: index, as: UInt64.self) ^ feeds
+            total &+= (~(((word & low) &+ low) | word | low)).nonzeroBitCount
             index &+= 8
         }
         while index < count {

@@ -1,52 +1,52 @@
 import Reactor
 import Wire
 
-/// Says of each line of a session where it goes.
+/// Decides where each line of a session goes.
 package protocol LineJudge: AnyObject {
-    /// Whether nothing is looked for: then every line passes.
+    /// Whether it looks for nothing: then every line passes.
     var isIdle: Bool { get }
     /// Whether a line is being answered.
     var isAnswering: Bool { get }
-    /// Where a whole line goes, without its ending. With `take` the judge has begun to answer it.
+    /// Returns where a whole line, without its ending, goes. For `take` the judge has begun to answer it.
     func judge(_ line: UnsafeRawBufferPointer) -> LineFilter.Verdict
-    /// Whether a line that begins with `part` may be one to take.
+    /// Whether a line that begins with `part` may be taken.
     func mayTake(_ part: UnsafeRawBufferPointer) -> Bool
 }
 
-/// Stands before what the script reads of a session, and judges each whole line once: a line that a trigger wants is
-/// taken out, the others pass.
+/// Judges each whole line of a session once, before the script can read it: lines that a trigger wants are taken out,
+/// the others pass.
 ///
-/// Lines are judged in their order. While a line that is wanted has to wait, because the one before it is still being
-/// answered, all that follows waits too; so does everything while a block runs that may read what follows its line. What
-/// the script can read depends on the bytes alone, then, and not on how they were split.
+/// Lines are judged in sequence. While a wanted line has to wait because the previous one is still being answered, all
+/// following data waits too. The same applies while a running block may read what follows its line. So the data that
+/// the script can read depends on the bytes alone, not on how they were split.
 package final class LineFilter {
     package enum Verdict {
-        /// It is for the script.
+        /// The line is for the script.
         case pass
-        /// It is taken out and being answered; when `isHeld` nothing is judged until the answer is over.
+        /// The line is taken out and being answered; if `isHeld`, nothing is judged until the answer is complete.
         case take(isHeld: Bool)
-        /// Not now; it and all behind it stay where they are.
+        /// The line has to wait; it and all following data stay where they are.
         case wait
     }
 
-    /// What has arrived and was not judged. A block that answers a line reads from here.
+    /// Received data that has not been judged. A block that answers a line reads from here.
     package let incoming: Feed
     package let judge: any LineJudge
-    /// Nothing will be read by the script: what passes is forgotten.
+    /// Whether the script will read nothing, so lines that pass are discarded.
     package var discards = false
-    /// A block that may read what follows its line is running.
+    /// Whether a block is running that may read what follows its line.
     package private(set) var isHeld = false
-    /// A line waits for the answer to the one before it.
+    /// Whether a line waits for the answer to the previous one.
     private(set) var isWaiting = false
-    /// Lines are left for the next turn, so that others have theirs: a regex may take long.
+    /// Whether lines are left for the next turn to let other work run: a regex may take long.
     private(set) var isPausing = false
-    /// What is to be judged again once the block that holds everything has ended.
+    /// Calls of `reconsider` postponed until the block that holds everything has ended.
     private var postponed: [(UnsafeRawBufferPointer, Bool) -> Bool] = []
-    /// What comes next belongs to a line of which a part has passed.
+    /// Whether the next data belongs to a line of which a part has passed.
     private var isInLine = false
-    /// Where a part of a line begins that was lent to a wait.
+    /// The position at which the part of a line lent to a wait begins.
     private var lent: Int?
-    /// What comes next may be the ending of a line that was read in part: it is no line.
+    /// Whether the next data may be the ending of a partly read line, which does not count as a line.
     private var skipsEnding = false
     private let passed: Feed
     private unowned let session: Session
@@ -60,17 +60,17 @@ package final class LineFilter {
         skipsEnding = passed.inbox.isEmpty && !passed.frontBeginsLine
     }
 
-    /// Whether something has arrived that the script cannot read yet.
+    /// Whether data has arrived that the script cannot read yet.
     package var withholds: Bool { !incoming.inbox.isEmpty }
-    /// Whether that is because a block is running, or for a moment.
+    /// Whether data is withheld because a block is running, or only for a moment.
     var withholdsForBlock: Bool { withholds && (isHeld || isWaiting || isPausing) }
-    /// Whether a line can neither be judged, because its end has not arrived, nor grow, because there is no room.
+    /// Whether a line can neither be judged, because its end has not arrived, nor grow, because the inbox is full.
     package var isStuck: Bool { withholds && !withholdsForBlock && session.channel.isFull && passed.inbox.isEmpty }
 
     /// Whether a line is being answered.
     var isAnswering: Bool { judge.isAnswering }
 
-    /// Judges what can be judged now.
+    /// Judges all lines that can be judged now.
     package func sift() {
         guard !isHeld, session.isOpen else { return }
         isWaiting = false
@@ -86,7 +86,7 @@ package final class LineFilter {
         session.channel.inboxShrank()
     }
 
-    /// The block that held everything has ended.
+    /// Ends the hold, after the block that held everything has ended.
     package func release() {
         guard isHeld else { return }
         isHeld = false
@@ -98,21 +98,21 @@ package final class LineFilter {
 
     // MARK: A line whose end has not arrived
 
-    /// Whether the front of a line waits for its end, because a trigger may want the whole.
+    /// Whether the beginning of a line waits for its end, because a trigger may want the whole line.
     package var holdsPart: Bool {
         withholds && !withholdsForBlock && session.framing == .line && !discards && incoming.inbox.nextLineEnd() == nil
     }
-    /// How many bytes of it the script can read for the moment.
+    /// The number of lent bytes that the script can read for the moment.
     var lentCount: Int { lent.map { passed.inbox.end - max($0, passed.inbox.front) } ?? 0 }
 
-    /// What has arrived of a line counts for a wait that looks for the last time: it can be read until `reclaim`.
+    /// Makes the received part of a line readable until `reclaim`, for a wait that looks for the last time.
     func lend() {
         guard holdsPart, lent == nil else { return }
         lent = passed.inbox.end
         passPart()
     }
 
-    /// What was lent waits again for its line's end, unless some of it was read.
+    /// Withholds the lent part again until its line ends, unless some of it was read.
     func reclaim() {
         guard let lent else { return }
         self.lent = nil
@@ -122,7 +122,7 @@ package final class LineFilter {
         session.channel.heldElsewhere = passed.inbox.count
     }
 
-    /// The script gets what has arrived of a line, and then the rest of it.
+    /// Passes the received part of a line to the script, and later the rest of the line.
     package func passPart() {
         guard holdsPart else { return }
         isInLine = true
@@ -130,24 +130,24 @@ package final class LineFilter {
         session.channel.heldElsewhere = passed.inbox.count
     }
 
-    /// What has arrived of a line is forgotten; its rest will be the rest of a line.
+    /// Drops the received part of a line; the data after it counts as the rest of a line.
     func dropPart(_ reason: String?) {
         guard holdsPart else { return }
         incoming.drop(through: incoming.inbox.end, reason ?? "dropped")
         isInLine = true
     }
 
-    /// Something new is looked for: what is unread is judged again from the first line on that it could concern.
+    /// Judges unread data again for a new trigger, beginning with the first line that the trigger may want.
     ///
-    /// - Parameter concerns: whether a line, or one that begins so, may be wanted.
+    /// - Parameter concerns: whether a line, or a line with this beginning, may be wanted.
     package func reconsider(_ concerns: @escaping (_ line: UnsafeRawBufferPointer, _ isWhole: Bool) -> Bool) {
-        // What comes before the line of a block that reads is not for that block.
+        // A block that reads must not get data from before its line.
         guard !isHeld else { return postponed.append(concerns) }
         let inbox = passed.inbox
         var position = inbox.front
         let skips = !passed.frontBeginsLine
         if inbox.isEmpty {
-            // The rest of a line whose front was read is looked at like a line, unless it is only its ending.
+            // The rest of a line whose beginning was read is judged like a line, unless only its ending is left.
             if isInLine { (isInLine, skipsEnding) = (false, skips) }
             return
         }
@@ -164,7 +164,7 @@ package final class LineFilter {
         }
     }
 
-    /// What is unread from `position` on is judged again, before what has not been judged.
+    /// Moves the unread data from `position` on back, to be judged again before the data not judged yet.
     private func takeBack(from position: Int) {
         let older = max(0, passed.sendMark - position)
         let olderIncoming = max(0, incoming.sendMark - incoming.inbox.front)
@@ -173,7 +173,7 @@ package final class LineFilter {
         incoming.restart(with: rest, older: olderIncoming > 0 ? rest.count + olderIncoming : older)
     }
 
-    /// Where one line goes: its text ends at `end`.
+    /// Judges one line, whose text ends at `end`, and routes it.
     private func settle(through end: Inbox.LineEnd, isMessage: Bool) {
         let inbox = incoming.inbox
         let line = inbox.bytes(in: inbox.front..<end.text).withoutReturn(session.framing)
@@ -193,8 +193,8 @@ package final class LineFilter {
         isInLine = false
     }
 
-    /// What has arrived of a line whose end has not: it waits, unless nothing that begins so is wanted. At the end of the
-    /// stream it is a line.
+    /// Handles a line whose end has not arrived: it waits, unless no line with this beginning is wanted. At the end of
+    /// the stream it counts as a line.
     private func siftRest() {
         let inbox = incoming.inbox
         if session.inputHasEnded {
@@ -221,14 +221,14 @@ package final class LineFilter {
         if isMessage { incoming.advanceMessage() } else { incoming.advance(to: end) }
     }
 
-    /// How long lines are judged before others have their turn.
+    /// How long lines are judged before other work gets a turn.
     private static let slice = Duration.milliseconds(50)
 
     private static func endsLine(_ inbox: Inbox) -> Bool {
         inbox.messageEnds != nil || inbox.bytes.last == UInt8(ascii: "\n")
     }
 
-    /// Where the lines of an inbox end; the last one need not be whole.
+    /// Returns the ends of the lines in an inbox; the last line may be incomplete.
     private static func lineEnds(of inbox: Inbox) -> [(text: Int, next: Int, isWhole: Bool)] {
         if let ends = inbox.messageEnds {
             return zip([inbox.front] + ends, ends).map { (inbox.textEnd(ofMessage: $0..<$1), $1, true) }
@@ -244,7 +244,7 @@ package final class LineFilter {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Without the carriage return that belongs to a line's ending; a message has none.
+    /// Returns the bytes without the carriage return of a line ending; a message has none.
     fileprivate func withoutReturn(_ framing: Framing) -> UnsafeRawBufferPointer {
         framing == .line && last == UInt8(ascii: "\r") ? UnsafeRawBufferPointer(rebasing: self[..<(count - 1)]) : self
     }

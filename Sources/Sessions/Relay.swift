@@ -1,6 +1,6 @@
 import Results
 
-/// Passes on what one session says to another, as it comes: one direction of a bridge.
+/// Relays data from one session to another as it arrives: one direction of a bridge.
 package final class Relay {
     package let source: Feed
     private let session: Session
@@ -8,7 +8,7 @@ package final class Relay {
     private let transcript: Transcript
     package private(set) var isOver = false
 
-    /// More than this waiting for the sink holds up the source.
+    /// Reading from the source pauses while more bytes than this wait for the sink.
     private static let highWater = 256 * 1024
 
     package init(from source: Feed, to sink: Session, _ transcript: Transcript) {
@@ -18,10 +18,10 @@ package final class Relay {
         self.transcript = transcript
     }
 
-    /// Whether something waits to be passed on.
+    /// Whether data waits to be relayed.
     private var hasNews: Bool { !source.inbox.isEmpty }
 
-    /// Passes on what is there; throws when it does not fit the other side's frames.
+    /// Relays the available data; throws if it does not fit the frames of the other side.
     package func advance() throws(Failure) {
         guard !isOver else { return }
         if sink.channel.output == .open { try passOn() }
@@ -30,7 +30,7 @@ package final class Relay {
         if source.hasEnded, !hasNews || needsMessages { try relayEnd() }
     }
 
-    /// Ends before its time: the source is read again.
+    /// Ends the relay early: the source is read again.
     package func stop() {
         showPart()
         session.channel.hold(false, for: .bridge)
@@ -40,7 +40,7 @@ package final class Relay {
         sink.voice.showHeldBack()
     }
 
-    /// Whether one side has frames: then lines are passed on, and not bytes.
+    /// Whether one side uses frames: then lines are relayed instead of bytes.
     private var needsMessages: Bool {
         source.framing.prefixLength != nil || sink.framing.prefixLength != nil
             || !source.framing.isDatagram && sink.framing.isDatagram
@@ -73,12 +73,12 @@ package final class Relay {
         }
     }
 
-    /// The source has ended in its way, and so does our side of the sink.
+    /// Ends our side of the sink in the way the source ended.
     private func relayEnd() throws(Failure) {
         isOver = true
         if needsMessages {
             if let gap = session.gap { throw Failure(.connection, "\(session.name): \(gap)") }
-            // A last line without its ending is a frame like the others.
+            // A last line without an ending is a frame like the others.
             let rest = Array(source.inbox.bytes)
             if !rest.isEmpty { try sink.send(line: rest, at: nil) }
             source.drain()
@@ -91,7 +91,8 @@ package final class Relay {
         }
     }
 
-    /// The sink takes nothing any more: what the source says is lost, and it is told so.
+    /// Ends the relay because the sink accepts no more data. The source's data is lost; if the sink failed, the source
+    /// is reset.
     private func abandon() {
         isOver = true
         showPart()

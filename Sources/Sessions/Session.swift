@@ -3,51 +3,51 @@ import Results
 import Script
 import Wire
 
-/// What the world is told of a session.
+/// Receives the events of a session.
 package protocol SessionObserver: AnyObject {
-    /// Something happened: bytes, an end, room to send.
+    /// Something happened: bytes, an end, or room to send.
     func sessionChanged(_ session: Session)
-    /// Something is wrong that has not failed anything yet.
+    /// There is a problem that has not failed anything yet.
     func session(_ session: Session, warns message: String)
-    /// The block that opened it has ended: it is to be closed, and the transcript to say so.
+    /// The block that opened the session has ended: close it and record that in the transcript.
     func sessionIsDone(_ session: Session)
 }
 
-/// A session under its name in a script: the channel with what the language and the transcript know of it.
+/// A session under its name in a script: the channel, with the state that the language and the transcript need.
 package final class Session: ChannelDelegate {
     package private(set) var name: String
-    /// The name it had first: `accept` gives another one, and both are good.
+    /// The original name, if `accept` gave another one; both are valid.
     package private(set) var formerName: String?
     /// The listener that accepted it, or nil.
     package let listener: String?
-    /// The address as it was written.
+    /// The address as written.
     package let address: String
     package let channel: Channel
-    /// The program behind it, or nil.
+    /// The program that the session talks to, or nil.
     package let child: ChildProcess?
-    /// When it was opened.
+    /// The time of opening.
     package let openedAt: Instant
-    /// Sent after a line.
+    /// The line ending sent after a line.
     package var lineEnding: LineEnding {
         didSet { voice.ending = lineEnding.bytes }
     }
-    /// The limit of a wait here that names none, or nil for the script's.
+    /// The default time limit of a wait in this session, or nil for the script's.
     package var timeout: Duration?
-    /// How the transcript shows it.
+    /// Shows the session in the transcript.
     package let voice: Voice
-    /// Those who wait for room to send, or for an end.
+    /// The waiters for room to send, or for an end.
     package let waiters: WaitQueue
-    /// What the script reads.
+    /// The data that the script reads.
     package private(set) lazy var feed = Feed(channel.inbox, of: self)
-    /// Stands before what the script reads, once a trigger looks at the session.
+    /// Filters the data before the script reads it; set once a trigger applies to the session.
     package private(set) var filter: LineFilter?
-    /// When something has arrived and was sent last.
+    /// When data last arrived and was last sent.
     private var receivedAt: Instant?
     private var sentAt: Instant?
     /// Whether the script has waited for the program to end in a certain way.
     package var isEndAwaited = false
-    /// Whether a failure has told how the connection ended.
-    package var hasToldEnd = false
+    /// Whether a failure has reported how the connection ended.
+    package var hasReportedEnd = false
     /// Whether anything was sent, and whether anything has arrived since.
     package private(set) var hasSent = false
     package private(set) var hasArrivedSinceSend = false
@@ -86,33 +86,33 @@ package final class Session: ChannelDelegate {
         child?.onExit = { [weak self] in self?.childEnded() }
     }
 
-    /// Whether the peer has ended its side, in whatever way.
+    /// Whether the peer's side has ended, in any way.
     package var inputHasEnded: Bool { channel.input != .open }
 
     /// How its bytes become lines.
     package var framing: Framing { channel.framing }
-    /// Whether something has arrived just now.
+    /// Whether data has arrived within the last 20 ms.
     var isReceiving: Bool { receivedAt.map { loop.readClock() - $0 < .milliseconds(20) } ?? false }
 
-    /// Since when nothing has been said by either side.
+    /// The time since which neither side has sent anything.
     package var idleSince: Instant { [openedAt, receivedAt ?? openedAt, sentAt ?? openedAt].max() ?? openedAt }
 
-    /// The last line it has said, as far as it is remembered; nil when it has said nothing.
+    /// The last nonempty line received, as far as the log keeps it; nil if there is none.
     package var lastLine: [UInt8]? {
         let said = log.entries.filter { !$0.isSend }.flatMap(\.bytes)
         return SourceText.lines(of: said).last { !$0.isEmpty }
     }
 
-    /// Whether the peer has said something since our last send, and not ended the line.
+    /// Whether the peer has sent the beginning of a line, but not its end, since our last send.
     package var hasBegunLine: Bool {
         guard framing == .line, let last = log.entries.last, !last.isSend else { return false }
         return last.bytes.last != UInt8(ascii: "\n")
     }
 
-    /// The time now.
+    /// Returns the current time.
     func clock() -> Instant { loop.readClock() }
 
-    /// Lets the filter go on in the next turn of the loop.
+    /// Lets the filter continue in the next turn of the loop.
     package func siftLater() {
         guard siftTimer == nil else { return }
         siftTimer = loop.schedule(after: .zero) { [weak self] in
@@ -123,23 +123,23 @@ package final class Session: ChannelDelegate {
         }
     }
 
-    /// Something has happened that a wait may be about: those who wait look again, and the observer is told.
+    /// Wakes all waiters, which look again, and notifies the observer, after a change that a wait may depend on.
     package func changed() {
         wakeAll()
         observer?.sessionChanged(self)
     }
 
-    /// Whether the script knows it: neither closed by us nor replaced by another of its name.
+    /// Whether the script knows the session: it was neither closed by us nor replaced by another of the same name.
     package private(set) var isOpen = true
 
-    /// Closes the connection immediately, for the table that forgets it; waiters are told.
+    /// Closes the connection immediately, for the table that removes the session; wakes all waiters.
     func shut(reset: Bool) {
         isOpen = false
         channel.close(reset: reset)
         wakeAll()
     }
 
-    /// Whether `text` is the name it has or had.
+    /// Whether `text` is its current or original name.
     package func isNamed(_ text: String) -> Bool { name == text || formerName == text }
 
     func rename(_ name: String) {
@@ -151,14 +151,14 @@ package final class Session: ChannelDelegate {
         filter?.incoming.waiters.title = name
     }
 
-    /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script's, for failures.
+    /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script line, for failures.
     package func send(line text: [UInt8], at line: Int?) throws(Failure) {
         guard framing.prefixLength != nil else { return try send(text + lineEnding.bytes, line: line) }
         try requireFit(text.count)
         try send(framing.prefix(for: text.count) + text, line: line, shown: text)
     }
 
-    /// Throws when a message of `count` bytes is too long for the session.
+    /// Throws if a message of `count` bytes is too long for the session.
     package func requireFit(_ count: Int) throws(Failure) {
         guard count > framing.longest else { return }
         let frame = framing.isDatagram ? "a datagram" : "a frame of \(framing.rawValue)"
@@ -167,7 +167,7 @@ package final class Session: ChannelDelegate {
             "\(name): cannot send: \(count) bytes are too many for \(frame) (limit \(framing.longest))")
     }
 
-    /// Sends `bytes` and shows them, or the text that they frame; `line` is the script's, for failures.
+    /// Sends `bytes` and shows them, or the text that they frame; `line` is the script line, for failures.
     package func send(_ bytes: [UInt8], line: Int?, shown text: [UInt8]? = nil) throws(Failure) {
         try admit(bytes)
         (text ?? bytes).withUnsafeBytes { buffer in
@@ -182,13 +182,13 @@ package final class Session: ChannelDelegate {
         try transmit(admitted: bytes)
     }
 
-    /// Sends bytes that the transcript tells of in another way.
+    /// Sends bytes that the transcript shows in another way.
     package func transmit(_ bytes: [UInt8]) throws(Failure) {
         try admit(bytes)
         try transmit(admitted: bytes)
     }
 
-    /// Throws when the peer cannot get `bytes` as they are.
+    /// Throws if the peer cannot receive `bytes` as they are.
     private func admit(_ bytes: [UInt8]) throws(Failure) {
         try requireOpenOutput()
         if framing.isDatagram { try requireFit(bytes.count) }
@@ -206,13 +206,13 @@ package final class Session: ChannelDelegate {
         try requireWorkingOutput()
     }
 
-    /// What is unread now has arrived before this send.
+    /// Marks the unread data as having arrived before this send.
     private func markSend() {
         feed.sendMark = feed.inbox.end
         filter?.incoming.sendMark = filter?.incoming.inbox.end ?? 0
     }
 
-    /// Passes on bytes that came from another session; the transcript is told by who relays.
+    /// Sends bytes relayed from another session; the caller shows them in the transcript.
     func relay(_ bytes: UnsafeRawBufferPointer) {
         log.sent(bytes, at: loop.now, line: nil)
         markSend()
@@ -222,7 +222,7 @@ package final class Session: ChannelDelegate {
         hasArrivedSinceSend = false
     }
 
-    /// Throws when a write has failed; an output that we have ended is as it should be.
+    /// Throws if a write has failed; an output that we have ended is not an error.
     package func requireWorkingOutput() throws(Failure) {
         guard case .failed = channel.output else { return }
         var failure = Failure(.connection, "\(name): cannot send: \(outputState)")
@@ -236,7 +236,7 @@ package final class Session: ChannelDelegate {
         guard channel.output == .open else { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
     }
 
-    /// Ends our side.
+    /// Ends our side (half-close).
     package func endOutput() throws(Failure) {
         guard !framing.isDatagram else {
             throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; write: close \(name)")
@@ -248,7 +248,7 @@ package final class Session: ChannelDelegate {
         channel.endOutput()
     }
 
-    /// Lets `judge` see each whole line before the script can read it.
+    /// Returns the line filter, and creates it if needed: `judge` sees each whole line before the script can read it.
     package func filter(by judge: any LineJudge) -> LineFilter {
         if let filter { return filter }
         _ = feed
@@ -258,7 +258,7 @@ package final class Session: ChannelDelegate {
         return filter
     }
 
-    /// At the end of the block that opened it.
+    /// Closes the session at the end of the block that opened it.
     package func close() {
         observer?.sessionIsDone(self)
     }
@@ -317,23 +317,24 @@ package final class Session: ChannelDelegate {
         changed()
     }
 
-    /// The same, once.
+    /// Returns the refusal and clears it.
     package func takeRefusal() -> String? {
         defer { channel.refusal = nil }
         return refusal
     }
 
-    /// What says that what was sent may have been thrown away, once, unless an expectation has told it already: a refused
-    /// datagram, or a connection that has failed (a reset is the peer's way to end, and a failure only where it is met).
+    /// Returns, once, why sent data may have been lost, unless an expectation has already reported it: a refused
+    /// datagram, or a failed connection. A reset is the peer's way to end, and a failure only where an expectation
+    /// meets it.
     package func takeLoss() -> String? {
         if let refusal = takeRefusal() { return "not delivered: \(refusal)" }
-        guard !hasToldEnd else { return nil }
+        guard !hasReportedEnd else { return nil }
         switch channel.input {
         case .failed(let failure):
-            hasToldEnd = true
+            hasReportedEnd = true
             return failure.message
         case .oversized:
-            hasToldEnd = true
+            hasReportedEnd = true
             return inputState
         case .open, .ended, .reset, .cut, .closed: return nil
         }
@@ -353,7 +354,7 @@ package final class Session: ChannelDelegate {
         changed()
     }
 
-    /// Says once how the program has ended: behind all that it said, if nobody asks before.
+    /// Notes once in the transcript how the program ended: after all its output, unless asked for earlier.
     package func noteEnding() {
         guard !hasNotedEnding, let ending = child?.ending else { return }
         hasNotedEnding = true
@@ -361,19 +362,19 @@ package final class Session: ChannelDelegate {
         transcript.note("\(name): \(ending.description)")
     }
 
-    /// Says that its answer reaches nobody any more.
+    /// Notes in the transcript that its answer no longer reaches the peer.
     package func noteLoss() {
         transcript.note("\(name): the peer left before it was answered: \(outputState)")
     }
 
-    /// Says once that unread data is lost.
+    /// Notes once in the transcript that unread data is lost.
     func noteDrop() {
         guard !hasNotedDrop else { return }
         hasNotedDrop = true
         transcript.note("\(name): inbox full; the oldest unread data is dropped from now on")
     }
 
-    /// Says once that the inbox is full and nobody reads.
+    /// Warns once that the inbox is full and not being read.
     package func noteFull(_ message: String) {
         guard !hasNotedFull else { return }
         hasNotedFull = true

@@ -1,43 +1,43 @@
 import Wire
 
-/// What is unread in a session, and who can read it.
+/// The unread data of a session, and who can read it.
 extension Session {
-    /// Whether something has arrived that readers of `feed` cannot see yet.
+    /// Whether data has arrived that readers of `feed` cannot see yet.
     func withholds(from feed: Feed) -> Bool { feed === self.feed && filter?.withholds == true }
 
-    /// The same, because a block is running.
+    /// Whether data is withheld from readers of `feed` because a block is running.
     func withholdsForBlock(from feed: Feed) -> Bool { feed === self.feed && filter?.withholdsForBlock == true }
 
-    /// How many bytes have arrived that readers of `feed` cannot see yet.
+    /// The number of received bytes that readers of `feed` cannot see yet.
     func withheldCount(from feed: Feed) -> Int {
         feed === self.feed ? filter.map { $0.incoming.inbox.count + $0.lentCount } ?? 0 : 0
     }
 
-    /// Whether what lies before `position` has a part of a line in it that the transcript has not shown.
+    /// Whether the data before `position` contains a part of a line that the transcript has not shown.
     func isUnshown(_ position: Int, of feed: Feed) -> Bool {
         guard voice.unshownCount > 0 else { return false }
         let isLast = filter.map { feed === $0.incoming || $0.incoming.inbox.isEmpty } ?? true
         return isLast && position > feed.inbox.end - voice.unshownCount
     }
 
-    /// A reader of `feed` has consumed something: there is room for more. A part of a line that was consumed is shown.
+    /// Makes room for more data after a reader of `feed` has consumed something. Shows a consumed part of a line.
     func consumed(from feed: Feed, isPart: Bool) {
         if filter != nil, feed === self.feed { channel.heldElsewhere = feed.inbox.count }
         channel.inboxShrank()
         if isPart { voice.showPart() }
     }
 
-    /// A trigger takes the line that ends at `position`: failures show it as answered.
+    /// Records that a trigger takes the line that ends at `position`: failures show it as answered.
     func lineWasTaken(through position: Int, of inbox: Inbox) {
         log.take(position - inbox.front, following: inbox.end - position)
     }
 
-    /// Whether triggers look at its lines.
+    /// Whether triggers apply to its lines.
     package var hasTriggers: Bool { filter.map { !$0.judge.isIdle } ?? false }
-    /// Whether a trigger is answering a line of it.
+    /// Whether a trigger is answering one of its lines.
     package var isAnswering: Bool { filter?.isAnswering ?? false }
 
-    /// No statement will read it any more: what is unread goes, and what comes besides lines for triggers.
+    /// Discards the unread data and all later data except lines for triggers: no statement will read it any more.
     package func discardPermanently() {
         feed.drain()
         guard let filter, !filter.discards else { return }
@@ -45,17 +45,17 @@ extension Session {
         filter.sift()
     }
 
-    /// How many bytes are unread, whoever could read them.
+    /// The number of unread bytes, for all readers together.
     package var unreadCount: Int { feed.inbox.count + (filter?.incoming.inbox.count ?? 0) }
 
-    /// Wakes those who wait for anything here.
+    /// Wakes all waiters for this session.
     package func wakeAll() {
         feed.waiters.wakeAll()
         filter?.incoming.waiters.wakeAll()
         waiters.wakeAll()
     }
 
-    /// Reads what is unread, and what comes, with another framing.
+    /// Applies another framing to unread and later data.
     package func setFraming(_ framing: Framing) {
         if let filter { filter.incoming.restart(with: feed.inbox.cut(from: feed.inbox.front), older: 0) }
         channel.setFraming(framing)

@@ -1,13 +1,13 @@
 import Results
 import Script
 
-/// What failures show of a session.
+/// The parts of a failure that describe a session.
 extension Session {
     private static let maxEarlier = 4
 
-    /// The state of the connection, in words.
+    /// Returns the state of the connection as text.
     ///
-    /// - Parameter isLate: a wait has come to its limit.
+    /// - Parameter isLate: whether a wait has reached its limit.
     package func state(isLate: Bool = false) -> String {
         if inputHasEnded { return inputState }
         if channel.isFull { return "still open; inbox full, reading paused" }
@@ -15,10 +15,10 @@ extension Session {
         return isLate && isReceiving ? "still open and sending" : "still open, nothing more"
     }
 
-    /// The script's line of the last send.
+    /// The script line of the last send.
     var lastSendLine: Int? { log.lastSend.line }
 
-    /// What has arrived since the last send, and what of `feed` was unread before it.
+    /// Returns the data that arrived since the last send, and the data of `feed` that was unread before it.
     package func excerpt(of feed: Feed? = nil, isLate: Bool = false) -> Excerpt {
         let feed = feed ?? self.feed
         let isStream = framing == .line
@@ -29,7 +29,7 @@ extension Session {
                 ? withheldCount(from: feed)
                 : feed === self.feed ? filter?.incoming.inbox.messageEnds?.count ?? 0 : 0)
         var start = feed.inbox.front
-        // The ending of a line that was read is no line.
+        // The ending of a line that was read does not count as a line.
         if case .at(let front) = feed.lineFront(isWhole: true) { start = front }
         let earlier = feed.lines(from: start, to: min(feed.sendMark, feed.inbox.end))
         return Excerpt(
@@ -37,7 +37,7 @@ extension Session {
             earlier: (Array(earlier.lines.prefix(Self.maxEarlier)), earlier.count), state: state(isLate: isLate))
     }
 
-    /// Why what has arrived may not be all, though the stream is over, in words; nil when it is all.
+    /// Why the received data may be incomplete although the stream has ended, as text; nil if it is complete.
     package var gap: String? {
         let unfinished = channel.undecoded
         if channel.input == .cut { return "cut without close_notify: data may be missing" }
@@ -45,12 +45,12 @@ extension Session {
         return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
     }
 
-    /// Why nobody took what was sent last, in words; nil when that is not known to be so.
+    /// Why the last sent data was refused, as text; nil if no refusal is known.
     var refusal: String? {
         channel.refusal.map { "\($0.message): no listener at \(channel.peer)" }
     }
 
-    /// The state of our direction in words.
+    /// The state of our direction, as text.
     package var outputState: String {
         switch channel.output {
         case .open: "open"
@@ -58,13 +58,13 @@ extension Session {
         case .failed(let error) where child != nil && error.isBrokenPipe:
             "the program closed its input"
         case .failed(let error):
-            // What the peer has said before says more than what the kernel says of the write.
+            // The earlier error of the peer's direction explains more than the kernel's error for the write.
             if case .failed(let reason) = channel.input { reason.message } else { error.message }
         case .closed: "the channel is closed"
         }
     }
 
-    /// The state of the peer's direction in words.
+    /// The state of the peer's direction, as text.
     package var inputState: String {
         switch channel.input {
         case .open:
@@ -89,7 +89,7 @@ extension Session {
 extension Feed {
     private static let maxLines = 4
 
-    /// The unread lines between two positions: the first of them, and how many there are.
+    /// Returns the first unread lines between two positions, and the number of all of them.
     package func lines(from start: Int, to end: Int? = nil) -> (lines: [Excerpt.Line], count: Int) {
         let last = end ?? inbox.end
         let ends = lineEnds(from: start, to: last)

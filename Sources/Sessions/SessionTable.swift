@@ -3,11 +3,11 @@ import Results
 import Script
 import Wire
 
-/// Something that listens: it has an address and is no session.
+/// A service that listens: it has an address but is not a session.
 package protocol Service: AnyObject {
-    /// Where it listens, as `open` takes it.
+    /// The address at which it listens, as `open` accepts it.
     var location: String { get }
-    /// What `list` calls it.
+    /// The kind that `list` shows.
     var kind: String { get }
     /// Stops listening.
     func stop()
@@ -17,14 +17,14 @@ package protocol Service: AnyObject {
 package final class SessionTable {
     private var sessions: OrderedDictionary<String, Session> = [:]
     private var services: OrderedDictionary<String, any Service> = [:]
-    /// Names that strands are about to give.
+    /// Names that strands are about to use.
     private var reserved: Set<String> = []
     private var numbered = 0
     private var opened = 0
 
     private let children: Children?
 
-    /// - Parameter children: where the programs behind sessions are released; nil where there are none.
+    /// - Parameter children: releases the programs of sessions; nil if there are none.
     package init(children: Children? = nil) {
         self.children = children
     }
@@ -38,20 +38,20 @@ package final class SessionTable {
 
     package func service(named name: String) -> (any Service)? { services[name] }
 
-    /// The next name of the series s1, s2, … that is free.
+    /// Returns the next free name of the series s1, s2, …
     package func nextNumberedName() -> String {
         repeat { numbered += 1 } while !isFree("s\(numbered)")
         return "s\(numbered)"
     }
 
-    /// Whether `name` can be given: nobody has it, or only a session whose peer has ended.
+    /// Whether `name` is available: unused, or used only by a session whose peer has ended.
     func isFree(_ name: String) -> Bool {
         if services[name] != nil || reserved.contains(name) { return false }
         guard let former = sessions[name] else { return true }
         return former.inputHasEnded
     }
 
-    /// Throws when `name` is taken.
+    /// Throws if `name` is taken.
     package func requireFree(_ name: String) throws(Failure) {
         guard !isFree(name) else { return }
         if let service = services[name] {
@@ -63,12 +63,12 @@ package final class SessionTable {
         throw Failure(.connection, "'\(name)' is still open; close it first: close \(name)")
     }
 
-    /// Keeps a free name for a session that is being opened, until `unreserve`.
+    /// Reserves a free name for a session that is being opened, until `unreserve`.
     package func reserve(_ name: String) { reserved.insert(name) }
 
     package func unreserve(_ name: String) { reserved.remove(name) }
 
-    /// Adds a session, in place of an ended one of that name.
+    /// Adds a session, replacing an ended one of the same name.
     package func add(_ session: Session) {
         remove(session.name)
         sessions[session.name] = session
@@ -79,16 +79,16 @@ package final class SessionTable {
         services[name] = service
     }
 
-    /// Gives a session another name.
+    /// Renames a session.
     package func rename(_ session: Session, to name: String) {
         remove(name)
         session.rename(name)
-        // The order of opening stays.
+        // The order of opening is kept.
         sessions = OrderedDictionary(
             uniqueKeysWithValues: sessions.map { ($1 === session ? name : $0, $1) })
     }
 
-    /// Closes the session and forgets it.
+    /// Closes and removes the session.
     package func remove(_ name: String, reset: Bool = false) {
         guard let session = sessions.removeValue(forKey: name) else { return }
         close(session, reset: reset)
@@ -99,12 +99,12 @@ package final class SessionTable {
         if let child = session.child { children?.release(child, isForced: reset) }
     }
 
-    /// Closes the service and forgets it.
+    /// Stops and removes the service.
     package func removeService(_ name: String) {
         services.removeValue(forKey: name)?.stop()
     }
 
-    /// Closes everything.
+    /// Closes all sessions and services.
     package func removeAll() {
         for session in sessions.values { close(session) }
         for (_, service) in services { service.stop() }
@@ -112,8 +112,8 @@ package final class SessionTable {
         services = [:]
     }
 
-    /// The colour for the next session (ECMA-48 SGR), readable on dark and on light: of 256 colours some with a
-    /// contrast of 3.8 or more to black and to white (WCAG 2), otherwise the four that come nearest to that.
+    /// The color for the next session (ECMA-48 SGR), readable on dark and light backgrounds: of 256 colors, some with a
+    /// contrast of 3.8 or more to black and to white (WCAG 2); otherwise the four that come closest to that.
     package var nextColor: String {
         let colors =
             has256Colors
@@ -121,10 +121,10 @@ package final class SessionTable {
         return colors[opened % colors.count]
     }
 
-    /// Whether the terminal has 256 colours.
+    /// Whether the terminal has 256 colors.
     package var has256Colors = false
 
-    /// The sessions that `text`, a name or a glob, means now.
+    /// Returns the sessions that `text`, a name or a glob, matches now.
     package func matching(_ text: String) -> [Session] {
         guard isGlob(text) else {
             if let session = sessions[text] { return [session] }

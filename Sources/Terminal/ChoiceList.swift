@@ -1,4 +1,4 @@
-/// The choices of a completion as they are listed above the line.
+/// The choices of a completion, as listed above the line.
 struct ChoiceList {
     private let choices: [Completion.Choice]
     private let width: Int
@@ -10,7 +10,7 @@ struct ChoiceList {
         self.height = height
     }
 
-    /// Each with its summary on a line of its own where all of them fit so, otherwise in columns.
+    /// One line per choice with its summary if all of them fit, otherwise columns.
     var text: String {
         let room = max(2, height - 2)
         let widest = choices.map { displayWidth(of: $0.shown) }.max() ?? 0
@@ -25,7 +25,8 @@ struct ChoiceList {
         }.joined()
     }
 
-    /// The words in columns, read downward; when there are more than `most` rows, the rest is counted.
+    /// Returns the names in columns, read downward. When they take more than `maximum` rows, the last row counts the
+    /// rest.
     static func columns(_ names: [String], width: Int, maximum: Int = 10_000) -> String {
         let cell = (names.map(displayWidth).max() ?? 0) + 2
         let across = max(1, width / cell)
@@ -54,7 +55,7 @@ private func padded(_ text: String, to width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - displayWidth(of: text)))
 }
 
-/// As much of a text as fits into so many columns.
+/// Returns as much of `text` as fits into `width` columns.
 private func cut(_ text: String, to width: Int) -> String {
     var room = width
     return String(

@@ -1,30 +1,30 @@
 import Reactor
 import Script
 
-/// What can stand at the cursor.
+/// The possible completions at the cursor.
 package struct Completion: Equatable {
-    /// One of the things that can stand there.
+    /// One possible completion.
     package struct Choice: Equatable {
-        /// What takes the place of what was typed.
+        /// The text that replaces the typed text.
         package let text: String
-        /// What a list of the choices shows.
+        /// The text shown in a list of choices.
         package let shown: String
-        /// What it is, in a few words; may be empty.
+        /// A short description; may be empty.
         package let summary: String
     }
 
-    /// How many scalars before the cursor a choice takes the place of.
+    /// The number of scalars before the cursor that a choice replaces.
     package let replaced: Int
-    /// What could stand there, sorted.
+    /// The choices, sorted.
     package let choices: [Choice]
-    /// What is inserted behind the only choice.
+    /// The text inserted after the only choice.
     package let suffix: String
 
     package static let nothing = Completion(replaced: 0, choices: [], suffix: "")
 
     package var candidates: [String] { choices.map(\.text) }
 
-    /// With the choices of another, where both take the place of the same.
+    /// Returns the completion with the choices of `other` added, if both replace the same text.
     func merged(with other: Completion) -> Completion {
         if choices.isEmpty { return other }
         guard other.replaced == replaced else { return self }
@@ -33,7 +33,7 @@ package struct Completion: Equatable {
         return Completion(replaced: replaced, choices: all.sorted { $0.text < $1.text }, suffix: suffix)
     }
 
-    /// What all choices begin with.
+    /// The common prefix of all choices.
     var commonPrefix: String {
         guard let first = choices.first?.text else { return "" }
         return choices.dropFirst().reduce(first) { prefix, choice in
@@ -42,9 +42,9 @@ package struct Completion: Equatable {
     }
 }
 
-/// What is there to be completed, besides the command table.
+/// The sources of completions besides the command table.
 package struct CompletionSources {
-    /// A name, and what it is in a few words.
+    /// A name and a short description of it.
     package typealias Named = (name: String, summary: String)
 
     package var sessions: () -> [Named] = { [] }
@@ -52,16 +52,16 @@ package struct CompletionSources {
     package var variables: () -> [String] = { [] }
     /// The names of environment variables.
     package var environment: () -> [String] = { [] }
-    /// The lines typed before: addresses are found in them.
+    /// The previously typed lines, which are searched for addresses.
     package var history: () -> [String] = { [] }
     package var topics: [Named] = []
-    /// Whether lines are talk, and commands begin with a colon.
+    /// Whether typed lines are sent to a session, and commands begin with a colon.
     package var isTalking: () -> Bool = { false }
 
     package init() {}
 }
 
-/// Finds completions from the command table and from what is there.
+/// Finds completions from the command table and the completion sources.
 package struct Completer {
     private let table: CommandTable
     private let sources: CompletionSources
@@ -71,7 +71,7 @@ package struct Completer {
         self.sources = sources
     }
 
-    /// What can stand at the end of `line`, which is the text before the cursor.
+    /// Returns the possible completions at the end of `line`, the text before the cursor.
     package func complete(_ line: String) -> Completion {
         if sources.isTalking() {
             guard line.hasPrefix(":"), !line.hasPrefix("::") else { return .nothing }
@@ -89,9 +89,9 @@ package struct Completer {
         return completeWord(of: command, arguments)
     }
 
-    // MARK: Words
+    // MARK: Arguments
 
-    /// The first word: a command, or a session and its arrow.
+    /// Completes the first argument: a command, or a session and its arrow.
     private func completeFirst(_ argument: TypedArguments.Current) -> Completion {
         let commands = table.descriptions.map { (name: $0.name, summary: $0.summary) }
         let defined = sources.definitions().map { (name: $0, summary: "defined here") }
@@ -124,7 +124,7 @@ package struct Completer {
         return complete(next, arguments.current)
     }
 
-    /// What stands behind `open` and `defined` in a condition; nil elsewhere.
+    /// Completes the argument after `open` and `defined` in a condition; nil elsewhere.
     private func completeOperand(_ arguments: TypedArguments) -> Completion? {
         guard arguments.current.quote == nil, arguments.before.count > 1 else { return nil }
         switch arguments.before.last {
@@ -138,7 +138,7 @@ package struct Completer {
         }
     }
 
-    /// The elements that can stand behind some words.
+    /// Returns the elements that can follow the given arguments.
     private static func next(in elements: ArraySlice<Element>, after arguments: ArraySlice<String>) -> [Element] {
         guard let element = elements.first else { return [] }
         let rest = elements.dropFirst()
@@ -169,7 +169,7 @@ package struct Completer {
             }
         }
         let keywords = completion(argument.text, names, replacing: argument.raw.unicodeScalars.count)
-        // Behind a comma of a list of sessions there can be nothing else.
+        // After a comma in a list of sessions nothing else is possible.
         return others.merged(with: keywords)
     }
 
@@ -196,7 +196,7 @@ package struct Completer {
         }
     }
 
-    /// The last name of a list; a glob gives way to the names it means.
+    /// Completes the last name of a list. A glob is replaced by the names it matches.
     private func completeTarget(_ argument: TypedArguments.Current) -> Completion {
         let last =
             argument.raw.lastIndex(of: ",").map { String(argument.raw[argument.raw.index(after: $0)...]) }
@@ -221,7 +221,7 @@ package struct Completer {
             let needsQuotes =
                 argument.quote != nil || !entry.path.elementsEqual(escaped.utf8)
                 || escaped.contains { " '#${}".contains($0) }
-            // A folder is gone into: its quotes stay open.
+            // Typing continues inside a folder, so its quotes stay open.
             let text = needsQuotes ? "\"" + escaped + (entry.isFolder ? "" : "\"") : escaped
             return Completion.Choice(text: text, shown: entry.shown, summary: "")
         }
@@ -229,7 +229,7 @@ package struct Completer {
         return Completion(replaced: argument.raw.unicodeScalars.count, choices: choices, suffix: isFolder ? "" : " ")
     }
 
-    /// Addresses in the lines typed before, the newest first seen once.
+    /// The addresses in the previously typed lines, sorted and without duplicates.
     private var addresses: [String] {
         var found: Set<String> = []
         for line in sources.history() {
@@ -255,7 +255,7 @@ package struct Completer {
 
     // MARK: Variables and arrows
 
-    /// The name in a `${` that is not closed, or nil.
+    /// Returns the name after an unclosed `${`, or nil.
     private func openVariable(in line: String) -> String? {
         guard let start = line.lastIndex(of: "$"), line[start...].hasPrefix("${") else { return nil }
         if start > line.startIndex, line[line.index(before: start)] == "\\" { return nil }
@@ -264,7 +264,7 @@ package struct Completer {
     }
 
     private func completeVariable(_ name: String) -> Completion {
-        // Those of sessions and of the environment are many: they are offered when their first part is there.
+        // Session and environment variables are numerous: they are offered once their first part has been typed.
         let all =
             name.hasPrefix("env.")
             ? sources.environment().map { "env." + $0 }
@@ -274,7 +274,7 @@ package struct Completer {
         return Completion(replaced: name.unicodeScalars.count, choices: choices, suffix: "")
     }
 
-    /// Whether the line is an arrow line, whose text is nobody's to complete.
+    /// Whether the line is an arrow line, whose text cannot be completed.
     private func isArrow(_ line: String) -> Bool {
         let trimmed = line.drop { $0 == " " || $0 == "\t" }
         guard let arrow = trimmed.firstIndex(where: { $0 == ">" || $0 == "<" }), arrow > trimmed.startIndex else {
@@ -284,18 +284,18 @@ package struct Completer {
     }
 }
 
-/// The words of a line that is being typed.
+/// The arguments of a line being typed.
 struct TypedArguments {
-    /// The word at the cursor.
+    /// The argument at the cursor.
     struct Current {
-        /// As it stands in the line, with its opening quote.
+        /// The text as typed, with its opening quote.
         var raw = ""
-        /// What it says so far.
+        /// The text so far, without quotes.
         var text = ""
-        /// The quote it is in, or nil.
+        /// The open quote, or nil.
         var quote: Character?
 
-        /// The bytes it means so far.
+        /// The bytes that the argument represents so far.
         var bytes: [UInt8] {
             guard quote == "\"" else { return text.losslessBytes }
             let raw = String(raw.dropFirst()).losslessBytes
@@ -313,7 +313,7 @@ struct TypedArguments {
         }
     }
 
-    /// The words before it, without quotes.
+    /// The arguments before the current one, without quotes.
     private(set) var before: [String] = []
     private(set) var current = Current()
 

@@ -1,17 +1,18 @@
 import Glibc
 import Script
 
-/// The files whose paths begin as a text does (readdir(3)).
+/// The files whose paths begin with a given text (readdir(3)).
 enum FileNames {
     struct Entry {
-        /// The bytes of its path, a folder with its slash.
+        /// The bytes of the path; that of a folder ends in a slash.
         let path: [UInt8]
-        /// Its last part, as it can be shown: a name may hold whatever acts on a terminal.
+        /// The last component of the path, escaped for display: a name may contain control sequences for the terminal.
         let shown: String
         let isFolder: Bool
     }
 
-    /// What `text`, the beginning of a path, could become, sorted; hidden files only when it begins with a dot.
+    /// Returns the possible completions of `text`, the beginning of a path, sorted. Hidden files are included only when
+    /// its last component begins with a dot.
     static func completions(of text: [UInt8]) -> [Entry] {
         let cut = text.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
         let (folder, prefix) = (Array(text[..<cut]), text[cut...])

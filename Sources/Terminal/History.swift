@@ -1,30 +1,30 @@
 import Glibc
 import Reactor
 
-/// The lines typed before, kept in a file across runs and shared by all prompts.
+/// The previously typed lines, kept in a file across runs and shared by all prompts.
 ///
 /// The file has libedit's format: a header, then a line for each entry, in which every byte up to the blank, DEL and
-/// `\` is written as `\ooo`. Each entry is appended under a lock with one write as soon as it is made, so that nothing
-/// is lost when a prompt is killed, and several can run at once. A lock that another holds is not waited for: the entry is
-/// written with the next one, or at the end, then without a lock.
+/// `\` is written as `\ooo`. Each entry is appended under a lock with one write as soon as it is made. So nothing is
+/// lost when a prompt is killed, and several prompts can run simultaneously. A lock held by another process is not
+/// waited for: the entry is written with the next one, or at the end, then without a lock.
 final class History {
     private let path: SystemString?
-    /// Why the entries are not kept across runs, in words; nil when they are, or are not wanted.
+    /// The reason why the entries are not kept across runs, as text; nil when they are kept, or are not wanted.
     private(set) var problem: String?
     /// The entries, oldest first.
     private(set) var entries: [String] = []
 
     private static let header = "_HiStOrY_V2_\n"
-    /// How many entries are kept.
+    /// The maximum number of entries kept.
     private var maximum = 10_000
-    /// How many the file holds, as far as is known.
+    /// The number of entries in the file, as far as is known.
     private var written = 0
-    /// Whether the file that was opened last is locked.
+    /// Whether the last opened file is locked.
     private var isLocked = false
-    /// What is still to be written.
+    /// Entries that have not been written yet.
     private var pending: [String] = []
 
-    /// Reads the file at `path`, or keeps the history in memory when there is none.
+    /// Reads the file at `path`; without a path, keeps the history in memory only.
     init(path: SystemString?) {
         self.path = path
         guard let path else { return }
@@ -32,7 +32,7 @@ final class History {
         load(path)
     }
 
-    /// Adds a line, unless it begins with a blank or repeats the one before; true if it was added.
+    /// Adds a line, unless it begins with a blank or repeats the previous one. Returns whether it was added.
     func add(_ line: String) -> Bool {
         guard !line.isEmpty, line.first != " ", line.first != "\t", !line.utf8.elementsEqual((entries.last ?? "").utf8)
         else { return false }
@@ -43,14 +43,14 @@ final class History {
         return true
     }
 
-    /// Keeps so many entries, the newest; the file is cut when there are twice as many in it.
+    /// Keeps the newest `size` entries. The file is rewritten when it contains more than twice as many.
     func limit(to size: Int) {
         maximum = max(1, size)
         if entries.count > maximum { entries.removeFirst(entries.count - maximum) }
         if written > 2 * maximum { compact() }
     }
 
-    /// Writes what is still to be written.
+    /// Writes the entries that have not been written yet.
     func end() {
         appendPending(isLast: true)
     }
@@ -63,7 +63,7 @@ final class History {
         if written > 2 * maximum { compact() }
     }
 
-    /// The entries of a file as they are written, without the header.
+    /// Returns the encoded entries of a file, without the header.
     private static func lines(of descriptor: Int32) -> [ArraySlice<UInt8>] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
@@ -75,11 +75,11 @@ final class History {
         return Array(bytes.split(separator: 0x0A).dropFirst())
     }
 
-    /// Keeps the newest entries of the file only, those of other prompts too: a new file takes the old one's place.
+    /// Reduces the file to its newest entries, including those of other prompts, by replacing it with a new file.
     private func compact() {
         guard let path, let file = openLocked(path), isLocked, let real = Self.realPath(path) else { return }
         let kept = Self.lines(of: file.number).suffix(maximum)
-        // When it cannot be done it is not tried again at once.
+        // If this fails, it is not retried immediately.
         written = kept.count
         let temporary = real + ".new"
         let number = temporary.withCString { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600) }
@@ -99,7 +99,7 @@ final class History {
         var status = stat()
         let size = fstat(file.number, &status) == 0 ? status.st_size : 0
         var bytes = size == 0 ? Array(Self.header.utf8) : []
-        // A file that was cut in the middle of a line: what follows is another one.
+        // The file was truncated in the middle of a line: begin another one.
         var last: UInt8 = 0x0A
         if size > 0, pread(file.number, &last, 1, size - 1) == 1, last != 0x0A { bytes.append(0x0A) }
         bytes += pending.flatMap(Self.encode)
@@ -108,10 +108,10 @@ final class History {
         if Glibc.write(file.number, bytes, bytes.count) < 0 { _ = fail(lastErrorMessage()) }
     }
 
-    /// Opens the file for reading and appending, locked as long as it is kept. One that another prompt has replaced
-    /// meanwhile is opened again: what was appended to the old one would be lost. A link is followed.
+    /// Opens the file for reading and appending, and locks it while it is open. If another prompt has replaced the file
+    /// in the meantime, it is opened again: entries appended to the old one would be lost. Symbolic links are followed.
     ///
-    /// It is not locked, and `isLocked` is false, while another holds the lock.
+    /// While another process holds the lock, the file is not locked and `isLocked` is false.
     private func openLocked(_ path: SystemString) -> SharedDescriptor? {
         for _ in 0..<10 {
             let flags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
@@ -122,12 +122,12 @@ final class History {
             var (opened, present) = (stat(), stat())
             guard fstat(number, &opened) == 0 else { return fail(lastErrorMessage()) }
             guard opened.st_mode & S_IFMT == S_IFREG else {
-                // Who leads it to /dev/null wants none.
+                // A path that leads to /dev/null means that no history is wanted.
                 var null = stat()
                 let isNull = stat("/dev/null", &null) == 0 && opened.st_rdev == null.st_rdev && opened.st_rdev != 0
                 return isNull ? nil : fail("it is not a regular file")
             }
-            // What was typed is for its owner only.
+            // Typed lines are private to their owner.
             if opened.st_uid == geteuid(), opened.st_mode & 0o077 != 0 { fchmod(number, 0o600) }
             if path.withCString({ stat($0, &present) }) == 0, opened.st_ino == present.st_ino {
                 return file
@@ -141,7 +141,7 @@ final class History {
         return nil
     }
 
-    /// The path without links in it (realpath(3)).
+    /// Returns the path with all symbolic links resolved (realpath(3)).
     private static func realPath(_ path: SystemString) -> SystemString? {
         guard let real = path.withCString({ realpath($0, nil) }) else { return nil }
         defer { free(real) }
@@ -154,7 +154,7 @@ final class History {
         }
     }
 
-    /// An entry as a line of the file, with its newline.
+    /// Returns an entry as a line of the file, with its newline.
     static func encode(_ line: String) -> [UInt8] {
         var bytes: [UInt8] = []
         for byte in line.losslessBytes {
@@ -168,7 +168,7 @@ final class History {
         return bytes + [0x0A]
     }
 
-    /// The entry that a line of the file stands for; `\ooo` and libedit's `\^X` are read.
+    /// Returns the entry encoded by a line of the file. Both `\ooo` and libedit's `\^X` are decoded.
     static func decode(_ line: [UInt8]) -> String {
         var bytes: [UInt8] = []
         var index = 0

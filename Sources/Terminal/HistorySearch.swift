@@ -1,12 +1,12 @@
-/// Goes through the entries of a history that begin as the typed line does.
+/// Steps through the history entries that begin with the typed line.
 struct HistorySearch {
-    /// What the entries have to begin with.
+    /// The text that entries have to begin with.
     private var begin = ""
-    /// Where it stands, and what it has shown there; nil before the first step.
+    /// The index and text of the entry shown last; nil before the first step.
     private var place: (index: Int, shown: String)?
 
-    /// The next entry in a direction (-1 is back), or nil when there is none. A `line` that is not what was shown last
-    /// begins another search.
+    /// Returns the next entry in a direction (-1 is back), or nil when there is none. A `line` other than the entry
+    /// shown last begins a new search.
     mutating func next(from line: String, step: Int, in entries: [String]) -> String? {
         if place?.shown != line {
             begin = line

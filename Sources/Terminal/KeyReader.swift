@@ -2,16 +2,16 @@ import DequeModule
 import Glibc
 import Reactor
 
-/// What the keyboard says, cut into what the line editor understands.
+/// A unit of keyboard input, as the line editor understands it.
 enum Key: Equatable {
     /// A character, or a control character that libedit has a command for.
     case character(UInt32)
-    /// A key that sends ESC and more, such as an arrow: what follows ESC, as libedit knows it.
+    /// A key that sends an escape sequence, such as an arrow: the part after ESC, as libedit knows it.
     case sequence(String)
-    /// Text pasted between the terminal's paste marks, as lines separated by newlines; or one character behind ^V.
+    /// Text pasted between the terminal's paste marks, as lines separated by newlines; or one character typed after ^V.
     case paste([UInt32])
 
-    /// Whether libedit gets ESC first.
+    /// Whether libedit receives ESC first.
     var beginsWithEscape: Bool {
         switch self {
         case .character(0x1B), .sequence: true
@@ -20,40 +20,40 @@ enum Key: Equatable {
     }
 }
 
-/// Turns the bytes of a terminal into keys: decodes UTF-8, keeps escape sequences together, collects pastes.
+/// Converts the bytes of a terminal into keys: decodes UTF-8, keeps escape sequences together, collects pastes.
 ///
-/// Sequences that libedit has no binding for are dropped, since it would insert their tails as text. Bytes that are no UTF-8
-/// become the characters that carry them (`String.init(lossless:)`). A lone ESC, and the beginning of a character, are held
-/// back: `flushHeld` hands them over when nothing has followed for a while. What the terminal would make a signal of is not
-/// a key: `feed` stops at it.
+/// Sequences that libedit has no binding for are dropped, since it would insert their tails as text. Bytes that are not
+/// UTF-8 become the characters that carry them (`String.init(lossless:)`). A lone ESC and an incomplete character are
+/// held back until nothing has followed for a while; `flushHeld` then delivers them. A byte that the terminal would
+/// turn into a signal is not a key: `feed` stops at it.
 struct KeyReader {
     private(set) var keys: Deque<Key> = []
     private var bytes: [UInt8] = []
     private var followsReturn = false
     private var paste: [UInt8]?
-    /// What has come in a paste after the first ^C in it.
+    /// The bytes received in a paste after its first ^C.
     private var afterInterrupt: [UInt8]?
-    /// ^V: the next character is text, whatever it is.
+    /// Whether ^V was typed: the next character is text, whatever it is.
     private var isQuoting = false
-    /// The bytes that stand for signals (termios(3), VINTR, VSUSP, VQUIT).
+    /// The bytes that represent signals (termios(3), VINTR, VSUSP, VQUIT).
     private let signals: [UInt8: Int32]
 
-    /// - Parameter settings: the terminal's; without them signals are not looked for.
+    /// - Parameter settings: the terminal's settings; without them no byte is treated as a signal.
     init(settings: TerminalSettings? = nil) {
         var signals: [UInt8: Int32] = [:]
         if let settings {
             for (function, number) in [(VINTR, SIGINT), (VSUSP, SIGTSTP), (VQUIT, SIGQUIT)] {
                 let byte = settings.character(function)
-                // Zero is none (_POSIX_VDISABLE).
+                // Zero means unassigned (_POSIX_VDISABLE).
                 if byte != 0 { signals[byte] = number }
             }
         }
         self.signals = signals
     }
-    /// What a lone ESC is handed over as.
+    /// The character delivered for a lone ESC.
     var loneEscape: UInt32 = 0x1B
 
-    /// Sequences that have a command, behind ESC, and the sequence that libedit knows for them.
+    /// Sequences after ESC that have a command, mapped to the sequence that libedit knows for them.
     private static let known: [String: String] = [
         "[A": "[A", "[B": "[B", "[C": "[C", "[D": "[D", "[H": "[H", "[F": "[F", "[3~": "[3~",
         "OA": "[A", "OB": "[B", "OC": "[C", "OD": "[D", "OH": "[H", "OF": "[F",
@@ -65,13 +65,13 @@ struct KeyReader {
     private static let pasteStart = Array("[200~".utf8)
     private static let pasteEnd = Array("\u{1B}[201~".utf8)
 
-    /// Whether an ESC or a part of a character waits for what follows it.
+    /// Whether an ESC or an incomplete character is waiting for more bytes.
     var holdsPart: Bool { !bytes.isEmpty && paste == nil }
-    /// Whether ^C stands in a paste that has not ended: as a part of it, or because it does not end.
+    /// Whether an unfinished paste contains ^C: either as part of the text, or because the paste never ends.
     var mayBeInterrupted: Bool { afterInterrupt != nil }
 
-    /// Takes in `chunk` as far as a byte that stands for a signal, which is removed with what precedes it. Returns the
-    /// signal, or nil when all was taken in.
+    /// Consumes `chunk` up to and including the first byte that represents a signal. Returns the signal, or nil if all
+    /// bytes were consumed.
     mutating func feed(_ chunk: inout ArraySlice<UInt8>) -> Int32? {
         followsReturn = false
         while let byte = chunk.popFirst() {
@@ -85,14 +85,14 @@ struct KeyReader {
                 afterInterrupt = []
             }
             bytes.append(byte)
-            // A paste is looked at where its end could be: byte by byte it would take time with its square.
+            // Check for the end of a paste only where it could be: a check at each byte would take quadratic time.
             if paste != nil, byte != Self.pasteEnd.last, !chunk.isEmpty { continue }
             takeAll()
         }
         return nil
     }
 
-    /// The same of bytes without signals in them.
+    /// Consumes bytes that contain no signals.
     mutating func feed(_ chunk: some Sequence<UInt8>) {
         var rest = Array(chunk)[...]
         _ = feed(&rest)
@@ -104,7 +104,7 @@ struct KeyReader {
         bytes.removeFirst(index)
     }
 
-    /// Nothing has followed: an ESC is a key of its own, and what begins no character are bytes.
+    /// Delivers the held bytes because nothing has followed: a lone ESC as a key, an incomplete character as bytes.
     mutating func flushHeld() {
         guard holdsPart else { return }
         if bytes[0] == 0x1B {
@@ -116,13 +116,13 @@ struct KeyReader {
         bytes = []
     }
 
-    /// The next key, or nil.
+    /// Returns the next key, or nil.
     mutating func next() -> Key? { keys.popFirst() }
 
-    /// Puts a key back: it is the next one again.
+    /// Puts a key back; it becomes the next one again.
     mutating func putBack(_ key: Key) { keys.prepend(key) }
 
-    /// Drops everything that was typed ahead.
+    /// Discards all type-ahead.
     mutating func removeAll() {
         keys = []
         bytes = []
@@ -131,19 +131,19 @@ struct KeyReader {
         isQuoting = false
     }
 
-    /// Nothing has followed in a paste with ^C in it: it is given up, and what stands behind its first ^C was typed. Returns
-    /// that.
+    /// Aborts a paste that contains ^C, because nothing has followed. Returns the bytes after its first ^C, which count
+    /// as typed.
     mutating func giveUpPaste() -> [UInt8] {
         let typed = afterInterrupt ?? []
         removeAll()
         return typed
     }
 
-    /// Takes one key or sequence at `index` and returns its length; nil when more bytes are needed.
+    /// Consumes one key or sequence at `index` and returns its length in bytes; nil when more bytes are needed.
     private mutating func take(at index: Int) -> Int? {
         if paste != nil { return takePaste(at: index) }
         let byte = bytes[index]
-        // CR LF in one read, from a terminal that does not mark pastes, is one line's end.
+        // CR LF in one read, from a terminal that does not mark pastes, is one line ending.
         let endsReturn = followsReturn && byte == 0x0A
         followsReturn = byte == 0x0D
         guard byte < 0x80 else { return takeScalar(at: index) }
@@ -174,7 +174,7 @@ struct KeyReader {
         let isPossible = first >= 0xC2 && first <= 0xF4 && available.dropFirst().allSatisfy { $0 & 0xC0 == 0x80 }
         if isPossible, available.count < length { return nil }
         let scalars = String(lossless: isPossible ? available : available.prefix(1)).unicodeScalars
-        // C1 controls are no text, and some of them stand for the editor's private keys: their bytes are carried.
+        // C1 controls are not text, and some of them are the editor's private keys: their bytes are carried.
         if let scalar = scalars.first, scalars.count == 1, (0x80..<0xA0).contains(scalar.value) {
             for byte in available { add(String.standIn(for: byte).value) }
             return length
@@ -206,7 +206,7 @@ struct KeyReader {
 
     private mutating func takePaste(at index: Int) -> Int? {
         let rest = bytes[index...]
-        // The whole of it is looked at when its end may have come; before that it only grows.
+        // The whole paste is processed when its end may have arrived; until then it only grows.
         guard rest.last == Self.pasteEnd.last, rest.suffix(Self.pasteEnd.count).elementsEqual(Self.pasteEnd) else {
             let safe = rest.count - (Self.pasteEnd.count - 1)
             guard safe > 0 else { return nil }
@@ -220,7 +220,7 @@ struct KeyReader {
         return rest.count
     }
 
-    /// Pasted text with its line endings as newlines; all other characters are text.
+    /// Returns pasted text with its line endings as newlines; all other characters are text.
     private static func pastedScalars(_ bytes: [UInt8]) -> [UInt32] {
         var scalars: [UInt32] = []
         var last: UInt32 = 0

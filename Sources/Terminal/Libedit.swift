@@ -2,15 +2,15 @@ import CEditline
 import Glibc
 import Reactor
 
-/// libedit (editline(3)): the line being typed, its keys and commands, and the history behind the arrow keys.
+/// libedit (editline(3)): the line being typed, its keys and commands, and the history of the arrow keys.
 ///
-/// Its output goes to a sink: `Screen` paints. It asks for each character by `nextCharacter`, also in the middle of a
-/// search or a key sequence.
+/// libedit's output goes to a sink; `Screen` paints. libedit requests each character through `nextCharacter`, even in
+/// the middle of a search or a key sequence.
 ///
-/// Invariant: `el_wgets` is on the stack exactly while `isReading`; nothing called from `nextCharacter` may call it, or
-/// change the line other than by a command.
+/// Invariant: `el_wgets` is on the stack exactly while `isReading`. Code called from `nextCharacter` must not call it,
+/// nor change the line other than through a command.
 final class Libedit {
-    /// Our own commands, which keys of our own lead to: they cannot be typed (C1 control characters).
+    /// muxsh's own commands and their keys. The C1 control characters among them are private keys that cannot be typed.
     enum Command: UInt32 {
         case viCommandMode = 0x9C
         case paste = 0x9D
@@ -22,35 +22,36 @@ final class Libedit {
         case clear = 0x0C
     }
 
-    /// What a command has done.
+    /// The result of a command.
     enum Outcome {
         case changed, unchanged, failed
     }
 
-    /// The next character that was typed; nil at the end of input.
+    /// Returns the next typed character; nil at the end of input.
     var nextCharacter: () -> UInt32? = { nil }
-    /// Carries out one of our commands.
+    /// Runs one of muxsh's commands.
     var perform: (Command) -> Outcome = { _ in .failed }
     private(set) var isReading = false
-    /// What is wrong in the user's settings, or nil.
+    /// The problem in the user's settings, or nil.
     private(set) var settingsProblem: String?
 
     private let editor: OpaquePointer
     private let history: OpaquePointer
     private let sink: UnsafeMutablePointer<FILE>
-    /// How the terminal was.
+    /// The terminal settings before editing.
     private let former = TerminalSettings(of: STDIN_FILENO)
     private let emptyPrompt: UnsafeMutablePointer<wchar_t>
     private var commandNames: [UnsafeMutablePointer<wchar_t>] = []
 
-    /// The longest line, in characters.
+    /// The maximum length of a line in characters.
     static let longestLine = 2 << 20
-    /// A screen that no line can fill: libedit lays its lines out on the screen it knows of, though nobody sees that one, and
-    /// fails on lines that are longer. A character takes at most nine columns on it, and a newline is a character there
-    /// (`newline`). Rows that are not written are memory that is not touched, as long as they are all allocated once at their width (so the
-    /// rows come first); a row costs time with its width at each key.
+    /// The size of libedit's screen, which is invisible and larger than any line. libedit lays lines out on it and
+    /// fails on lines that do not fit. A character takes at most nine columns, and a newline counts as a character
+    /// (`newline`). Rows that are never written occupy no memory, provided that all of them are allocated once at their
+    /// width (so the rows come first). Each key takes time proportional to the width of a row.
     private static let imaginaryScreen = [("li", "300"), ("co", "65536")]
-    /// What stands in libedit's lines for a newline, which would take a row of its screen: the scalar that carries its byte.
+    /// Represents a newline in libedit's lines, where a real one would take up a row of its screen: the scalar that
+    /// carries its byte.
     private static let newline = String.standIn(for: 0x0A).value
 
     /// - Returns: nil when the terminal cannot be set up.
@@ -68,7 +69,7 @@ final class Libedit {
         emptyPrompt.initialize(to: 0)
     }
 
-    /// Sets keys, history and modes; ~/.editrc comes before our own keys.
+    /// Sets keys, history and modes; ~/.editrc is applied before muxsh's own keys.
     func configure(history lines: [String], size: Int) {
         _ = c_el_set_client(editor, Unmanaged.passUnretained(self).toOpaque())
         _ = c_el_set_signal(editor, 0)
@@ -84,9 +85,8 @@ final class Libedit {
             return 1
         }
         _ = c_el_set_prompt(editor) { Libedit.of($0)?.emptyPrompt }
-        // ^S would make every write to the terminal block. libedit lets the terminal swap CR and LF; but CR LF in a
-        // paste is one line's end, not two.
-        // ^C and the like come as keys: so it is known what was typed before them.
+        // ^S would block every write to the terminal. libedit makes the terminal swap CR and LF, but CR LF in a paste
+        // is one line ending, not two. ^C and the like arrive as keys, so it is known what was typed before them.
         for mode in ["-ixon", "-icrnl", "-inlcr", "-isig"] { wide(mode) { _ = c_el_set_tty(editor, $0) } }
         source()
         for (name, value) in Self.imaginaryScreen {
@@ -95,9 +95,9 @@ final class Libedit {
         addCommands()
     }
 
-    /// Reads the user's settings (editrc(5)); an EDITRC that is empty counts as not set.
+    /// Reads the user's settings (editrc(5)). An empty EDITRC counts as not set.
     ///
-    /// libedit's own way to do so (el_source) crashes where a quote is not closed.
+    /// libedit's own function (el_source) crashes on an unterminated quote.
     private func source() {
         let home = Environment.setting("HOME").map { $0 + "/.editrc" }
         guard let path = Environment.setting("EDITRC") ?? home, let tokenizer = tok_init(nil) else { return }
@@ -119,7 +119,7 @@ final class Libedit {
         }
     }
 
-    /// The lines of a file; none when it is not there, or is no regular file.
+    /// Returns the lines of a file; none when it does not exist or is not a regular file.
     private static func lines(of path: SystemString) -> [ArraySlice<UInt8>] {
         let number = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard number >= 0 else { return [] }
@@ -136,7 +136,7 @@ final class Libedit {
 
     private static let longestSettings = 1 << 20
 
-    /// Gives the terminal back as it was, without waiting for what it has not shown: libedit itself would wait.
+    /// Restores the terminal without waiting for output that it has not shown yet: libedit itself would wait.
     func end() {
         _ = c_el_set_editing(editor, 0)
         former?.apply(to: STDIN_FILENO)
@@ -149,7 +149,7 @@ final class Libedit {
 
     // MARK: The line
 
-    /// The line being typed; during a search what is looked for stands below it.
+    /// The line being typed; during a search it is followed by a line with the search text.
     var line: [UInt32] {
         guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar else {
             return []
@@ -157,20 +157,20 @@ final class Libedit {
         return Self.scalars(buffer, last - buffer)
     }
 
-    /// Characters of libedit's lines, with their newlines.
+    /// Returns characters of a libedit line as scalars, with their newlines.
     private static func scalars(_ start: UnsafePointer<wchar_t>, _ count: Int) -> [UInt32] {
         UnsafeBufferPointer(start: start, count: count).map {
             UInt32(bitPattern: $0) == newline ? 0x0A : UInt32(bitPattern: $0)
         }
     }
 
-    /// How long the line is.
+    /// The length of the line in characters.
     var count: Int {
         guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar else { return 0 }
         return last - buffer
     }
 
-    /// Brings the cursor back into the line: some of vi's commands leave it before an empty one.
+    /// Moves the cursor back into the line: some vi commands leave it before the start of an empty one.
     func keepCursorInside() {
         guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let cursor = info.cursor,
             let last = info.lastchar
@@ -179,18 +179,19 @@ final class Libedit {
         if cursor > last { el_cursor(editor, Int32(clamping: last - cursor)) }
     }
 
-    /// Moves behind the last character.
+    /// Moves the cursor to the end of the line.
     func moveToEnd() {
         el_cursor(editor, Int32(clamping: count - cursor))
     }
 
-    /// The index of the character the cursor is on.
+    /// The index of the character under the cursor.
     var cursor: Int {
         guard let info = el_wline(editor)?.pointee, let buffer = info.buffer, let cursor = info.cursor else { return 0 }
         return cursor - buffer
     }
 
-    /// Whether an incremental search goes on: the line then ends in one like `bck:`, or `bck?` when nothing is found.
+    /// Whether an incremental search is active: the last line of `line` then begins with a mark such as `bck:`, or
+    /// `bck?` when nothing is found.
     var isSearching: Bool {
         guard isReading else { return false }
         let line = line
@@ -199,29 +200,29 @@ final class Libedit {
         return ["bck:", "bck?", "fwd:", "fwd?"].contains { mark.elementsEqual($0.utf8) }
     }
 
-    /// Reads a line, without its newline; nil at the end of input.
+    /// Reads a line and returns it without its newline; nil at the end of input.
     func readLine() -> [UInt32]? {
         isReading = true
-        // At the beginning of a line it asks its input for the size of the screen: the terminal must not answer.
+        // At the beginning of a line libedit asks its input for the size of the screen: the terminal must not answer.
         _ = c_el_set_input(editor, sink)
         var count: Int32 = 0
         let text = el_wgets(editor, &count)
         _ = c_el_set_input(editor, c_standard_input())
         isReading = false
-        // Between lines the terminal stays raw: what is typed ahead is not echoed.
+        // The terminal stays raw between lines, so type-ahead is not echoed.
         setRaw(true)
         guard let text, count > 0 else { return nil }
         let line = Self.scalars(text, Int(count))
         return line.last == 0x0A ? Array(line.dropLast()) : line
     }
 
-    /// Inserts at the cursor; false when there is no room.
+    /// Inserts at the cursor. Returns false when there is no room.
     func insert(_ scalars: some Sequence<UInt32>) -> Bool {
         let text = scalars.filter { $0 != 0 }.map { wchar_t(bitPattern: $0 == 0x0A ? Self.newline : $0) }
         return el_winsertstr(editor, text + [0]) == 0
     }
 
-    /// Deletes before the cursor.
+    /// Deletes `count` characters before the cursor.
     func delete(_ count: Int) {
         el_deletestr(editor, Int32(count))
     }
@@ -242,7 +243,7 @@ final class Libedit {
         _ = c_history_set_size(history, Int32(clamping: max(1, size)))
     }
 
-    /// Whether the keys are those of vi.
+    /// Whether the vi key bindings are active.
     var isVi: Bool {
         c_el_editor(editor).map { $0[0] == wchar_t(UInt8(ascii: "v")) } ?? false
     }
@@ -251,28 +252,29 @@ final class Libedit {
         add("muxsh-complete") { editor, _ in Libedit.run(.complete, editor) }
         add("muxsh-paste") { editor, _ in Libedit.run(.paste, editor) }
         add("muxsh-clear") { editor, _ in Libedit.run(.clear, editor) }
-        // A search ends by any key with a command and then runs it; by ESC it would take what follows for text.
+        // Any key with a command ends a search and is then executed. After ESC, libedit would treat the following keys
+        // as text.
         add("muxsh-end-search") { editor, _ in Libedit.run(.endSearch, editor) }
         bind(.complete, "muxsh-complete")
         bind(.paste, "muxsh-paste")
         bind(.clear, "muxsh-clear")
         bind(.endSearch, "muxsh-end-search")
-        // libedit's own search takes what was typed for a regex, which it compiles for each entry.
+        // libedit's own search treats the typed text as a regex and compiles it for each entry.
         add("muxsh-match-before") { editor, _ in Libedit.run(.matchBefore, editor) }
         add("muxsh-match-after") { editor, _ in Libedit.run(.matchAfter, editor) }
         for key in ["\u{1B}p", "\u{1B}P"] { bind(key, "muxsh-match-before") }
         for key in ["\u{1B}n", "\u{1B}N"] { bind(key, "muxsh-match-after") }
         add("muxsh-end") { editor, _ in Libedit.run(.toEnd, editor) }
         bind(.toEnd, "muxsh-end")
-        // It would swallow the next key.
+        // The default command would swallow the next key.
         bind("^@", "ed-unassigned")
-        // In vi's maps ESC leads sequences in, so that libedit would wait for what follows: an ESC alone is a key of ours.
-        // libedit's own command line crashes where a quote is not closed.
+        // In vi's key maps ESC introduces sequences, so libedit would wait for more: a lone ESC is delivered as a
+        // private key. libedit's own command line crashes on an unterminated quote.
         for key in ["\u{1B}x", "\u{1B}X"] { bind(key, "ed-unassigned") }
         if isVi {
             bindInCommandMode(":", "ed-unassigned")
             bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned")
-            // It would run vi and wait for it, and every session would wait too.
+            // 'v' would run vi and wait for it, which would block every session.
             bindInCommandMode("K", "muxsh-match-before")
             bindInCommandMode("J", "muxsh-match-after")
             bindInCommandMode("v", "ed-unassigned")
@@ -284,7 +286,7 @@ final class Libedit {
     }
 
     private func add(_ name: String, _ command: @escaping @convention(c) (OpaquePointer?, wint_t) -> UInt8) {
-        // libedit keeps the pointer, not the text.
+        // libedit keeps the pointer and does not copy the text.
         let scalars = name.unicodeScalars.map { wchar_t(bitPattern: $0.value) } + [0]
         let kept = UnsafeMutablePointer<wchar_t>.allocate(capacity: scalars.count)
         kept.initialize(from: scalars, count: scalars.count)
@@ -303,7 +305,7 @@ final class Libedit {
         }
     }
 
-    /// Binds a key of vi's command mode.
+    /// Binds a key in vi's command mode.
     private func bindInCommandMode(_ key: String, _ command: String) {
         wide(key) { key in wide(command) { _ = c_el_bind_alternative(editor, key, $0) } }
     }
@@ -321,14 +323,14 @@ final class Libedit {
         return Unmanaged<Libedit>.fromOpaque(client).takeUnretainedValue()
     }
 
-    /// libedit drops what the locale cannot decode: text is UTF-8 whatever the environment says.
+    /// Selects UTF-8 whatever the environment specifies: libedit drops characters that the locale cannot decode.
     private static func chooseEncoding() {
         setlocale(LC_CTYPE, "")
         if String(cString: nl_langinfo(nl_item(CODESET))) != "UTF-8" { setlocale(LC_CTYPE, "C.UTF-8") }
     }
 }
 
-/// Calls `body` with `text` as C's wide string.
+/// Calls `body` with `text` as a C wide string.
 private func wide(_ text: String, _ body: (UnsafePointer<wchar_t>) -> Void) {
     let scalars = text.unicodeScalars.map { wchar_t(bitPattern: $0.value) } + [0]
     scalars.withUnsafeBufferPointer { buffer in

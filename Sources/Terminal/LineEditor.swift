@@ -2,18 +2,19 @@ import DequeModule
 import Glibc
 import Reactor
 
-/// Reads lines from a terminal with libedit's editing and keys, while the loop goes on serving everything else.
+/// Reads lines from a terminal with libedit's editing and keys, while the event loop continues to serve everything
+/// else.
 ///
-/// `Libedit` is the engine, not the painter. It asks for each key by a callback, also in the middle of a search or a key
-/// sequence; that callback turns the loop until a key is there. So there is one wait for the keyboard and everything
-/// else. `Screen` paints, once before each wait.
+/// `Libedit` is the engine, not the painter. It requests each key through a callback, even in the middle of a search or
+/// a key sequence; that callback turns the loop until a key is available. So there is a single wait for the keyboard
+/// and everything else. `Screen` paints, once before each wait.
 package final class LineEditor: DescriptorWatcher {
-    /// How a line ended.
+    /// The result of reading a line.
     package enum Line: Equatable {
         case text(String)
-        /// ^C: what was typed is dropped.
+        /// ^C: the typed text is discarded.
         case interrupted
-        /// ^D on an empty line, or the terminal is gone, or `close` was called.
+        /// ^D on an empty line, the terminal is gone, or `close` was called.
         case ended
     }
 
@@ -26,49 +27,49 @@ package final class LineEditor: DescriptorWatcher {
 
     private var reader = KeyReader(settings: TerminalSettings(of: STDIN_FILENO))
     private var holdTimer: Timer?
-    /// What stands before the line; it may change while the line is typed.
+    /// Returns the prompt, which may change while the line is being typed.
     private var makePrompt: () -> String = { "" }
-    /// What stands in place of prompt and line while text is shown a screen at a time.
+    /// Shown instead of prompt and line while text is paged.
     private var pagerPrompt: [UInt32]?
     private var pasted: [UInt32] = []
     private var isInterrupted = false
-    /// Whether no more lines can come: the terminal is gone, or `close` was called.
+    /// Whether there can be no more lines: the terminal is gone, or `close` was called.
     package private(set) var isClosed = false
-    /// Takes a signal that a key stands for: ^C, ^Z, ^\.
+    /// Handles the signal of ^C. Other signal keys go to the process group.
     package var takeSignal: (Int32) -> Void = { _ in }
-    /// It gives the terminal back: nothing is shown any more.
+    /// Whether the terminal is being restored: nothing is shown any more.
     private var isEnding = false
-    /// The line before the cursor as the last Tab has left it.
+    /// The line up to the cursor, as the last Tab left it.
     private var lastCompleted: String?
-    /// Characters of a key that libedit has not taken yet.
+    /// Characters of a key that libedit has not read yet.
     private var pending: Deque<UInt32> = []
-    /// Whether the search was ended for the next key: a line may also only look like a search.
+    /// Whether the search was already ended for the next key: a line may merely look like a search.
     private var hasEndedSearch = false
-    /// Esc p and Esc n.
+    /// The search of Esc p and Esc n.
     private var search = HistorySearch()
-    /// Whether the terminal was taken again before the signal that says so.
+    /// Whether the terminal was taken over again before SIGCONT was reported.
     private var hasResumed = false
 
-    /// What a key has to wait behind: a terminal takes some megabytes a second.
+    /// The amount of output, in bytes, that a key may have to wait for: a terminal takes some megabytes a second.
     private static let highWater = 16 * 1024
     private static let historySize = 10_000
     private static let hold = Duration.milliseconds(30)
     /// The longest pause within a paste.
     private static let pasteHold = Duration.milliseconds(500)
-    /// How long the terminal may take to hear our farewell.
+    /// How long the terminal may take to accept the final output.
     private static let gracePeriod = Duration.seconds(2)
 
     /// - Parameters:
-    ///   - historyPath: where the history is kept, or nil for memory only.
-    ///   - turn: lets the loop go round once; called whenever a key is waited for.
-    ///   - usesColor: whether the prompt is coloured.
-    ///   - isPlain: no escape sequences where it can do without; so no bracketed paste.
+    ///   - historyPath: the history file, or nil to keep the history in memory only.
+    ///   - turn: turns the loop once; called while waiting for a key.
+    ///   - usesColor: whether the prompt is colored.
+    ///   - isPlain: avoids escape sequences where possible, so there is no bracketed paste.
     /// - Returns: nil when the terminal cannot be set up.
     package init?(
         on loop: EventLoop, historyPath: SystemString?, completer: Completer, usesColor: Bool, isPlain: Bool,
         turn: @escaping () -> Void
     ) {
-        // libedit sets the terminal's modes from its very beginning.
+        // libedit changes the terminal's modes as soon as it is created.
         TerminalRescue.arm()
         guard let libedit = Libedit() else {
             TerminalRescue.disarm()
@@ -85,16 +86,16 @@ package final class LineEditor: DescriptorWatcher {
         libedit.nextCharacter = { [unowned self] in nextCharacter() }
         libedit.perform = { [unowned self] in perform($0) }
         libedit.configure(history: history.entries, size: Self.historySize)
-        // Before the first line too what is typed ahead is not echoed.
+        // Type-ahead is not echoed before the first line either.
         libedit.setRaw(true)
-        // In vi's maps ESC leads sequences in: an ESC alone is handed over as another key.
+        // In vi's key maps ESC introduces sequences: a lone ESC is delivered as another key.
         if libedit.isVi { reader.loneEscape = Libedit.Command.viCommandMode.rawValue }
         loop.watch(STDIN_FILENO, read: true, write: false, watcher: self)
         write(pasteMarks(true))
     }
 
-    /// Gives the terminal back as it was. In a flood what waits to be shown is dropped, and what sets the terminal back is
-    /// written all the same, as long as it takes anything.
+    /// Restores the terminal. Output that is still pending is dropped, but the sequences that reset the terminal are
+    /// still written, if it accepts them within `gracePeriod`.
     package func end() {
         loop.unwatch(STDIN_FILENO)
         if let holdTimer { loop.cancel(holdTimer) }
@@ -115,7 +116,7 @@ package final class LineEditor: DescriptorWatcher {
         TerminalRescue.disarm()
     }
 
-    /// Whether the terminal takes so little that no more should be shown.
+    /// Whether the terminal accepts output so slowly that no more should be shown.
     package var isCongested: Bool { screen.stream.isCongested }
     package var isDrained: Bool { screen.stream.isDrained }
     package var isBroken: Bool { screen.stream.isBroken }
@@ -125,7 +126,7 @@ package final class LineEditor: DescriptorWatcher {
         if !isEnding { screen.show(text) }
     }
 
-    /// Paints what has changed. To be called before each wait of the loop.
+    /// Paints all changes. Must be called before each wait of the loop.
     package func refresh() {
         if isEnding { return }
         if let pagerPrompt { return screen.refresh(prompt: pagerPrompt, line: [], cursor: 0) }
@@ -135,13 +136,13 @@ package final class LineEditor: DescriptorWatcher {
 
     private var prompt: [UInt32] { makePrompt().unicodeScalars.map(\.value) }
 
-    /// What is wrong in ~/.editrc, or nil.
+    /// The problem in ~/.editrc, or nil.
     package var settingsProblem: String? { libedit.settingsProblem }
 
-    /// The columns of the screen.
+    /// The width of the screen in columns.
     package var width: Int { screen.width }
 
-    /// Reads a line behind `prompt`, which is asked for before each wait; the loop goes round meanwhile.
+    /// Reads a line after `prompt`, which is evaluated before each wait. The loop turns meanwhile.
     package func readLine(prompt: @escaping () -> String) -> Line {
         guard !isClosed else { return .ended }
         makePrompt = prompt
@@ -160,8 +161,9 @@ package final class LineEditor: DescriptorWatcher {
         return .text(string(of: line))
     }
 
-    /// Shows text a screen at a time, when it is longer than one: Space or PgDn shows the next screen, ^D half of one,
-    /// Enter a line, q or ^C leaves out the rest; any other key does too, and is the first one of the next line.
+    /// Shows text one screen at a time, when it is longer than one. Space or PgDn shows the next screen, ^D half a
+    /// screen, Enter one line; q or ^C skips the rest. So does any other key, which is then the first one of the next
+    /// line.
     package func page(_ text: [UInt8]) {
         var pager = Pager(text, width: screen.width, height: screen.height)
         screen.show(pager.begin())
@@ -193,25 +195,25 @@ package final class LineEditor: DescriptorWatcher {
         return .end
     }
 
-    /// Why typed lines are not kept across runs, in words, or nil.
+    /// The reason why typed lines are not kept across runs, as text, or nil.
     package var historyProblem: String? { history.problem }
 
-    /// The lines typed before, oldest first.
+    /// The previously typed lines, oldest first.
     package var historyLines: [String] { history.entries }
 
-    /// How many lines are kept from now on.
+    /// Sets how many lines are kept from now on.
     package func setHistorySize(_ size: Int) {
         history.limit(to: size)
         libedit.setHistorySize(size)
     }
 
-    /// Keeps a line for the arrow keys and, unless it `isPrivate`, for the next runs.
+    /// Adds a line to the history of the arrow keys and, unless it `isPrivate`, to that of later runs.
     package func addToHistory(_ line: String, isPrivate: Bool = false) {
         guard isPrivate || history.add(line) else { return }
         libedit.addToHistory(line)
     }
 
-    /// ^C: drops the line being typed.
+    /// Handles ^C: discards the line being typed.
     package func interrupt() {
         dropTypedAhead()
         if pagerPrompt != nil { isInterrupted = true }
@@ -222,24 +224,24 @@ package final class LineEditor: DescriptorWatcher {
         isInterrupted = true
     }
 
-    /// Forgets the keys that nobody has asked for yet.
+    /// Discards the keys that have not been read yet.
     package func dropTypedAhead() {
         reader.removeAll()
         pending = []
     }
 
-    /// Ends the present line and all that follow.
+    /// Ends the current line and all that follow.
     package func close() {
         isClosed = true
     }
 
-    /// The terminal has another size (SIGWINCH).
+    /// Handles a change of the terminal's size (SIGWINCH).
     package func resize() {
-        // Libedit's own screen stays what it is: nobody sees it.
+        // libedit's own screen is invisible and keeps its size.
         screen.resize()
     }
 
-    /// Stops the process as ^Z does, with the terminal as it was; returns when it goes on.
+    /// Stops the process as ^Z does, with the terminal restored. Returns when the process continues.
     package func suspend() {
         if pagerPrompt == nil { screen.finishLine() } else { screen.withdraw() }
         write(pasteMarks(false))
@@ -250,15 +252,15 @@ package final class LineEditor: DescriptorWatcher {
         hasResumed = true
     }
 
-    /// The process goes on after it was stopped: the terminal is ours again (SIGCONT).
+    /// Takes over the terminal when the process continues after a stop (SIGCONT).
     package func resume() {
-        // The one that ended our own stop comes when the terminal is long taken.
+        // The SIGCONT that ended `suspend` arrives after the terminal has been taken over.
         if !hasResumed { takeTerminal() }
         hasResumed = false
     }
 
     private func takeTerminal() {
-        // libedit believes the terminal is still raw: off, then on.
+        // libedit believes the terminal is still raw: switch it off, then on.
         libedit.setRaw(false)
         libedit.setRaw(true)
         write(pasteMarks(true))
@@ -268,7 +270,7 @@ package final class LineEditor: DescriptorWatcher {
 
     package func descriptorIsReadable() {
         var bytes = [UInt8](repeating: 0, count: 65536)
-        // ^C empties the terminal's queue: a read that was promised something would then wait for the next key.
+        // ^C flushes the terminal's queue: a read after a readiness event would then block until the next key.
         var available: Int32 = 0
         if ioctl(STDIN_FILENO, UInt(FIONREAD), &available) == 0, available == 0 { return }
         let count = read(STDIN_FILENO, &bytes, bytes.count)
@@ -289,7 +291,8 @@ package final class LineEditor: DescriptorWatcher {
         holdPart()
     }
 
-    /// A key that stands for a signal. ^C is for us; of the others the whole of our group hears, as of the terminal's.
+    /// Handles a key that represents a signal. ^C is handled here; the other signals are sent to the whole process
+    /// group, as the terminal would do.
     private func take(_ number: Int32) {
         guard number == SIGINT else {
             kill(0, number)
@@ -299,12 +302,12 @@ package final class LineEditor: DescriptorWatcher {
         takeSignal(number)
     }
 
-    /// The next character of a key; nil when there are no more lines.
+    /// Returns the next character of a key; nil when there are no more lines.
     private func nextCharacter() -> UInt32? {
         libedit.keepCursorInside()
         while true {
             if isClosed { return nil }
-            // The line ends by a newline wherever libedit is; it is then dropped.
+            // A newline ends the line in any state of libedit; the line is then discarded.
             if isInterrupted { return 0x0A }
             if let character = pending.popFirst() { return character }
             guard let key = reader.next() else {
@@ -320,7 +323,7 @@ package final class LineEditor: DescriptorWatcher {
         }
     }
 
-    /// How many characters a key may add to the line.
+    /// Returns the number of characters that a key may add to the line.
     private func room(for key: Key) -> Int {
         switch key {
         case .paste(let scalars): scalars.count
@@ -329,11 +332,11 @@ package final class LineEditor: DescriptorWatcher {
         }
     }
 
-    /// What libedit gets for a key.
+    /// Returns the characters that libedit receives for a key.
     private func characters(of key: Key) -> Deque<UInt32> {
         if key.beginsWithEscape, libedit.isSearching, !hasEndedSearch {
             hasEndedSearch = true
-            // An ESC alone has done its work; what follows one is the first key behind the search.
+            // A lone ESC has done its work; a key that follows it is the first one after the search.
             if key != .character(0x1B) || !reader.keys.isEmpty { reader.putBack(key) }
             return [Libedit.Command.endSearch.rawValue]
         }
@@ -377,7 +380,7 @@ package final class LineEditor: DescriptorWatcher {
         }
     }
 
-    /// Shows the next entry of the history, in a direction, that begins as the line did before the first such step.
+    /// Shows the next history entry, in a direction, that begins with the text of the line before the first such step.
     private func showMatch(step: Int) -> Libedit.Outcome {
         guard let entry = search.next(from: string(of: libedit.line), step: step, in: history.entries) else {
             screen.bell()
@@ -399,7 +402,7 @@ package final class LineEditor: DescriptorWatcher {
         }
         let isOnly = completion.candidates.count == 1
         if isOnly || common.unicodeScalars.count > completion.replaced {
-            // What was typed may be written anew: a quote comes before a name with blanks.
+            // The typed text may be rewritten: a name with blanks needs an opening quote.
             libedit.delete(completion.replaced)
             let hasBlank = cursor < typed.count && typed[cursor] == 0x20
             let suffix = isOnly && !(hasBlank && completion.suffix == " ") ? completion.suffix : ""
@@ -407,7 +410,7 @@ package final class LineEditor: DescriptorWatcher {
             lastCompleted = isOnly ? nil : string(of: typed[..<(cursor - completion.replaced)]) + common
             return .changed
         }
-        // The choices are listed at the second Tab, as other shells do.
+        // The second Tab lists the choices, as in other shells.
         if lastCompleted == line {
             let choices = ChoiceList(completion.choices, width: screen.width, height: screen.height)
             screen.show(Array(choices.text.utf8))
@@ -424,7 +427,7 @@ package final class LineEditor: DescriptorWatcher {
         return String(view)
     }
 
-    /// Asks the terminal to mark what is pasted, or not to.
+    /// Returns the sequence that asks the terminal to mark pastes, or to stop doing so.
     private func pasteMarks(_ areWanted: Bool) -> String {
         screen.isPlain ? "" : "\u{1B}[?2004" + (areWanted ? "h" : "l")
     }

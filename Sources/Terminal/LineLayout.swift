@@ -2,32 +2,32 @@ import CEditline
 import Reactor
 import Script
 
-/// Where the characters of a prompt and a line stand on a screen of some width.
+/// The positions of the characters of a prompt and a line on a screen of a given width.
 ///
-/// The rules are the terminal's own: a character goes to the next row when the row is full, a wide one also when only
-/// one column is left, and after a full row the cursor waits at its end until the next character comes.
+/// The rules are those of the terminal: a character wraps to the next row when the row is full, a wide one also when
+/// only one column is left. After a full row the cursor stays at its end until the next character arrives.
 struct LineLayout: Equatable {
-    /// A place on the screen, from the first row and column of the prompt.
+    /// A position on the screen, relative to the first row and column of the prompt.
     struct Place: Equatable {
         var row = 0
         var column = 0
     }
 
-    /// Behind the last character.
+    /// The position after the last character.
     private(set) var end = Place()
-    /// At the cursor.
+    /// The position of the cursor.
     private(set) var cursor = Place()
-    /// The first scalar of each row; the prompt and the line count as one text.
+    /// The index of the first scalar of each row; prompt and line are indexed as one text.
     private(set) var rowStarts = [0]
-    /// Whether the last row is full, so that the terminal has not wrapped yet.
+    /// Whether the last row is full and the terminal has not wrapped yet.
     private(set) var endsFull = false
 
     private let width: Int
 
     /// - Parameters:
-    ///   - text: the prompt and the line.
-    ///   - cursor: the index of the scalar the cursor is on.
-    ///   - width: the columns of the screen.
+    ///   - text: the prompt followed by the line.
+    ///   - cursor: the index of the scalar under the cursor.
+    ///   - width: the width of the screen in columns.
     init(_ text: [UInt32], cursor cursorIndex: Int, width: Int) {
         self.width = max(2, width)
         for (index, scalar) in text.enumerated() {
@@ -45,7 +45,7 @@ struct LineLayout: Equatable {
 
     private mutating func place(_ scalar: UInt32, _ index: Int) {
         if scalar == 0x0A {
-            // A newline in a full row begins the next row all the same.
+            // A newline begins the next row even if the current one is full.
             end = Place(row: end.row + 1, column: 0)
             rowStarts.append(index + 1)
             return
@@ -59,7 +59,7 @@ struct LineLayout: Equatable {
     }
 }
 
-/// The columns that a scalar takes as `displayed` shows it.
+/// Returns the number of columns that a scalar occupies as rendered by `displayed`.
 package func displayWidth(_ scalar: UInt32) -> Int {
     if scalar < 0x20 || scalar == 0x7F { return 2 }
     if scalar < 0x7F { return 1 }
@@ -70,8 +70,8 @@ package func displayWidth(_ scalar: UInt32) -> Int {
     return width < 0 ? 1 : width
 }
 
-/// A scalar as it is shown: control characters as `^X`, what the terminal has no glyph for as `?`, and so what changes
-/// the direction of text.
+/// Returns a scalar as it is displayed: control characters as `^X`, and `?` for scalars that the terminal has no glyph
+/// for or that change the direction of text.
 func displayed(_ scalar: UInt32) -> String {
     if scalar < 0x20 || scalar == 0x7F {
         return "^" + String(Character(Unicode.Scalar(UInt8(scalar ^ 0x40))))
@@ -86,7 +86,7 @@ func displayed(_ scalar: UInt32) -> String {
     return String(Character(character))
 }
 
-/// How a byte is shown that is no text, and that a scalar carries.
+/// Returns the escape that displays a non-text byte carried by a scalar; nil for other scalars.
 private func escape(of scalar: UInt32) -> String? {
     Unicode.Scalar(scalar).flatMap { String.carriedByte(of: $0) }.map { Escapes.visible([$0]) }
 }
@@ -95,7 +95,8 @@ private func isHidden(_ scalar: UInt32) -> Bool {
     Unicode.Scalar(scalar).map(actsOnTerminal) ?? true
 }
 
-/// Joiners and variation selectors: terminals disagree on their width, so they are kept but not shown.
+/// Whether a scalar is a joiner or a variation selector. Terminals disagree on their width, so they are kept but not
+/// shown.
 private func isJoiner(_ scalar: UInt32) -> Bool {
     scalar == 0x200D || scalar == 0xFE0E || scalar == 0xFE0F
 }

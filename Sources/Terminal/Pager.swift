@@ -1,10 +1,10 @@
-/// Text that is shown a screen at a time.
+/// Text that is shown one screen at a time.
 struct Pager {
-    /// What a key asks for.
+    /// The action of a key.
     enum Command: Equatable {
         case screen, halfScreen, line
         case end
-        /// The same; the key is the first one of the next line.
+        /// Also ends the pager; the key is then the first one of the next line.
         case leave
     }
 
@@ -21,10 +21,10 @@ struct Pager {
 
     var isDone: Bool { rest.isEmpty }
 
-    /// The lines of the first screen.
+    /// Returns the lines of the first screen.
     mutating func begin() -> [UInt8] { next(rows: height - 1) }
 
-    /// The lines that a key asks for.
+    /// Returns the lines that a command asks for.
     mutating func next(_ command: Command) -> [UInt8] {
         switch command {
         case .screen: next(rows: height - 1)
@@ -44,7 +44,7 @@ struct Pager {
         }
     }
 
-    /// As many lines as fit into so many rows, but at least one.
+    /// Returns as many lines as fit into `rows` rows, but at least one.
     private mutating func next(rows: Int) -> [UInt8] {
         var text: [UInt8] = []
         var room = rows

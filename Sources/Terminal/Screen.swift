@@ -1,37 +1,37 @@
 import Glibc
 import Reactor
 
-/// Paints the prompt with the line being typed, and text from elsewhere above it.
+/// Paints the prompt with the line being typed, and other output above it.
 ///
-/// Nothing is painted at once: text and changes are collected, and `refresh`, called once before each wait, makes of
-/// them one write. So a flood of output is drawn in large pieces, and the prompt once behind each of them.
+/// Painting is deferred: text and changes are collected, and `refresh`, called once before each wait, sends them in one
+/// write. A flood of output is drawn in large pieces, and the prompt once after each of them.
 final class Screen {
-    /// What stands on the screen, at which width, and where its cursor and its end are.
+    /// The painted prompt and line, the cursor, and the width they were painted for.
     private struct Painted: Equatable {
         let prompt: [UInt32]
         let line: [UInt32]
         let cursor: Int
         let width: Int
-        /// The rows of the text that are shown, when not all of them fit.
+        /// The first visible row of the text, when not all rows fit.
         var firstRow = 0
     }
 
     let stream: OutputStream
     private(set) var width = 80
     private(set) var height = 24
-    /// Colours the prompt (ECMA-48 SGR), or nil.
+    /// The color of the prompt (ECMA-48 SGR), or nil.
     var promptColor: Int?
-    /// Nothing but text, newlines, carriage returns and backspaces, as long as prompt and line fit into one row: for
-    /// screen readers and logs.
+    /// Whether to write only text, newlines, carriage returns and backspaces while prompt and line fit into one row:
+    /// for screen readers and logs.
     var isPlain = false
 
     private var painted: Painted?
-    /// The rows on the screen from the top of what is painted to its cursor and to its last row.
+    /// The number of rows from the top of the painted area to its cursor and to its last row.
     private var cursorRow = 0
     private var lastRow = 0
     private var above: [UInt8] = []
     private var needsPaint = true
-    /// What is on the screen may reach further down than we know: a terminal lays it out again, or does not.
+    /// Whether the painted area may extend further down than recorded: not every terminal reflows it after a resize.
     private var mayReachFurther = false
 
     init(_ stream: OutputStream) {
@@ -39,13 +39,13 @@ final class Screen {
         updateSize()
     }
 
-    /// Adds text above the line; it ends with a newline or is completed by later text.
+    /// Adds text above the line. The text ends with a newline or is completed by later text.
     func show(_ text: [UInt8]) {
         above += text
         if painted == nil { writeAbove() }
     }
 
-    /// Reads the terminal's size again. What is on the screen has been laid out anew by the terminal.
+    /// Rereads the terminal's size. The terminal has reflowed the painted area.
     func resize() {
         updateSize()
         if let painted {
@@ -58,7 +58,7 @@ final class Screen {
         needsPaint = true
     }
 
-    /// Paints what has changed: the text above, then prompt and line. One write.
+    /// Paints all changes in one write: the text above, then prompt and line.
     func refresh(prompt: [UInt32], line: [UInt32], cursor: Int) {
         var state = Painted(prompt: prompt, line: line, cursor: cursor, width: width)
         state.firstRow = painted?.firstRow ?? 0
@@ -82,7 +82,7 @@ final class Screen {
         return output
     }
 
-    /// The same without escape sequences; nil when that cannot be.
+    /// Returns the same update without escape sequences; nil when that is not possible.
     private func plainUpdate(to state: Painted) -> [UInt8]? {
         guard isPlain, lastRow == 0, isOneRow(state), !mayReachFurther else { return nil }
         var output: [UInt8] = []
@@ -113,12 +113,12 @@ final class Screen {
         text.reduce(0) { $0 + displayWidth($1) }
     }
 
-    /// Takes away what stands in a row, `columns` wide.
+    /// Returns the bytes that blank the first `columns` columns of a row.
     private func blank(_ columns: Int) -> [UInt8] {
         columns == 0 ? [] : [0x0D] + [UInt8](repeating: 0x20, count: columns) + [0x0D]
     }
 
-    /// The line is finished: the cursor goes below it, and what follows is written there.
+    /// Finishes the line: moves the cursor below it, where later output is written.
     func finishLine(suffix: String = "") {
         guard painted != nil else { return }
         var output: [UInt8] = []
@@ -131,7 +131,7 @@ final class Screen {
         stream.flush()
     }
 
-    /// Takes what is painted away; what follows is written in its place.
+    /// Removes the painted prompt and line; later output takes their place.
     func withdraw() {
         var output: [UInt8] = []
         erase(&output)
@@ -140,13 +140,13 @@ final class Screen {
         writeAbove()
     }
 
-    /// Clears the screen; the line is painted anew at its top.
+    /// Clears the screen; the line is repainted at its top.
     func clear() {
         stream.write(Array("\u{1B}[H\u{1B}[2J".utf8))
         forget()
     }
 
-    /// Nothing of ours is on the screen any more.
+    /// Records that nothing painted is on the screen any more.
     func forget() {
         painted = nil
         cursorRow = 0
@@ -171,8 +171,8 @@ final class Screen {
         height = Int(size.ws_row)
     }
 
-    /// Clears every row of what is painted, from the last one up. Not by ESC[J: some terminals would scroll the erased
-    /// rows into their history.
+    /// Clears every row of the painted area, from the last one up. Does not use ESC[J: some terminals would scroll the
+    /// erased rows into their history.
     private func erase(_ output: inout [UInt8]) {
         guard let painted else { return }
         if isPlain, lastRow == 0, isOneRow(painted) {
@@ -193,7 +193,7 @@ final class Screen {
         if rows <= height {
             state.firstRow = 0
         } else {
-            // Not all rows fit: a window of them around the cursor.
+            // Not all rows fit: show a window of them around the cursor.
             state.firstRow = state.firstRow.clamped(to: max(0, layout.cursor.row - height + 1)...layout.cursor.row)
         }
         let lastShown = min(layout.end.row, state.firstRow + height - 1)
@@ -214,13 +214,13 @@ final class Screen {
         if layout.cursor.column > 0 { output += "\u{1B}[\(layout.cursor.column)C".utf8 }
     }
 
-    /// Writes the shown rows. Between rows the terminal wraps by itself, so that it can lay the line out again when its
-    /// width changes.
+    /// Writes the visible rows. The terminal itself wraps between rows, so it can reflow the line when its width
+    /// changes.
     private func paintRows(
         _ state: Painted, _ text: [UInt32], _ layout: LineLayout, through lastShown: Int, _ output: inout [UInt8]
     ) {
         for row in state.firstRow...lastShown {
-            // The row behind a full last one is empty.
+            // The row after a full last row is empty.
             guard row < layout.rowStarts.count else {
                 output += " \r\u{1B}[K".utf8
                 break

@@ -1,19 +1,19 @@
 import Glibc
 import Reactor
 
-/// How the terminal was, for the handler of a crash. A signal handler can reach nothing but a global.
+/// The terminal's former settings, for the crash handler. A signal handler can reach only globals.
 nonisolated(unsafe) private var formerSettings: TerminalSettings?
 nonisolated(unsafe) private var isArmed = false
 
-/// Gives the terminal back when a signal ends the program that nobody handles: a crash, ^\, or another's kill(1).
+/// Restores the terminal when an unhandled signal ends the program: a crash, ^\, or kill(1) from another process.
 enum TerminalRescue {
     private static let fatal =
         [
             SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT, SIGSYS, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,
             SIGUSR2, SIGXCPU, SIGXFSZ, SIGIO, SIGPWR, SIGSTKFLT,
-        ] + Array(34...64)  // The real-time signals, without those of the C library.
+        ] + Array(34...64)  // The real-time signals, except those reserved by the C library.
 
-    /// Notes how the terminal is now, and catches the signals that would end us (signal(7)) from here on.
+    /// Saves the terminal settings and catches the signals that would end the process (signal(7)) from now on.
     static func arm() {
         guard let settings = TerminalSettings(of: STDIN_FILENO) else { return }
         formerSettings = settings
@@ -21,7 +21,7 @@ enum TerminalRescue {
         for number in fatal {
             var action = sigaction()
             sigaction(number, nil, &action)
-            // What is ignored stays so.
+            // Ignored signals stay ignored.
             if action.isIgnored { continue }
             action = sigaction()
             action.__sigaction_handler.sa_handler = { number in
@@ -33,7 +33,7 @@ enum TerminalRescue {
         }
     }
 
-    /// The terminal was given back in order.
+    /// Disables the handler after the terminal was restored cleanly.
     static func disarm() {
         isArmed = false
     }
@@ -42,7 +42,7 @@ enum TerminalRescue {
         guard isArmed else { return }
         isArmed = false
         formerSettings?.apply(to: STDIN_FILENO)
-        // Bracketed paste off, the cursor visible, no colours, a line of its own.
+        // Bracketed paste off, cursor visible, no colors, a new line.
         let text: StaticString = "\u{1B}[?2004l\u{1B}[?25h\u{1B}[0m\r\n"
         _ = write(STDOUT_FILENO, text.utf8Start, text.utf8CodeUnitCount)
     }

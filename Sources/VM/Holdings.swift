@@ -1,10 +1,10 @@
-/// Something that a statement opens and a block's end may close: a session, a listener, a service, a trigger.
+/// Something that a statement opens and the end of a block may close: a session, a listener, a service, a trigger.
 package protocol Resource: AnyObject {
-    /// Whether it was closed by neither side nor replaced.
+    /// Whether it was neither closed by either side nor replaced.
     var isOpen: Bool { get }
-    /// Closes it and says so in the transcript.
+    /// Closes it and records that in the transcript.
     func close()
-    /// Forgets what has arrived and was not read; `reason` says in later failures why it is gone.
+    /// Discards unread data. Later failures give `reason` as the cause of its loss.
     func discardUnread(_ reason: String)
 }
 
@@ -12,17 +12,17 @@ extension Resource {
     package func discardUnread(_ reason: String) {}
 }
 
-/// What a block has opened, and what it has talked to: for blocks that clean up behind themselves.
+/// The resources that a block has opened and those it has used, for blocks that clean up after themselves.
 ///
-/// Nothing is kept alive by it, and what was closed meanwhile is forgotten: a block may open and close any number.
+/// It retains no resource and drops closed ones, because a block may open and close any number.
 package final class Holdings {
-    /// Those of the block around it.
+    /// The holdings of the enclosing block.
     private let outer: Holdings?
     private var opened: [Holding] = []
-    /// In the order in which they were touched first, and where each is.
+    /// The resources in the order of first use, and the position of each.
     private var touched: [Holding] = []
     private var places: [ObjectIdentifier: Int] = [:]
-    /// How many there may be before those that are gone are forgotten.
+    /// The number of entries at which closed resources are removed.
     private var sweepAt = 64
 
     private struct Holding {
@@ -35,7 +35,7 @@ package final class Holdings {
         self.outer = outer
     }
 
-    /// What the block has opened and is still open, in the order of opening.
+    /// The resources that the block has opened and that are still open, in the order of opening.
     package var resources: [any Resource] { opened.compactMap(\.resource).filter(\.isOpen) }
 
     package func open(_ resource: any Resource) {
@@ -43,28 +43,28 @@ package final class Holdings {
         sweepIfNeeded()
     }
 
-    /// The block sends to it or reads from it.
+    /// Records that the block sends to the resource or reads from it.
     package func touch(_ resource: any Resource) {
-        // An address may be that of another resource now.
+        // The address may now belong to another resource.
         if let place = places[ObjectIdentifier(resource)], touched[place].resource === resource { return }
         places[ObjectIdentifier(resource)] = touched.count
         touched.append(Holding(resource: resource))
         sweepIfNeeded()
     }
 
-    /// Closes what the block has opened.
+    /// Closes the resources that the block has opened.
     package func closeAll() {
         for resource in resources { resource.close() }
         opened = []
     }
 
-    /// Forgets what arrived of all that the block has talked to.
+    /// Discards the unread data of all resources that the block has used.
     package func discardUnread(_ reason: String) {
         for holding in touched where holding.isOpen { holding.resource?.discardUnread(reason) }
         setTouched([])
     }
 
-    /// The block is left: what it holds is the outer block's now.
+    /// Passes the resources to the outer block when this block ends, and returns the outer holdings.
     func handOver() -> Holdings? {
         outer?.opened += opened.filter(\.isOpen)
         for holding in touched { if let resource = holding.resource, resource.isOpen { outer?.touch(resource) } }

@@ -1,19 +1,19 @@
 import Results
 import Script
 
-/// What the strands of a script need of the world around them.
+/// The services that the strands of a script need from the rest of the program.
 package protocol Host: AnyObject {
-    /// The value of a built-in variable, or nil when there is none of this name.
+    /// Returns the value of a built-in variable, or nil if there is none of this name.
     func builtIn(_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]?
-    /// A statement begins to run; called only while `isTracing`.
+    /// Called when a statement begins to run, only while `isTracing`.
     func trace(_ range: SourceRange)
     var isTracing: Bool { get }
-    /// A wait has failed: the failure, with what else in the world may be the reason for it.
+    /// Returns the failure of a wait, extended by other events that may have caused it.
     func explained(_ failure: Failure) -> Failure
-    /// A failure is taken by a block, or ends its strand: what it says counts as told.
-    func told(_ failure: Failure)
-    /// The reader of the output is so far behind that no strand runs at the moment.
+    /// Called when a block handles a failure or the failure ends its strand: the events it reports count as reported.
+    func didReport(_ failure: Failure)
+    /// Whether the reader of the output lags so far that no strand runs at the moment.
     var isCongested: Bool { get }
-    /// Nothing can arrive at the moment, because the reader of the output is behind: such time does not count.
+    /// Whether nothing can arrive at the moment because the reader of the output lags. Such time does not count.
     var isHolding: Bool { get }
 }

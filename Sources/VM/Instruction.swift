@@ -4,43 +4,43 @@ import Script
 
 /// One step of a compiled script.
 package protocol Instruction {
-    /// Where it stands in the script, for failures.
+    /// Its position in the script, for failures.
     var range: SourceRange { get }
-    /// Does what can be done now; what has to be waited for is returned as a wait.
+    /// Does what can be done now, without blocking; returns a wait if it has to wait for something.
     func execute(in strand: Strand) throws(Failure) -> Step
 }
 
-/// What an instruction answers.
+/// The result of an instruction.
 package enum Step {
-    /// Go on with the next instruction.
+    /// Continue with the next instruction.
     case next
-    /// Go on with the instruction at this index.
+    /// Continue with the instruction at this index.
     case jump(Int)
-    /// Go on once this is over.
+    /// Continue after this wait has ended.
     case wait(any Wait)
-    /// Run a defined command, then go on with the next instruction.
+    /// Run a defined command, then continue with the next instruction.
     case call(Call)
-    /// End the run with this status, or with the script's own when nil.
+    /// End the run with this status, or with the script's own if nil.
     case exit(Int32?)
 }
 
-/// Something a strand waits for. It is checked when one of its queues wakes the strand, and ended at its deadline.
+/// Something a strand waits for. It is checked when one of its queues wakes the strand, and ends at its deadline.
 package protocol Wait: AnyObject {
-    /// The queues of what may change.
+    /// The queues of the objects whose changes may end the wait.
     var queues: [WaitQueue] { get }
-    /// Whether it reads there: no two strands may at the same time.
+    /// Whether it reads from them: two strands must not read simultaneously.
     var isReading: Bool { get }
-    /// How long it may take, or nil for ever.
+    /// The time limit, or nil for no limit.
     var limit: Duration? { get set }
-    /// Whether the end of the time is what is waited for, and no failure.
+    /// Whether reaching the limit is the expected result and not a failure.
     var succeedsLate: Bool { get }
-    /// What is waited for, in the script's notation.
+    /// A description of the expected event, in the script's notation.
     var wanted: String { get }
-    /// Whether it is over; throws when it can no longer succeed. `isLate` at the deadline, for the last time.
+    /// Whether the wait has ended; throws if it can no longer succeed. `isLate` marks the last check, at the deadline.
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool
-    /// The instruction to go on with, or nil for the next one; asked when it is over.
+    /// The instruction to continue with, or nil for the next one; read when the wait has ended.
     var destination: Int? { get }
-    /// The strand goes away before it is over.
+    /// Called when the strand leaves the wait before it has ended.
     func cancel()
 }
 

@@ -2,40 +2,40 @@ import DequeModule
 import Reactor
 import Results
 
-/// Runs strands: the queue of those that are ready, their waits and deadlines, and where their failures go.
+/// Runs strands: the queue of ready strands, their waits and deadlines, and the delivery of their failures.
 ///
-/// A strand runs until it waits; a change of what it waits for, or its deadline, makes it ready again. No two strands may
-/// read from one thing. Nothing here blocks: `runReady` runs what can run now, and the loop turns elsewhere.
+/// A strand runs until it waits; a relevant change or its deadline makes it ready again. No two strands may read from
+/// the same object. Nothing here blocks: `runReady` runs what can run now, and the loop is turned elsewhere.
 package final class Scheduler {
-    /// How a strand ended.
+    /// The outcome of a strand.
     package enum Outcome {
         case passed
         case failed(Failure)
-        /// `exit` or `quit`, with the status if one was given.
+        /// Ended by `exit` or `quit`, with the status if one was given.
         case exited(Int32?)
-        /// Given up at the prompt, or because another strand has failed.
+        /// Canceled at the prompt, or because another strand has failed.
         case cancelled
     }
 
     package let loop: EventLoop
-    /// The world around the strands. It owns the scheduler and outlives it, so the reference is not counted: each step
+    /// The host of the strands. It owns the scheduler and outlives it. The reference is not counted because each step
     /// of a loop may follow it.
     package unowned(unsafe) let host: any Host
     package let variables: Variables
     package let definitions: Definitions
     package let barriers = Barriers()
-    /// Told when an instruction ends the run of all strands.
+    /// Called when an instruction ends the run of all strands.
     private let onExit: (Int32?) -> Void
     private var ready: Deque<Strand> = []
     private var strandCount = 0
 
-    /// How much later a deadline is looked at again that passed while nothing was read.
+    /// The delay before another check of a deadline that passed while nothing was read.
     private static let holdingDelay = Duration.milliseconds(200)
-    /// So many strands may run beside the script at a time: each takes memory before it has done anything.
+    /// The maximum number of strands besides the script: each takes memory before it has done anything.
     private static let maxStrands = 100_000
-    /// Steps a strand may take before the loop looks at the descriptors again.
+    /// The number of steps a strand may take before the loop checks the descriptors again.
     private static let stepsInTurn = 1000
-    /// Steps after which it looks whether the reader of the output is still there.
+    /// The number of steps between checks that the reader of the output keeps up.
     private static let stepsBetweenLooks = 20
 
     package init(
@@ -49,23 +49,23 @@ package final class Scheduler {
         self.onExit = onExit
     }
 
-    /// Whether a strand could run now.
+    /// Whether a strand is ready to run.
     package var hasReady: Bool { !ready.isEmpty }
 
-    /// Starts a strand beside those that run.
+    /// Starts a strand concurrently with the running ones.
     package func start(_ strand: Strand) {
         if strand.place != nil { strandCount += 1 }
         wake(strand)
     }
 
-    /// Throws when so many strands more would be too many.
+    /// Throws if `count` more strands would exceed the limit.
     package func requireRoom(forStrands count: Int) throws(Failure) {
         guard count <= Self.maxStrands - strandCount else {
             throw Failure(.expectation, "too many strands (limit \(Self.maxStrands))")
         }
     }
 
-    /// Lets ready strands run as far as they can now.
+    /// Runs the ready strands as far as they can run now.
     package func runReady() {
         guard !host.isCongested else { return }
         for _ in 0..<ready.count {
@@ -75,32 +75,32 @@ package final class Scheduler {
         }
     }
 
-    /// Makes a waiting strand look again at what it waits for.
+    /// Makes a waiting strand check its wait again.
     package func wake(_ strand: Strand) {
         guard !strand.isReady, !strand.isFinished else { return }
         strand.isReady = true
         ready.append(strand)
     }
 
-    /// Ends a strand before its time.
+    /// Ends a strand prematurely.
     package func cancel(_ strand: Strand) {
         finish(strand, .cancelled)
     }
 
-    /// Ends a strand with a failure that came from elsewhere: an interrupt, the time limit of the run.
+    /// Ends a strand with an external failure: an interrupt, the time limit of the run.
     package func stop(_ strand: Strand, _ failure: Failure) {
         let failure = placed(failure, strand)
         strand.abandon(with: failure)
         finish(strand, .failed(failure))
     }
 
-    /// Ends a strand because another has ended all of them.
+    /// Ends a strand because another strand has ended all of them.
     package func end(_ strand: Strand, _ outcome: Outcome) {
         if case .failed(let failure) = outcome { strand.abandon(with: failure) }
         finish(strand, outcome)
     }
 
-    /// Gives a wait that makes progress more time, at its deadline.
+    /// Extends a wait that makes progress, at its deadline.
     package func extend(_ strand: Strand, by time: Duration) {
         guard strand.wait != nil, !strand.isCut else { return }
         strand.timer = loop.schedule(after: time) { [unowned self, unowned strand] in deadlinePassed(strand) }
@@ -198,10 +198,10 @@ package final class Scheduler {
         }
     }
 
-    /// Gives a failure to the block that takes it, or ends the strand with it.
+    /// Passes a failure to the block that handles it, or ends the strand with it.
     private func fail(_ strand: Strand, _ failure: Failure) {
         let failure = placed(failure, strand)
-        host.told(failure)
+        host.didReport(failure)
         strand.wait?.cancel()
         endWait(strand)
         do throws(Failure) {
@@ -238,6 +238,6 @@ package final class Scheduler {
 }
 
 extension Strand: Waiter {
-    /// Makes it look again at what it waits for.
+    /// Makes the strand check its wait again.
     package func wake() { scheduler.wake(self) }
 }

@@ -1,12 +1,12 @@
 import Reactor
 import Results
 
-/// A block with something of its own: names, rounds, or a guardian that takes its failures.
+/// A block with its own names, rounds, or a guardian that handles its failures.
 package final class Scope {
     package var names: [(name: String, value: [UInt8])]
     package var rounds: Rounds?
     let guardian: (any Guardian)?
-    /// Whether what is opened inside is closed with it.
+    /// Whether the resources opened inside are closed with it.
     let holds: Bool
 
     package init(
@@ -19,7 +19,7 @@ package final class Scope {
         self.holds = holds
     }
 
-    /// The value that a name has here, or nil.
+    /// Returns the value of a name in this scope, or nil.
     package func value(of name: String) -> [UInt8]? {
         if rounds != nil, rounds?.name == name { return rounds?.value }
         for index in names.indices where names[index].name == name { return names[index].value }
@@ -27,15 +27,15 @@ package final class Scope {
     }
 }
 
-/// Takes the failures of a block: `try`, `retry`, `test`.
+/// Handles the failures of a block: `try`, `retry`, `test`.
 package protocol Guardian: AnyObject {
-    /// Waits inside end no later than this.
+    /// The latest instant at which waits inside the block end.
     var deadline: Instant? { get }
-    /// Takes a failure and lets the strand go on at a position, with scopes entered as it wants them; or throws it on.
+    /// Handles a failure by entering scopes and setting the position to continue at, or throws the failure on.
     ///
-    /// - Parameter holdings: what the block has opened, where its scope holds that.
+    /// - Parameter holdings: the resources that the block has opened, if its scope holds them.
     func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure)
-    /// The script ends inside with a failure that came from elsewhere.
+    /// Called when the script ends inside the block with an external failure.
     func abandon(with failure: Failure, in strand: Strand)
 }
 
@@ -44,15 +44,15 @@ extension Guardian {
     package func abandon(with failure: Failure, in strand: Strand) {}
 }
 
-/// The rounds of a loop: numbers that are counted, or values one after the other.
+/// The rounds of a loop: consecutive numbers, or values one after the other.
 package struct Rounds {
-    /// What a loop goes through.
+    /// An element that a loop iterates over.
     package enum Item {
         case value([UInt8])
         case numbers(ClosedRange<Int>)
     }
 
-    /// The loop's name, or nil.
+    /// The name of the loop variable, or nil.
     package let name: String?
     private let items: [Item]
     private var index = 0
@@ -64,7 +64,7 @@ package struct Rounds {
         self.items = items
     }
 
-    /// Goes to the next round; false when there is none.
+    /// Advances to the next round; returns false if there is none.
     package mutating func advance() -> Bool {
         overriding = nil
         if let current = number, case .numbers(let range) = items[index - 1], current < range.upperBound {
@@ -78,7 +78,7 @@ package struct Rounds {
         return true
     }
 
-    /// The value of this round.
+    /// The value of the current round.
     package var value: [UInt8] {
         if let overriding { return overriding }
         if let number { return Array(String(number).utf8) }

@@ -2,52 +2,52 @@ import Reactor
 import Results
 import Script
 
-/// One way through a script: a position in a program, with the calls, scopes and captures that belong to it, and what it
-/// waits for at present. The script is one; branches, triggers and parallel rounds are others beside it.
+/// One path of execution through a script: a position in a program, with its calls, scopes, captures and current wait.
+/// The script itself is one; branches, triggers and parallel rounds are others that run concurrently.
 package final class Strand {
-    /// What started it beside the script; nil for the script itself.
+    /// Where it was started; nil for the script itself.
     package let place: Place?
     package let parent: Strand?
-    /// How many strands it stands in.
+    /// The number of strands it is nested in.
     private let nesting: Int
     package private(set) var program: Program
     package var position = 0
-    /// The blocks of the present call that it is in, innermost last.
+    /// The blocks of the current call that it is in, innermost last.
     private var scopes: [Scope] = []
-    /// `${0}`, `${1}`, … of the last match in the present call.
+    /// `${0}`, `${1}`, … of the last match in the current call.
     package private(set) var captures: [[UInt8]?]
-    /// The calls that wait for the present one to return, innermost last.
+    /// The calls that wait for the current one to return, innermost last.
     var callers: [Frame] = []
-    /// The parameters and loop names of the place that started it, copied.
+    /// A copy of the parameters and loop names where it was started.
     private var inherited: [String: [UInt8]]
-    /// Named groups that a strand beside the script has matched.
+    /// Named groups matched by a strand other than the script.
     private var groups: [String: [UInt8]]
-    /// Waits end no later than this: the time of a `retry` is over.
+    /// The latest instant at which waits end: the end of a `retry`.
     private(set) var cutoff: Instant?
-    /// What runs it, and the world around it.
+    /// The scheduler that runs it, with access to the host.
     package unowned let scheduler: Scheduler
     private let variables: Variables
-    /// What the innermost block that closes what it opens has opened; nil where there is no such block.
+    /// The resources opened by the innermost block that closes what it opens; nil if there is no such block.
     package private(set) var holdings: Holdings?
 
-    /// What it waits for, and the timer that ends the wait.
+    /// The current wait, and the timer that ends it.
     package var wait: (any Wait)?
     var timer: Timer?
-    /// The wait ends early, because of `cutoff`.
+    /// Whether the wait ends early because of `cutoff`.
     var isCut = false
     /// The queues that wake it.
     var waitsAt: [WaitQueue] = []
     /// Whether it is in the scheduler's queue.
     var isReady = false
     package var isFinished = false
-    /// Whether others are to have their turn before its next step.
+    /// Whether other strands run before its next step.
     private var isPausing = false
-    /// Told how it ended.
+    /// Called with the outcome when it ends.
     package var onEnd: (Scheduler.Outcome) -> Void = { _ in }
 
-    /// Where a strand beside the script was started.
+    /// Where a strand other than the script was started.
     package struct Place {
-        /// What failures call it: `branch writer`.
+        /// Its name in failures: `branch writer`.
         package let title: String
         /// The line that started it.
         package let range: SourceRange
@@ -58,7 +58,7 @@ package final class Strand {
         }
     }
 
-    /// A call that waits for another to return.
+    /// A call that waits for another call to return.
     struct Frame {
         let program: Program
         let position: Int
@@ -68,12 +68,12 @@ package final class Strand {
         let call: Call
     }
 
-    /// How deep calls may be nested in a strand, and strands in each other.
+    /// The maximum nesting of calls in a strand, and of strands in each other.
     private static let deepest = 1000
     private static let deepestStrands = 100
     private static let longStep = Duration.milliseconds(10)
 
-    /// The script itself. `captures` are those of what ran before, for lines that come one by one.
+    /// Creates the script's strand. `captures` are those of the code that ran before, for lines that come one by one.
     package init(program: Program, captures: [[UInt8]?], on scheduler: Scheduler) {
         self.program = program
         self.captures = captures
@@ -86,8 +86,8 @@ package final class Strand {
         groups = [:]
     }
 
-    /// A strand beside `parent`, which waits for it, or beside the script. It starts with a copy of what could be seen
-    /// where it was started, and with `names` besides.
+    /// Creates a strand concurrent with the script. `parent`, if given, waits for it. It starts with a copy of the
+    /// names visible where it was started, plus `names`.
     package init(
         program: Program, place: Place, environment: Environment, parent: Strand? = nil,
         names: [(String, [UInt8])] = [], on scheduler: Scheduler
@@ -106,32 +106,32 @@ package final class Strand {
         for (name, value) in names { inherited[name] = value }
     }
 
-    /// What a strand sees of the place where it is started.
+    /// The values that a strand inherits from the place where it is started.
     package struct Environment {
         fileprivate let names: [String: [UInt8]]
         fileprivate let groups: [String: [UInt8]]
         package var captures: [[UInt8]?]
     }
 
-    /// A copy of what can be seen here besides the script's variables.
+    /// A copy of the values visible here, except the script's variables.
     package var environment: Environment {
         Environment(names: visibleNames, groups: groups, captures: captures)
     }
 
-    /// The instruction it is at, or nil at the end.
+    /// The current instruction, or nil at the end.
     package var instruction: (any Instruction)? {
         position < program.instructions.count ? program.instructions[position] : nil
     }
 
-    /// Whether the first instruction of a statement is next.
+    /// Whether the next instruction is the first of a statement.
     var beginsStatement: Bool { program.beginsStatement(at: position) }
 
-    /// Lets others have their turn before the next step, when this one has taken long: a regex may.
+    /// Lets other strands run before the next step if this one has taken long, as a regex may.
     package func pauseIfLong(since began: Instant) {
         if scheduler.loop.readClock() - began > Self.longStep { isPausing = true }
     }
 
-    /// Whether it is to pause now, once.
+    /// Returns whether to pause now, and resets the request.
     func takePause() -> Bool {
         guard isPausing else { return false }
         isPausing = false
@@ -140,7 +140,7 @@ package final class Strand {
 
     // MARK: Calls and scopes
 
-    /// Goes into a defined command.
+    /// Enters a defined command.
     package func enter(_ call: Call) throws(Failure) {
         guard callers.count < Self.deepest else {
             throw Failure(.expectation, "calls are nested too deeply (limit \(Self.deepest))")
@@ -153,14 +153,14 @@ package final class Strand {
         captures = []
     }
 
-    /// Throws when strands inside this one would be nested too deep.
+    /// Throws if strands inside this one would be nested too deeply.
     package func requireRoomForStrands() throws(Failure) {
         guard nesting < Self.deepestStrands else {
             throw Failure(.expectation, "strands are nested too deeply (limit \(Self.deepestStrands))")
         }
     }
 
-    /// Goes back behind the call, at the end of a defined command; false when there is none.
+    /// Returns to the instruction after the call, at the end of a defined command; false if there is no caller.
     func returnFromCall() -> Bool {
         guard !callers.isEmpty else { return false }
         leave(to: 0)
@@ -190,24 +190,24 @@ package final class Strand {
         if scope.guardian?.deadline != nil { cutoff = remainingCutoff }
     }
 
-    /// Leaves scopes until `depth` of them are left in the present call.
+    /// Leaves scopes until `depth` of them remain in the current call.
     package func leave(to depth: Int) {
-        // The scope of the parameters is below those that the compiler counts.
+        // The parameter scope is below those that the compiler counts.
         let base = callers.isEmpty ? 0 : 1
         while scopes.count > depth + base { leaveScope() }
     }
 
-    /// The innermost scope's guardian, of which an instruction knows the type.
+    /// Returns the guardian of the innermost scope; the instruction knows its type.
     package func guardian<G: Guardian>(_ type: G.Type) -> G? { scopes.last?.guardian as? G }
 
-    /// Tells who guards a block that the script ends inside with a failure from elsewhere.
+    /// Notifies the guardians of all enclosing blocks that the script ends there with an external failure.
     package func abandon(with failure: Failure) {
         for scope in (callers.flatMap(\.scopes) + scopes).reversed() {
             scope.guardian?.abandon(with: failure, in: self)
         }
     }
 
-    /// Begins the next round of the innermost loop; false, and the loop is left, when there is none.
+    /// Begins the next round of the innermost loop. If there is none, leaves the loop and returns false.
     package func nextRound() -> Bool {
         guard scopes.last?.rounds?.advance() == true else {
             leaveScope()
@@ -216,7 +216,7 @@ package final class Strand {
         return true
     }
 
-    /// All that guards the present place, innermost first, also in the calls and strands around it.
+    /// All guardians of the current position, innermost first, including those of the enclosing calls and strands.
     package var guardians: [any Guardian] {
         let own = (scopes.reversed() + callers.reversed().flatMap { $0.scopes.reversed() }).compactMap(\.guardian)
         return own + (parent?.guardians ?? [])
@@ -226,8 +226,8 @@ package final class Strand {
         guardians.compactMap(\.deadline).min()
     }
 
-    /// Lets the innermost guardian that wants it take a failure, and goes on where it says; throws the failure on when
-    /// nobody does. Scopes and calls in between are left.
+    /// Passes a failure to the innermost guardian that handles it and continues where that specifies; throws the
+    /// failure on if there is none. Leaves the scopes and calls in between.
     package func recover(from failure: Failure) throws(Failure) {
         var failure = failure
         while true {
@@ -258,7 +258,7 @@ package final class Strand {
         }
     }
 
-    /// Sets the nearest parameter or loop name, or else a variable of the script.
+    /// Sets the nearest parameter or loop name, otherwise a variable of the script.
     package func set(_ variable: VariableReference, to value: [UInt8]) {
         if setLocal(variable.name, value) { return }
         groups[variable.name] = nil
@@ -271,13 +271,13 @@ package final class Strand {
         variable.set(integer: value, in: variables)
     }
 
-    /// The value of a variable of the script as a whole number; nil when it has another or none, or a parameter or loop
-    /// name hides it.
+    /// Returns the value of a script variable as a whole number; nil if it is not set or not a whole number, or if a
+    /// parameter or loop name hides it.
     package func integer(of variable: VariableReference) -> Int? {
         local(variable.name) == nil ? variable.integer(in: variables) : nil
     }
 
-    /// The value of a variable of the script that was calculated, without making a text of it; nil otherwise.
+    /// Returns the value of a script variable that was calculated, without converting it to text; nil otherwise.
     package func calculated(_ variable: VariableReference) -> Int? {
         local(variable.name) == nil ? variable.calculated(in: variables) : nil
     }
@@ -298,15 +298,15 @@ package final class Strand {
         return true
     }
 
-    /// Sets a built-in name for this strand, also behind the block it is in.
+    /// Sets a built-in name for this strand. The value outlasts the current block.
     package func setResult(_ name: String, to value: [UInt8]) {
         if place == nil { variables[name] = value } else { groups[name] = value }
     }
 
-    /// A variable that is put into itself twice, again and again, would take all memory.
+    /// The maximum size of a value in bytes. Without it, a variable that keeps doubling itself would take all memory.
     private static let longestText = 64 << 20
 
-    /// The bytes that `template` stands for.
+    /// Returns the bytes that `template` expands to.
     package func expand(_ template: Template) throws(Failure) -> [UInt8] {
         if let literal = template.literal { return literal }
         let bytes = try template.expanded { name, range throws(Failure) in try value(of: name, range) }
@@ -316,18 +316,18 @@ package final class Strand {
         return bytes
     }
 
-    /// The text that `template` stands for.
+    /// Returns the text that `template` expands to.
     package func text(_ template: Template) throws(Failure) -> String {
         String(lossless: try expand(template))
     }
 
-    /// The value of a variable that an instruction refers to; a failure when it has none.
+    /// Returns the value of a variable that an instruction refers to; throws if it is not set.
     package func value(of variable: VariableReference) throws(Failure) -> [UInt8] {
         if let value = local(variable.name) ?? variable.value(in: variables) { return value }
         return try value(of: variable.name, variable.range)
     }
 
-    /// The value of a variable; a failure when it has none.
+    /// Returns the value of a variable; throws if it is not set.
     package func value(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8] {
         if let value = try optionalValue(of: name, range) { return value }
         if let number = Literals.count(name) {
@@ -345,7 +345,7 @@ package final class Strand {
         return "nothing has matched yet (each call has captures of its own)"
     }
 
-    /// The value of a variable, or nil when it has none.
+    /// Returns the value of a variable, or nil if it is not set.
     package func optionalValue(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
         if let value = local(name) { return value }
         if let value = variables[name] { return value }
@@ -365,7 +365,7 @@ package final class Strand {
         return groups[name]
     }
 
-    /// The parameters and loop names of the present place.
+    /// The parameters and loop names visible at the current position.
     private var visibleNames: [String: [UInt8]] {
         var names = callers.isEmpty ? inherited : [:]
         for scope in scopes {

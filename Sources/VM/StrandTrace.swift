@@ -1,13 +1,13 @@
 import Script
 
-/// How failures tell where a strand is.
+/// Descriptions of a strand's position, for failures.
 extension Strand {
-    /// The strand in a few words, with its place.
+    /// A short name of the strand, with its place.
     package var title: String {
         place.map { "\($0.title) (\($0.range.description))" } ?? "the script"
     }
 
-    /// How the present place was reached: calls, files that were read, strands; innermost first.
+    /// Returns how the current position was reached: calls, included files, strands; innermost first.
     package func trace(from range: SourceRange) -> [String] {
         var lines: [String] = []
         var last = ""

@@ -1,8 +1,8 @@
 import Glibc
 import Reactor
 
-/// Lines to standard output and standard error that never hold up the server: what nobody reads waits, and of the log, when
-/// much waits, the rest is left out and counted.
+/// Writes lines to standard output and standard error without ever blocking the server. Unread output is buffered; when
+/// much of the log is pending, further log lines are dropped and counted.
 final class LineOutput {
     private let loop: EventLoop
     private let output: OutputStream
@@ -15,7 +15,7 @@ final class LineOutput {
         errors = OutputStream(STDERR_FILENO, on: loop, highWater: 1 << 16)
     }
 
-    /// Why standard output cannot be written, an error number.
+    /// The error number of a failed write to standard output, or nil.
     var problem: Int32? { output.problem }
 
     /// Writes a line to standard output.
@@ -36,7 +36,7 @@ final class LineOutput {
         write(text, to: errors)
     }
 
-    /// Waits until standard output has been taken; returns what is wrong with it.
+    /// Waits until all of standard output has been written; returns its error number, or nil.
     func finish() -> Int32? {
         while !output.isDrained { loop.turn() }
         return output.problem
@@ -48,8 +48,8 @@ final class LineOutput {
         stream.flush()
     }
 
-    /// A scalar as a person may see it: what could act on a terminal, or is no UTF-8, is escaped as in scripts of muxsh. A
-    /// path may hold anything.
+    /// Returns a scalar in printable form: scalars that could act on a terminal, and bytes that are not UTF-8, are
+    /// escaped as in muxsh scripts. A path may contain any bytes.
     private static func visible(_ scalar: Unicode.Scalar) -> String {
         if let byte = String.carriedByte(of: scalar) { return hexadecimal("\\x", UInt32(byte)) }
         switch scalar {

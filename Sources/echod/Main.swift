@@ -3,7 +3,7 @@ import Glibc
 import Reactor
 import Wire
 
-/// The echo server: what each client sends comes back, upper-cased.
+/// The echo server: returns what each client sends, upper-cased.
 @main
 struct Echod: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -11,7 +11,7 @@ struct Echod: ParsableCommand {
         abstract: "Return what each client sends, upper-cased, in one select loop.",
         version: "echod 0.1.0")
 
-    /// It carries any bytes: a path need not be text.
+    /// Carries any bytes: a path need not be text.
     @Option(help: ArgumentHelp("Listen on ADDRESS: an IP address, [::1] or unix:PATH.", valueName: "address"))
     var bind = "127.0.0.1"
 
@@ -41,7 +41,7 @@ struct Echod: ParsableCommand {
         let service = try makeService(output, on: loop)
         var isRunning = true
         let signals = try catchSignals(on: loop) {
-            // A second signal does not wait for clients that never take their answers.
+            // On a second signal, do not wait for clients that never read their answers.
             if !isRunning { Glibc.exit(0) }
             isRunning = false
         }
@@ -88,10 +88,11 @@ struct Echod: ParsableCommand {
         text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     }
 
-    /// Wrong usage is status 1, as in muxsh; the option library would say 64.
+    /// Parses the command line and runs the server. A usage error is status 1, as in muxsh; the option library would
+    /// use 64.
     static func main() {
         occupyStandardDescriptors()
-        // A closed pipe is an error of the write, told by the status.
+        // A write to a closed pipe fails with an error, which the status reports.
         signal(SIGPIPE, SIG_IGN)
         let output = LineOutput(on: EventLoop())
         do {
@@ -117,9 +118,9 @@ struct Echod: ParsableCommand {
     }
 }
 
-/// Why the server does not run; a status of 3.
+/// The reason why the server does not run, with exit status 3.
 private struct Refusal: Error {
-    /// Nil when nobody wants to hear it: the reader of standard output is gone.
+    /// Nil when no message is needed because the reader of standard output is gone.
     let message: String?
 
     init(message: String) {
@@ -135,7 +136,7 @@ private struct Refusal: Error {
 
 extension EchoService.Mode: ExpressibleByArgument {}
 
-/// A length of time as an option: `500ms`, `30s`, `2m`.
+/// A duration as an option: `500ms`, `30s`, `2m`.
 struct IdleTime: ExpressibleByArgument {
     let duration: Duration
 

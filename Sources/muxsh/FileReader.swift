@@ -4,22 +4,22 @@ import Reactor
 import Script
 
 extension SystemString {
-    /// A path for a message.
+    /// The path as shown in a message.
     var shown: String { bytes.isEmpty ? "''" : visible(description) }
 }
 
-/// Reads whole files through the loop: what is slow, such as a pipe or a FIFO that nobody has opened for writing, holds up
-/// neither sessions nor signals.
+/// Reads whole files through the event loop: a slow file, such as a pipe or a FIFO without a writer, blocks neither
+/// sessions nor signals.
 final class FileReader: DescriptorWatcher {
-    /// What has no end, such as a device, would take all memory.
+    /// The limit in bytes: an endless file, such as a device, would use up all memory.
     private static let maximum = 64 << 20
 
     private let loop: EventLoop
-    /// Whether to give up.
+    /// Whether to abort reading.
     private let isInterrupted: () -> Bool
     private var isReadable = false
     private var isCancelled = false
-    /// What is being read at the moment, for the words of an interruption.
+    /// The path being read, for the message of an interruption.
     private(set) var waitsFor: SystemString?
 
     init(on loop: EventLoop, isInterrupted: @escaping () -> Bool) {
@@ -27,7 +27,7 @@ final class FileReader: DescriptorWatcher {
         self.isInterrupted = isInterrupted
     }
 
-    /// The bytes of a file.
+    /// Reads the bytes of a file.
     func read(_ path: SystemString) -> Result<Parser.LoadedFile, Parser.LoadFailure> {
         let number = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard number >= 0 else { return .failure(Parser.LoadFailure(message: lastErrorMessage())) }
@@ -35,12 +35,12 @@ final class FileReader: DescriptorWatcher {
         return withExtendedLifetime(owner) { read(number, path) }
     }
 
-    /// The bytes of standard input, up to its end.
+    /// Reads the bytes of standard input, up to its end.
     func readInput() -> Result<Parser.LoadedFile, Parser.LoadFailure> {
         read(STDIN_FILENO, "-")
     }
 
-    /// Gives up what is being read.
+    /// Aborts the current read.
     func cancel() {
         isCancelled = true
     }

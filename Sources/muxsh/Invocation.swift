@@ -1,6 +1,6 @@
 import Reactor
 
-/// What a run was asked to do: the options of the command line, read and checked.
+/// The request for a run: the options of the command line, parsed and checked.
 struct Invocation {
     var files: [SystemString] = []
     /// The lines of -c: one script.
@@ -23,13 +23,13 @@ struct Invocation {
     var filter: SystemString?
     var printsManual = false
 
-    /// Whether there is a script besides standard input that is read line by line.
+    /// Whether there is a script other than standard input read line by line.
     var hasScript: Bool { !files.isEmpty || !lines.isEmpty }
 
-    /// Reads the command line, whose words carry any bytes.
+    /// Parses the command line, whose arguments carry any bytes.
     ///
-    /// The option library takes most of the time of a start, so a command line without options, as most scripts and the
-    /// prompt have it, is read here.
+    /// The option library takes most of the startup time. A command line without options, which is common for scripts
+    /// and the prompt, is therefore parsed here.
     static func read(_ arguments: [SystemString]) throws -> Invocation {
         let isPlain =
             !arguments.contains { $0.bytes.first == UInt8(ascii: "-") }

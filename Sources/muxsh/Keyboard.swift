@@ -6,7 +6,7 @@ import Reactor
 import Script
 import Terminal
 
-/// Where the lines of a prompt come from: the line editor, or plain lines on a terminal that can do no more.
+/// The source of a prompt's lines: the line editor, or plain lines on a terminal with no further capabilities.
 final class Keyboard {
     let editor: LineEditor?
     private let plain: StandardInput?
@@ -44,12 +44,12 @@ final class Keyboard {
         output.editor = editor
     }
 
-    /// ^C: drops the line being typed.
+    /// Handles ^C: discards the line being typed.
     func interrupt() {
         if let editor { editor.interrupt() } else { isInterrupted = true }
     }
 
-    /// Forgets what was typed ahead.
+    /// Discards type-ahead.
     func dropTypedAhead() {
         editor?.dropTypedAhead()
         plain?.drop()
@@ -60,18 +60,18 @@ final class Keyboard {
         plain?.end()
     }
 
-    /// Whether no more lines can come.
+    /// Whether there can be no more lines.
     var isClosed: Bool { editor?.isClosed ?? plain?.isAtEnd ?? true }
 
-    /// The columns of the screen.
+    /// The width of the screen in columns.
     var width: Int { editor?.width ?? 80 }
 
-    /// What stands before a line that begins a statement.
+    /// The prompt before a line that begins a statement.
     var prompt: String {
         world.talk.map { world.diagnostics.hidden($0.prompt(in: world, width: width)) } ?? "muxsh> "
     }
 
-    /// Shows what commands have told, a screen at a time.
+    /// Shows the paged output of commands, one screen at a time.
     func showPages() {
         let text = output.takePages()
         if !text.isEmpty { editor?.page(text) }
@@ -87,13 +87,14 @@ final class Keyboard {
             if plain.isAtEnd { break }
             shell.turn(world)
         }
-        // What comes next begins on a line of its own.
+        // Later output begins on a new line.
         output.write([])
         defer { isInterrupted = false }
         return isInterrupted ? .interrupted : .ended
     }
 
-    /// Keeps a typed line, its secrets hidden; what may be a password that was asked for is not written down.
+    /// Adds a typed line to the history, with its secrets hidden. A possible answer to a password prompt is not written
+    /// to the file.
     func remember(_ line: String) {
         let isPrivate = world.talk?.isAsked(in: world) == true
         editor?.addToHistory(world.diagnostics.hidden(line), isPrivate: isPrivate)
@@ -103,7 +104,7 @@ final class Keyboard {
         if let editor { editor.suspend() } else { kill(getpid(), SIGSTOP) }
     }
 
-    /// Where the history is kept: below a home directory that is there, for none is made.
+    /// The path of the history file: below XDG_STATE_HOME, or below an existing home directory, since none is created.
     private static var historyPath: SystemString? {
         if let state = Environment.setting("XDG_STATE_HOME") { return state + "/muxsh/history" }
         var status = stat()

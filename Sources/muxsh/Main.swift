@@ -3,7 +3,7 @@ import Glibc
 import Reactor
 import Script
 
-/// The multiplexing shell: options in, an exit status out.
+/// The multiplexing shell: parses the options, runs, and exits with a status.
 @main
 struct Main {
     static func main() {
@@ -24,7 +24,8 @@ struct Main {
         (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0].map { SystemString(copying: $0) } }
     }
 
-    /// Help and version are no errors; wrong usage is status 1, where the option library would say 64.
+    /// Exits with help, the version or a usage error. Help and version are not errors; a usage error is status 1, where
+    /// the option library would use 64.
     private static func leave(with error: any Error) -> Never {
         let isFailure = Options.exitCode(for: error) != .success
         let shell = Shell(Invocation())

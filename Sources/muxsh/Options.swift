@@ -6,20 +6,21 @@ import Reactor
 import Script
 import Wire
 
-/// What can be said on the command line.
+/// The options and arguments of the command line.
 struct Options: ParsableArguments, ParsableCommand {
     static let version = "0.1.0"
 
     static let configuration = CommandConfiguration(
         commandName: "muxsh",
-        abstract: "Talk to many servers at once, from a prompt, a script or a pipe.",
+        abstract: "Talk to many servers simultaneously, from a prompt, a script or a pipe.",
         discussion: """
             Without FILE and -c: a prompt when standard input is a terminal; otherwise each line of standard input runs as \
             it arrives. See muxsh(1), and muxsh(5) for the language.
             """,
         version: "muxsh \(version)")
 
-    @ArgumentParser.Argument(help: ArgumentHelp("Run these scripts, in order; - is standard input.", valueName: "file"))
+    @ArgumentParser.Argument(
+        help: ArgumentHelp("Run these scripts one after the other; - is standard input.", valueName: "file"))
     var files: [SystemString] = []
 
     @Option(
@@ -83,7 +84,7 @@ struct Options: ParsableArguments, ParsableCommand {
     @Flag(name: .customLong("manual-commands"), help: .hidden)
     var printsManual = false
 
-    /// The environment's --timeout-scale.
+    /// The environment variable for --timeout-scale.
     static let scaleVariable: SystemString = "MUXSH_TIMEOUT_SCALE"
 
     /// The options as plain values.
@@ -166,7 +167,7 @@ struct ReportRequest: ExpressibleByArgument {
     static var allValueStrings: [String] { ["tap"] }
 }
 
-/// Bytes as the system gives them; the option library carries them in a text.
+/// Bytes as received from the system; the option library carries them in a string.
 extension SystemString: ExpressibleByArgument {
     public init?(argument: String) {
         self.init(argument.losslessBytes)
@@ -189,7 +190,7 @@ struct Assignment: ExpressibleByArgument {
 struct TimeLimit: ExpressibleByArgument {
     /// Nil when it is too long.
     let duration: Duration?
-    /// Why it cannot be, in words.
+    /// The reason why it is not allowed, as text; nil when it is.
     let problem: String?
 
     init?(argument: String) {
@@ -209,11 +210,11 @@ struct Scale: ExpressibleByArgument {
     }
 }
 
-/// When to use colours.
+/// When to use colors.
 enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
     case auto, always, never
 
-    /// Whether output on `descriptor` is coloured: with `auto` on a terminal that can, unless NO_COLOR says no.
+    /// Whether output on `descriptor` is colored: with `auto` on a terminal that supports it, unless NO_COLOR is set.
     func isColored(_ descriptor: Int32) -> Bool {
         switch self {
         case .always: true
@@ -224,7 +225,7 @@ enum ColorChoice: String, CaseIterable, ExpressibleByArgument {
         }
     }
 
-    /// Whether a terminal of this type can be trusted with colours: those of DEC had none.
+    /// Whether a terminal of this type can be trusted to support colors: the DEC terminals had none.
     private static func knowsColors(_ terminal: String) -> Bool {
         let isOfDEC = terminal.hasPrefix("vt") && terminal.dropFirst(2).first?.isNumber == true
         return !["", "dumb", "unknown", "network"].contains(terminal) && !isOfDEC

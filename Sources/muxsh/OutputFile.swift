@@ -1,31 +1,31 @@
 import Glibc
 import Reactor
 
-/// A file of --transcript or --report: for its owner only when it is new, and each line written as soon as it is known, so
-/// that nothing is lost when the program is killed.
+/// A file of --transcript or --report. A new file is private to its owner. Each line is written as soon as it is known,
+/// so nothing is lost when the program is killed.
 ///
-/// A file that is there already keeps its mode: it may be a device, or another's. A FIFO is written without ever blocking;
-/// as long as nobody reads from it, it is not open (fifo(7)).
+/// An existing file keeps its mode: it may be a device, or belong to another user. A FIFO is written without ever
+/// blocking; while it has no reader, it is not open (fifo(7)).
 final class OutputFile {
     let path: SystemString
     private(set) var stream: OutputStream?
     private let loop: EventLoop
     private var openingProblem: Int32?
 
-    /// How often a FIFO is looked at that nobody reads from yet: nothing tells of a reader that waits.
+    /// The interval at which a FIFO without a reader is tried again: there is no event for a waiting reader.
     private static let pause = Duration.milliseconds(50)
 
-    /// Opens the file; what it held before is gone then.
+    /// Opens the file and truncates it.
     init(path: SystemString, on loop: EventLoop) {
         self.path = path
         self.loop = loop
         open()
     }
 
-    /// Whether it is a FIFO that nobody has opened for reading.
+    /// Whether the file is a FIFO that has no reader yet.
     var isAwaitingReader: Bool { stream == nil && openingProblem == nil }
 
-    /// Why it could not be written to its end, in words.
+    /// The reason why the file could not be written completely, as text.
     var problem: String? { (openingProblem ?? stream?.problem).map { errorMessage($0) } }
 
     func write(_ line: [UInt8]) {

@@ -2,7 +2,7 @@ import Engine
 import Results
 import Script
 
-/// A script that comes through standard input: each statement is checked and runs as soon as it is whole.
+/// A script read from standard input: each statement is checked and runs as soon as it is complete.
 struct PipedScript {
     private let shell: Shell
 
@@ -10,7 +10,7 @@ struct PipedScript {
         self.shell = shell
     }
 
-    /// Runs to the end of the input; returns the exit status.
+    /// Runs until the end of input; returns the exit status.
     func run() -> Int32 {
         let world = shell.makeWorld(output: shell.makeOutput())
         let early = runLines(in: world)

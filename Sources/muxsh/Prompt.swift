@@ -6,20 +6,20 @@ import Glibc
 import Reactor
 import Script
 
-/// The prompt: lines from the keyboard run one after the other in one world, while its sessions go on talking.
+/// The prompt: typed lines run one after the other in one world, while its sessions stay active.
 final class Prompt {
     private let shell: Shell
-    /// The exit status, unless `exit` says another.
+    /// The exit status, unless `exit` specifies another.
     private var status: Int32 = 0
-    /// The line that was typed last, while it is checked and runs.
+    /// The last typed line, while it is checked and runs.
     private var typedLine: TypedLine?
-    /// What was typed of a statement that goes on.
+    /// The typed lines of an unfinished statement.
     private var unfinished: [String] = []
     private var pauseTimers: [String: Timer] = [:]
-    /// Whether ^C has stopped what a line had begun.
+    /// Whether ^C has stopped the execution of a line.
     private var isInterrupted = false
 
-    /// What a server has begun to say and not ended, such as `login: `, is shown after so long.
+    /// How long an unterminated line from a server, such as `login: `, is held back before it is shown.
     private static let partPause = Duration.milliseconds(150)
 
     init(_ shell: Shell) {
@@ -35,8 +35,8 @@ final class Prompt {
         return run(continuing: world, on: output, status: status ?? 0)
     }
 
-    /// Goes on with the sessions and variables of a script that has run.
-    /// `status` is the exit status so far; `exit N` overrides it.
+    /// Continues with the sessions and variables of a script that has run. `status` is the exit status so far; `exit N`
+    /// overrides it.
     func run(continuing world: World, on output: SwitchedOutput, status: Int32) -> Int32 {
         world.settings.isAtPrompt = true
         output.flush()
@@ -61,7 +61,7 @@ final class Prompt {
         return shell.interruption?.rawValue ?? outputStatus ?? final
     }
 
-    /// Says once how to go on from here.
+    /// Shows the initial hints.
     private func greet(_ keyboard: Keyboard, _ world: World) {
         guard !shell.invocation.isQuiet, world.sessions.all.isEmpty else { return }
         let more = keyboard.width < 70 ? "" : ", Tab completes, ^D quits"
@@ -72,7 +72,7 @@ final class Prompt {
         }
     }
 
-    /// Runs init.mux, if there is one; a status when it ends the prompt.
+    /// Runs init.mux, if it exists. Returns a status when it ends the prompt.
     private func readInitialFile(
         in world: World, _ keyboard: Keyboard, _ checker: inout Checker
     ) -> Int32? {
@@ -98,7 +98,7 @@ final class Prompt {
             let line = keyboard.readLine { isInside ? ".....> " : keyboard.prompt }
             switch line {
             case .ended where isInside && !keyboard.isClosed:
-                // The end of the input ends the block, not the prompt.
+                // The end of input ends the block, not the prompt.
                 parser.finish()
                 show(parser.errors, in: world)
                 parser.reset()
@@ -117,13 +117,13 @@ final class Prompt {
         return status
     }
 
-    /// Runs what was typed, or pasted as several lines; a status when the prompt is to be left.
+    /// Runs a typed line or several pasted lines. Returns a status when the prompt ends.
     private func take(
         _ text: String, _ parser: inout Parser, _ checker: inout Checker, isInside: Bool, from keyboard: Keyboard,
         in world: World
     ) -> Int32? {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        // The newline that a paste ends with and the Enter behind it are one.
+        // The newline at the end of a paste and the Enter after it count as one.
         if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
         var isRemembered = lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
         if isRemembered { keyboard.remember(text) }
@@ -146,7 +146,7 @@ final class Prompt {
         return nil
     }
 
-    /// Keeps what was typed of a whole statement, unless it makes a secret: then none of its lines.
+    /// Adds the lines of a complete statement to the history, unless it defines a secret: then none of them.
     private func remember(
         _ texts: [String], isUnfinished: Bool = false, _ keyboard: Keyboard, _ world: World
     ) {
@@ -158,12 +158,13 @@ final class Prompt {
         for text in whole { keyboard.remember(text) }
     }
 
-    /// Whether pasted lines make a secret, or end in a statement that may still do so.
+    /// Whether pasted lines define a secret, or end in an unfinished statement that may still do so.
     private static func mayTellSecret(_ text: String, _ last: Substring?) -> Bool {
         text.contains("--secret") || last?.hasSuffix("\\") == true || last?.contains("<<") == true
     }
 
-    /// What a line means: itself, or while talking what `Talk` makes of it; nil when it has ended the talk.
+    /// Returns the statement that a line represents: the line itself, or in talk mode the result of `Talk`. Returns nil
+    /// when it has ended the talk.
     private func statement(of line: String, _ parser: Parser, _ world: World) -> String? {
         guard let talk = world.talk, !parser.isInsideStatement else { return line }
         switch talk.read(line) {
@@ -174,7 +175,7 @@ final class Prompt {
         }
     }
 
-    /// Checks and runs what is whole; a status when the prompt is to be left. `file` is where it comes from.
+    /// Checks and runs the complete statements. Returns a status when the prompt ends. `file` is their source.
     private func runCompleted(
         _ parser: inout Parser, _ checker: inout Checker, in world: World, _ keyboard: Keyboard,
         file: SystemString? = nil
@@ -200,7 +201,7 @@ final class Prompt {
         keyboard.showPages()
         keyboard.editor?.setHistorySize(world.settings.historySize)
         if case .exited(let given) = world.outcome { return given ?? self.status }
-        // It was told; what ends from here on was not.
+        // This outcome has been reported already; later ones have not.
         _ = world.takeStrayOutcome()
         return world.output.isBroken ? status : nil
     }
@@ -237,7 +238,7 @@ final class Prompt {
     private func showPartLater(of session: Session, in world: World) {
         if let timer = pauseTimers[session.name] { shell.loop.cancel(timer) }
         pauseTimers[session.name] = shell.loop.schedule(after: Self.partPause) { [unowned self] in
-            // While the screen is behind nothing is read: the pause is ours.
+            // While the screen is congested, nothing is read: the pause is caused by muxsh.
             if world.isHolding { return showPartLater(of: session, in: world) }
             session.voice.showPart()
         }

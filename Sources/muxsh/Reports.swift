@@ -1,11 +1,11 @@
 import Results
 import Reactor
 
-/// The reports that --report asks for, on standard output and in files.
+/// The reports requested by --report, on standard output and in files.
 final class Reports {
     private var reports: [TapReport] = []
     let files: [OutputFile]
-    /// Standard output, when a report goes there.
+    /// Standard output, if a report is written to it.
     private let stream: OutputStream?
 
     /// Opens the files; `begin` writes the first lines.
@@ -15,14 +15,14 @@ final class Reports {
     }
 
     func begin(_ diagnostics: Diagnostics) {
-        // prove(1) calls TAP 14 an error, and says in the environment that it is there.
+        // prove(1) rejects TAP 14, and announces itself in the environment.
         let version = Environment.setting("HARNESS_ACTIVE") == nil ? 14 : 13
         if let stream { reports.append(TapReport(version: version, diagnostics: diagnostics) { stream.write($0) }) }
         for file in files { reports.append(TapReport(version: version, diagnostics: diagnostics) { file.write($0) }) }
         stream?.flush()
     }
 
-    /// What is wrong with a file, as a line, or nil.
+    /// The first problem with a file, as a line, or nil.
     var problem: String? {
         files.lazy.compactMap { file in
             file.problem.map { "muxsh: cannot write \(file.path.shown): \($0)\n" }

@@ -4,7 +4,7 @@ import VM
 import Reactor
 import Script
 
-/// A script that was read, checked and compiled whole.
+/// A script that has been read, checked and compiled completely.
 struct CheckedScript {
     let script: CompiledScript
     let source: SourceText
@@ -22,20 +22,20 @@ struct ScriptReader {
         self.files = files
     }
 
-    /// A parser for lines that come one after the other.
+    /// Returns a parser for lines fed one after the other.
     func parser(for source: SourceText) -> Parser {
         Parser(source: source, commands: registry.table) { [files] path in
-            // What is no path for C has been refused with its word.
+            // An argument that is not a valid C path has already been rejected.
             SystemString(path).map { files.read($0) } ?? .failure(Parser.LoadFailure(message: "no such file"))
         }
     }
 
-    /// A file that there need not be; nil when it cannot be read.
+    /// Reads an optional file; returns nil when it cannot be read.
     func load(_ path: SystemString) -> Parser.LoadedFile? {
         try? files.read(path).get()
     }
 
-    /// A checker that knows what the options give, and what is there already.
+    /// Returns a checker that knows the definitions and sessions of the options, and the existing ones.
     func checker(sessions: [String] = [], variables: [String] = []) -> Checker {
         Checker(
             commands: registry.table, variables: invocation.definitions.map(\.name) + variables,
@@ -43,7 +43,7 @@ struct ScriptReader {
             environment: Environment.names.map(\.description))
     }
 
-    /// Reads, parses and checks every script of the command line: what -c says, then the files.
+    /// Reads, parses and checks every script of the command line: the lines of -c, then the files.
     func readAll() throws(Refusal) -> [CheckedScript] {
         var checked: [CheckedScript] = []
         var errors = ""
@@ -57,10 +57,10 @@ struct ScriptReader {
         return checked
     }
 
-    /// Why nothing is run.
+    /// The reason why nothing is run.
     struct Refusal: Error {
         let status: Failure.Status
-        /// What to show, with its newline.
+        /// The text to show, with its newline.
         let message: String
     }
 
@@ -87,7 +87,7 @@ struct ScriptReader {
         return sources
     }
 
-    /// Parses and checks a whole script; the errors are all there are, in the order of the lines.
+    /// Parses and checks a whole script. On failure returns all errors, ordered by line.
     private func check(_ lines: [[UInt8]], _ source: SourceText) -> Result<CheckedScript, ScriptErrors> {
         var parser = parser(for: source)
         for line in lines { parser.feed(line) }
@@ -101,7 +101,7 @@ struct ScriptReader {
         }
     }
 
-    /// Checks and compiles statements; throws all that is wrong with them, with what was found when they were parsed.
+    /// Checks and compiles statements. Throws all their errors, including `parseErrors`.
     func compile(
         _ statements: [Statement], _ checker: inout Checker, parseErrors: [ScriptError]
     ) throws(ScriptErrors) -> CompiledScript {
@@ -111,7 +111,7 @@ struct ScriptReader {
             guard found.isEmpty else { throw ScriptErrors(errors: found) }
             return script
         } catch {
-            // What the commands find too is said once.
+            // Report errors that the commands find again only once.
             let places = Set(found.map { "\($0.range.description) \($0.message)" })
             let more = error.errors.filter { !places.contains("\($0.range.description) \($0.message)") }
             throw ScriptErrors(errors: found + more)
@@ -120,7 +120,7 @@ struct ScriptReader {
 }
 
 extension [ScriptError] {
-    /// By line and column within each file, files as they come.
+    /// Sorted by line and column within each file; files keep their order.
     fileprivate var inOrder: [ScriptError] {
         enumerated().sorted { left, right in
             guard left.element.range.source === right.element.range.source else { return left.offset < right.offset }

@@ -8,7 +8,7 @@ import Reactor
 import Script
 import Wire
 
-/// One run of the program: the loop, the output, the signals, and the scripts one after the other.
+/// One run of the program: the event loop, the output, the signals, and the scripts, which run one after the other.
 final class Shell {
     let invocation: Invocation
     let loop = EventLoop()
@@ -18,10 +18,10 @@ final class Shell {
     let start: Instant
     private let standardOutput: OutputStream
     private let standardError: OutputStream
-    /// All that is written, and standard error.
+    /// All output that is written, and standard error.
     private lazy var output = StandardOutput(
         reportsUseStandardOutput ? standardError : standardOutput, errors: standardError)
-    /// What programs that scripts start are to find: as it was before we changed anything.
+    /// The process state that spawned programs inherit: as it was before muxsh changed anything.
     private let stateBefore = ProcessState()
     private(set) lazy var children = Children(on: loop, state: stateBefore)
     private let temporary = TemporaryDirectory()
@@ -30,24 +30,24 @@ final class Shell {
     private var transcriptFile: OutputFile?
     private let results = TestResults()
     private var reports: Reports?
-    /// The tests that had ended when the present script began.
+    /// The number of tests that had ended when the current script began.
     private var testsBefore = 0
-    /// Why a script was skipped as a whole.
+    /// The reason why a script was skipped as a whole.
     private var skipReason: String?
     private var hasFailedOutsideTest = false
     var signals: Signals?
-    /// The file that nobody reads from yet.
+    /// The FIFO that has no reader yet.
     var awaitedFile: SystemString?
     var world: World?
     var maxTimer: Timer?
-    /// Why the run has to end before its script does: a signal, or the limit of its time.
+    /// The reason why the run has to end before its script does: a signal, or its time limit.
     var interruption: Failure.Status?
-    /// What the run is at when no statement waits: the end of its sessions, or standard input.
+    /// What the run is waiting for when no statement waits: the end of its sessions, or standard input.
     var endsInput = false
     var readsInput = false
-    /// Whether nothing is left to do but to wait for those who read what was written.
+    /// Whether the only thing left to do is to wait until the output has been read.
     var isDraining = false
-    /// Who takes a signal before the shell does; true if that was all.
+    /// Handles a signal before the shell does; returns true if nothing else has to be done.
     var handleSignal: (Int32) -> Bool = { _ in false }
 
     init(_ invocation: Invocation) {
@@ -61,13 +61,14 @@ final class Shell {
         results.onRecord = { [unowned self] in reports?.add($0) }
     }
 
-    /// Runs what the options ask for, and waits until all that it has said is taken; returns the exit status.
+    /// Runs what the options request and waits until all output has been read; returns the exit status.
     func run() -> Int32 {
         guard catchSignals() else { return drain(Failure.Status.connection.rawValue) }
         return drain(runScripts())
     }
 
-    /// Says a text that is no script's on standard output, or on standard error as wrong usage; returns the exit status.
+    /// Writes text that does not come from a script to standard output, or to standard error for a usage error. Returns
+    /// the exit status.
     func show(_ text: String, isFailure: Bool) -> Int32 {
         guard catchSignals() else { return drain(Failure.Status.connection.rawValue) }
         guard !isFailure else {
@@ -108,8 +109,8 @@ final class Shell {
 
     private var reportsUseStandardOutput: Bool { invocation.reports.contains { $0.path == nil } }
 
-    /// Opens what is written besides standard output: only now, for a script that is wrong costs nobody an old transcript
-    /// or report. A status when it cannot be.
+    /// Opens the files written besides standard output. This is done only now, so that an invalid script does not
+    /// destroy an old transcript or report. Returns a status on failure.
     private func openFiles() -> Int32? {
         let reports = Reports(invocation.reports, standardOutput: standardOutput, on: loop)
         self.reports = reports
@@ -130,13 +131,14 @@ final class Shell {
         return nil
     }
 
-    /// Waits until all that was said is taken; what nobody takes is given up when a signal comes or the time is over.
+    /// Waits until all output has been read. Unread output is dropped when a signal arrives or the time limit is
+    /// reached.
     private func drain(_ status: Int32) -> Int32 {
         isDraining = true
         let wasInterrupted = interruption != nil
         output.flush()
         while !output.isDrained && interruption == nil { loop.turn() }
-        // A reader that has gone wants to hear nothing; anything else that is wrong is said.
+        // A reader that is gone needs no message; any other problem is reported.
         if let problem = standardOutput.problem, problem != EPIPE {
             say("muxsh: cannot write standard output: \(problem == EBADF ? "it is closed" : errorMessage(problem))\n")
         }
@@ -144,13 +146,13 @@ final class Shell {
         return status == 0 && standardOutput.isBroken ? Failure.Status.connection.rawValue : status
     }
 
-    /// Puts everything away.
+    /// Cleans up.
     func end() {
         temporary.remove()
         signals?.end()
     }
 
-    /// A new world for a script: its own sessions and variables.
+    /// Returns a new world for a script, with its own sessions and variables.
     func makeWorld(output: any Output) -> World {
         var settings = Settings()
         settings.timeout = invocation.timeout ?? settings.timeout
@@ -177,10 +179,10 @@ final class Shell {
         return world
     }
 
-    /// Where scripts write: standard output, or standard error when a report has that for itself.
+    /// Returns the output of scripts: standard output, or standard error when a report uses standard output.
     func makeOutput() -> StandardOutput { output }
 
-    /// Runs statements until they end; nil when they passed, otherwise the status of the run.
+    /// Runs statements until they end. Returns nil when they passed, otherwise the status of the run.
     func run(
         _ script: CompiledScript, in world: World, as entry: World.Entry = .script(isWhole: false)
     ) -> Int32? {
@@ -199,7 +201,7 @@ final class Shell {
         }
     }
 
-    /// Tells a failure outside of a test, or that the script was skipped; returns its status.
+    /// Reports a failure outside of a test, or that the script was skipped; returns its status.
     private func status(of failure: Failure, in world: World) -> Int32 {
         if failure.status == .skipped {
             skipReason = failure.message
@@ -214,7 +216,7 @@ final class Shell {
         return failure.status.rawValue
     }
 
-    /// How a trigger has ended the script while no statement ran, as a status; nil when none has.
+    /// Returns the status with which a trigger has ended the script while no statement ran; nil when none has.
     func strayStatus(of world: World) -> Int32? {
         switch world.takeStrayOutcome() {
         case .failed(let failure): status(of: failure, in: world)
@@ -223,7 +225,7 @@ final class Shell {
         }
     }
 
-    /// A turn while the prompt waits for a line: a trigger that fails is shown, and the prompt goes on.
+    /// Turns the loop while the prompt waits for a line. A failure of a trigger is shown, and the prompt continues.
     func turn(_ world: World) {
         world.turn()
         switch world.takeStrayOutcome() {
@@ -233,7 +235,7 @@ final class Shell {
         }
     }
 
-    /// Lets the sessions that are still open come to their end (muxsh(1), END OF INPUT).
+    /// Waits until the sessions that are still open end (muxsh(1), END OF INPUT).
     func endInput(of world: World) -> Int32 {
         endsInput = true
         defer { endsInput = false }
@@ -249,13 +251,13 @@ final class Shell {
         return ending.problems.isEmpty ? 0 : Failure.Status.connection.rawValue
     }
 
-    /// Closes what a script has left, and waits until its output has been taken.
+    /// Closes the sessions that a script has left open, and waits until its output has been read.
     func finish(_ world: World) -> Int32? {
         for session in world.sessions.all { session.voice.showRest() }
         world.sessions.removeAll()
         world.output.flush()
         while !children.isEmpty { loop.turn() }
-        // Once interrupted, what nobody reads is given up; a second signal comes while it is being waited for.
+        // After an interruption, unread output is dropped; a second signal can arrive during this wait.
         while !world.output.isDrained && interruption == nil { loop.turn() }
         if let interruption { return interruption.rawValue }
         if let problem = fileProblem { say(problem) }
@@ -263,17 +265,17 @@ final class Shell {
         return isIncomplete ? Failure.Status.connection.rawValue : nil
     }
 
-    /// The status of a script with what its tests say, after `status` is how it ended otherwise; reports a script
-    /// without tests as a test.
+    /// Returns the status of a script including its tests; `status` is how it ended otherwise. Reports a script without
+    /// tests as a test.
     private func statusWithTests(_ status: Int32, of name: String) -> Int32 {
         defer { testsBefore = results.records.count }
         let tests = results.status(from: testsBefore)
         if status == 0, tests == nil, results.unselected == 0 { reports?.addScript(name) }
-        // A script that is skipped behind tests that ran is not skipped as a whole.
+        // A script that is skipped after tests have run is not skipped as a whole.
         return status == 0 || status == Failure.Status.skipped.rawValue ? tests ?? status : status
     }
 
-    /// Ends the reports and says how many tests there were; returns the status of the whole run.
+    /// Ends the reports and prints the number of tests; returns the status of the whole run.
     private func conclude(_ statuses: [Int32]) -> Int32 {
         let skipped = Failure.Status.skipped.rawValue
         var result = statuses.first { $0 != 0 && $0 != skipped } ?? 0
@@ -292,17 +294,17 @@ final class Shell {
         return result == 0 && isIncomplete ? Failure.Status.connection.rawValue : result
     }
 
-    /// The status of a run of one script.
+    /// Returns the status of a run of one script.
     func concludeTests(_ status: Int32, of name: String) -> Int32 {
         conclude([statusWithTests(status, of: name)])
     }
 
-    /// Opens the sessions that -o asks for, whose addresses were checked with the invocation; a status when that fails.
+    /// Opens the sessions requested by -o, whose addresses were checked with the options. Returns a status on failure.
     func openSessions(in world: World) -> Int32? {
         guard !invocation.sessions.isEmpty else { return nil }
         var parser = reader.parser(for: SourceText(name: "-o"))
         for session in invocation.sessions {
-            // The word is escaped where it is more than text.
+            // The argument is escaped where it is not plain text.
             parser.feed(Array("open \(session.name) \(quotedArgument(session.value))".utf8))
         }
         do throws(ScriptErrors) {
@@ -331,7 +333,7 @@ final class Shell {
             let outputStatus = finish(world)
             statuses.append(outputStatus ?? statusWithTests(status, of: script.source.name))
             if interruption != nil || outputStatus != nil { break }
-            // `exit` ends the whole run, not this script alone; so does a failure that a report has told as its end.
+            // `exit` ends the whole run, not only this script. So does a failure that a report has recorded as the end.
             if early != nil, case .exited = world.outcome { break }
             if hasFailedOutsideTest && !invocation.reports.isEmpty { break }
         }
@@ -345,7 +347,7 @@ final class Shell {
         return sinks
     }
 
-    /// What is wrong with the file of --transcript, as a line, or nil.
+    /// The problem with the file of --transcript, as a line, or nil.
     private var fileProblem: String? {
         transcriptFile.flatMap { file in
             file.problem.map { "muxsh: cannot write \(file.path.shown): \($0)\n" }

@@ -1,14 +1,14 @@
 import Glibc
 import Reactor
 
-/// Lines of standard input as they arrive. It reads ahead up to a mebibyte, so that a busy script neither spins nor
-/// holds up its writer for long.
+/// Lines of standard input as they arrive. Reads ahead up to 1 MiB, so that a busy script neither spins nor blocks its
+/// writer for long.
 final class StandardInput: DescriptorWatcher {
     private let loop: EventLoop
     private var buffer: [UInt8] = []
     private var head = 0
     private(set) var isAtEnd = false
-    /// Why it could not be read to its end, in words.
+    /// The reason why it could not be read completely, as text.
     private(set) var problem: String?
     private var isWatching = false
 
@@ -19,7 +19,7 @@ final class StandardInput: DescriptorWatcher {
         updateInterest()
     }
 
-    /// The next whole line, or the rest when no more comes; nil when there is none yet.
+    /// Returns the next complete line, or the rest at the end of input; nil when there is none yet.
     func nextLine() -> [UInt8]? {
         let rest = buffer[head...]
         if let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
@@ -31,7 +31,7 @@ final class StandardInput: DescriptorWatcher {
         return Array(rest)
     }
 
-    /// Forgets the lines that nobody has asked for yet.
+    /// Discards the lines that have not been read yet.
     func drop() {
         consume(through: buffer.count)
     }
@@ -64,7 +64,7 @@ final class StandardInput: DescriptorWatcher {
     }
 
     private func updateInterest() {
-        // A line longer than the buffer has to be read whole all the same.
+        // A line longer than the buffer must still be read completely.
         let hasRoom = buffer.count - head < Self.maximum || !buffer[head...].contains(UInt8(ascii: "\n"))
         let wants = !isAtEnd && hasRoom
         guard wants != isWatching else { return }

@@ -1,10 +1,10 @@
 import Results
 import Terminal
 
-/// The output of a run: standard output, or the screen of the line editor while there is one.
+/// The output of a run: standard output, or the screen of the line editor while one exists.
 final class SwitchedOutput: Output {
     private let standard: StandardOutput
-    /// Takes everything from when it is set.
+    /// Receives all output from the moment it is set.
     var editor: LineEditor?
 
     /// The prompt of a plain terminal while a line is awaited.
@@ -28,12 +28,12 @@ final class SwitchedOutput: Output {
         standard.write(text)
     }
 
-    /// At a prompt it waits until the command is done.
+    /// At a prompt, holds the text until the command has finished.
     func page(_ text: [UInt8]) {
         if editor != nil { pages += text } else { write(text) }
     }
 
-    /// What waits to be shown a screen at a time.
+    /// Returns the text waiting to be shown one screen at a time, and clears it.
     func takePages() -> [UInt8] {
         defer { pages = [] }
         return pages
@@ -56,7 +56,7 @@ final class SwitchedOutput: Output {
         standard.flush()
     }
 
-    /// On a terminal that cannot position its cursor, output takes a line of its own and the prompt comes again.
+    /// On a terminal that cannot position its cursor, output starts on a new line and the prompt is repeated.
     private func leavePromptLine() {
         if isOnPromptLine { standard.write([UInt8(ascii: "\n")]) }
         isOnPromptLine = false

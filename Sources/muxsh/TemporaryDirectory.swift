@@ -2,11 +2,11 @@ import Results
 import Glibc
 import Reactor
 
-/// The private directory that `${tmp}` names: made when it is first asked for, removed with what is in it at the end.
+/// The private directory that `${tmp}` names: created on first use, removed with its contents at the end.
 final class TemporaryDirectory {
     private var createdPath: SystemString?
 
-    /// Its path; a failure that says why when it cannot be made.
+    /// Returns its path. Throws a failure with the reason when it cannot be created.
     func path() throws(Failure) -> SystemString {
         if let createdPath { return createdPath }
         let parent = Environment.setting("TMPDIR")
@@ -26,7 +26,7 @@ final class TemporaryDirectory {
         createdPath = nil
     }
 
-    /// Removes an entry of a directory; a link is removed itself, only a real directory is entered.
+    /// Removes an entry of a directory. A symbolic link is removed itself; only a real directory is entered.
     private static func remove(_ name: SystemString, in parent: Int32) {
         if name.withCString({ unlinkat(parent, $0, 0) }) == 0 { return }
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC

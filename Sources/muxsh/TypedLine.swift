@@ -2,16 +2,17 @@ import Results
 import Script
 import Terminal
 
-/// A line as it stands on the screen, just above what is said about it: so that needs neither its place nor its text.
+/// A typed line as shown on the screen, directly above its messages, which therefore repeat neither its position nor
+/// its text.
 struct TypedLine {
-    /// What stood before it, and it.
+    /// The prompt, followed by the line itself.
     let prompt: String
     let typed: String
-    /// What it was read as: while talking something else than what was typed.
+    /// The statement it was read as; in talk mode this differs from the typed text.
     let statement: String
     let width: Int
 
-    /// Errors, each with carets under its words.
+    /// Returns the errors, each with carets under its arguments; nil when one of them is from elsewhere.
     func rendered(_ errors: [ScriptError]) -> String? {
         guard errors.allSatisfy({ $0.range.source.name == "<prompt>" }) else { return nil }
         return errors.map { error in
@@ -20,7 +21,7 @@ struct TypedLine {
         }.joined()
     }
 
-    /// A failure of this very line; nil when it comes from elsewhere, such as a defined command.
+    /// Returns a failure of this line; nil when it is from elsewhere, such as a defined command.
     func rendered(_ message: FailureText) -> String? {
         let failure = message.failure
         guard let range = failure.range, range.source.name == "<prompt>",
@@ -33,7 +34,8 @@ struct TypedLine {
         return text
     }
 
-    /// A row of carets under the words of a range; where the line does not fit the screen, what is around them first.
+    /// Returns a row of carets under a range. If the line does not fit the screen, an excerpt around the range precedes
+    /// it.
     private func carets(under range: SourceRange) -> String {
         guard range.lineText == typed.losslessBytes || typed.hasPrefix(":") else { return "" }
         let line = statement.losslessBytes
@@ -57,7 +59,7 @@ struct TypedLine {
         String(repeating: " ", count: margin) + String(repeating: "^", count: max(1, displayWidth(of: marked))) + "\n"
     }
 
-    /// The first characters that fit into so many columns.
+    /// Returns the first characters that fit into `columns` columns.
     private func fitting(_ scalars: some Sequence<Unicode.Scalar>, _ columns: Int) -> [Unicode.Scalar] {
         var room = columns
         return Array(

@@ -1,20 +1,20 @@
 import Foundation
 
-/// One case of Cases/: files, a command line, and what has to come out.
+/// One case of Cases/: files, a command line, and the expected results.
 ///
-///     === args            the arguments, blanks between (default: script.mux)
+///     === args            the arguments, separated by blanks (default: script.mux)
 ///     === file NAME       a file in the working directory
-///     === stdin           what is piped into it (default: nothing)
+///     === stdin           the text piped into it (default: nothing)
 ///     === env             NAME=VALUE lines
 ///     === certificates    the files of Certificates in the working directory
-///     === server NAME     a peer: its port stands wherever {NAME} is written; a line for each thing it does
+///     === server NAME     a peer, one line for each of its steps; {NAME} is replaced by its port
 ///     === out             standard output
 ///     === err             standard error
 ///     === status          the exit status (default: 0)
 ///
-/// In the output ports are written <PORT>, times <TIME>, processes <PID>, and <*> is anything within a line.
+/// In the output, <PORT> represents a port, <TIME> a time, <PID> a process ID, and <*> any text within a line.
 struct Case: CustomTestStringConvertible {
-    /// What came of a run: output, status, and the files that the case looks at, by name.
+    /// The result of a run: output, status, and the files that the case checks, by name.
     struct Result {
         let out: String
         let err: String
@@ -55,12 +55,12 @@ struct Case: CustomTestStringConvertible {
         sections.first { $0.title == title }?.text
     }
 
-    /// The sections whose title begins with a word, with the rest of their titles.
+    /// Returns the sections whose title begins with `kind`, with the rest of their titles.
     func all(_ kind: String) -> [(name: String, text: String)] {
         sections.filter { $0.title.hasPrefix(kind + " ") }.map { (String($0.title.dropFirst(kind.count + 1)), $0.text) }
     }
 
-    /// The same case with what came as what is expected; a line with `<*>` that still matches stays.
+    /// Returns the case with the result as the expected one. A line with `<*>` that still matches is kept.
     func blessed(with result: Result) -> Case {
         var blessed = self
         func set(_ title: String, _ text: String) {
@@ -85,7 +85,7 @@ struct Case: CustomTestStringConvertible {
         try sections.map { "=== \($0.title)\n\($0.text)" }.joined().write(to: url, atomically: true, encoding: .utf8)
     }
 
-    /// All cases, by name.
+    /// Returns all cases, sorted by name.
     static func load() throws -> [Case] {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Cases")
         let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
@@ -97,7 +97,7 @@ struct Case: CustomTestStringConvertible {
 
 import Testing
 
-/// What changes from run to run, in the form that cases write it.
+/// Returns `text` with everything that changes from run to run in the notation of the cases.
 func normalized(_ text: String) -> String {
     var text = text
     for (pattern, replacement) in [
@@ -113,7 +113,7 @@ func normalized(_ text: String) -> String {
     return text
 }
 
-/// Whether `text` is `expected`, in which `<*>` stands for anything within a line.
+/// Whether `text` matches `expected`, in which `<*>` represents any text within a line.
 func matches(_ text: String, _ expected: String) -> Bool {
     let (lines, wanted) = (
         text.split(separator: "\n", omittingEmptySubsequences: false),
@@ -128,13 +128,14 @@ func matches(_ text: String, _ expected: String) -> Bool {
     }
 }
 
-/// `text` with lines of `old` that hold `<*>` in place of those they still match, in order.
+/// Returns `text` with the lines of `old` that contain `<*>` in place of those that they still match, in the same
+/// order.
 private func keepingWildcards(of old: String, in text: String) -> String {
     let (wanted, lines) = (
         old.split(separator: "\n", omittingEmptySubsequences: false).map(String.init),
         text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
     )
-    // The longest common subsequence from each pair of positions to the ends.
+    // The length of the longest common subsequence from each pair of positions to the ends.
     var common = Array(repeating: Array(repeating: 0, count: lines.count + 1), count: wanted.count + 1)
     for row in wanted.indices.reversed() {
         for column in lines.indices.reversed() {

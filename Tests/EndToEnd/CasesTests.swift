@@ -2,9 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Every case of Cases/ gives the output, the errors and the status it says.
+/// Every case of Cases/ produces its expected output, errors and status.
 ///
-/// `scripts/cases` names the cases to run in MUXSH_CASES, and sets MUXSH_BLESS to have them rewritten with what came.
+/// `scripts/cases` passes the names of the cases to run in MUXSH_CASES, and sets MUXSH_BLESS to rewrite them with the
+/// actual results.
 struct CasesTests {
     static let cases: [Case] = ((try? Case.load()) ?? []).filter { selected.isEmpty || selected.contains($0.name) }
 
@@ -29,7 +30,7 @@ struct CasesTests {
         }
     }
 
-    /// A blessed case expects what came; `<*>` stays where it still matches, and empty sections go.
+    /// A blessed case expects the actual results. `<*>` is kept where it still matches, and empty sections are removed.
     @Test func aBlessedCaseKeepsItsWildcards() throws {
         let folder = try Program.Folder()
         let file = folder.url.appendingPathComponent("x.case")
@@ -41,7 +42,7 @@ struct CasesTests {
         #expect(blessed == "=== file a.mux\nlist\n=== out\nnew\nage <*> s\n<*>\n=== status\n4\n")
     }
 
-    /// Runs a case and returns what came of it, normalized.
+    /// Runs a case and returns its result, normalized.
     private static func run(_ example: Case) throws -> Case.Result {
         let folder = try Program.Folder()
         var servers: [(name: String, server: FakeServer)] = []
@@ -81,7 +82,7 @@ struct CasesTests {
             out: normalized(outcome.out), err: normalized(outcome.err), status: Int(outcome.status), files: files)
     }
 
-    /// The arguments of a case: blanks separate, quotes hold together; a line is no end.
+    /// Returns the arguments of a case: blanks and line breaks separate them, quotes group them.
     private static func arguments(_ text: String) -> [String] {
         var arguments: [String] = []
         var argument: String?

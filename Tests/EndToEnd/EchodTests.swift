@@ -24,7 +24,7 @@ struct EchodTests {
         var clients = (0..<60).compactMap { _ in Client(port: port) }
         #expect(clients.count == 60)
         for (index, client) in clients.enumerated() { client.say("c\(index)") }
-        // The first are served; each that goes makes room for one that waits.
+        // The first clients are served; each one that leaves makes room for a waiting one.
         for index in 0..<60 {
             #expect(clients[0].hear("c\(index)".utf8.count) == "C\(index)")
             clients.removeFirst()
@@ -53,7 +53,7 @@ struct EchodTests {
         #expect(echod.ticks - before < 100)
         #expect(echod.kernelCount("Threads") == 1)
         echod.signal(SIGTERM)
-        // The greedy client is waited for; a second signal does not.
+        // echod waits for the greedy client; a second signal ends the wait.
         echod.signal(SIGTERM)
         _ = echod.end()
     }

@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The scripts of scripts/examples, against the real servers where they talk to one.
+/// The scripts of scripts/examples, run against real servers where they need one.
 struct ExampleTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("scripts/examples")
 
-    /// The examples that need a server, with the variables that name them.
+    /// The examples that need a server, with the variables that contain its address.
     static let servers: [String: [(variable: String, kind: RealServer.Kind)]] = [
         "redis-replication.mux": [("primary", .redis), ("replica", .redis)],
         "redis-fan-out.mux": [("redis", .redis)],
@@ -28,7 +28,7 @@ struct ExampleTests {
         return names.map { folder.isEmpty ? $0 : folder + "/" + $0 }
     }
 
-    /// Those that wait for a program which the test starts.
+    /// The examples that wait for a program started by the test.
     private static let withCounterpart = ["proxy.mux", "record-traffic.mux"]
 
     private func run(_ script: String, _ options: [String]) throws -> Program.Outcome {
@@ -70,7 +70,7 @@ struct ExampleTests {
         withExtendedLifetime(proxy) {}
     }
 
-    /// The same script as a person runs it: a real redis-cli through it, and its transcript as a script.
+    /// The same script as a user runs it: a real redis-cli connects through it, and its transcript is a script.
     @Test(.enabled(if: RealServer.areInstalled([.redis])))
     func recordsRealTraffic() throws {
         let redis = try RealServer(.redis)

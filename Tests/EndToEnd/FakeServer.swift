@@ -1,18 +1,18 @@
 import Foundation
 import Script
 
-/// A peer that does what a list of steps says with its one connection, in a thread of its own:
+/// A peer that performs a list of steps on its single connection, in a separate thread:
 ///
 ///     line            read through a newline
 ///     read N          read N bytes
 ///     rest            read to the end of the stream
 ///     send TEXT       send, with the escapes of arrow lines
 ///     bytes N         send N bytes of the letter x
-///     flood           send as much as is taken, until the other side has gone
-///     delay MS        let time pass: the peer's slowness is what is tested
-///     end             end its side, and go on
-///     reset           cut the connection
-///     hold            keep the connection until the other side has gone
+///     flood           send as much as is accepted, until the other side has closed
+///     delay MS        pause: the test is about a slow peer
+///     end             half-close the connection, and continue
+///     reset           reset the connection
+///     hold            keep the connection until the other side has closed
 final class FakeServer: @unchecked Sendable {
     let port: Int
     private let listener: Int32

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The scripts of Peers/, against programs from Debian that they start themselves or that are started for them.
+/// The scripts of Peers/, against Debian programs that they start themselves or that the test starts for them.
 @Suite(.enabled(if: Certificates.folder != nil))
 struct PeerTests {
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()

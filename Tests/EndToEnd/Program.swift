@@ -2,14 +2,14 @@ import Foundation
 
 /// Runs the built programs.
 enum Program {
-    /// How a run ended.
+    /// The result of a run.
     struct Outcome {
         let out: String
         let err: String
         let status: Int32
     }
 
-    /// Beside the test program, or where a plain build puts them.
+    /// Returns the path of a program: next to the test program, or where a plain build puts it.
     static func path(_ name: String) -> String {
         let beside = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent(
             name
@@ -20,7 +20,7 @@ enum Program {
         return root.appendingPathComponent(".build/debug/\(name)").path
     }
 
-    /// A private directory that is removed when this value goes.
+    /// A private directory that is removed when this object is released.
     final class Folder {
         let url: URL
 
@@ -34,7 +34,7 @@ enum Program {
         }
     }
 
-    /// Starts a process that has no signal blocked: it would inherit what the threads of the tests block.
+    /// Starts a process with no signal blocked: otherwise it would inherit the signals that the test threads block.
     static func start(_ process: Process) throws {
         var none = sigset_t()
         var former = sigset_t()
@@ -44,7 +44,7 @@ enum Program {
         try process.run()
     }
 
-    /// Runs a program to its end in `folder`; it is killed after a minute, which shows as its status.
+    /// Runs a program in `folder` until it ends. It is killed after a minute, which shows in its status.
     static func run(
         _ name: String, _ arguments: [String], in folder: Folder, stdin: String = "",
         environment: [String: String] = [:]

@@ -1,13 +1,13 @@
 import Foundation
 import TestSupport
 
-/// A server from Debian, started for a test on ports that were free a moment ago, and ended with it.
+/// A Debian server, started for a test on ports that were free a moment ago, and ended with the test.
 final class RealServer {
     let process = Process()
     let port: Int
     private let folder: Program.Folder
 
-    /// What can be started.
+    /// The available servers.
     enum Kind: String {
         case redis, memcached, nginx, nginxTLS, ngircd, smtp, smtpTLS
 
@@ -22,12 +22,12 @@ final class RealServer {
         }
     }
 
-    /// Whether all of these are installed; scripts/setup installs them where there is apt.
+    /// Whether all of these are installed; scripts/setup installs them where apt is available.
     static func areInstalled(_ kinds: [Kind]) -> Bool {
         kinds.allSatisfy { FileManager.default.isExecutableFile(atPath: $0.program) }
     }
 
-    /// Starts a server; `backend` is where an nginx passes requests on to, if it does.
+    /// Starts a server. `backend` is the port to which an nginx forwards requests, if any.
     init(_ kind: Kind, backend: Int? = nil) throws {
         folder = try Program.Folder()
         port = Self.freePort()
@@ -63,7 +63,7 @@ final class RealServer {
     }
 
     deinit {
-        // Not SIGTERM: a child of the tests may have it blocked.
+        // Not SIGTERM: a child of the tests may have blocked it.
         kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
@@ -80,7 +80,7 @@ final class RealServer {
         let report: String
     }
 
-    /// A port without a listener.
+    /// Returns a port without a listener.
     static func freePort() -> Int {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(socket) }

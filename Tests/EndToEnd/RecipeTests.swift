@@ -2,28 +2,28 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Every recipe of muxsh(7) runs, against the real servers where it names one.
+/// Every recipe of muxsh(7) runs, against real servers where it names one.
 struct RecipeTests {
     /// One section of the cookbook.
     struct Recipe: CustomTestStringConvertible, Sendable {
         let title: String
-        /// Its script, as a reader copies it.
+        /// The script as a reader would copy it.
         var script = ""
-        /// Its command lines for the shell.
+        /// The shell command lines.
         var commands: [String] = []
 
         var testDescription: String { title }
     }
 
-    /// The server that each address in the recipes stands for.
+    /// The server for each address in the recipes.
     private static let servers: [String: RealServer.Kind] = [
         "localhost:6379": .redis, "localhost:6380": .redis, "localhost:8080": .nginx, "localhost:8443": .nginxTLS,
     ]
 
-    /// Those that wait for a client or need a server with a special configuration.
+    /// The recipes that wait for a client or need a server with a special configuration.
     private static let special = ["Test a proxy", "Record a real client"]
 
-    /// Programs of Debian that recipes start.
+    /// Whether the Debian programs that recipes start are installed.
     private static let isComplete = RealServer.areInstalled([.redis, .nginx])
 
     private static let page: String = {
@@ -53,7 +53,8 @@ struct RecipeTests {
         try #require(recipes.first { $0.title == title })
     }
 
-    /// A folder with the certificates that recipes name and the script as a file, alone and in a folder of tests.
+    /// Returns a folder with the certificates that recipes name and the script as a file, alone and in a folder of
+    /// tests.
     private func folder(_ script: String) throws -> Program.Folder {
         let folder = try Program.Folder()
         for name in ["ca.pem", "server.pem", "server.key"] {
@@ -68,7 +69,7 @@ struct RecipeTests {
         return folder
     }
 
-    /// Runs command lines with the built programs first in PATH and slow machines in mind.
+    /// Runs command lines with the built programs first in PATH, and with time limits for slow machines.
     private func run(_ commands: [String], in folder: Program.Folder) throws -> Program.Outcome {
         let programs = URL(fileURLWithPath: Program.path("muxsh")).deletingLastPathComponent().path
         return try Program.run(

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A program that runs beside a test, spoken to through pipes.
+/// A program that runs concurrently with a test, connected through pipes.
 final class RunningProgram {
     let process = Process()
     private let input = Pipe()
@@ -8,7 +8,8 @@ final class RunningProgram {
     private let errors = Pipe()
     private var buffered: [UInt8] = []
 
-    /// Starts `command`, a shell command line in which `exec` has the last word, so that the process is the program.
+    /// Starts `command`, a shell command line whose last command is run with `exec`, so that the process is the
+    /// program.
     init(shell command: String, environment: [String: String] = [:]) throws {
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", command]
@@ -18,7 +19,7 @@ final class RunningProgram {
         process.standardInput = input
         process.standardOutput = output
         process.standardError = errors
-        // A program that has ended must not end the tests with it.
+        // The end of the program must not end the tests.
         Glibc.signal(SIGPIPE, SIG_IGN)
         try Program.start(process)
     }
@@ -35,7 +36,7 @@ final class RunningProgram {
         try? input.fileHandleForWriting.close()
     }
 
-    /// Nobody reads the program's output any more.
+    /// Closes the reading end of the program's output.
     func stopReading() {
         try? output.fileHandleForReading.close()
     }
@@ -44,7 +45,7 @@ final class RunningProgram {
         kill(process.processIdentifier, number)
     }
 
-    /// The next line of its output, without the newline; nil at the end.
+    /// Returns the next line of its output, without the newline; nil at the end.
     func line() -> String? {
         let descriptor = output.fileHandleForReading.fileDescriptor
         var chunk = [UInt8](repeating: 0, count: 65536)
@@ -59,12 +60,13 @@ final class RunningProgram {
         }
     }
 
-    /// The port in the first line of its output, as echod prints it.
+    /// Returns the port in the first line of its output, as echod prints it.
     func port() -> Int? {
         line().flatMap { $0.split(separator: ":").last.flatMap { Int($0) } }
     }
 
-    /// Its status, 128 and the signal's number if one ended it, and all of standard error.
+    /// Waits for its end and returns its status (128 plus the signal number if a signal ended it) and all of standard
+    /// error.
     func end() -> (status: Int32, err: String) {
         let err = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
@@ -72,7 +74,7 @@ final class RunningProgram {
         return (process.terminationStatus + (isSignal ? 128 : 0), err)
     }
 
-    /// A field of /proc/PID/status, such as `Threads` or `VmRSS` (in kB).
+    /// Returns a field of /proc/PID/status, such as `Threads` or `VmRSS` (in kB).
     func kernelCount(_ field: String) -> Int? {
         let text = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
         let line = text?.split(separator: "\n").first { $0.hasPrefix(field + ":") }
@@ -81,7 +83,7 @@ final class RunningProgram {
         }
     }
 
-    /// The processor time it has used, in clock ticks (proc(5), hundredths of a second).
+    /// The CPU time it has used, in clock ticks (proc(5), hundredths of a second).
     var ticks: Int {
         let text = (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/stat", encoding: .utf8)) ?? ""
         let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
@@ -94,7 +96,7 @@ final class Client {
     private let socket: Int32
     private var isCut = false
 
-    /// Connects; with `waits` false the connection may still be under way.
+    /// Connects. With `waits` false the connection may still be in progress.
     init?(port: Int, waits: Bool = true) {
         let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | (waits ? 0 : SOCK_NONBLOCK.rawValue)
         socket = Glibc.socket(AF_INET, Int32(type), 0)
@@ -119,11 +121,11 @@ final class Client {
         _ = send(socket, text, text.utf8.count, Int32(MSG_NOSIGNAL))
     }
 
-    /// Sends until the peer takes no more.
+    /// Sends until the peer accepts no more; returns the number of bytes sent.
     func flood() -> Int {
         let chunk = [UInt8](repeating: 120, count: 65536)
         var sent = 0
-        // Without waiting: EAGAIN many times over means that both kernel buffers are full.
+        // Nonblocking: many consecutive EAGAIN errors mean that both kernel buffers are full.
         var refusals = 0
         while refusals < 200 {
             let count = send(socket, chunk, chunk.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
@@ -133,7 +135,7 @@ final class Client {
         return sent
     }
 
-    /// Exactly `count` bytes, fewer at the end of the stream.
+    /// Receives exactly `count` bytes, fewer at the end of the stream.
     func hear(_ count: Int) -> String {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: min(max(count, 1), 65536))

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What shows only while muxsh runs: lines through a pipe one by one, signals, readers that go away.
+/// Behavior visible only while muxsh runs: lines arriving one by one through a pipe, signals, readers that disappear.
 struct RunningTests {
     private var muxsh: String { "exec '\(Program.path("muxsh"))'" }
 
@@ -24,7 +24,7 @@ struct RunningTests {
         let path = folder.url.appendingPathComponent("s").path
         let shell = try RunningProgram(shell: "\(muxsh)")
         shell.say("open a unix:\(path) --retry 30s\na> x\na< X\nprint ok\n")
-        // The statement is shown before the first attempt, which must have failed: the server comes only now.
+        // The statement is shown before the first attempt, which must fail: the server starts only now.
         #expect(shell.line() == "open a unix:\(path) --retry 30s")
         let echod = try RunningProgram(shell: "exec '\(Program.path("echod"))' --bind 'unix:\(path)'")
         #expect(echod.line() == "echod: listening on unix:\(path)")
@@ -38,7 +38,7 @@ struct RunningTests {
     }
 
     @Test func aServerThatDoesNotAcceptIsATimeOut() throws {
-        // A queue of one that is full: the kernel answers nobody any more.
+        // A full queue of length one: the kernel answers no further connection attempts.
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(listener) }
         listen(listener, 0)
@@ -62,7 +62,7 @@ struct RunningTests {
 
     @Test func itSleepsWhileItWaits() throws {
         let shell = try RunningProgram(shell: "\(muxsh) -q")
-        // A peer that has ended, and a service that waits: nothing of it may keep the loop turning.
+        // A peer that has half-closed, and a waiting service: neither may keep the loop turning.
         shell.say("serve e :0\nopen a :${e.port}\na>|\na<|\nopen b :${e.port}\nprint ready\n")
         #expect(shell.line() == "ready")
         let before = shell.ticks
@@ -88,7 +88,7 @@ struct RunningTests {
         #expect(!FileManager.default.fileExists(atPath: folder))
     }
 
-    /// So that who kills muxsh by its name does not kill the one that looks after what is left.
+    /// Killing muxsh by name must not kill the process that cleans up after it.
     @Test func theWardenBearsItsOwnName() throws {
         let shell = try RunningProgram(shell: "\(muxsh) -q -c 'spawn a cat' -c 'print ready' -c 'sleep forever'")
         #expect(shell.line() == "ready")
@@ -105,8 +105,8 @@ struct RunningTests {
         #expect(shell.end().status == 143)
     }
 
-    /// Programs hold the writing end of a pipe: its end of stream comes when the last of them is gone, those that they
-    /// have started and those that ignore SIGTERM too.
+    /// Programs hold the writing end of a pipe. Its end of stream arrives when the last of them has ended, including
+    /// those that they have started and those that ignore SIGTERM.
     @Test(arguments: [(SIGKILL, 137), (SIGTERM, 143), (SIGINT, 130), (Int32(0), 5)] as [(Int32, Int32)])
     func noProgramOutlivesIt(signal: Int32, status: Int32) throws {
         let folder = try Program.Folder()
@@ -118,7 +118,7 @@ struct RunningTests {
             #"spawn a sh -c "exec 3>\#(pipe); sleep 1000 & echo up; wait""#, "a< up",
             #"spawn b --pty sh -c "exec 3>\#(pipe); sleep 1000 & echo up; wait""#, "b< up",
             #"spawn c sh -c "exec 3>\#(pipe); trap '' TERM HUP; sleep 1000 & echo up""#, "c< up", "wait c",
-            // What has left the group, the session or its parent, as jobs and daemons do.
+            // Processes that have left the group, the session or their parent, as jobs and daemons do.
             #"spawn e sh -c "exec 3>\#(pipe); timeout 1000 sleep 99 & echo up; wait""#, "e< up",
             #"spawn f bash -c "exec 3>\#(pipe); set -m; sleep 99 & echo up; wait""#, "f< up",
             #"spawn g --pty bash -c "exec 3>\#(pipe); set -m; nohup sleep 99 >/dev/null 2>&1 & disown; echo up; sleep 99""#,
@@ -133,7 +133,7 @@ struct RunningTests {
         #expect(shell.line() == "ready")
         if signal != 0 { shell.signal(signal) }
         #expect(shell.end().status == status)
-        // Blocks until nobody has the other end any more.
+        // Blocks until the writing end is closed everywhere.
         _ = fcntl(reading, F_SETFL, 0)
         var byte: UInt8 = 0
         #expect(read(reading, &byte, 1) == 0)
@@ -156,12 +156,12 @@ struct RunningTests {
         #expect(shell.end() == (3, ""))
     }
 
-    /// While nobody reads its output, a run that has to end does so with its own status.
+    /// A run that has to end while its output is not read ends with its own status.
     @Test(arguments: [(SIGTERM, "", Int32(143)), (SIGINT, "", 130), (0, "--max-time 500ms", 4)])
     func aReaderThatNeverReadsDoesNotHideAnEnd(signal: Int32, option: String, status: Int32) throws {
         let shell = try RunningProgram(
             shell: "\(muxsh) \(option) -c 'repeat 15000 {' -c 'print 0123456789012345678901234567890123456789' -c '}'")
-        // The first line shows that it runs; its output then fills the pipe.
+        // The first line shows that it is running; its output then fills the pipe.
         #expect(shell.line() != nil)
         if signal != 0 { shell.signal(signal) }
         #expect(shell.end().status == status)
@@ -211,7 +211,7 @@ struct RunningTests {
         try first.out.write(to: folder.url.appendingPathComponent("again.mux"), atomically: true, encoding: .utf8)
         let second = try Program.run("muxsh", ["again.mux"], in: folder)
         #expect(second.status == 0 && second.err == "")
-        // What is sent is the same; how far the answers lag behind is not.
+        // The sent lines are the same; the delay of the answers is not.
         func sent(_ text: String) -> [Substring] { text.split(separator: "\n").filter { $0.hasPrefix("a>") } }
         #expect(sent(second.out) == sent(first.out) && !sent(first.out).isEmpty)
         server.signal(SIGTERM)
@@ -232,7 +232,7 @@ struct RunningTests {
             in: folder)
         #expect(outcome.out == "ok\n" && outcome.status == 0, "\(outcome.err)")
         server.signal(SIGTERM)
-        // The other way round: the tutorial's client against muxsh's own service.
+        // The other way around: the tutorial's client against muxsh's own service.
         let shell = try RunningProgram(shell: "\(muxsh) -q")
         shell.say("serve e :0\nprint ${e.port}\n")
         let servicePort = try #require(shell.line().flatMap { Int($0) })

@@ -8,10 +8,10 @@ import Wire
 @testable import Sessions
 @testable import VM
 
-/// What must hold for any bytes in any split: that a transcript runs again, and that no piece of a secret is shown.
+/// Properties that hold for any bytes in any split: a transcript runs again, and no piece of a secret is shown.
 struct BorderTests {
-    /// A stream that comes in random pieces, with random moments at which the part of a line is shown: what was shown is a
-    /// script that the same stream meets.
+    /// A stream arrives in random pieces, and incomplete lines are shown at random moments. The transcript is a script
+    /// that the same stream satisfies.
     @Test func aTranscriptRunsAgainWhateverWasShownOfALine() {
         var generator = Generator(seed: 25)
         let alphabet = Array("ab\n\r\n\r \\${\u{1B}é".utf8) + [0xFF]

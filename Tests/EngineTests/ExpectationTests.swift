@@ -9,7 +9,8 @@ import TestSupport
 @testable import VM
 
 struct ExpectationTests {
-    /// What a script does with a stream: the script, the stream, whether the peer ends, the result and what is left.
+    /// The effect of a script on a stream: the script, the stream, whether the peer ends, the result and the unread
+    /// rest.
     static let table: [(script: String, stream: String, ends: Bool, state: String, unread: String)] = [
         ("a< HELLO", "HELLO\nrest", false, "passed", "rest"),
         ("a< HELLO", "HELLO\r\nrest", false, "passed", "rest"),
@@ -95,7 +96,7 @@ struct ExpectationTests {
             for piece in Array(stream.utf8).cut(using: &generator) { stage.hear(piece) }
             if ends { stage.pair.endOutput() }
             stage.settle()
-            // A strict end fails with what has come by then; nothing else may differ.
+            // A strict end fails with the data received so far; nothing else may differ.
             #expect(stage.state == state, "\(script) on \(stream.debugDescription)")
             if script != "a<|" { #expect(stage.unread == unread, "\(script) on \(stream.debugDescription)") }
         }
@@ -211,7 +212,7 @@ struct ExpectationTests {
         #expect(stage.state == "no session 'b' is open")
     }
 
-    /// The limit of a file is for a standstill, from when something moved last.
+    /// The limit of a file transfer counts from the last progress.
     @Test func aFileThatNobodyTakesFailsAtItsLimit() throws {
         let path = "/tmp/muxsh-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         let file = try #require(fopen(path, "w"))

@@ -11,7 +11,7 @@ struct LineFeedsTests {
     @Test func countsEveryLineFeedAtAnyPlace() {
         var generator = Generator(seed: 7)
         for length in Array(0...40) + [1000, 4099] {
-            // Bytes near the line feed, and those that differ from it in their highest bit.
+            // Bytes close to the line feed, and those that differ from it in the highest bit.
             let bytes = (0..<length).map { _ in
                 [10, 10, 9, 11, 0, 138, 255, 2][Int.random(in: 0..<8, using: &generator)] as UInt8
             }

@@ -10,10 +10,10 @@ import Wire
 @testable import Sessions
 @testable import VM
 
-// Making it takes longer than most tests; nothing changes it.
+// Creating it takes longer than most tests, and it never changes.
 nonisolated(unsafe) let standardRegistry = CommandRegistry.standard()
 
-/// Keeps what the engine writes.
+/// Keeps the output of the engine in memory.
 final class MemoryOutput: Output {
     var text: [UInt8] = []
     var errors: [UInt8] = []
@@ -26,14 +26,14 @@ final class MemoryOutput: Output {
     var isBroken: Bool { false }
 }
 
-/// An world with a session named `a` to a socket pair, a clock moved by hand, and output in memory.
+/// A world with a session named `a` over a socket pair, a manually advanced clock, and output in memory.
 final class Stage {
     let hand = HandClock()
     let loop: EventLoop
     let pair = SocketPair()
     let output = MemoryOutput()
     let world: World
-    /// Why the last lines could not be compiled, or nil.
+    /// The reason why the last lines could not be compiled, or nil.
     private var refusal: String?
     let registry = standardRegistry
     private var checker = Checker(
@@ -80,7 +80,7 @@ final class Stage {
         settle()
     }
 
-    /// Lets the loop go round until nothing moves any more without time passing or the peer doing something.
+    /// Turns the loop until nothing changes any more unless time passes or the peer acts.
     func settle() {
         for _ in 0..<8 {
             world.runReady()
@@ -98,7 +98,7 @@ final class Stage {
         hear(Array(text.utf8))
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     func wait(_ duration: Duration) {
         hand.advance(by: duration)
         settle()
@@ -118,12 +118,12 @@ final class Stage {
 
     var shown: String { String(decoding: output.text, as: UTF8.self) }
 
-    /// What the script has not read of `a`.
+    /// The unread input of `a`.
     var unread: String {
         String(decoding: world.sessions["a"]?.feed.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
     }
 
-    /// What the peer of `a` has received by now.
+    /// The data that the peer of `a` has received so far.
     var heard: String { String(decoding: pair.heard(), as: UTF8.self) }
 
     func variable(_ name: String) -> String? {
@@ -132,7 +132,7 @@ final class Stage {
 }
 
 extension Stage {
-    /// A parser for lines typed at a prompt.
+    /// Returns a parser for lines typed at a prompt.
     var typedParser: Parser {
         Parser(source: SourceText(name: "<prompt>"), commands: registry.table) { _ in
             .success(.init(bytes: [], identity: ""))
@@ -141,7 +141,7 @@ extension Stage {
 }
 
 extension Stage {
-    /// What the script has not read of a session.
+    /// Returns the unread input of a session.
     func unread(of name: String) -> String {
         String(decoding: world.sessions[name]?.feed.inbox.bytes.map { $0 } ?? [], as: UTF8.self)
     }

@@ -81,7 +81,7 @@ struct StrandTests {
         #expect(stage.state == "passed")
     }
 
-    /// Bytes that come one at a time, or all at once: the script and the trigger see the same.
+    /// The script and the trigger see the same, whether bytes arrive one at a time or all together.
     @Test(arguments: [1, 2, 5, 100])
     func triggersDoNotDependOnTheSplit(size: Int) {
         let stage = Stage()
@@ -218,13 +218,14 @@ struct StrandTests {
         #expect(stage.shown == "1 2\n")
     }
 
-    /// A block of `on` that reads has the session for itself, and what it leaves is looked at from there, in any split.
+    /// A block of `on` that reads has exclusive use of the session. Triggers test the input it leaves unread from that
+    /// point, in any split.
     @Test func whatABlockLeavesUnreadIsLookedAtFromThere() {
         let stream = "skipped\nPOST 1\nhelloPOST 2\r\nabcd\n\nPOST 3\nPOST POST 4\n\r\n12345\nPOST 5\n12345\n\n"
         var generator = Generator(seed: 12)
         for _ in 0..<80 {
             let stage = Stage()
-            // Also where nobody knows whether further statements would read what was skipped.
+            // Also when it is not known whether later statements would read the skipped lines.
             let isWhole = Bool.random(using: &generator)
             stage.start(
                 """
@@ -263,7 +264,7 @@ struct StrandTests {
         #expect(stage.shown.hasSuffix("fine\n"))
     }
 
-    /// Who waits for a session that another strand closes is told at once: a bridge has no limit.
+    /// A wait for a session that another strand closes ends immediately: a bridge has no limit.
     @Test func aClosedSessionEndsTheWaitsOfOtherStrands() {
         let stage = Stage()
         stage.start("parallel {\n    branch {\n        expect a \"x\"\n    }\n    branch {\n        close a\n    }\n}")
@@ -278,7 +279,7 @@ struct StrandTests {
         #expect(bridged.state == "passed")
     }
 
-    /// So that the transcript, run again, does not wait for an answer to what it has not sent.
+    /// When the transcript is run again, it must not wait for an answer to data that it has not sent.
     @Test func whatABridgeHasSentOfALineIsShownBeforeTheAnswer() {
         let stage = Stage()
         let other = SocketPair()
@@ -301,7 +302,7 @@ struct StrandTests {
         #expect(stage.shown.hasSuffix("fine\n"))
     }
 
-    /// The ending of a line that was read in part is no empty line; the next one is, in any split.
+    /// The ending of a partly read line is not an empty line; the next one is, in any split.
     @Test func anEmptyLineBehindARestIsSeen() {
         var generator = Generator(seed: 3)
         for _ in 0..<40 {

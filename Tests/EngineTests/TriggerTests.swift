@@ -3,17 +3,17 @@ import TestSupport
 
 @testable import Sessions
 
-/// Every whole line is judged once, in order, and nothing that the script may read is dropped, in any split.
+/// Every complete line is tested once, in sequence, and nothing that the script may read is dropped, in any split.
 struct TriggerTests {
-    /// What a trigger's block does.
+    /// The action of a trigger's block.
     private enum Block: CaseIterable {
-        /// It prints the line and ends.
+        /// Prints the line and ends.
         case prints
-        /// It takes its time.
+        /// Sleeps.
         case sleeps
-        /// It reads bytes of what follows its line, if they come.
+        /// Reads bytes after its line, if they arrive.
         case readsBytes
-        /// It reads a line of what follows.
+        /// Reads a line after its own.
         case readsLine
     }
 
@@ -46,7 +46,8 @@ struct TriggerTests {
         }
     }
 
-    /// What triggers do with a stream after which the peer ends: what they print, and what is left for the script.
+    /// Returns the effect of triggers on a stream after which the peer ends: the printed lines, and the input left for
+    /// the script.
     private func model(_ stream: String, _ rules: [Rule]) -> (printed: [String], left: String) {
         var printed: [String] = []
         var left = ""
@@ -98,11 +99,11 @@ struct TriggerTests {
             let stream = randomStream(&generator)
             let rules = (0..<Int.random(in: 1...3, using: &generator)).map { _ in Rule.random(&generator) }
             let stage = Stage()
-            // Some of the stream may be there before the triggers are.
+            // Part of the stream may arrive before the triggers are set.
             let pieces = Array(stream.utf8).cut(using: &generator)
             let early = Int.random(in: 0...pieces.count, using: &generator)
             for piece in pieces[..<early] { stage.hear(piece) }
-            // A wait that is not met, and looks at its limit also at what is held back, changes nothing.
+            // A wait that is not met, and at its limit also tests held-back input, changes nothing.
             let wait = [
                 "expect a \"zzz\" within 10ms", "a< zzz", "expect a nothing for 10ms", "expect a lines 99 within 5ms",
             ][
@@ -120,7 +121,7 @@ struct TriggerTests {
             for _ in 0..<(2 * stream.count + 4) { stage.wait(.milliseconds(20)) }
             let printed = Self.printed(stage.shown)
             let expected = model(stream, rules)
-            // With several rules set one after the other, the first may have taken what was there before the second.
+            // With several rules set one after the other, the first may have consumed input before the second was set.
             if early == 0 || rules.count == 1 {
                 let context = "\(rules.map { ($0.pattern, $0.block) }) on \(stream.debugDescription)"
                 #expect(printed == expected.printed, "\(context)")
@@ -131,7 +132,7 @@ struct TriggerTests {
         }
     }
 
-    /// What scripts print, a line break in it as `~`.
+    /// Returns the output of scripts, with `~` for a line break.
     private static func printed(_ shown: String) -> [String] {
         var lines: [String] = []
         for line in shown.split(separator: "\n", omittingEmptySubsequences: false) where !line.hasPrefix("a<") {
@@ -185,16 +186,16 @@ struct TriggerTests {
         stage.start("on a \"x\" {\n}\nsleep 1s\na< line 1")
         stage.hear((1...20).map { "line \($0)\n" }.joined())
         for _ in 0..<10 { stage.settle() }
-        let told = String(decoding: stage.output.errors, as: UTF8.self)
+        let didReport = String(decoding: stage.output.errors, as: UTF8.self)
         #expect(
-            told
+            didReport
                 == "muxsh: a: inbox full (40 bytes): reading from the peer and 'on' pause until the script reads\n"
         )
         stage.wait(.seconds(1))
         #expect(stage.state == "passed")
     }
 
-    /// Compiled whole, a script that never reads keeps nothing.
+    /// A script that is compiled as a whole and never reads keeps no input.
     @Test func aSessionThatOnlyTriggersUseKeepsNothing() {
         let stage = Stage(inboxLimit: 60)
         stage.start("on a /^P(\\d+)/ {\n    print \"got ${1}\"\n}\nsleep forever", isWhole: true)

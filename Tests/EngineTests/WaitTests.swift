@@ -3,9 +3,9 @@ import TestSupport
 
 @testable import Sessions
 
-/// One rule for every wait: what is not met has not happened, and the split of the stream decides nothing.
+/// One rule for every wait: a wait that is not met has no effect, and the split of the stream makes no difference.
 struct WaitTests {
-    /// Patterns of many kinds, also ones that can match nothing.
+    /// Patterns of many kinds, including ones that can match the empty string.
     static let patterns = [
         "a", "ab", "a+", "a*", ".*", "(?s).*", "(?s).*?", "\\Aa*", "\\A(?<x>.*)", "a|ab", "ab|a", "(a|ab)(c|bcd)?",
         "^a", "a$", "^b$", "a\\n^b", "\\n^", "^", "$", "^$", "(?m)^.*$", "\\bab", "ab\\b", "\\Bb", "(?<=a)b",
@@ -31,7 +31,7 @@ struct WaitTests {
         }
     }
 
-    /// What a wait has made of a stream after which the peer has ended.
+    /// Returns the effect of a wait on a stream after which the peer has ended.
     private func result(of script: String, _ pieces: [[UInt8]], isEarly: Bool) -> [String] {
         let stage = Stage()
         if isEarly { stage.start(script) }
@@ -45,7 +45,7 @@ struct WaitTests {
         return [state, stage.unread, stage.shown.split(separator: "\n").last.map(String.init) ?? ""]
     }
 
-    /// Waits of all kinds; `#` stands for what a branch prints.
+    /// Waits of all kinds; `#` is replaced by the output of a branch.
     private static let waits = [
         "expect a \"ab\"", "expect a \"b\\n\"", "expect a /a+b/", "expect a /^b/", "expect a bytes 3",
         "expect a lines 2",
@@ -82,7 +82,7 @@ struct WaitTests {
                 run("try {\n    \(first)\n} else {\n}", on: stage)
                 if runs {
                     run(wait, on: stage)
-                    // What was met has consumed.
+                    // A wait that was met has consumed input.
                     if stage.state == "passed" { break }
                 }
                 let left = [stage.unread, stage.unread(of: "b")]
@@ -177,7 +177,7 @@ struct WaitTests {
     }
 }
 
-/// What others do to a session while a wait looks at it.
+/// Changes that others make to a session during a wait.
 struct SharedSessionTests {
     @Test func aMatchThatAnotherStrandHasTakenIsNotMet() {
         let stage = Stage()

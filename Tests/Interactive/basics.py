@@ -21,7 +21,7 @@ def test_a_conversation_with_echod():
             terminal.line("a> hello")
             terminal.until_line(r"^a< HELLO$")
             terminal.until_prompt()
-            # What was typed is not shown a second time.
+            # The typed line is not shown a second time.
             assert terminal.lines().count("a> hello") == 0 and terminal.lines().count("muxsh> a> hello") == 1
             terminal.line("expect a /WORLD/ within 100ms")
             terminal.until_line(r"timed out after 100\.0 ms waiting for /WORLD/")
@@ -76,7 +76,7 @@ def test_output_above_a_line_of_several_rows_and_wide_characters():
         terminal.until_line("end$")
         typed = terminal.lines()
         start = max(index for index, row in enumerate(typed) if row.startswith("muxsh> a> "))
-        # pyte keeps an empty cell behind each wide character.
+        # pyte keeps an empty cell after each wide character.
         shown = "".join(typed[start:]).replace(" ", "")
         assert shown == ("muxsh> " + text).replace(" ", ""), typed
         terminal.line("")
@@ -107,7 +107,7 @@ def test_control_c_drops_the_line_and_stops_a_command():
         terminal.until_prompt()
         terminal.line("expect a /never/ within 1h")
         terminal.until(lambda: terminal.lines()[-1] == "muxsh> expect a /never/ within 1h", "the command")
-        # The command has to be running: a line that it lets through shows it.
+        # The command must be running; a line received meanwhile proves it.
         server.say("while waiting\n")
         terminal.until_line("^a< while waiting$")
         terminal.send("\x03")
@@ -158,7 +158,7 @@ def test_history_is_kept_across_runs():
         terminal.until_prompt()
         terminal.line("print ${password} hunter2")
         terminal.until_line(r"^\$\{password\} \$\{password\}$")
-        # Killed, not ended: what was typed is there all the same.
+        # Killed, not ended: the typed lines are saved anyway.
         os.kill(terminal.process.pid, signal.SIGKILL)
         terminal.status()
     path = home + "/state/muxsh/history"
@@ -189,7 +189,7 @@ def test_tab_completes_commands_and_sessions():
         terminal.send("\x03")
         terminal.until_prompt()
         terminal.send("s\t\t")
-        # Each with what it is, where all of them fit on the screen.
+        # Each is listed with its summary, because all of them fit on the screen.
         terminal.until_line(r"^select +wait for the first of several events$")
         terminal.until_line(r"^starttls +start TLS on an open session$")
         terminal.until_last("muxsh> s")
@@ -377,7 +377,7 @@ def test_it_sleeps_when_nothing_happens():
         server.connection.close()
         terminal.until_line(r"^a<\|$")
         before = ticks(terminal.process.pid)
-        # A busy loop would use a hundred ticks in this second; the test is of CPU use, not of time.
+        # A busy loop would use a hundred ticks in this second. This tests CPU use, not time.
         time.sleep(1)
         assert ticks(terminal.process.pid) - before <= 5
 

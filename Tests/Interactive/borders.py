@@ -1,4 +1,4 @@
-"""Bytes at the borders of the prompt: what is typed and pasted, the history, keys that stand for signals, the farewell."""
+"""Arbitrary bytes at the borders of the prompt: typed and pasted input, the history, signal keys, the final output."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ from terminal import LIMIT, Server, Terminal
 
 
 def state(process):
-    """The state of a process: S waits, T is stopped (proc_pid_stat(5))."""
+    """Returns the state of a process: S is sleeping, T is stopped (proc_pid_stat(5))."""
     with open(f"/proc/{process}/stat") as file:
         return file.read().rsplit(") ", 1)[1][0]
 
@@ -26,7 +26,7 @@ def until_state(terminal, wanted):
 
 
 def heard(terminal, keys, expected):
-    """What a server gets when keys are typed behind `a> ` in a line."""
+    """Checks what a server receives when keys are typed after `a> ` in a line."""
     with Server() as server:
         connected(terminal, server)
         terminal.process.send(b"a> " + keys + b"\r")
@@ -52,7 +52,7 @@ def test_bytes_that_are_no_utf8_are_shown_sent_and_kept():
         terminal.until_line(r"a> caf\\xe9 \\xff")
         history = open(terminal.home + "/state/muxsh/history", "rb").read()
         assert b"caf\xe9\\040\xff\n" in history, history
-        # The arrow keys bring it back as it was.
+        # The arrow keys restore it unchanged.
         terminal.send("\x1b[A\x1b[A")
         terminal.until_last("muxsh> a> caf\\xe9 \\xff")
         with muxsh(home=terminal.home) as again:
@@ -69,7 +69,7 @@ def test_an_unfinished_paste_has_an_end():
     for lead in ("", "\x16", "\x00"):
         with muxsh() as terminal:
             terminal.send(lead + "\x1b[200~some text that does not end")
-            # One key behind ^V is text; so is the first byte of the paste's mark.
+            # One key after ^V is text, and so is the first byte of the paste mark.
             terminal.send("\x03")
             if lead == "\x16":
                 terminal.send("\x03")
@@ -165,7 +165,7 @@ def test_a_statement_with_a_secret_is_not_kept():
 
 
 def flood(terminal):
-    """Brings up a server that sends without end, and a session with it."""
+    """Starts a server that sends endlessly, and a session with it."""
     terminal.line("listen l :0")
     terminal.until_line(r"# l: listening")
     terminal.until_prompt()
@@ -174,7 +174,7 @@ def flood(terminal):
 
 
 def farewell(terminal, number):
-    """What the terminal is left with when a signal ends the program while it floods."""
+    """Checks the state of the terminal after a signal has ended the program during a flood."""
     os.kill(terminal.process.pid, number)
     status = terminal.status()
     tail = terminal.received
@@ -227,7 +227,7 @@ def test_vi_keys_keep_the_cursor_in_the_line():
         with muxsh(home=home) as vi:
             vi.send("\x1b[Fprint x\r")
             vi.until_line("^x$")
-            # End in the insert mode stands behind the last character.
+            # In insert mode, End moves the cursor after the last character.
             vi.send("print y\x1b[H\x1b[Fz\r")
             vi.until_line("^yz$")
 
@@ -252,7 +252,7 @@ def test_a_paste_that_holds_the_interrupt_key_is_text():
         terminal.until(lambda: b"bar'" in terminal.received, "the pasted text")
         terminal.line("")
         terminal.until_line(r"^foo\\x03\\x03bar$")
-        # Nothing behind it is typed.
+        # Nothing after the ^C counts as typed.
         terminal.send("\x1b[200~foo\x03print pwned\rprint pwned\r\x03print pwned\rxx\x1b[201~")
         terminal.until(lambda: terminal.received.endswith(b"\x1b[?25h") and b"xx" in terminal.received, "the paste")
         terminal.send("\x03print fine\r")
@@ -304,7 +304,7 @@ def test_a_line_that_fills_a_tiny_window():
         terminal.read(1)
         for keys in (b"\xff", b"t", b"N", b"\x1b[H", b"\x1bf", b"p", b"e" * 200, b"\x1b[H", b"y" * 9):
             terminal.process.send(keys)
-            # Each is a key of its own only when those before it have been taken.
+            # Each is a separate key only if the previous ones have been read.
             terminal.read(0.2)
         terminal.send("\x03")
         terminal.resize(80, 24)
@@ -336,7 +336,7 @@ def test_a_quote_that_is_not_closed_is_told_of_settings():
         with muxsh(home=home) as terminal:
             terminal.until(lambda: b".editrc:" in terminal.received, "the place")
             assert b"unterminated quote" in terminal.received
-            # What stands behind it counts.
+            # The lines after it take effect.
             terminal.send("print onez")
             terminal.until_last("muxsh> print onez")
             terminal.send("\x1b")

@@ -1,4 +1,4 @@
-"""What Tab offers, lists and inserts."""
+"""Completion: the choices that Tab offers, lists and inserts."""
 
 import os
 import tempfile
@@ -35,7 +35,7 @@ def test_the_name_of_a_file_is_quoted_when_it_must_be():
         terminal.line("")
         terminal.until_line("^it was read$")
         terminal.until_prompt()
-        # An escape can be typed, too, and completed behind it.
+        # An escape can also be typed, and completed after it.
         terminal.send(f'source "{home}/\\e\t')
         terminal.until_line(r'\\ex"')
         terminal.line("")

@@ -1,4 +1,4 @@
-"""Completion, help a screen at a time, history, modes, pastes, init.mux."""
+"""Completion, paged help, history, modes, pastes, init.mux."""
 
 import os
 import tempfile
@@ -49,7 +49,7 @@ def test_help_is_shown_a_screen_at_a_time():
         terminal.until_prompt()
         terminal.line("help expect")
         terminal.until_last("-- more: Space, Enter, q --")
-        # What is typed ahead is not lost.
+        # Type-ahead is not lost.
         terminal.send("print typed ahead\r")
         terminal.until_line("^typed ahead$")
         terminal.until_prompt()
@@ -75,7 +75,7 @@ def test_the_history_has_a_size_and_can_be_shown():
         terminal.line("print number 4")
         terminal.until_prompt()
         terminal.line("history 2")
-        # Neighbours that are the same are one.
+        # Identical consecutive lines are stored once.
         terminal.until_line(r"^5  print number 4$")
         terminal.until_line(r"^6  history 2$")
         terminal.line("set history 3")
@@ -108,7 +108,7 @@ def test_vi_keys_from_editrc():
     with muxsh(home=home) as terminal:
         terminal.send("print one two")
         terminal.until_last("muxsh> print one two")
-        # Escape, back a word, change it.
+        # Escape, back one word, change it.
         terminal.send("\x1b")
         terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> print one tw"), "command mode")
         terminal.send("bcwthree")
@@ -133,7 +133,7 @@ def test_init_mux_is_read_at_the_prompt():
     with open(home + "/.config/muxsh/init.mux", "w") as file:
         file.write("frob\n")
     with muxsh(home=home) as terminal:
-        # An error is shown, and the prompt is there all the same.
+        # An error is shown, and the prompt appears anyway.
         terminal.until_line("init.mux:1:1: error: unknown command 'frob'")
         terminal.until_line("^muxsh: .*/init.mux was not run$")
 
@@ -171,7 +171,7 @@ def test_keys_behind_a_search_do_what_they_do_elsewhere():
             assert "[" not in terminal.lines()[-1], terminal.lines()[-1]
             terminal.send("\x03")
         terminal.until_prompt()
-        # Also when nothing is found: the line is what was found before.
+        # Also when nothing is found: the line is the last match.
         terminal.send("\x12alphx")
         terminal.until_line(r"bck\?alphx")
         terminal.send("\x1b[F!")
@@ -195,7 +195,7 @@ def test_control_c_drops_what_was_typed_ahead():
         terminal.line("sleep forever")
         terminal.line("print typed ahead")
         terminal.send("\x04")
-        # The server's word comes behind the keys, so they were taken when it is shown.
+        # The server's line arrives after the keys, so they have been read when it is shown.
         terminal.until_line("muxsh> sleep forever")
         server.say("talking\n")
         terminal.until_line("^a< talking$")
@@ -204,7 +204,7 @@ def test_control_c_drops_what_was_typed_ahead():
         terminal.line("print goes on")
         terminal.until_line("^goes on$")
         assert "typed ahead" not in "\n".join(terminal.all_lines())
-        # So it is with the rest of a paste.
+        # The same applies to the rest of a paste.
         terminal.until_prompt()
         terminal.send("\x1b[200~sleep forever\rprint rest of the paste\r\x1b[201~\r")
         terminal.until_line("print rest of the paste")

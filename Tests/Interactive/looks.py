@@ -1,4 +1,4 @@
-"""Colours, hexadecimal, tables that fit, errors under the line, plain terminals."""
+"""Colors, hexadecimal, tables that fit, errors below the line, plain terminals."""
 
 import re
 
@@ -44,7 +44,7 @@ def test_nothing_but_text_for_screen_readers():
         server.say("news\n")
         terminal.until_line("^a< news$")
         terminal.until_last("muxsh> print one two three")
-        # Back a word, out with the one before it, a letter in, to the end.
+        # Back one word, delete the previous one, insert a letter, go to the end.
         terminal.send("\x1bb\x17x\x05!")
         terminal.until_last("muxsh> print one xthree!")
         terminal.send("\x7f")
@@ -56,7 +56,7 @@ def test_nothing_but_text_for_screen_readers():
         terminal.send("q")
         terminal.until_prompt()
         assert b"\x1b" not in terminal.received, terminal.received
-        # A line of several rows cannot do without.
+        # A line of several rows needs escape sequences.
         terminal.send("print " + "0123456789" * 12)
         terminal.until(lambda: "".join(terminal.lines()).endswith("0123456789" * 12), "the long line")
         terminal.send("\x01")
@@ -121,7 +121,7 @@ def test_a_failure_at_the_prompt_says_what_arrived_and_not_where():
         terminal.line("print and on")
         terminal.until_line("^and on$")
         assert sum("the line differs" in row for row in terminal.all_lines()) == 1
-        # In a block the place is needed.
+        # In a block the position is needed.
         terminal.line("repeat 1 {")
         terminal.line("fail because")
         terminal.line("}")

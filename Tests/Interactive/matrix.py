@@ -1,4 +1,4 @@
-"""Terminal or pipe, prompt or script: what is there decides what comes."""
+"""Terminal or pipe, prompt or script: the behavior for each combination of input and output."""
 
 import re
 
@@ -7,7 +7,7 @@ from terminal import Terminal
 
 
 def run(command, typed="", **options):
-    """Runs a shell's command line on a terminal to its end; returns all it wrote and its status."""
+    """Runs a shell command line on a terminal until it ends; returns its entire output and its status."""
     with Terminal(["/bin/sh", "-c", command], **options) as terminal:
         if typed:
             terminal.send(typed)

@@ -1,7 +1,7 @@
-"""Random keys at the prompt: all of them, in all modes, in tiny windows that change their size. Nothing may crash or hang.
+"""Random keys at the prompt: all keys, in all modes, in tiny windows that change size. Nothing may crash or hang.
 
-Usage: random_keys.py MUXSH ECHOD [COUNT [FIRST]] runs COUNT sessions from the seed FIRST on; each can be repeated by its
-seed. scripts/fuzz/run keys does so with the address sanitizer.
+Usage: random_keys.py MUXSH ECHOD [COUNT [FIRST]] runs COUNT sessions beginning with the seed FIRST. Each can be
+repeated with its seed. scripts/fuzz/run keys runs them with the address sanitizer.
 """
 
 import random
@@ -16,12 +16,12 @@ SEQUENCES = (
     "[A", "[B", "[C", "[D", "[H", "[F", "OH", "OF", "[1~", "[4~", "[3~", "[5~", "[6~", "[1;5C", "[1;5D", "[1;2A", "[15~",
     "[<0;5;5M", "[", "O", "[200", "[?1;2c",
 )
-# What leaves the program or stops it is left out: ^D (on an empty line), ^Z, ^\.
+# Keys that end or stop the program are excluded: ^D (on an empty line), ^Z, ^\.
 CONTROLS = [byte for byte in range(0x20) if byte not in (0x04, 0x1A, 0x1C)] + [0x7F]
 
 
 def key(source):
-    """The bytes of one key, or of a few that belong together."""
+    """Returns the bytes of one key, or of a few related keys."""
     kind = source.randrange(12)
     if kind < 3:
         return bytes(source.choices(range(0x20, 0x7F), k=source.randrange(1, 12)))
@@ -38,16 +38,16 @@ def key(source):
     if kind == 9:
         return b"\x1b" + bytes([source.choice([byte for byte in range(0x7F) if byte not in (0x04, 0x1A, 0x1C)])])
     if kind == 10:
-        # Behind ^V its first mark is text, and what follows are keys.
+        # After ^V the first byte of its mark is text, and the following bytes are keys.
         kept = [byte for byte in range(0x100) if byte not in (0x03, 0x04, 0x1A, 0x1B, 0x1C)]
         text = bytes(source.choices(kept, k=source.choice((3, 30, 3000))))
         return b"\x1b[200~" + text + (b"\x1b[201~" if source.random() < 0.8 else b"")
-    # Many times the same, and numbers before a key.
+    # A number before a key, and the same key many times.
     return source.choice((b"\x1b" + str(source.randrange(1, 400)).encode() + b"x", b"y" * source.randrange(300), b"\x16\x03"))
 
 
 def session(seed):
-    """One prompt that is given random keys; fails when it is not alive afterwards."""
+    """Sends random keys to one prompt; fails if it does not respond afterwards."""
     from support import muxsh
 
     source = random.Random(seed)
@@ -58,7 +58,7 @@ def session(seed):
         open(home + "/.editrc", "w").write(modes)
         with muxsh(home=home) as prompt:
             prompt.resize(columns, rows)
-            # It types fast, but not so fast that all comes in one read.
+            # Type fast, but not so fast that all keys arrive in one read.
             prompt.process.delaybeforesend = 0.003
             for _ in range(source.randrange(20, 120)):
                 prompt.process.send(key(source))
@@ -70,7 +70,7 @@ def session(seed):
 
 
 def alive(prompt, seed):
-    # Behind an ESC or ^V the first ^C may be text; a search or a pager ends by one.
+    # After an ESC or ^V the first ^C may be text; another one may only end a search or a pager.
     for _ in range(3):
         prompt.process.send(b"\x03")
     prompt.process.send(b"print alive-%d\r" % seed)

@@ -34,7 +34,7 @@ def main():
             signal.alarm(LONGEST)
             tests[name]()
             print(f"ok {name}", flush=True)
-        except Exception as error:  # each test is reported, whatever went wrong in it
+        except Exception as error:  # every test is reported, whatever exception it raises
             failed += 1
             print(f"FAILED {name}: {type(error).__name__}: {error}", flush=True)
     signal.alarm(0)

@@ -124,7 +124,7 @@ def test_a_flood_is_drawn_in_order_and_the_prompt_once_after_it():
         missing = sorted(set(range(count)) - set(numbers))
         near = plain.find(b"line %d" % (missing[0] - 1)) if missing else 0
         assert numbers == list(range(count)), (missing, plain[near - 50 : near + 80])
-        # Drawn once for many lines, not once for each.
+        # The prompt is drawn once for many lines, not once for each.
         assert terminal.received[before:].count(b"muxsh> ") < count / 20
         terminal.send("\r")
         terminal.until_line("^typed during the flood$")
@@ -212,7 +212,7 @@ def test_any_edit_with_output_in_between_leaves_the_line_whole():
                         line = line[:cursor] + line[cursor + 1 :]
                     elif key == "cut":
                         line = line[:cursor]
-                # No more than the screen holds: above that a window of the rows is shown.
+                # No more than fits on the screen: a longer line is shown through a window of its rows.
                 if len(line) > width * (rows - 4):
                     terminal.send(keys["home"] + keys["cut"])
                     line, cursor = "", 0

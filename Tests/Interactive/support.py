@@ -1,4 +1,4 @@
-"""What the tests of the prompt share: the programs, and the ways to bring them up."""
+"""Shared by the prompt tests: the programs, and functions to start them."""
 
 import os
 import sys

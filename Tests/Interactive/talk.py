@@ -1,4 +1,4 @@
-"""Talking: every line goes to sessions, and the prompt says to which and how it stands."""
+"""Talk mode: every line is sent to sessions, and the prompt shows which ones and their state."""
 
 from support import connected, muxsh
 from terminal import Server
@@ -14,7 +14,7 @@ def test_talk_sends_every_line_and_commands_begin_with_a_colon():
         assert server.hear(34) == b"hello ${nobody} \\n # no comment {\n"[:34]
         server.say("an answer\n")
         terminal.until_line("^a< an answer$")
-        # What was typed is shown once, as the line of a transcript.
+        # The typed line is shown once, as a transcript line.
         assert sum("no comment" in row for row in terminal.lines()) == 1
         terminal.line("::colon")
         assert server.hear(7) == b":colon\n"
@@ -136,12 +136,12 @@ def test_the_answer_to_a_question_is_not_kept():
         terminal.until_line("^a< welcome$")
         terminal.line("hello")
         assert server.hear(6) == b"hello\n"
-        # A colon and blanks lead back as a colon does.
+        # A colon and blanks return to the prompt as a colon does.
         terminal.line(": ")
         terminal.until_prompt()
         with open(terminal.home + "/state/muxsh/history") as file:
             kept = file.read()
         assert "hello" in kept and "s3cret" not in kept, kept
-        # For the arrow keys it is there: it may have been the answer to any prompt.
+        # The arrow keys still recall it: it may have been the answer to any prompt.
         terminal.send("\x1b[A\x1b[A\x1b[A")
         terminal.until_last("muxsh> s3cret")

@@ -1,7 +1,7 @@
-"""A program on a real pseudo-terminal, its screen kept by an emulator.
+"""A program on a real pseudo-terminal, with its screen maintained by an emulator.
 
-Tests wait for what the screen shows, never for time: `until` reads until a condition holds and fails with the whole
-screen when it has not come true within a generous limit.
+Tests wait for screen contents, never for time: `until` reads until a condition holds, and fails with the whole screen
+when it does not hold within a generous limit.
 """
 
 import os
@@ -19,7 +19,7 @@ LIMIT = float(os.environ.get("MUXSH_TEST_LIMIT", "30"))
 
 
 class Terminal:
-    """muxsh (or another program) on a pseudo-terminal of some size."""
+    """muxsh (or another program) on a pseudo-terminal of a given size."""
 
     def __init__(self, arguments, columns=90, rows=20, home=None, **environment):
         self.home = home or tempfile.mkdtemp(prefix="muxsh-interactive-")
@@ -48,7 +48,7 @@ class Terminal:
             shutil.rmtree(self.home, ignore_errors=True)
 
     def read(self, seconds):
-        """Takes what the program has written; false when it has ended."""
+        """Reads the available output of the program; returns false when it has ended."""
         ready, _, _ = select.select([self.process.child_fd], [], [], seconds)
         if not ready:
             return True
@@ -61,14 +61,14 @@ class Terminal:
         return bool(data)
 
     def lines(self):
-        """The rows of the screen, without blanks at their ends and empty rows at the end."""
+        """Returns the rows of the screen, without trailing blanks and trailing empty rows."""
         rows = [row.rstrip() for row in self.screen.display]
         while rows and not rows[-1]:
             rows.pop()
         return rows
 
     def all_lines(self):
-        """The rows that have scrolled away, then those of the screen."""
+        """Returns the rows that have scrolled off the screen, followed by those on it."""
         above = []
         for row in self.screen.history.top:
             above.append("".join(row[column].data for column in range(self.screen.columns)).rstrip())
@@ -97,7 +97,7 @@ class Terminal:
         return found[-1]
 
     def until_last(self, text):
-        """Reads until the last row of the screen is the text and the cursor stands behind it."""
+        """Reads until the last row of the screen is the text and the cursor follows it."""
         def look():
             rows = self.lines()
             return bool(rows) and rows[-1] == text.rstrip() and self.screen.cursor.x == len(text)
@@ -118,7 +118,7 @@ class Terminal:
         self.process.setwinsize(rows, columns)
 
     def status(self):
-        """Waits for the end of the program and returns its exit status."""
+        """Waits until the program ends and returns its exit status."""
         while self.read(LIMIT):
             pass
         self.process.wait()
@@ -126,7 +126,7 @@ class Terminal:
 
 
 class Server:
-    """A peer whose one connection the test drives by hand."""
+    """A peer with a single connection, which the test controls directly."""
 
     def __enter__(self):
         return self

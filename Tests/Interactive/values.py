@@ -1,5 +1,5 @@
-"""Bytes at the borders of the command line, which no other test can hand over: arguments, the environment, names of files
-and hosts, options, reports; and what is written or read slowly, or not at all."""
+"""Arbitrary bytes at the borders of the command line, which no other test can pass: arguments, the environment, file
+and host names, options, reports; and files that are written or read slowly, or not at all."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import time
 from support import ECHOD, MUXSH
 from terminal import LIMIT
 
-# Each as the system hands it over, and as it is shown to a person.
+# Each value as the system passes it, and as it is displayed.
 AWKWARD = {
     "invalid UTF-8": (b"x\xff\xe9y", b"x\\xff\\xe9y"),
     "newline": (b"x\ny", b"x\\ny"),
@@ -30,7 +30,7 @@ def folder():
 
 
 def run(*arguments, stdin=b"", env=None, cwd=None, program=MUXSH, status=0):
-    """Standard output and standard error of a run that ends with a status."""
+    """Returns the standard output and standard error of a run that must end with `status`."""
     variables = {b"PATH": b"/usr/bin:/bin", b"HOME": cwd or b"/tmp", b"TERM": b"dumb", **(env or {})}
     outcome = subprocess.run(
         [program, *arguments], input=stdin, env=variables, cwd=cwd, capture_output=True, timeout=LIMIT
@@ -92,7 +92,7 @@ def test_a_nul_ends_nothing_early():
     ):
         _, errors = run("-q", "-c", statement, status=2)
         assert b"NUL" in errors or b"is not a" in errors, (statement, errors)
-        # The same when it is only known in the run.
+        # The same when the value is known only at run time.
         head, _, rest = statement.partition('"')
         text, _, tail = rest.rpartition('"')
         if statement.startswith("source"):
@@ -162,7 +162,7 @@ def test_a_full_or_closed_standard_output_is_told():
 
 
 def stalled(arguments, act, stdin=None):
-    """Runs with a standard error that nobody reads until `act` has ended it; returns the status."""
+    """Runs with a standard error that is not read until `act` has ended the program; returns the status."""
     reading, writing = os.pipe()
     try:
         program = subprocess.Popen([MUXSH, *arguments], stdin=stdin, stdout=subprocess.DEVNULL, stderr=writing)
@@ -174,7 +174,7 @@ def stalled(arguments, act, stdin=None):
 
 
 def until_full(pipe):
-    """Waits until a pipe holds so much that a writer has to wait."""
+    """Waits until a pipe is so full that a writer would block."""
     import fcntl
     import termios
 
@@ -204,12 +204,12 @@ def test_a_fifo_that_nobody_reads_is_no_trap():
         os.mkfifo(fifo)
         _, errors = run("-q", "--max-time", "300ms", "--transcript", fifo, "-c", "print x", status=4)
         assert b"while waiting for a reader of " in errors, errors
-        # One that reads late gets all of it.
+        # A late reader receives everything.
         program = subprocess.Popen([MUXSH, "-q", "--transcript", fifo, "-c", "print x"], stdout=subprocess.DEVNULL)
         with open(fifo, "rb") as reader:
             assert reader.read() == b"# x\n"
         assert program.wait(LIMIT) == 0
-        # One that reads nothing holds up the script, and a signal ends it.
+        # A reader that reads nothing blocks the script, and a signal ends it.
         program = subprocess.Popen([MUXSH, "-q", "--transcript", fifo, "-c", "repeat 100000 {\nprint text text\n}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         reader = os.open(fifo, os.O_RDONLY)
         until_full(reader)
@@ -257,7 +257,7 @@ def test_echod_serves_on_when_nobody_reads_its_log():
         with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as client:
             client.sendall(b"x")
             assert client.recv(1) == b"X"
-    # What was left out is counted once the log is read again.
+    # The dropped lines are counted once the log is read again.
     os.set_blocking(reading, False)
     read = b""
     end = time.monotonic() + LIMIT
@@ -353,7 +353,7 @@ def test_a_datagram_is_faithful_and_its_transcript_runs_again():
                 server.sendto(answer, peer)
                 out = program.stdout.read()
                 assert program.wait(LIMIT) == 0
-                # The transcript, and then its own.
+                # Next run the transcript as a script, which writes its own transcript.
                 if arguments[-1] == "-":
                     assert out == (answer if options else answer[:-1]), (options, out)
                     first = open(os.path.join(path, b"t"), "rb").read()
@@ -379,7 +379,7 @@ def test_wrong_usage_is_told_in_its_lines():
         assert errors.count(b"\n") == 3, errors
     _, errors = run("", status=1)
     assert errors == b"muxsh: cannot read '': no such file or directory\n", errors
-    # The ready line and the log of echod are for a person too.
+    # The ready line and the log of echod are also for human readers.
     with folder() as path:
         program = subprocess.Popen([ECHOD, "--bind", b"unix:" + path + b"/x\x1b\ny\xff"], stdout=subprocess.PIPE)
         assert program.stdout.readline().endswith(b"/x\\e\\ny\\xff\n")
@@ -429,7 +429,7 @@ def test_what_a_dead_program_said_last_shows_no_piece_of_a_secret():
 
 
 def stems_from(ancestor):
-    """The processes that stem from one."""
+    """Returns the descendants of a process."""
     parents = {}
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError, ValueError):

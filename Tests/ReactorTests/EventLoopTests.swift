@@ -6,7 +6,7 @@ import TestSupport
 
 @testable import Reactor
 
-/// Notes what it is told, and can do something about it.
+/// Records its events, and can run an action on each.
 private final class Recorder: DescriptorWatcher {
     var readable = 0
     var writable = 0
@@ -90,7 +90,7 @@ struct EventLoopTests {
         let pair = SocketPair()
         let recorder = Recorder()
         var order: [String] = []
-        // It comes in two reads, such as data and the end behind it.
+        // It takes two reads, as data followed by the end of the stream would.
         recorder.whenReadable = {
             var byte: UInt8 = 0
             if read(pair.near, &byte, 1) == 1 { order.append("data") }
@@ -112,7 +112,7 @@ struct EventLoopTests {
         loop.watch(pair.near, read: true, write: false, watcher: recorder)
         var hasFired = false
         _ = loop.schedule(after: .seconds(1)) { hasFired = true }
-        // Nobody reads it: it is ready in every turn.
+        // The data is never read, so the descriptor is ready in every turn.
         pair.say("x")
         hand.advance(by: .seconds(2))
         for _ in 0..<20 { loop.turn() }

@@ -6,7 +6,7 @@ import TestSupport
 @testable import Reactor
 
 struct OutputStreamTests {
-    /// A pipe whose two ends are the test's.
+    /// Returns a pipe, both ends of which belong to the test.
     private func makePipe() -> (reading: Int32, writing: Int32) {
         var ends: [Int32] = [-1, -1]
         pipe(&ends)

@@ -30,7 +30,7 @@ struct SystemStringTests {
         var seen: [String: [UInt8]] = [:]
         for _ in 0..<3000 {
             let count = Int.random(in: 0...12, using: &generator)
-            // Many of the bytes that stand-ins are made of.
+            // Many of them are bytes that occur in stand-ins.
             let bytes = (0..<count).map { _ in
                 Bool.random(using: &generator)
                     ? UInt8.random(in: 0...255, using: &generator)

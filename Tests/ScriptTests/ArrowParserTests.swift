@@ -13,7 +13,7 @@ struct ArrowParserTests {
         ("print> x", "x", true),
     ])
     func readsASend(line: String, text: String, ending: Bool) throws {
-        // A session may bear a command's name; here it is open.
+        // A session may have the name of a command; here it is open.
         let arrow = try #require(parseArrow(line.hasPrefix("print") ? "a" + line.dropFirst(5) : line))
         guard case .send(let template, let hasEnding) = arrow.action else {
             Issue.record("not a send")

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Script
 
-/// What is shown of bytes, and what keeps a script that is large or hostile from taking time, memory or the stack.
+/// How bytes are shown, and the limits that keep a large or hostile script from exhausting time, memory or the stack.
 struct BorderTests {
     @Test(arguments: [
         (Array("a b".utf8), "a b"), ([0xE9, 0x41], "\\xe9A"), (Array("\u{1B}[1m".utf8), "\\e[1m"),
@@ -42,7 +42,7 @@ struct BorderTests {
         #expect(Parameter.Kind.size.problem(with: Array("0".utf8)) == "'0' is not a size; write 4096, 16KiB or 4MiB")
     }
 
-    /// A command is the same however many lines it is on, and comes when its last line has.
+    /// A command is the same however many lines it is split into, and is complete after its last line.
     @Test func continuedLinesAreReadOnceAndAlike() {
         let arguments = ["one", "\"two # x\"", "'three \\'", "\\${four}", "a\\b", "five"]
         for count in [1, 2, 5, 5000] {

@@ -6,7 +6,7 @@ import VM
 
 @testable import Script
 
-/// Parses and checks `text` as muxsh would a file; files that it sources come from `files`.
+/// Parses and checks `text` as muxsh would a file. Files that it sources come from `files`.
 func parse(_ text: String, files: [String: String] = [:]) -> (statements: [Statement], errors: [ScriptError]) {
     let source = SourceText(path: Array("t.mux".utf8), directory: [], identity: "t.mux")
     var parser = Parser(source: source, commands: CommandRegistry.standard().table) { path in
@@ -23,14 +23,14 @@ func parse(_ text: String, files: [String: String] = [:]) -> (statements: [State
     return (parser.completed, errors)
 }
 
-/// The only arrow line of `text`, or nil.
+/// Returns the only arrow line of `text`, or nil.
 func parseArrow(_ text: String) -> ArrowLine? {
     let (statements, errors) = parse(text)
     guard errors.isEmpty, statements.count == 1, case .arrow(let arrow) = statements[0] else { return nil }
     return arrow
 }
 
-/// The only command of `text`, or nil.
+/// Returns the only command of `text`, or nil.
 func parseCommand(_ text: String) -> CommandCall? {
     let (statements, errors) = parse(text)
     guard errors.isEmpty, statements.count == 1, case .command(let call) = statements[0] else { return nil }

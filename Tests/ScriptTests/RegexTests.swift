@@ -73,7 +73,7 @@ struct RegexTests {
     }
 }
 
-/// A search looks at a block after the other; where they end decides nothing.
+/// A search examines one block after the other; the position of their ends makes no difference.
 struct RegexBlockTests {
     @Test func theSizeOfABlockMakesNoDifference() throws {
         var generator = Generator(seed: 61)

@@ -1,22 +1,22 @@
 import Foundation
 import Reactor
 
-/// A folder with certificates that were made for this run of the tests, by the openssl program:
+/// A folder with certificates made by the openssl program for this test run:
 ///
 ///     ca.pem ca.key            an authority
 ///     server.pem server.key    signed by it, for localhost, 127.0.0.1 and ::1
 ///     other.pem other.key      signed by it, for other.test
-///     expired.pem              like server.pem, but its time is over
+///     expired.pem              like server.pem, but expired
 ///     client.pem client.key    signed by it, for client.test
-///     self.pem self.key        signed by itself, for localhost
-///     locked.key               server.key behind the password secret
-///     rsa.pem rsa.key          like server, of RSA
+///     self.pem self.key        self-signed, for localhost
+///     locked.key               server.key, encrypted with the password secret
+///     rsa.pem rsa.key          like server, with RSA keys
 ///     server.der server-key.der    the same in DER
-///     server.p12 open.p12      both in PKCS#12: behind the password secret, and without one
-///     old.p12                  the same behind a cipher that OpenSSL no longer has (RC2)
+///     server.p12 open.p12      both in PKCS#12: encrypted with the password secret, and without a password
+///     old.p12                  the same, encrypted with a cipher that OpenSSL no longer has (RC2)
 ///     server.p7 server-der.p7  the certificate in PKCS#7
 package enum Certificates {
-    /// The folder, or nil where there is no openssl.
+    /// The folder, or nil if there is no openssl.
     package static let folder: URL? = {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "muxsh-certificates-\(ProcessInfo.processInfo.processIdentifier)")
@@ -33,7 +33,7 @@ package enum Certificates {
         return process.terminationStatus == 0 ? folder : nil
     }()
 
-    /// The path of one of its files.
+    /// Returns the path of one of its files.
     package static func path(_ name: String) -> SystemString {
         SystemString((folder?.appendingPathComponent(name).path ?? name).utf8) ?? ""
     }

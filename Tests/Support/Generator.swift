@@ -1,4 +1,4 @@
-/// A random number generator whose sequence depends on its seed alone (SplitMix64), so that a failure can be run again.
+/// A random number generator whose sequence depends only on its seed (SplitMix64), so that a failure can be reproduced.
 package struct Generator: RandomNumberGenerator {
     private var state: UInt64
 
@@ -16,7 +16,7 @@ package struct Generator: RandomNumberGenerator {
 }
 
 extension Array {
-    /// Cut at random places into one or more pieces, none of them empty.
+    /// Returns the elements cut at random positions into one or more pieces, none of them empty.
     package func cut(using generator: inout Generator) -> [[Element]] {
         var pieces: [[Element]] = []
         var rest = self[...]

@@ -1,6 +1,6 @@
 import Reactor
 
-/// A clock that stands still until a test moves it.
+/// A clock that stops until a test advances it.
 package final class HandClock {
     package private(set) var now = Instant(nanoseconds: 1_000_000_000)
 

@@ -1,7 +1,7 @@
 import CPlatform
 import Glibc
 
-/// Two connected Unix stream sockets: `near` goes to the code under test, which then owns it; `far` is the test's.
+/// Two connected Unix stream sockets. The code under test owns `near`; the test owns `far`.
 package final class SocketPair {
     package let near: Int32
     package let far: Int32
@@ -17,7 +17,7 @@ package final class SocketPair {
         close(far)
     }
 
-    /// Writes all of `text` to the far end; false when the socket does not take it.
+    /// Writes all of `text` to the far end. Returns false when the socket does not accept it.
     @discardableResult
     package func say(_ text: String) -> Bool {
         say(Array(text.utf8))
@@ -28,7 +28,7 @@ package final class SocketPair {
         send(far, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
     }
 
-    /// What has arrived at the far end by now.
+    /// Returns the data that has arrived at the far end so far.
     package func heard() -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         let count = recv(far, &buffer, buffer.count, 0)

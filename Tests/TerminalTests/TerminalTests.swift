@@ -43,10 +43,10 @@ struct KeyReaderTests {
     @Test func bytesThatAreNoUTF8AreCarried() {
         #expect(keys([0xFF, 0x61]) == carried(0xFF) + characters("a"))
         #expect(keys([0xE9, 0x74, 0xE9, 0x20]) == carried(0xE9) + characters("t") + carried(0xE9) + characters(" "))
-        // Controls of C1, which no text holds, and what stands for another byte.
+        // C1 controls, which do not occur in text, and a scalar that represents another byte.
         #expect(keys([0xC2, 0x9D, 0x62]) == carried(0xC2, 0x9D) + characters("b"))
         #expect(keys([0xF4, 0x8F, 0xBF, 0xA9]) == carried(0xF4, 0x8F, 0xBF, 0xA9))
-        // The beginning of a character waits a moment for the rest.
+        // An incomplete character is held back briefly for the rest.
         var reader = KeyReader()
         reader.feed([0xE9])
         #expect(reader.keys.isEmpty && reader.holdsPart)
@@ -71,7 +71,7 @@ struct KeyReaderTests {
     @Test func aReturnAndALineFeedAreOneLinesEnd() {
         #expect(keys("a\r\nb\rc\nd\r\n\n") == characters("a\rb\rc\nd\r\n"))
         #expect(keys("a\ré\nb") == characters("a\ré\nb"))
-        // Pressed one after the other they are two keys.
+        // Pressed one after the other, they are two keys.
         var reader = KeyReader()
         reader.feed([0x0D])
         reader.feed([0x0A])
@@ -109,7 +109,7 @@ struct PagerTests {
         var pager = Pager(Array("1\n2\n3\n4\nlong line\n6\n7\n8\n".utf8), width: 5, height: 4)
         #expect(pager.begin() == Array("1\n2\n3\n".utf8))
         #expect(pager.next(.line) == Array("4\n".utf8))
-        // A line of two rows takes the room of two.
+        // A line of two rows uses the space of two.
         #expect(pager.next(.halfScreen) == Array("long line\n".utf8))
         #expect(pager.next(.screen) == Array("6\n7\n8\n".utf8) && pager.isDone)
     }
@@ -196,7 +196,7 @@ struct HistoryTests {
         }
         let entries = History(path: path).entries
         #expect(entries.count <= 5 + 40 && first.entries.count == 5 && second.entries.count == 40)
-        // Both see to it that the newest are there, in order.
+        // Both keep the newest entries in sequence.
         #expect(entries.suffix(4) == ["first 38", "second 38", "first 39", "second 39"])
         var status = stat()
         #expect(path.withCString { stat($0, &status) } == 0 && status.st_mode & 0o777 == 0o600)

@@ -6,7 +6,7 @@ import TestSupport
 
 @testable import Wire
 
-/// Notes what a session tells.
+/// Records the events of a session.
 private final class Owner: ChannelDelegate {
     var received: [UInt8] = []
     var endings = 0
@@ -26,7 +26,7 @@ private final class Owner: ChannelDelegate {
 }
 
 extension Channel {
-    /// Consumes as a reader does.
+    /// Consumes input as a reader does.
     func consume(through position: Int) {
         inbox.consume(through: position)
         inboxShrank()
@@ -158,7 +158,7 @@ struct ChannelTests {
         #expect(owner.failures == 1)
     }
 
-    /// A session, and the descriptor of its peer.
+    /// Returns a session and the file descriptor of its peer.
     private func connectedOverTCP() throws -> (Channel, Int32) {
         let listener = try Listener(at: Address(parsing: "127.0.0.1:0"), on: loop)
         var accepted: (any Transport)?

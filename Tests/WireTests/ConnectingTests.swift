@@ -26,7 +26,7 @@ struct ConnectingTests {
         }
     }
 
-    /// An address at which nobody listens: a port that was just given back.
+    /// Returns an address without a listener: a port that was just released.
     private func refusingAddress() throws -> SocketAddress {
         let listener = try Listener(at: Address(parsing: "127.0.0.1:0"), on: loop)
         listener.close()
@@ -57,7 +57,7 @@ struct ConnectingTests {
     }
 
     @Test func theNextAddressIsTriedWhenOneDoesNotAnswer() throws {
-        // A queue of one that is full: the kernel answers nobody any more.
+        // A full queue of length one: the kernel answers no further connection attempts.
         let silent = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(silent) }
         listen(silent, 0)

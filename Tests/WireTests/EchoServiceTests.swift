@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import Wire
 
-/// A client of the service, over TCP and without a session.
+/// A client of the service, over TCP without a session.
 private final class Caller {
     let transport: any Transport
 
@@ -18,7 +18,7 @@ private final class Caller {
         return count
     }
 
-    /// What is there now; nil at the end of the stream.
+    /// Returns the data available now; nil at the end of the stream.
     func hear() -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 65536)
         switch buffer.withUnsafeMutableBytes({ transport.read(into: $0) }) {
@@ -90,7 +90,7 @@ struct EchoServiceTests {
         let chunk = [UInt8](repeating: 7, count: 65536)
         var sent = 0
         var idle = 0
-        // It goes on until the kernel's buffers are full in both directions, and stays so.
+        // Continue until the kernel's buffers are full in both directions, and stay full.
         while idle < 50 {
             let count = caller.say(chunk)
             sent += count
@@ -148,7 +148,7 @@ struct EchoServiceTests {
         service.close()
     }
 
-    /// A service that stops while a client takes nothing: what had been sent is answered, however long that takes.
+    /// A service that stops still answers the data it had received, even if a client does not read for a long time.
     @Test func aStopWaitsForAnOutboxThatFillsMeanwhile() throws {
         let hand = HandClock()
         let loop = EventLoop(clock: hand.clock)
@@ -164,7 +164,7 @@ struct EchoServiceTests {
         var isStopped = false
         service.stop { isStopped = true }
         for _ in 0..<100 { loop.turn(mayBlock: false) }
-        // More comes while it waits for the silence that ends the client, until neither side takes any.
+        // More data arrives while it waits for the silence that ends the client, until neither side accepts any.
         let chunk = [UInt8](repeating: 7, count: 65536)
         var sent = 5
         for _ in 0..<2000 {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Wire
 
-/// A socket whose every call is as unhelpful as it may be: one byte at a time, and nothing at all every other time.
+/// A socket whose calls are as unhelpful as allowed: one byte at a time, and nothing at all every other time.
 private final class ReluctantTransport: Transport {
     private let socket: SocketTransport
     private var calls = 0
@@ -110,7 +110,7 @@ struct FaultTests {
         pair.endOutput()
         turn { session.input != .open }
         #expect(session.input == .ended && session.isOpen)
-        // Nothing is ready any more, though the descriptor could be read for ever.
+        // Nothing is ready any more, although the descriptor would remain readable forever.
         var turns = 0
         let timer = loop.schedule(after: .milliseconds(20)) { turns = -turns }
         while turns >= 0 && turns < 1000 {

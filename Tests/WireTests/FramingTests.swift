@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import Wire
 
-/// Feeds `stream` in pieces of random sizes, taking each frame that is whole.
+/// Feeds `stream` in pieces of random sizes and returns the complete frames.
 private func frames(of stream: [UInt8], _ framing: Framing, _ generator: inout Generator) throws -> [[UInt8]] {
     var decoder = FrameDecoder(framing)
     var frames: [[UInt8]] = []
@@ -64,7 +64,7 @@ struct FramingTests {
             inbox.endMessage()
             let end = try #require(inbox.nextLineEnd())
             #expect(Array(inbox.bytes(in: 0..<end.text)) == Array(text.utf8) && end.next == 5)
-            // What comes from then on is taken in the other way, and no datagram is cut.
+            // Data that arrives later is split in the other way, and no datagram is cut.
             inbox.setMessages(true, feedEndsMessage: !feedEnds)
             #expect(inbox.nextLineEnd()?.next == 5)
         }

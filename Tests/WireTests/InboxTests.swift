@@ -62,7 +62,7 @@ struct InboxTests {
                     inbox.endMessage()
                 }
                 for line in lines.prefix(5) { add(line, to: inbox) }
-                // Some are read, some go to another inbox, where more has arrived meanwhile.
+                // Some are read, some are moved to another inbox, where more has arrived in the meantime.
                 let position = inbox.front + lines[0].count
                 for _ in 0..<1 { if hasMessages { inbox.consumeMessage() } else { inbox.consume(through: position) } }
                 let rest = Inbox(limit: 1000)

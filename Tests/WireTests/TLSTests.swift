@@ -6,18 +6,18 @@ import Testing
 
 @testable import Wire
 
-/// Two sides of TLS over socket pairs; what goes between them passes through the test's hands.
+/// Two TLS peers over socket pairs; the test relays the data between them.
 private final class Line {
     let loop = EventLoop()
     let client = SocketPair()
     let server = SocketPair()
-    /// How many bytes pass at a time.
+    /// The number of bytes relayed at a time.
     var pace = Int.max
-    /// How many more bytes pass before the line is cut; nil for all.
+    /// The number of bytes still relayed before the connection is cut; nil for all.
     var allowance: Int?
     private(set) var passed = 0
     private(set) var isCut = false
-    /// Results of the handshakes.
+    /// The results of the handshakes.
     var clientResult: Result<TLSTransport, TLSError>?
     var serverResult: Result<TLSTransport, TLSError>?
     private var handshakes: [TLSHandshake] = []
@@ -55,14 +55,14 @@ private final class Line {
         }
     }
 
-    /// Lets go of the transports.
+    /// Releases the transports.
     func forgetResults() {
         clientResult = nil
         serverResult = nil
         handshakes = []
     }
 
-    /// Carries what waits on either side to the other, and turns the loop.
+    /// Relays the pending data of each side to the other, and turns the loop.
     func turn() {
         carry(from: client, to: server)
         carry(from: server, to: client)
@@ -95,7 +95,7 @@ private final class Line {
     }
 }
 
-/// Notes what a session tells.
+/// Records the events of a session.
 private final class Owner: ChannelDelegate {
     var endings = 0
     func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) {}
@@ -123,7 +123,7 @@ struct TLSTests {
         bytes.withUnsafeBytes { session.send($0) }
     }
 
-    /// The whole handshake takes some thousand bytes: each side is cut after each of many numbers of them.
+    /// The whole handshake takes some thousand bytes. Each side is cut after various numbers of them.
     @Test(arguments: [0, 1, 4, 5, 6, 50, 100, 200, 290, 300, 400, 500, 700, 900, 1000, 1200, 1400])
     func aCutHandshakeFailsWithWords(after count: Int) throws {
         let line = Line()
@@ -165,7 +165,7 @@ struct TLSTests {
     @Test func bytesThatSelectDoesNotSeeAreNotForgotten() throws {
         let line = Line()
         let (client, server) = try connected(line)
-        // The inbox takes ten bytes at a time; the rest of the record waits inside OpenSSL.
+        // The inbox accepts ten bytes at a time; the rest of the record waits inside OpenSSL.
         let near = makeSession(client, on: line.loop, limit: 10)
         let far = makeSession(server, on: line.loop)
         send(Array("0123456789abcdefghijklmnopqrstuvwxyz".utf8), on: far)
@@ -184,7 +184,7 @@ struct TLSTests {
         let line = Line()
         try line.start()
         line.turn { line.clientResult != nil }
-        // The client's last word of the handshake has not been carried: this goes with it.
+        // The client's last handshake message has not been relayed yet: this data is sent together with it.
         let client = try #require(try line.clientResult?.get())
         Array("hello".utf8).withUnsafeBytes { _ = client.write($0) }
         line.turn { line.serverResult != nil }
@@ -259,7 +259,7 @@ struct TLSTests {
         send([UInt8](repeating: 7, count: 8_000_000), on: far)
         for _ in 0..<2000 { line.turn() }
         #expect(near.inbox.count == 100_000 && far.bytesWaiting > 0)
-        // Nothing turns while nothing can move.
+        // The loop does not turn while no data can move.
         var received = near.inbox.count
         near.consume(through: near.inbox.end)
         for _ in 0..<200_000 where received < 8_000_000 {

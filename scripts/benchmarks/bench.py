@@ -1,7 +1,7 @@
-"""Measures muxsh and echod against what people use today, in one run. Usage: bench.py MUXSH ECHOD FOLDER
+"""Measures muxsh and echod against today's common tools, in one run. Usage: bench.py MUXSH ECHOD FOLDER
 
-Each comparison takes turns with its peer and keeps the best of its rounds, so that what else the machine does hits
-both. The ratios are what counts; the targets stand beside them.
+Each comparison alternates between the contenders and keeps the best round of each, so that other activity of the
+machine affects both. Only the ratios matter; the targets are printed next to them.
 """
 
 import os
@@ -19,7 +19,7 @@ rows = []
 
 
 def start(arguments):
-    """A server that prints its address first; returns it with its port."""
+    """Starts a server that first prints its address; returns it with its port."""
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
     return process, int(process.stdout.readline().rsplit(":", 1)[1])
 
@@ -36,7 +36,7 @@ def seconds(arguments, **options):
 
 
 def best(contenders, rounds):
-    """The least time of each contender over some rounds in turn."""
+    """Returns the shortest time of each contender over `rounds` alternating rounds."""
     times = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, measure in contenders.items():
@@ -87,7 +87,7 @@ def bench_round_trips():
             "muxsh": lambda: seconds([MUXSH, "-q", name]),
             "muxsh with transcript": lambda: seconds([MUXSH, name]),
         },
-        # A round trip is mostly two wake-ups, and those vary: many rounds.
+        # A round trip is mostly two wake-ups, whose times vary: many rounds.
         13,
     )
     pexpect = seconds([PYTHON, HERE + "/pexpect_roundtrips.py", str(port), "2000"]) * 10
@@ -130,7 +130,7 @@ def bench_stream():
         5,
     )
     stop(server)
-    # The largest child so far that used this much is muxsh: the other programs are small.
+    # The largest child so far is muxsh: the other programs are small.
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
     report("256 MiB stream, text: muxsh / nc | grep", found["text"] / found["nc | grep"], "<= 2", detail)
@@ -139,7 +139,7 @@ def bench_stream():
 
 
 def cpu_seconds(arguments):
-    """The processor time a program takes, its own and the kernel's for it."""
+    """Returns the CPU time of a program: user time plus system time."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -147,7 +147,7 @@ def cpu_seconds(arguments):
 
 
 def bench_steps():
-    """200,000 turns of a loop without I/O: counting, and counting with a question, as Tcl would do it."""
+    """200,000 iterations of a loop without I/O: counting, and counting with a condition, compared with Tcl."""
     turns = 200_000
     loops = {
         "let": (f"let n 0\nrepeat {turns} {{\n    let n ${{n}} + 1\n}}\n",
@@ -162,7 +162,7 @@ def bench_steps():
         with open(tcl_file, "w") as file:
             file.write(tcl)
         mux_file = script(mux)
-        # expect is Tcl with the event loop that muxsh would take the place of; it starts about as fast.
+        # expect is Tcl with the event loop that muxsh would replace; its startup time is about the same.
         found = best(
             {
                 "muxsh": lambda: cpu_seconds([MUXSH, mux_file]),
@@ -176,7 +176,7 @@ def bench_steps():
 
 
 def bench_strands():
-    """1,000 strands, each with a connection and a round trip, against a C program that does the same in one loop."""
+    """1,000 strands, each with a connection and a round trip, against a C program that does the same in one event loop."""
     server, port = start([FOLDER + "/echo_select"])
     text = (f"parallel 1000 as i {{\n    open c${{i}} 127.0.0.1:{port}\n    c${{i}}> hello\n    c${{i}}< HELLO\n}}\n"
             "exit\n")
@@ -205,7 +205,7 @@ def big_file(mebibytes):
 
 
 def bench_send_file():
-    """1 GiB from a file to a peer that discards it, to the end of the connection."""
+    """1 GiB from a file to a peer that discards it, until the connection ends."""
     file = big_file(1024)
     server, port = start([FOLDER + "/discard"])
     text = script(f'open a 127.0.0.1:{port}\nsend a --file "{file}"\na>|\nexpect a eof within 1m\n')
@@ -225,7 +225,7 @@ def bench_send_file():
 
 
 def bench_tls():
-    """512 MiB through TLS 1.3 from openssl s_server, and as much to it."""
+    """512 MiB from openssl s_server over TLS 1.3, and the same amount to it."""
     file = big_file(512)
     key, certificate = FOLDER + "/tls.key", FOLDER + "/tls.pem"
     subprocess.run(
@@ -258,7 +258,7 @@ def bench_tls():
     detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
     report("512 MiB from TLS, speed: muxsh / s_client", found["openssl s_client"] / found["muxsh"], ">= 0.9", detail)
 
-    # Its output goes nowhere; it ends with its first client.
+    # Its output is discarded; it ends with its first client.
     def upload(arguments):
         def measure():
             process, port = serve("-naccept", "1")
@@ -297,7 +297,7 @@ def bench_bridge():
         f"open server 127.0.0.1:{port}\nbridge client server\n")
 
     def fetch(port):
-        # socat says nothing when it is ready: until then the connection is refused.
+        # socat does not report when it is ready: until then the connection is refused.
         while True:
             begin = time.perf_counter()
             client = subprocess.run(["/bin/sh", "-c", f"exec nc 127.0.0.1 {port} </dev/null >/dev/null 2>&1"])
@@ -336,7 +336,7 @@ def bench_bridge():
 
 
 def bench_flood():
-    """200,000 lines while somebody types at the prompt."""
+    """200,000 lines while keys are typed at the prompt."""
     waits = [subprocess.check_output([PYTHON, HERE + "/flood.py", MUXSH, "200000"]).split() for _ in range(3)]
     longest = min(float(wait) for wait, _ in waits)
     keys = ", ".join(f"{wait.decode()} ms of {count.decode()} keys" for wait, count in waits)

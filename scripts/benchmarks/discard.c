@@ -1,4 +1,4 @@
-// Reads what each client sends to its end, and forgets it; one client after the other. Usage: discard
+// Reads and discards all data of each client, one client after the other. Usage: discard
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-// The peer that echod is measured against: an upper-casing echo server in one plain select loop, with descriptor sets
-// past FD_SETSIZE. Usage: echo_select PORT
+// The baseline for echod: an upper-casing echo server in one plain select loop, with descriptor sets larger than
+// FD_SETSIZE. Usage: echo_select PORT
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -1,4 +1,4 @@
-"""The longest time a key waits for its echo while a server floods the prompt. Usage: flood.py MUXSH LINES"""
+"""Measures the longest time a key waits for its echo while a server floods the prompt. Usage: flood.py MUXSH LINES"""
 
 import os
 import re
@@ -36,7 +36,7 @@ while not has_ended:
     if re.search(rb"muxsh> [^\r\n]*" + typed[-8:], re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", seen)):
         waits.append(time.perf_counter() - since)
         since, seen = None, seen[-100:]
-    # A line has room for so many; the next keys begin anew.
+    # A line has room for this many keys; then start over.
     if len(typed) == 60:
         os.write(shell.child_fd, b"\x15")
         typed = b""

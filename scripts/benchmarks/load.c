@@ -1,5 +1,5 @@
-// Closed-loop load on an echo server: CLIENTS connections, each sends 64 bytes and waits for them to come back.
-// Prints round trips a second. Usage: load PORT CLIENTS ROUND_TRIPS
+// Closed-loop load on an echo server: CLIENTS connections, each of which sends 64 bytes and waits for the echo. Prints
+// round trips per second. Usage: load PORT CLIENTS ROUND_TRIPS
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>

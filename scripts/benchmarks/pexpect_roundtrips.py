@@ -1,4 +1,4 @@
-"""Round trips as pexpect does them. Usage: pexpect_roundtrips.py PORT COUNT"""
+"""Round trips with pexpect. Usage: pexpect_roundtrips.py PORT COUNT"""
 
 import socket
 import sys

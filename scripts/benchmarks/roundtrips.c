@@ -1,5 +1,5 @@
-// Scripted round trips as a C program would do them: send a line, wait in select, receive until the line is there,
-// compare. Usage: roundtrips PORT COUNT
+// Scripted round trips as in a C program: send a line, wait in select, receive until the line is complete, compare.
+// Usage: roundtrips PORT COUNT
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

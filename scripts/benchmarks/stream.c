@@ -1,4 +1,4 @@
-// Sends COUNT MiB of text and then a line with NEEDLE to each client, one after the other. Usage: stream COUNT
+// Sends COUNT MiB of text followed by a line with NEEDLE to each client, one after the other. Usage: stream COUNT
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-"""The echo server of many a Python tutorial on select: reads up to 1024 bytes and answers them upper-cased.
+"""The echo server of many Python tutorials on select: reads up to 1024 bytes and returns them upper-cased.
 
 Usage: tutorial_server.py [PORT]
 """

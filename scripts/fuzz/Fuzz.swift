@@ -14,7 +14,7 @@ private func runDriver(
     _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
 ) -> CInt
 
-/// Hands the target that FUZZ_TARGET names to libFuzzer, with its options (LLVM, LibFuzzer).
+/// Passes the target named by FUZZ_TARGET to libFuzzer, with its options (LLVM, LibFuzzer).
 @main
 struct Fuzz {
     static func main() {
@@ -28,7 +28,7 @@ struct Fuzz {
     }
 }
 
-/// One thing that reads what strangers wrote.
+/// A component that reads untrusted input.
 enum FuzzTarget: String, CaseIterable {
     case lexer, parser, escapes, arrows, lines, patterns
 
@@ -52,7 +52,7 @@ enum FuzzTarget: String, CaseIterable {
     }
 }
 
-/// What acts on a terminal, but for the joiners, which stand where they join.
+/// Whether a scalar acts on a terminal. Joiners do not count: they are kept where they join.
 private func isAbleToAct(_ scalar: Unicode.Scalar) -> Bool {
     actsOnTerminal(scalar) && scalar.value != 0x200C && scalar.value != 0x200D
 }
@@ -61,7 +61,7 @@ private func require(_ condition: Bool, _ message: @autoclosure () -> String) {
     if !condition { fatalError(message()) }
 }
 
-// There is one thread.
+// There is only one thread.
 nonisolated(unsafe) private let registry = CommandRegistry.standard()
 
 private func parse(_ lines: [[UInt8]]) -> (statements: [Statement], errors: [ScriptError]) {
@@ -79,7 +79,7 @@ private func parse(_ lines: [[UInt8]]) -> (statements: [Statement], errors: [Scr
     return (parser.completed, errors)
 }
 
-/// One line of words, as the words of a command: read without a trap, and errors that can be shown.
+/// A line of text as the arguments of a command: parsed without a trap, with printable errors.
 private func fuzzLexer(_ input: [UInt8]) {
     let commands = ["print ", "expect a ", "if ", "send a "]
     let command = commands[Int(input.first ?? 0) % commands.count]
@@ -88,7 +88,7 @@ private func fuzzLexer(_ input: [UInt8]) {
     }
 }
 
-/// A whole script: the same statements and errors whether it comes line by line or at once.
+/// A whole script: the same statements and errors whether it arrives line by line or all together.
 private func fuzzParser(_ input: [UInt8]) {
     let lines = SourceText.lines(of: input)
     let (statements, errors) = parse(lines)
@@ -102,7 +102,7 @@ private func fuzzParser(_ input: [UInt8]) {
     for statement in statements { require(statement.range.line >= 1, "a statement without a place") }
 }
 
-/// What is written in the script's notation means the same bytes again, and nothing in it acts on a terminal.
+/// Text in the script's notation represents the same bytes when it is parsed, and nothing in it acts on a terminal.
 private func fuzzEscapes(_ input: [UInt8]) {
     for isPart in [false, true] {
         let text = Escapes.escaped(input, isPart: isPart)
@@ -136,7 +136,7 @@ private func fuzzEscapes(_ input: [UInt8]) {
     }
 }
 
-/// Arrow lines: what the transcript would write of a received line is read as that line.
+/// Arrow lines: the transcript of a received line is parsed as that line.
 private func fuzzArrows(_ input: [UInt8]) {
     _ = parse([input])
     let line = Array("a< ".utf8) + Array(Escapes.escaped(input).utf8)
@@ -146,20 +146,20 @@ private func fuzzArrows(_ input: [UInt8]) {
     require(ending && text.literal == input, "a line of a transcript means something else")
 }
 
-/// The same stream in any split is the same lines, in every framing.
+/// The same stream yields the same lines in any split and every framing.
 private func fuzzLines(_ input: [UInt8]) {
     guard let first = input.first else { return }
     let framing = Framing.allCases[Int(first) % Framing.allCases.count]
     let stream = Array(input.dropFirst())
-    // What a read or a datagram brings is a line there: the split is what they show.
+    // Each read or datagram is a line there, so the split is visible.
     guard framing != .raw, !framing.isDatagram else { return }
     let sizes = [stream.count, 1, 2, 3, 7]
     let results = sizes.map { lines(of: stream, framing, read: max(1, $0)) }
     for result in results.dropFirst() { require(result == results[0], "lines depend on the split") }
 }
 
-/// The lines of a stream that comes `size` bytes at a time; the last element is what is no line, or the word that a
-/// frame is too long.
+/// Returns the lines of a stream that arrives `size` bytes at a time. The last element is the rest that is not a line,
+/// or the message that a frame is too long.
 private func lines(of stream: [UInt8], _ framing: Framing, read size: Int) -> [[UInt8]] {
     let inbox = Inbox(limit: 4096)
     inbox.setMessages(framing != .line)
@@ -191,8 +191,8 @@ private func take(_ end: Inbox.LineEnd, from inbox: Inbox) -> [UInt8] {
     return line
 }
 
-/// A pattern and a text, divided by a newline: compiled or refused with words, and the first match is the same whether
-/// the text is whole or comes in two pieces.
+/// A pattern and a text, separated by a newline: it is compiled or rejected with a message, and the first match is the
+/// same whether the text is whole or arrives in two pieces.
 private func fuzzPatterns(_ input: [UInt8]) {
     let parts = input.split(separator: 10, maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0].count < 64, parts[1].count < 256 else { return }
@@ -205,7 +205,7 @@ private func fuzzPatterns(_ input: [UInt8]) {
         let piece = text[..<cut]
         let partial = piece.withUnsafeBytes { regex.search($0, from: 0, isWhole: false, beginsLine: true) }
         if case .none = partial {
-            // Nothing can begin before the cut: so the match may not.
+            // No match can begin before the cut, so this one may not.
             require(range.upperBound > cut || range.lowerBound >= cut, "a partial search misses a match")
         }
     }

@@ -5,7 +5,7 @@ import Script
 import Sessions
 import VM
 
-/// `bridge`: passes on what each of two sessions says to the other.
+/// `bridge`: relays data between two sessions.
 struct BridgeCommand: Command {
     static var description: CommandDescription {
         let first = Element.parameter(Parameter("A", .session))
@@ -69,7 +69,7 @@ private struct BridgeInstruction: Instruction {
     }
 }
 
-/// Passes on in both directions until both have ended.
+/// Relays in both directions until both sessions have ended.
 private final class BridgeWait: Wait {
     private let sessions: [Session]
     var queues: [WaitQueue] { relays.map(\.source.waiters) }
@@ -82,7 +82,7 @@ private final class BridgeWait: Wait {
     private let relays: [Relay]
     private var hasStarted = false
     private var timer: Timer?
-    /// How long the front of a line waits for its end.
+    /// How long an incomplete line waits for its end.
     private static let partPause = Duration.milliseconds(50)
 
     init(_ first: Feed, _ second: Feed, limit: Duration?, endsInTime: Bool, _ world: World) {
@@ -110,8 +110,8 @@ private final class BridgeWait: Wait {
         return isOver || isLate
     }
 
-    /// A line that has not ended waits for its end where a trigger may want it; but who is asked `login: ` answers before
-    /// that. So after a while what has come of it is passed on.
+    /// Passes on incomplete lines after a while. They are held back where a trigger may match the whole line, but a
+    /// peer that receives `login: ` answers before the line ends.
     private func passPartsLater(_ strand: Strand) {
         let sources = relays.map(\.source)
         guard timer == nil, sources.contains(where: \.holdsPart) else { return }

@@ -3,7 +3,7 @@ import Results
 import Script
 import VM
 
-/// `close`: sends what waits and ends sessions, or ends a service.
+/// `close`: sends queued data and ends sessions, or ends a service.
 struct CloseCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -59,7 +59,7 @@ private struct CloseInstruction: Instruction {
 }
 
 extension Strand {
-    /// The name of the service that a target of one name is, or nil.
+    /// Returns the name of the service that a target of one name refers to, or nil.
     func service(_ target: Target, _ world: World) throws(Failure) -> String? {
         guard target.items.count == 1, let item = target.items.first else { return nil }
         let name = try text(item.template)

@@ -84,7 +84,7 @@ private struct ListenInstruction: Instruction {
         return .next
     }
 
-    /// What the options have to do with this sort of address.
+    /// Returns the conflict between the options and this kind of address, or nil.
     func problem(with address: Address) -> String? {
         if address.isUDP, let problem = datagramProblem(framing) { return problem }
         let isTLS = hasTLS || address.isTLS
@@ -94,14 +94,14 @@ private struct ListenInstruction: Instruction {
     }
 }
 
-/// What is wrong with an option --frame for datagrams, or nil.
+/// Returns the problem with an option --frame for datagrams, or nil.
 func datagramProblem(_ framing: Value<Framing>?) -> String? {
     guard let framing, framing.constant.map({ $0 != .raw }) ?? false else { return nil }
     return "over UDP each datagram is one line: the only --frame allowed is raw"
 }
 
 extension World {
-    /// A listener of that name; a failure when the name or the address is taken.
+    /// Returns a new listener of that name; throws if the name or the address is taken.
     func listener(_ name: String, at address: Address) throws(Failure) -> any Acceptor {
         try sessions.requireFree(name)
         do throws(ListenError) {
@@ -184,7 +184,7 @@ private final class AcceptWait: Wait {
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         self.strand = strand
         if let session = reception.take(for: strand) {
-            // Another strand may have taken the name meanwhile.
+            // Another strand may have taken the name in the meantime.
             if !session.isNamed(name) { try world.sessions.requireFree(name) }
             world.sessions.rename(session, to: name)
             world.triggers.update(session)

@@ -5,7 +5,7 @@ import Sessions
 import VM
 import Wire
 
-/// `open`: connects to a server and gives the session a name.
+/// `open`: connects to a server and names the session.
 struct OpenCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -72,7 +72,7 @@ struct OpenCommand: Command {
     }
 }
 
-/// What is wrong with an address, or nil. Our side's may leave out the port.
+/// Returns the problem with an address, or nil. A local address may omit the port.
 func addressProblem(_ bytes: [UInt8]) -> String? {
     do throws(AddressError) {
         _ = try Address(parsing: bytes)
@@ -130,7 +130,7 @@ private struct OpenInstruction: Instruction {
         return .wait(try Opening(request, world))
     }
 
-    /// What the options have to do with this sort of address.
+    /// Returns the conflict between the options and this kind of address, or nil.
     func problem(with address: Address) -> String? {
         if let option = tls.first, !address.isTLS {
             return "\(option) applies to TLS only: write tls://\(address.host ?? "host"):PORT, or use 'starttls' later"

@@ -62,7 +62,7 @@ private struct SignalInstruction: Instruction {
     }
 }
 
-/// What `3` or `TERM` means as the status of a program; nil for what is neither a number nor a signal.
+/// Returns the program status that `3` or `TERM` denotes; nil if the text is neither a number nor a signal.
 private func statusNumber(_ text: String) -> Int? {
     Literals.count(text) ?? SignalName.number(of: text).map { 128 + Int($0) }
 }
@@ -140,7 +140,7 @@ private final class EndingWait: Wait {
     private let status: Int?
     private let world: World
     private var timer: Timer?
-    /// How much each had said when it was seen to have ended.
+    /// The number of bytes received from each session when its program was found to have ended.
     private var heard: [String: Int] = [:]
 
     init(_ sessions: [Session], status: Int?, limit: Duration, _ world: World) {
@@ -171,12 +171,12 @@ private final class EndingWait: Wait {
         if let timer { world.loop.cancel(timer) }
     }
 
-    /// What a program has written is there when it ends, but may not have been read; what it has started may hold its
-    /// output open. So it has said all when a turn of the loop brings nothing more.
+    /// When a program ends, its output is available but may not have been read; processes it started may keep the
+    /// output open. So the output counts as complete when a turn of the loop receives nothing more.
     private func hasCompleteOutput(_ session: Session, _ strand: Strand) -> Bool {
         let received = session.channel.bytesReceived
         if session.inputHasEnded || heard[session.name] == received { return true }
-        // A terminal is hung up when the leader of its session has ended: its end of stream always comes.
+        // A terminal is hung up when its session leader ends, so the end of the stream always arrives.
         if session.channel.kind == .terminal { return false }
         heard[session.name] = received
         cancel()
@@ -193,7 +193,7 @@ private final class EndingWait: Wait {
 }
 
 extension Session {
-    /// The program behind it; a failure when there is none.
+    /// Returns the program of the session; throws if there is none.
     fileprivate func requireChild() throws(Failure) -> ChildProcess {
         guard let child else {
             throw Failure(.expectation, "\(name): not a program; 'spawn' starts one")

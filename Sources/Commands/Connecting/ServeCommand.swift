@@ -5,7 +5,7 @@ import Sessions
 import VM
 import Wire
 
-/// `serve`: a built-in service in the same loop.
+/// `serve`: starts a built-in service in the same loop.
 struct ServeCommand: Command {
     static var description: CommandDescription {
         let mode = Parameter("MODE", .choice(EchoService.Mode.allCases.map(\.rawValue)))
@@ -71,7 +71,7 @@ private struct ServeInstruction: Instruction {
     }
 }
 
-/// An echo service of a script.
+/// An echo service started by a script.
 private final class BuiltInService: Service, Resource {
     let kind = "service"
     private let name: String

@@ -7,7 +7,7 @@ import Sessions
 import VM
 import Wire
 
-/// `spawn`: starts a program and talks to it.
+/// `spawn`: starts a program as a session.
 struct SpawnCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -93,7 +93,7 @@ private struct SpawnInstruction: Instruction {
     }
 }
 
-/// Waits until the program runs.
+/// Waits until the program is running.
 private final class SpawnWait: Wait {
     var limit: Duration?
     var wanted: String { "the start of \(request.program)" }
@@ -172,7 +172,7 @@ private final class SpawnWait: Wait {
         let program = request.program.description
         let isMissing = failure.isMissingFile
         let problem = isMissing && !program.contains("/") ? "not found in PATH" : failure.message
-        // A file that is there: what is missing is what would run it.
+        // The file exists: its interpreter or loader is missing.
         if isMissing, program.contains("/"), request.program.withCString({ access($0, F_OK) }) == 0 {
             return Failure(.connection, "\(name): cannot start \(quotedArgument(program)): \(missingInterpreter)")
         }
@@ -181,7 +181,7 @@ private final class SpawnWait: Wait {
             details: isMissing ? hint(for: program) : [])
     }
 
-    /// Names the program in the first line of a script (execve(2), Interpreter scripts), or what else is missing.
+    /// The missing program in the first line of a script (execve(2), Interpreter scripts), or whatever else is missing.
     private var missingInterpreter: String {
         let descriptor = request.program.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { return "its interpreter does not exist" }
@@ -195,7 +195,7 @@ private final class SpawnWait: Wait {
         return "its first line names \(Escapes.visible(interpreter)), which does not exist\(hint)"
     }
 
-    /// What a shell would have understood.
+    /// Returns a hint for syntax that only a shell understands.
     private func hint(for program: String) -> [String] {
         if program.contains(" ") {
             return [
@@ -217,7 +217,7 @@ private final class SpawnWait: Wait {
                 separator: " ")
     }
 
-    /// A word of a program, in quotes where the language would not take it as it is.
+    /// Returns an argument of a program, quoted if the language would not accept it bare.
     private func commandArgument(_ text: String) -> String {
         ["|", ">", ">>", "<", "2>&1", "&&", "||", "&", ";", "{"].contains(text) ? "\"\(text)\"" : quotedArgument(text)
     }

@@ -6,7 +6,7 @@ import Sessions
 import VM
 import Wire
 
-/// `starttls`: goes on with TLS on a session that began without.
+/// `starttls`: switches a session that began without TLS to TLS.
 struct StartTLSCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -95,19 +95,19 @@ private struct StartTLSInstruction: Instruction {
 }
 
 extension Session {
-    /// Whether our side is the server: a listener has accepted it.
+    /// Whether our side is the server: a listener accepted the session.
     fileprivate var isServer: Bool { listener != nil }
 }
 
 extension Feed {
-    /// Consumes what is left of a line that was read in part.
+    /// Consumes the rest of a partly read line.
     fileprivate func skipRestOfLine() {
         guard framing == .line, !frontBeginsLine, let end = inbox.nextLineEnd() else { return }
         consume(through: end.next)
     }
 }
 
-/// Shakes hands on several sessions at the same time.
+/// Performs the TLS handshake on several sessions simultaneously.
 private final class StartTLSWait: Wait {
     private let sessions: [Session]
     var queues: [WaitQueue] { sessions.map(\.waiters) }
@@ -146,8 +146,8 @@ private final class StartTLSWait: Wait {
     func cancel() {
         for (session, handshake) in handshakes {
             handshake.cancel()
-            // Nobody can say what comes next on such a connection.
-            session.hasToldEnd = true
+            // After an incomplete handshake, further data on the connection cannot be interpreted.
+            session.hasReportedEnd = true
             session.channel.fail(.tls("the TLS handshake was not completed"))
         }
         handshakes = []
@@ -184,7 +184,7 @@ private final class StartTLSWait: Wait {
             }
         case .failure(let error):
             problem = problem ?? (session, error)
-            session.hasToldEnd = true
+            session.hasReportedEnd = true
             session.channel.fail(.tls(error.message))
         }
     }

@@ -13,10 +13,10 @@ struct TLSCommandOptions {
     private let serverName: Value<String>?
     private let protocols: Value<[[UInt8]]>?
     private let isInsecure: Bool
-    /// The first of them that is given, for errors.
+    /// The first of these options that is given, for errors.
     let first: String?
 
-    /// Those of both sides.
+    /// The options of both sides.
     static var ofBothSides: [CommandOption] {
         [
             CommandOption("--ca", Parameter("FILE", .path), "trust the authorities in FILE instead of the system's"),
@@ -28,7 +28,7 @@ struct TLSCommandOptions {
                 "--alpn", Parameter("P", .checked(protocolsProblem)), "protocols to offer, such as h2,http/1.1"),
         ]
     }
-    /// Those of a client besides.
+    /// The additional options of a client.
     static var ofClients: [CommandOption] {
         [
             CommandOption(

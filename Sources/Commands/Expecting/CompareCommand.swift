@@ -5,7 +5,7 @@ import Script
 import Sessions
 import VM
 
-/// `compare`: every session gave the same answer.
+/// `compare`: checks that all sessions gave the same answer.
 struct CompareCommand: Command {
     static var description: CommandDescription {
         let ignoring = Element.optional([.keyword("ignoring"), .parameter(Parameter("REGEX", .pattern))])
@@ -58,7 +58,7 @@ struct CompareCommand: Command {
 }
 
 private struct CompareInstruction: Instruction {
-    /// How far an answer goes.
+    /// The extent of an answer.
     enum Extent {
         case lines(Value<Int>?)
         case until(Expectation.Factory)
@@ -109,7 +109,7 @@ private struct CompareInstruction: Instruction {
     }
 }
 
-/// Takes an answer from each session, then compares them.
+/// Receives an answer from each session, then compares the answers.
 private final class CompareWait: Wait {
     let isReading = true
     var limit: Duration?
@@ -139,7 +139,7 @@ private final class CompareWait: Wait {
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         cancel()
-        // A silence is over when nothing arrives, also no end of a line.
+        // A silence ends when nothing arrives, not even the end of an incomplete line.
         let isLast = isLate || all.contains { $0.matcher is SilenceMatcher }
         if isLast { for awaited in all { awaited.feed.lend() } }
         defer { if isLast { Standing.end(all) } }
@@ -165,13 +165,13 @@ private final class CompareWait: Wait {
         timer = nil
     }
 
-    /// All from the front on; of counted lines, without the ending of the last one.
+    /// Returns all data from the front to the end of the match; for counted lines, without the last line ending.
     private func answer(of awaited: Awaited, _ match: Match) -> [UInt8] {
         if awaited.matcher is LinesMatcher { return match.captures?.first.flatMap { $0 } ?? [] }
         return Array(awaited.feed.inbox.bytes(in: awaited.feed.inbox.front..<match.end))
     }
 
-    /// A silence ends without anything happening: its end needs a timer.
+    /// Checks again when a silence ends: no event marks its end, so it needs a timer.
     private func lookAgainAfterSilence(_ strand: Strand) {
         let due = all.compactMap { ($0.matcher as? SilenceMatcher)?.due }.filter { $0 > world.loop.now }.min()
         guard let due else { return }
@@ -191,8 +191,8 @@ private final class CompareWait: Wait {
         throw Failure(.expectation, difference.message, details: difference.details, range: range)
     }
 
-    /// The lines that count, in the script's notation: without the matches of `ignored`, and without the lines that these
-    /// have emptied.
+    /// Returns the lines to compare, in the script's notation: without the matches of `ignored`, and without the lines
+    /// that are empty after their removal.
     private func lines(of answer: [UInt8], _ stopwatch: Regex.Stopwatch, _ size: Int) throws(Failure) -> [String] {
         var lines: [String] = []
         for line in SourceText.lines(of: answer) {
@@ -207,7 +207,7 @@ private final class CompareWait: Wait {
         return lines
     }
 
-    /// A line without the matches of a regex.
+    /// Returns a line without the matches of a regex.
     private func without(_ regex: Regex, _ line: [UInt8]) throws(Failure) -> [UInt8] {
         var rest: [UInt8] = []
         var index = 0
@@ -216,7 +216,7 @@ private final class CompareWait: Wait {
             if case .limit(let why) = outcome { throw tooComplex(why) }
             guard case .match(let groups) = outcome, let match = groups.first ?? nil else { break }
             rest += line[index..<max(index, match.lowerBound)]
-            // An empty match takes nothing, and the search goes on after the next byte.
+            // An empty match removes nothing, and the search continues after the next byte.
             let isEmpty = match.upperBound <= index
             if isEmpty, index < line.count { rest.append(line[index]) }
             index = isEmpty ? index + 1 : match.upperBound

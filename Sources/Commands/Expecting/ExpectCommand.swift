@@ -36,7 +36,7 @@ struct ExpectCommand: Command {
                 """,
                 "A wait that fails consumes nothing. With several sessions either all match or nothing is consumed.",
                 """
-                expect stops right after the match, which may be in the middle of a line. What is left stays unread \
+                expect stops right after the match, which may be in the middle of a line. The rest stays unread \
                 for the next wait, also after a passed test.
                 """,
                 "Unread data from before the last send makes 'nothing' and 'not' fail: use 'drain' before the send.",
@@ -55,17 +55,17 @@ struct ExpectCommand: Command {
     }
 }
 
-/// What can be waited for in one session; the words behind the target of `expect` and of a branch of `select`.
+/// An expectation for one session: the arguments after the target of `expect` and of a branch of `select`.
 enum Expectation {
-    /// What is wanted, put in words only when somebody asks, and a new matcher for each session.
+    /// Returns a description, formatted only on demand, and creates a new matcher for each session.
     typealias Factory = (Strand) throws(Failure) -> (wanted: () -> String, matcher: () -> any Matcher)
 
     static var pattern: Parameter { Parameter("PATTERN", .pattern) }
 
-    /// Bare words that are no text to search for.
+    /// Bare arguments that are not a text to search for.
     static let keywords: Set<String> = ["eof", "reset", "bytes", "lines", "hex", "nothing", "not", "connect", "prompt"]
 
-    /// The ways to write it, more particular ones first.
+    /// The forms of an expectation, more specific ones first.
     static var forms: [[Element]] {
         [
             [.keyword("eof")], [.keyword("reset")], [.keyword("bytes"), .parameter(Parameter("N", .count))],
@@ -74,7 +74,7 @@ enum Expectation {
         ]
     }
 
-    /// What the words of a call ask for.
+    /// Returns the expectation that the arguments of a call specify.
     static func make(_ call: CommandCall) throws(ScriptError) -> Factory {
         let keywords = call.keywords
         if keywords.contains("nothing") { return { _ in ({ "nothing to arrive" }, { NothingMatcher() }) } }
@@ -106,7 +106,7 @@ enum Expectation {
         return try makePattern(call)
     }
 
-    /// A text or a regex of the parameter PATTERN.
+    /// Returns the expectation of the text or regex in the parameter PATTERN.
     static func makePattern(_ call: CommandCall) throws(ScriptError) -> Factory {
         let argument = try call.required("PATTERN")
         if let keyword = argument.bareLiteral, keywords.contains(keyword) {

@@ -5,7 +5,7 @@ import Script
 import Sessions
 import VM
 
-/// Waits until something is met for each of several sessions. Nothing is consumed of any before all are.
+/// Waits until an expectation is met for each of several sessions. Consumes nothing before all are met.
 final class ExpectationWait: Wait {
     var wanted: String { describe() }
     var limit: Duration?
@@ -17,8 +17,8 @@ final class ExpectationWait: Wait {
     private let began: Instant
 
     /// - Parameters:
-    ///   - wanted: what is waited for, as messages call it.
-    ///   - limit: how long it may take; already scaled.
+    ///   - wanted: a description of the expectation, for messages.
+    ///   - limit: the time limit, already scaled.
     init(
         _ all: [Awaited], wanted: @escaping () -> String, limit: Duration?, range: SourceRange, _ world: World
     ) {
@@ -51,7 +51,7 @@ final class ExpectationWait: Wait {
 }
 
 extension Strand {
-    /// Consumes what was found, and sets the captures.
+    /// Consumes a match and sets the captures.
     func take(_ match: Match, from feed: Feed) {
         feed.consume(match)
         if let captures = match.captures { capture(captures, groups: match.groups) }

@@ -5,7 +5,7 @@ import Script
 import Sessions
 import VM
 
-/// `select`: waits for the first of several things.
+/// `select`: waits for the first of several events.
 struct SelectCommand: Command {
     private static var branch: CommandDescription {
         CommandDescription(
@@ -114,12 +114,12 @@ private struct SelectInstruction: Instruction {
 
 /// Waits for the first of several matches.
 private final class SelectWait: Wait {
-    /// What one branch waits for in one session.
+    /// The expectation of one branch for one session.
     struct Candidate {
         let awaited: Awaited
         let position: Int
         let range: SourceRange
-        /// It cannot happen any more, because what it needed is gone from a full inbox.
+        /// Whether it can no longer match, because the data it needed was dropped from a full inbox.
         var isOver = false
 
         init(_ awaited: Awaited, position: Int, range: SourceRange) {
@@ -189,8 +189,8 @@ private final class SelectWait: Wait {
         return goOn(strand, at: timeout, session: nil)
     }
 
-    /// Of several sessions the first branch; in one session what comes first in its stream, and so nothing while
-    /// another may still turn out to come before it.
+    /// Returns the match that wins: among several sessions that of the first branch, in one session the first in its
+    /// stream. No match wins while another may still turn out to precede it.
     private func first(of standing: Standing) -> (index: Int, match: Match, isCut: Bool)? {
         for met in standing.met {
             let feed = candidates[met.index].awaited.feed
@@ -207,7 +207,7 @@ private final class SelectWait: Wait {
         return nil
     }
 
-    /// Of a full inbox all that no branch needs any more goes.
+    /// Drops data that no branch needs any more from full inboxes.
     private func makeRoom(for standing: Standing) {
         let pending = Set(standing.pending.map(\.index))
         guard Feed.makeRoom(for: pending.map { candidates[$0].awaited }) else { return }
@@ -222,7 +222,7 @@ private final class SelectWait: Wait {
         return true
     }
 
-    /// Nothing can happen any more: the first branch says why, and what the others tell counts as told.
+    /// No branch can match any more: the first one gives the message, and what the others report counts as reported.
     private func failure(
         _ problem: (index: Int, unmet: Awaited.Unmet), _ all: [(index: Int, unmet: Awaited.Unmet)]
     ) -> Failure {
@@ -231,7 +231,7 @@ private final class SelectWait: Wait {
         return failure
     }
 
-    /// The time is over, and nothing has happened.
+    /// The time limit has passed without a match.
     private func late(_ problems: [(index: Int, unmet: Awaited.Unmet)]) -> Failure {
         let sessions = feeds.map(\.session)
         let names = sessions.map(\.name).joined(separator: ",")

@@ -2,7 +2,7 @@ import Results
 import Script
 import VM
 
-/// `barrier`: waits until several strands have come to the same place.
+/// `barrier`: waits until several strands have arrived.
 struct BarrierCommand: Command {
     static var description: CommandDescription {
         CommandDescription(

@@ -2,7 +2,7 @@ import Script
 import VM
 import Wire
 
-/// `define`: makes a command of a block.
+/// `define`: turns a block into a command.
 struct DefineCommand: Command {
     static var description: CommandDescription {
         CommandDescription(

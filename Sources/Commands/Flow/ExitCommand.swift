@@ -2,7 +2,7 @@ import Results
 import Script
 import VM
 
-/// `exit`: ends the run at once.
+/// `exit`: ends the run immediately.
 struct ExitCommand: Command {
     static var description: CommandDescription {
         let status = Parameter(

@@ -3,7 +3,7 @@ import Script
 import VM
 import Wire
 
-/// `for`: runs a block for each of some words.
+/// `for`: runs a block for each of several values.
 struct ForCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -48,7 +48,7 @@ private struct NumberRange {
     private let last: Template
     private let range: SourceRange
 
-    /// Nil when the word is a text.
+    /// Returns nil if the argument is a text.
     init?(_ argument: Argument) {
         guard case .bare = argument.style else { return nil }
         guard let (first, last) = argument.template.divided(at: ".."), Self.isNumber(first), Self.isNumber(last) else {
@@ -59,7 +59,7 @@ private struct NumberRange {
         range = argument.range
     }
 
-    /// The numbers, or nil when there are none.
+    /// Returns the numbers, or nil if there are none.
     func evaluate(in strand: Strand) throws(Failure) -> ClosedRange<Int>? {
         let (low, high) = (try number(first, strand), try number(last, strand))
         return low <= high ? low...high : nil

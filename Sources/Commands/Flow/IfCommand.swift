@@ -2,7 +2,7 @@ import Results
 import Script
 import VM
 
-/// `if`: runs a block when a condition holds.
+/// `if`: runs a block if a condition holds.
 struct IfCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -43,14 +43,14 @@ struct IfCommand: Command {
     }
 }
 
-/// Goes on elsewhere when a condition holds, or when it does not; otherwise with the next instruction.
+/// Jumps if a condition holds, or if it does not; otherwise continues with the next instruction.
 struct ConditionInstruction: Instruction {
     let range: SourceRange
     private let question: Question
     private let isWanted: Bool
     private let destination: Int
 
-    /// Jumps when the condition is `isWanted`.
+    /// Jumps if the result of the condition is `isWanted`.
     init(condition: Condition, is isWanted: Bool, destination: Int, range: SourceRange) {
         question = Question(condition)
         self.isWanted = isWanted
@@ -63,10 +63,10 @@ struct ConditionInstruction: Instruction {
     }
 }
 
-/// A condition whose constant words are read once.
+/// A condition whose constant arguments are parsed once.
 private indirect enum Question {
     case equality(Value<[UInt8]>, Value<[UInt8]>, isWanted: Bool)
-    /// The same with a constant that is a number as it would be calculated.
+    /// An equality with a constant that is a number in the notation of a calculated one.
     case number(Value<[UInt8]>, Int, isWanted: Bool)
     case order(Value<Number>, Condition.Operator, Value<Number>)
     case match(Value<[UInt8]>, PatternSource)

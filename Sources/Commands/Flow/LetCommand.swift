@@ -2,7 +2,7 @@ import Results
 import Script
 import VM
 
-/// `let`: sets a variable, to a text or to the result of a calculation.
+/// `let`: sets a variable to a text or to the result of a calculation.
 struct LetCommand: Command {
     private static let operators = ["+", "-", "*", "/", "%"]
 

@@ -2,7 +2,7 @@ import Results
 import Script
 import VM
 
-/// `parallel`: runs blocks at the same time.
+/// `parallel`: runs blocks concurrently.
 struct ParallelCommand: Command {
     private static var branch: CommandDescription {
         CommandDescription(
@@ -153,7 +153,7 @@ private final class ParallelWait: Wait {
         running -= 1
         guard case .failed(let failure) = outcome, self.failure == nil else { return }
         self.failure = failure
-        // The others end at once, before they can do anything else.
+        // The others end immediately, before they can do anything else.
         cancel()
     }
 }

@@ -2,7 +2,7 @@ import Results
 import Script
 import VM
 
-/// `repeat`: runs a block a number of times.
+/// `repeat`: repeats a block a given number of times.
 struct RepeatCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -30,7 +30,7 @@ struct RepeatCommand: Command {
 }
 
 extension Compiler {
-    /// Compiles a loop over the rounds that `rounds` gives.
+    /// Compiles a loop over the rounds that `rounds` returns.
     mutating func compileRounds(_ call: CommandCall, rounds: @escaping (Strand) throws(Failure) -> Rounds) {
         let start = position
         emit(JumpInstruction(destination: 0, range: call.range))
@@ -43,7 +43,7 @@ extension Compiler {
     }
 }
 
-/// Enters a loop, or passes over it when there is no round.
+/// Enters a loop, or skips it if there is no round.
 private struct LoopInstruction: Instruction {
     let rounds: (Strand) throws(Failure) -> Rounds
     let end: Int

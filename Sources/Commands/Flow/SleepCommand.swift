@@ -2,7 +2,7 @@ import Results
 import Script
 import VM
 
-/// `sleep`: lets time pass; everything else in the loop goes on.
+/// `sleep`: pauses the strand; everything else in the loop continues.
 struct SleepCommand: Command {
     static var description: CommandDescription {
         CommandDescription(

@@ -1,7 +1,7 @@
 import Script
 import VM
 
-/// `source`: runs the lines of another file in this place.
+/// `source`: runs the lines of another file at this point.
 struct SourceCommand: Command {
     static var description: CommandDescription {
         CommandDescription(

@@ -1,7 +1,7 @@
 import Script
 import VM
 
-/// `while`: runs a block again and again as long as a condition holds.
+/// `while`: repeats a block while a condition holds.
 struct WhileCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -18,7 +18,7 @@ struct WhileCommand: Command {
         guard let condition = call.condition else { throw ScriptError(call.range, "missing condition") }
         let start = compiler.position
         compiler.emit(JumpInstruction(destination: 0, range: call.range))
-        // The question stands behind the body: so a round takes no jump besides.
+        // The condition follows the body, so a round needs no extra jump.
         compiler.compileLoop(call.block, scopes: 0) { compiler in
             let question = compiler.position
             compiler.replace(at: start, with: JumpInstruction(destination: question, range: call.range))

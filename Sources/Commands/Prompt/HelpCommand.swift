@@ -2,7 +2,7 @@ import Results
 import Script
 import VM
 
-/// `help`: the commands, one command, or the arrow lines.
+/// `help`: explains the commands, one command, or a topic such as the arrow lines.
 struct HelpCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -10,7 +10,7 @@ struct HelpCommand: Command {
             forms: [Form(.optional([.parameter(Parameter("COMMAND", .command))]))],
             text: """
                 'help' lists the commands, 'help COMMAND' explains one. The topics are: \
-                \\(Manual.topics.map(\\.name).joined(separator: ", ")).
+                \(Manual.topics.map(\.name).joined(separator: ", ")).
                 """,
             examples: ["help", "help expect", "help arrows"])
     }

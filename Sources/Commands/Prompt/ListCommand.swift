@@ -4,7 +4,7 @@ import Script
 import Sessions
 import VM
 
-/// `list`: the sessions and services as a table.
+/// `list`: shows the sessions and services as a table.
 struct ListCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -50,7 +50,7 @@ private struct ListInstruction: Instruction {
 }
 
 extension Session {
-    /// The state of both directions in a word or two.
+    /// A short description of the state of both directions.
     var state: String {
         switch (channel.input, channel.output) {
         case (.open, .open): "open"

@@ -4,7 +4,7 @@ import Script
 import VM
 import Wire
 
-/// `print`: writes words to standard output.
+/// `print`: writes text to standard output.
 struct PrintCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -41,12 +41,12 @@ private struct PrintInstruction: Instruction {
 }
 
 extension World {
-    /// Writes a line of what a command tells; at a prompt a screen at a time.
+    /// Writes a line of a command's output; at a prompt, one screen at a time.
     func page(_ text: String) {
         transcript.printed(diagnostics.page(text))
     }
 
-    /// Writes a text that a script or a command says; with a newline unless `isRaw`.
+    /// Writes output of a script or a command, with a newline unless `isRaw`.
     func print(_ text: [UInt8], isRaw: Bool = false) {
         transcript.printed(diagnostics.print(text, isRaw: isRaw))
     }

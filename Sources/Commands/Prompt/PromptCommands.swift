@@ -4,7 +4,7 @@ import Script
 import Sessions
 import VM
 
-/// `talk`: lines go to sessions as they are.
+/// `talk`: sends typed lines to sessions unchanged.
 struct TalkCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -43,7 +43,7 @@ private struct TalkInstruction: Instruction {
     }
 }
 
-/// `view`: how the screen shows what is said.
+/// `view`: sets how the screen shows data sent and received.
 struct ViewCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -82,7 +82,7 @@ private struct ViewInstruction: Instruction {
     }
 }
 
-/// `history`: the lines typed before.
+/// `history`: shows the lines typed before.
 struct HistoryCommand: Command {
     static var description: CommandDescription {
         CommandDescription(

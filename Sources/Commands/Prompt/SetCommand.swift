@@ -5,7 +5,7 @@ import Sessions
 import VM
 import Wire
 
-/// `set`: changes an option, for all sessions or for one.
+/// `set`: changes a setting, for all sessions or for some.
 struct SetCommand: Command {
     static var description: CommandDescription {
         let session = Element.parameter(.target)
@@ -103,7 +103,7 @@ private struct SetInstruction: Instruction {
         case view(Transcript.View)
         case historySize(Int)
 
-        /// Whether it is for this session when all are meant: what makes lines of a stream is not for datagrams.
+        /// Whether a change for all sessions applies to this one: line settings of streams do not apply to datagrams.
         func concerns(_ session: Session) -> Bool {
             switch self {
             case .lineEnding, .framing: !session.framing.isDatagram

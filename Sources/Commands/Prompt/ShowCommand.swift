@@ -6,7 +6,7 @@ import Sessions
 import VM
 import Wire
 
-/// `show`: all about one session or service.
+/// `show`: shows the details of one session or service.
 struct ShowCommand: Command {
     static var description: CommandDescription {
         CommandDescription(

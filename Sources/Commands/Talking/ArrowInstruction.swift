@@ -5,7 +5,7 @@ import Script
 import Sessions
 import VM
 
-/// Arrow lines as instructions.
+/// Turns arrow lines into instructions.
 enum ArrowInstruction {
     static func make(_ arrow: ArrowLine) -> any Instruction {
         switch arrow.action {
@@ -40,7 +40,7 @@ enum ArrowInstruction {
 }
 
 extension ArrowLine {
-    /// Whether it takes what was received.
+    /// Whether it consumes received data.
     var reads: Bool {
         switch action {
         case .send, .endOutput: false
@@ -50,7 +50,7 @@ extension ArrowLine {
 }
 
 extension Strand {
-    /// What the variables in a pattern are now, for failures: ` (${x} is "5")`; nothing without variables.
+    /// Returns the current values of a pattern's variables, for failures: ` (${x} is "5")`; empty without variables.
     func values(in source: PatternSource) throws(Failure) -> String {
         if source.compiled != nil { return "" }
         var seen: [String] = []
@@ -63,7 +63,7 @@ extension Strand {
         return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
     }
 
-    /// The regex that a pattern is now.
+    /// Returns the regex of a pattern with the current values of its variables.
     func regex(_ source: PatternSource) throws(Failure) -> Regex {
         do {
             return try source.regex { name, range throws(Failure) in try value(of: name, range) }
@@ -99,7 +99,7 @@ struct SendInstruction: Instruction {
     }
 }
 
-/// `T>|`: ends our side.
+/// `T>|`: ends our side (half-close).
 struct EndOutputInstruction: Instruction {
     let target: Target
     let range: SourceRange
@@ -110,13 +110,13 @@ struct EndOutputInstruction: Instruction {
     }
 }
 
-/// Waits until something is received by each session of a target.
+/// Waits until each session of a target meets an expectation.
 struct ExpectInstruction: Instruction {
     let target: Target
     let range: SourceRange
-    /// A limit in place of the default one.
+    /// A limit that replaces the default one.
     var limit: Value<Duration>?
-    /// The limit is part of what is expected, so it is not scaled.
+    /// Whether the limit is part of the expectation and therefore not scaled.
     var limitIsExact = false
     let expectation: Expectation.Factory
 
@@ -145,7 +145,7 @@ struct ExpectInstruction: Instruction {
     }
 }
 
-/// Backpressure: a strand that has sent much waits until the kernel has taken most of it.
+/// Backpressure: a strand that has sent much data waits until the kernel has accepted most of it.
 final class SendWait: Wait {
     let wanted = "room to send"
     var limit: Duration?
@@ -153,17 +153,17 @@ final class SendWait: Wait {
     private let maximum: Int
     var queues: [WaitQueue] { sessions.map(\.waiters) }
 
-    /// So much may wait in an outbox before the sender has to.
+    /// The number of bytes in an outbox above which the sender has to wait.
     private static let highWater = 1 << 20
 
-    /// Goes on at once while little waits.
+    /// Returns a wait if much data is queued; otherwise the strand continues immediately.
     static func step(for sessions: [Session], _ world: World) -> Step {
         let full = sessions.filter { $0.channel.bytesWaiting > highWater }
         guard !full.isEmpty else { return .next }
         return .wait(SendWait(full, maximum: highWater, limit: world.defaultLimit(for: full)))
     }
 
-    /// Waits until at most `most` bytes wait in each outbox.
+    /// Waits until at most `maximum` bytes remain in each outbox.
     init(_ sessions: [Session], maximum: Int, limit: Duration?) {
         self.sessions = sessions
         self.maximum = maximum

@@ -4,7 +4,7 @@ import Script
 import Sessions
 import VM
 
-/// `drain`: forgets what arrived and was not read.
+/// `drain`: discards unread data.
 struct DrainCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -46,7 +46,7 @@ private struct DrainInstruction: Instruction {
 private final class DrainWait: Wait {
     let wanted = "the end of the drain"
     private let feeds: [Feed]
-    /// They live as long as the wait.
+    /// Retains the sessions during the wait.
     private let sessions: [Session]
     var queues: [WaitQueue] { feeds.map(\.waiters) }
     var limit: Duration?

@@ -80,7 +80,7 @@ private struct OnInstruction: Instruction {
     }
 }
 
-/// `off`: ends triggers.
+/// `off`: removes triggers.
 struct OffCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -107,7 +107,7 @@ private struct OffInstruction: Instruction {
 }
 
 extension Strand {
-    /// The names and globs of a target, whether sessions of them are open or not.
+    /// Returns the names and globs of a target, whether or not sessions that match them are open.
     fileprivate func names(of target: Target) throws(Failure) -> [String] {
         var names: [String] = []
         for item in target.items { names.append(try text(item.template)) }

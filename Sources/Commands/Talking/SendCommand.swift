@@ -105,7 +105,7 @@ private struct SendLinesInstruction: Instruction {
     }
 }
 
-/// Waits until the kernel has taken all that was sent.
+/// Waits until the kernel has accepted all sent data.
 struct FlushInstruction: Instruction {
     let target: Target
     let range: SourceRange
@@ -133,7 +133,7 @@ private struct SendFileInstruction: Instruction {
             throw Failure(.connection, "cannot read \(path): \(errorMessage(errno))")
         }
         let file = Descriptor(owning: descriptor)
-        // A file is one datagram; how large it is shows before it is read.
+        // A file is sent as one datagram, so its size is checked before it is read.
         var status = stat()
         if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
             for session in sessions where session.framing.isDatagram {
@@ -150,7 +150,7 @@ private struct SendFileInstruction: Instruction {
     }
 }
 
-/// Sends a file piece by piece, each when most of the one before has been taken: memory stays bounded.
+/// Sends a file in pieces, each when most of the previous one has been accepted: memory stays bounded.
 private final class FileWait: Wait, DescriptorWatcher {
     private let sessions: [Session]
     var queues: [WaitQueue] { sessions.map(\.waiters) }
@@ -164,7 +164,7 @@ private final class FileWait: Wait, DescriptorWatcher {
     private var isAtEnd = false
     private var sent = 0
     private var lastProgress = (sent: 0, waiting: 0)
-    /// When something has moved last.
+    /// The time of the last progress.
     private var movedAt: Instant
     private var strand: Strand?
     private unowned let world: World
@@ -222,7 +222,7 @@ private final class FileWait: Wait, DescriptorWatcher {
         sessions.map(\.channel.bytesWaiting).max() ?? 0
     }
 
-    /// Reads and sends a piece; false when the file has nothing at the moment.
+    /// Reads and sends a piece; returns false if the file has no data at the moment.
     private func sendPiece() throws(Failure) -> Bool {
         var buffer: [UInt8] = []
         var problem: Int32 = 0
@@ -254,7 +254,7 @@ private final class FileWait: Wait, DescriptorWatcher {
         lastProgress = progress
     }
 
-    /// The limit is for a standstill, not for the whole file: it begins anew whenever something has moved.
+    /// Throws after the limit without progress. The limit is not for the whole file: it restarts with each progress.
     private func requireProgress() throws(Failure) {
         let stalledTime = world.loop.readClock() - movedAt
         if stalledTime >= timeout, let session = sessions.first {

@@ -9,7 +9,7 @@ struct FailCommand: Command {
             name: "fail", summary: "fail with a reason",
             forms: [Form(.optional([.parameter(Parameter("WHY", .text))]))],
             text: "Like an unmet expectation it fails the test, or the script with status 4.",
-            examples: ["fail \"the replica is ${lag} s behind\""])
+            examples: ["fail \"the replica lags ${lag} s\""])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
@@ -17,7 +17,7 @@ struct FailCommand: Command {
     }
 }
 
-/// `skip`: gives up a test, or the script, without a failure.
+/// `skip`: ends a test, or the script, without a failure.
 struct SkipCommand: Command {
     static var description: CommandDescription {
         CommandDescription(

@@ -4,7 +4,7 @@ import Results
 import Script
 import VM
 
-/// `retry`: runs a block again until it passes.
+/// `retry`: repeats a block until it passes.
 struct RetryCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -48,7 +48,7 @@ struct RetryCommand: Command {
 private struct RetryInstruction: Instruction {
     let time: Value<Duration>
     let every: Value<Duration>?
-    /// Where an attempt begins, with a pause before it.
+    /// The position at which an attempt begins, including the pause before it.
     let pause: Int
     let range: SourceRange
 
@@ -98,12 +98,12 @@ private final class PauseWait: Wait {
     }
 }
 
-/// Takes the failures of a `retry` and begins again, until its time is over.
+/// Handles the failures of a `retry` and begins again, until its time has passed.
 private final class RetryGuardian: Guardian {
     static let everyDefault = Duration.milliseconds(100)
 
     let deadline: Instant?
-    /// When the next attempt may begin.
+    /// The instant at which the next attempt may begin.
     private(set) var next: Instant
     private let time: Duration
     private let every: Duration

@@ -5,7 +5,7 @@ import Script
 import Sessions
 import VM
 
-/// `test`: a named test, whose failure is counted and does not stop the script.
+/// `test`: runs a named test. A failure is counted and does not stop the script.
 struct TestCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
@@ -70,7 +70,7 @@ private struct TestInstruction: Instruction {
     }
 }
 
-/// Waits until the kernel has taken what was sent by the sessions that are about to be closed.
+/// Waits until the kernel has accepted the data sent by the sessions that are about to be closed.
 private struct FlushTestInstruction: Instruction {
     let range: SourceRange
 
@@ -101,7 +101,7 @@ private struct PassTestInstruction: Instruction {
     }
 }
 
-/// Takes the failure of a test, and what it has opened.
+/// Handles the failure of a test and the resources that it has opened.
 private final class TestGuardian: Guardian {
     private let name: String
     private let range: SourceRange
@@ -115,7 +115,7 @@ private final class TestGuardian: Guardian {
         position = end
     }
 
-    /// A name as messages show it.
+    /// Returns a name as messages show it.
     static func quoted(_ name: String) -> String { "\"\(Escapes.escaped(name.losslessBytes))\"" }
 
     func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure) {
@@ -131,12 +131,12 @@ private final class TestGuardian: Guardian {
         strand.position = position
     }
 
-    /// The failure is told as the script's; here it only counts.
+    /// Counts the failure without reporting it: it is reported as the script's.
     func abandon(with failure: Failure, in strand: Strand) {
         end(.failed(failure), strand.world, strand.holdings, isReported: true)
     }
 
-    /// Notes how it ended, and closes what it has opened.
+    /// Records the outcome and closes the resources that the test has opened.
     func end(_ outcome: TestResults.Outcome, _ world: World, _ holdings: Holdings?, isReported: Bool = false) {
         let took = world.loop.readClock() - began
         for session in holdings?.sessions ?? [] { session.voice.showPart() }
@@ -156,11 +156,11 @@ private final class TestGuardian: Guardian {
 }
 
 extension Holdings {
-    /// The sessions among what the block has opened.
+    /// The sessions among the resources that the block has opened.
     fileprivate var sessions: [Session] { resources.compactMap { $0 as? Session } }
 }
 
 extension Strand {
-    /// The sessions that the innermost block which closes what it opens has opened.
+    /// The sessions opened by the innermost block that closes what it opens.
     fileprivate var heldSessions: [Session] { holdings?.sessions ?? [] }
 }

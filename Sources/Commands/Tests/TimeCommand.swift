@@ -70,7 +70,7 @@ private final class Stopwatch: Guardian {
 }
 
 extension World {
-    /// Prints what `time` has measured since the last time.
+    /// Prints the measurements of `time` since the last report.
     package func printLatencies() {
         for line in latencies.takeReport() { print(Array(line.utf8)) }
     }

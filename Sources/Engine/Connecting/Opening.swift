@@ -5,20 +5,20 @@ import Sessions
 import VM
 import Wire
 
-/// What `open` asks for.
+/// The arguments of `open`.
 package struct OpeningRequest {
     let name: String
     let address: Address
-    /// Our side's address, or nil for any.
+    /// The local address, or nil for any.
     let bind: Address?
     let lineEnding: LineEnding?
     let framing: Framing?
     let tls: TLSOptions
-    /// The time of --retry as it was written; nil to try once.
+    /// The --retry time as written, or nil to try once.
     let retry: String?
-    /// The time for all attempts.
+    /// The time limit for all attempts.
     let limit: Duration
-    /// The time for each of them.
+    /// The time limit for each attempt.
     let attemptLimit: Duration
 
     package init(
@@ -37,7 +37,7 @@ package struct OpeningRequest {
     }
 }
 
-/// Resolves, connects and shakes hands, again and again if it may, until there is a session.
+/// Resolves, connects and performs the TLS handshake, with retries if requested, until a session is open.
 package final class Opening: Wait {
     package var limit: Duration?
     package var wanted: String { "a connection to \(request.address.description)" }
@@ -54,15 +54,15 @@ package final class Opening: Wait {
     private var pause: Timer?
     private var attemptTimer: Timer?
     private var lastProblem: TLSError?
-    /// The problem is one that trying again does not mend.
+    /// Whether retrying cannot solve the problem.
     private var isPermanent = false
     private var isDone = false
     private var hasName = false
 
-    /// Between two attempts.
+    /// The pause between two attempts.
     private static let retryPause = Duration.milliseconds(100)
 
-    /// - Throws: when a file of the TLS options cannot be used.
+    /// - Throws: if a file of the TLS options cannot be used.
     package init(_ request: OpeningRequest, _ world: World) throws(Failure) {
         self.request = request
         self.world = world
@@ -159,7 +159,7 @@ package final class Opening: Wait {
         }
     }
 
-    /// A server that hangs on one connection may take the next.
+    /// Ends an attempt that takes too long: a server that hangs on one connection may accept the next.
     private func attemptIsLate() {
         if handshake?.settle() == true { return }
         let place = currentPhase

@@ -4,26 +4,26 @@ import Sessions
 import VM
 import Wire
 
-/// A listener of a script: each connection that comes is a session NAME.1, NAME.2, … until `accept` names it.
+/// A listener of a script: each incoming connection is a session NAME.1, NAME.2, … until `accept` renames it.
 package final class Reception: Service, Resource {
     package let name: String
     package let kind = "listener"
     private let listener: any Acceptor
-    /// For the TLS handshake that each connection begins with, or nil without.
+    /// The context for the TLS handshake of each connection, or nil without TLS.
     private let context: TLSContext?
-    /// The handshakes under way, each with its time limit.
+    /// The handshakes in progress, each with its time limit.
     private var handshakes: [ObjectIdentifier: (handshake: TLSHandshake, timer: Timer)] = [:]
     /// Why the last handshake failed.
     package private(set) var lastProblem: String?
     private let lineEnding: LineEnding?
     private let framing: Framing?
     private var accepted = 0
-    /// Connections that `accept` has not given out, oldest first.
+    /// Connections not yet taken by `accept`, oldest first.
     private var backlog: [Session] = []
     private var waiting: [Strand] = []
-    /// How many there may be before those that have ended are forgotten: so that a server that runs for long keeps none.
+    /// The backlog size at which ended sessions are removed from it: a long-running server keeps none.
     private var sweepAt = 64
-    /// When peers that are silent are looked for.
+    /// The timer for the next check for silent peers.
     private var idleTimer: Timer?
     private var isExhausted = false
     private unowned let world: World
@@ -39,7 +39,7 @@ package final class Reception: Service, Resource {
         self.framing = framing
         self.world = world
         listener.onExhaustion = { [unowned self] in
-            // Once, until the next client comes.
+            // Noted once until the next client connects.
             if !isExhausted { world.transcript.note("\(name): out of file descriptors; new connections wait") }
             isExhausted = true
         }
@@ -72,7 +72,7 @@ package final class Reception: Service, Resource {
         for strand in waiting { strand.wake() }
     }
 
-    /// The oldest connection that nobody has taken; or nil, and `strand` is woken when one comes.
+    /// Returns the oldest connection not taken yet. If there is none, returns nil and wakes `strand` when one arrives.
     package func take(for strand: Strand) -> Session? {
         sweep()
         guard backlog.isEmpty else {
@@ -85,7 +85,7 @@ package final class Reception: Service, Resource {
 
     package func forget(_ strand: Strand) {
         waiting.removeAll { $0 === strand }
-        // One that was woken and went away leaves its connection to the next.
+        // A strand that was woken but no longer waits leaves its connection to the next.
         for strand in waiting.prefix(backlog.count) { strand.wake() }
     }
 
@@ -94,11 +94,11 @@ package final class Reception: Service, Resource {
         sweepAt = max(64, 2 * backlog.count)
     }
 
-    /// Nothing tells of the end of a peer that sends datagrams: one that is silent for long, was not accepted and is not waited
-    /// for, is forgotten, and its socket closed.
+    /// Schedules the removal of silent peers. Nothing signals the end of a datagram peer, so a peer that has been
+    /// silent for long, was not accepted and is not waited for is forgotten, and its socket is closed.
     private func watchIdleness() {
         guard idleTimer == nil, let oldest = backlog.map(\.idleSince).min() else { return }
-        // Not for each of many peers by itself.
+        // Many peers are checked together, not one at a time.
         let limit = world.settings.idle
         let due = max(oldest + limit, world.loop.now + max(limit / 8, .milliseconds(100)))
         idleTimer = world.loop.schedule(at: due) { [unowned self] in
@@ -159,20 +159,20 @@ package final class Reception: Service, Resource {
         if backlog.count >= sweepAt { sweep() }
         if listener is DatagramListener { watchIdleness() }
         world.transcript.note("\(session.name): connected from \(peer)")
-        // Of clients that need not show a certificate there is nothing to say.
+        // If clients need no certificate, there is nothing to note.
         if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
             world.transcript.note("\(session.name): \(details.summary(isInsecure: false))")
         }
-        // As many as there are connections: several may come in one turn.
+        // One strand per connection: several may arrive in one turn.
         for strand in waiting.prefix(backlog.count) { strand.wake() }
     }
 }
 
 extension World {
-    /// What is shown in a turn before the keyboard is looked at again.
+    /// The most bytes shown in a turn before the keyboard is checked again.
     private static let readSizeAtPrompt = 16 * 1024
 
-    /// Makes a session of a connection and gives it a name; triggers that mean it look at it from now on.
+    /// Makes a connection a session named `name`; matching triggers apply to it from now on.
     package func adopt(
         _ transport: any Transport, name: String, address: String, peer: String, lineEnding: LineEnding?,
         framing: Framing?, child: ChildProcess? = nil, listener: String? = nil

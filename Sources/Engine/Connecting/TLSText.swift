@@ -2,7 +2,7 @@ import Results
 import Wire
 
 extension TLSOptions {
-    /// The options as a statement in the transcript has them.
+    /// The options as written in a transcript statement.
     package var arguments: [String] {
         var arguments: [String] = []
         let protocols =
@@ -17,7 +17,7 @@ extension TLSOptions {
         return arguments + (isInsecure ? ["--insecure"] : [])
     }
 
-    /// What they are for a side of the handshake; a failure when a file cannot be used.
+    /// Returns the TLS context of the options for one side of the handshake. Throws if a file cannot be used.
     package func context(_ role: TLSContext.Role, for name: String) throws(Failure) -> TLSContext {
         do throws(TLSError) {
             return try TLSContext(role, self)
@@ -28,7 +28,7 @@ extension TLSOptions {
 }
 
 extension TLSDetails {
-    /// The handshake in a line, for the transcript.
+    /// Returns a one-line summary of the handshake for the transcript.
     package func summary(isInsecure: Bool) -> String {
         var parts = [version, cipher]
         if let chosenProtocol { parts.append(chosenProtocol) }
@@ -43,7 +43,7 @@ extension TLSDetails {
         return parts.joined(separator: ", ")
     }
 
-    /// What `show` says.
+    /// The facts that `show` prints.
     package var facts: [(String, String)] {
         var facts = [("tls", "\(version), \(cipher)")]
         if let chosenProtocol { facts.append(("alpn", chosenProtocol)) }

@@ -1,9 +1,9 @@
-/// What a failure shows of a session: what has arrived since the last send, what of it is unread, and the state.
+/// An excerpt of a session for a failure: the data received since the last send, which of it is unread, and the state.
 package struct Excerpt {
-    /// One line, or one message.
+    /// One line or one message.
     package struct Line {
         package let bytes: [UInt8]
-        /// No newline has come after it.
+        /// Whether no newline has followed it yet.
         package let isPart: Bool
         package let disposition: Disposition
 
@@ -14,28 +14,28 @@ package struct Excerpt {
         }
     }
 
-    /// What has become of a line.
+    /// What happened to a line.
     package enum Disposition: Equatable {
         case unread
-        /// The script cannot read it yet: a trigger may want the whole line, or answers the one before it.
+        /// The script cannot read it yet: a trigger may need the whole line, or is answering the previous line.
         case held
         case consumed
         /// A trigger has answered it.
         case taken
-        /// Forgotten, in words: "dropped after the failed test".
+        /// Discarded, with a remark: "dropped after the failed test".
         case dropped(String)
     }
 
     package let session: String
-    /// The last send, if anything was sent, and the line of the script it stands in.
+    /// Whether anything was sent, and the script line of the last send.
     package let lastSend: (hasSent: Bool, line: Int?)
-    /// What arrived since then, oldest first.
+    /// The lines that arrived since then, oldest first.
     package let lines: [Line]
-    /// More had arrived before the first of `lines`, and was not kept.
+    /// Whether more data arrived before the first of `lines` and was not kept.
     package let isCut: Bool
-    /// What is unread and had arrived before the last send: the front of it, and how many lines there are.
+    /// The unread lines that arrived before the last send: the first of them, and the number of all of them.
     package let earlier: (lines: [Line], count: Int)
-    /// The state of the connection, in words.
+    /// The state of the connection, as text.
     package let state: String
 
     package init(
@@ -55,26 +55,26 @@ package struct Excerpt {
 package struct Mismatch {
     /// What was expected.
     package enum Expected {
-        /// Exactly these bytes, or a line of them.
+        /// Exactly these bytes, as a whole line or part of one.
         case text([UInt8], isPart: Bool)
-        /// A regex, as it was written.
+        /// A regex, as written.
         case pattern(String)
-        /// Bytes, as the script gave them in hexadecimal.
+        /// Bytes that the script specified in hexadecimal.
         case hex([UInt8])
     }
 
     package let session: String
     package let expected: Expected
     package let arrived: [UInt8]
-    /// No newline has come after `arrived`.
+    /// Whether no newline has followed `arrived` yet.
     package let isPart: Bool
-    /// What to do about it.
+    /// Suggestions for the user.
     package var hints: [String] = []
-    /// The lines that follow it, unread, and how many there are.
+    /// The unread lines that follow it: the first of them, and the number of all of them.
     package var following: (lines: [Excerpt.Line], count: Int) = ([], 0)
-    /// The line of the last send, when what differs had arrived before that.
+    /// The script line of the last send, and whether the mismatched line arrived before it.
     package var arrivedBeforeSend: (line: Int?, Bool) = (nil, false)
-    /// The state of the connection, in words.
+    /// The state of the connection, as text.
     package var state = ""
 
     package init(session: String, expected: Expected, arrived: [UInt8], isPart: Bool) {
@@ -85,18 +85,18 @@ package struct Mismatch {
     }
 }
 
-/// The last things said in a session, with their times.
+/// The last data sent and received in a session, with times.
 package struct Exchanges {
     /// One send, or the bytes of one read.
     package struct Entry {
-        /// Since the first of them.
+        /// The time since the first entry.
         package let time: Duration
         package let isSend: Bool
-        /// Of a long one, the front of a send and the end of what arrived.
+        /// The bytes; if there are many, the beginning of sent data or the end of received data.
         package let bytes: [UInt8]
-        /// How many bytes there were.
+        /// The total number of bytes.
         package let count: Int
-        /// What arrived right before and after it: a secret may have come in several reads.
+        /// The data received directly before and after it, because a secret may arrive in several reads.
         package let around: (before: [UInt8], after: [UInt8])
 
         package init(
@@ -125,9 +125,9 @@ package struct Exchanges {
 /// A program that has failed.
 package struct DeadProgram: Equatable {
     package let name: String
-    /// How it has ended, in words.
+    /// How it ended, as text.
     package let ending: String
-    /// The last line that it said, or nil.
+    /// The last line of its output, or nil.
     package let lastLine: [UInt8]?
 
     package init(name: String, ending: String, lastLine: [UInt8]?) {

@@ -1,14 +1,14 @@
 import Script
 
-/// What stops a script: a failure has a status, words, and what a person needs to see why.
+/// A failure that stops a script: a status, a message, and the details needed to understand the cause.
 package struct Failure: Error {
-    /// Exit statuses as muxsh(1) lists them.
+    /// The exit statuses listed in muxsh(1).
     package enum Status: Int32, Sendable {
         case usage = 1
         case script = 2
         case connection = 3
         case expectation = 4
-        /// `skip`: no failure, but nothing that follows is run.
+        /// `skip`: not a failure, but nothing after it runs.
         case skipped = 77
         case hangup = 129
         case interrupted = 130
@@ -16,24 +16,24 @@ package struct Failure: Error {
     }
 
     package let status: Status
-    /// What happened, in one line.
+    /// The failure in one line.
     package let message: String
-    /// What belongs below the source line: what was wanted, what arrived.
+    /// The details below the source line: expected data, received data.
     package var details: [Detail] = []
-    /// The last exchanges, when a session has to do with it.
+    /// The last exchanges, if a session is involved.
     package var exchanges: Exchanges?
-    /// The sessions whose state it tells: how their connections ended is told with it, when somebody gets it.
+    /// The sessions whose state it reports: when the failure is reported, the end of their connections is reported too.
     package var reportedEnds: [String] = []
-    /// The sessions of which it tells that what was sent was refused.
+    /// The sessions for which it reports that sent data was refused.
     package var reportedRefusals: [String] = []
-    /// The session that could not be sent to because its connection is gone.
+    /// The session to which nothing could be sent, because its connection is closed.
     package var closedSession: String?
-    /// How the place was reached, innermost first: calls, files, strands, the test; set by the world.
+    /// How the position was reached, innermost first: calls, files, strands, the test. Set by the scheduler.
     package var trace: [String]?
-    /// The place in the script; set by the world when the failing instruction did not.
+    /// The position in the script; set by the scheduler if the failing instruction did not set it.
     package var range: SourceRange?
 
-    /// One thing that a person needs to see.
+    /// One detail of a failure.
     package enum Detail {
         case text(String)
         case mismatch(Mismatch)
@@ -41,7 +41,7 @@ package struct Failure: Error {
         case program(DeadProgram)
     }
 
-    /// A program that has failed may be the reason: told once.
+    /// Adds a failed program as a possible cause; each program is reported only once.
     package mutating func add(_ program: DeadProgram) {
         let isReported = details.contains { if case .program(program) = $0 { true } else { false } }
         if !isReported { details.append(.program(program)) }
@@ -54,12 +54,12 @@ package struct Failure: Error {
         self.range = range
     }
 
-    /// Its message as `${error}` and reports have it: one line.
+    /// The first line of the message, for `${error}` and reports.
     package var firstLine: String {
         String(message.split(separator: "\n", omittingEmptySubsequences: false).first ?? "")
     }
 
-    /// Whether the place is a part of its statement: then carets say more than the line alone.
+    /// Whether the range is only part of its statement, so that carets are more useful than the line alone.
     package var pointsAtArgument: Bool {
         guard let range, details.isEmpty, exchanges?.entries.isEmpty != false else { return false }
         let statement = range.lineText.drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
@@ -67,12 +67,12 @@ package struct Failure: Error {
     }
 }
 
-/// A text that may carry any bytes, in one line for a person.
+/// Returns text that may contain any bytes as one readable line.
 package func visible(_ text: String) -> String {
     Escapes.visible(text.losslessBytes)
 }
 
-/// A duration as failures and notes show it: `0.3 ms`, `2.0 s`, `1.5 min`.
+/// Returns a duration as shown in failures and notes: `0.3 ms`, `2.0 s`, `1.5 min`.
 package func shown(_ duration: Duration) -> String {
     let seconds = duration.inSeconds
     return seconds < 1
@@ -80,7 +80,7 @@ package func shown(_ duration: Duration) -> String {
         : seconds < 100 ? "\(fixed(seconds, digits: 1)) s" : "\(fixed(seconds / 60, digits: 1)) min"
 }
 
-/// `value`, which is not negative, with a fixed number of digits behind the point.
+/// Returns `value`, which must not be negative, with a fixed number of digits after the decimal point.
 package func fixed(_ value: Double, digits: Int) -> String {
     var scale = 1.0
     for _ in 0..<digits { scale *= 10 }
@@ -90,7 +90,7 @@ package func fixed(_ value: Double, digits: Int) -> String {
     return "\(whole / Int(scale))" + (digits > 0 ? ".\(zeros)\(fraction)" : "")
 }
 
-/// A number of bytes as people read it: `17 bytes`, `1.0 MiB`.
+/// Returns a number of bytes in a readable unit: `17 bytes`, `1.0 MiB`.
 package func shown(bytes count: Int) -> String {
     switch count {
     case 1: "1 byte"

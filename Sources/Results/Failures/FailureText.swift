@@ -1,8 +1,9 @@
 import Script
 
-/// A failure in words: the one place that words what a failure carries as data.
+/// The text of a failure: the only place that turns the data of a failure into text.
 ///
-/// Secrets are hidden in what it quotes, before anything is shortened; the writer of standard error hides them in the rest.
+/// Secrets in quoted data are hidden here, before anything is shortened; the writer of standard error hides all
+/// others.
 package struct FailureText {
     package let failure: Failure
     private let redactor: Redactor
@@ -12,8 +13,8 @@ package struct FailureText {
         self.redactor = redactor
     }
 
-    /// The failure for a person: place and message, the source line, the details, the last exchanges; each in a line, and
-    /// nothing in them acts on a terminal.
+    /// The failure as readable text: position and message, the source line, the details, the last exchanges. Each is on
+    /// its own line, and none can act on a terminal.
     package var rendered: String {
         guard let range = failure.range else { return "muxsh: \(visible(failure.message))\n" }
         let number = String(range.line)
@@ -27,7 +28,7 @@ package struct FailureText {
         return text + traced
     }
 
-    /// What belongs below the source line, in lines.
+    /// The lines below the source line.
     package var details: [String] {
         failure.details.flatMap { detail in
             switch detail {
@@ -39,19 +40,19 @@ package struct FailureText {
         }
     }
 
-    /// The last exchanges with their times since the first of them: `+0.000 a> x   +0.004 a< y`.
+    /// The last exchanges with the times since the first one: `+0.000 a> x   +0.004 a< y`.
     package var lastExchanges: String {
         failure.exchanges.map { ExchangesText($0, redactor).line } ?? ""
     }
 
-    /// No secret is cut where the line is.
+    /// Returns the message for a failed program. Secrets are hidden before the line is cut.
     private func message(for program: DeadProgram) -> String {
         guard let line = program.lastLine else { return "\(program.name) \(program.ending)" }
         let shown = redactor.escaped(line, isPart: false).unicodeScalars.prefix(200)
         return "\(program.name) \(program.ending); last line of its output: \(String(String.UnicodeScalarView(shown)))"
     }
 
-    /// The trace, without its middle when it is long.
+    /// The trace, without the middle part if it is long.
     private var shortTrace: [String] {
         let trace = failure.trace ?? []
         guard trace.count > 16 else { return trace }
@@ -59,7 +60,7 @@ package struct FailureText {
     }
 }
 
-/// What arrived, line by line, with what has become of it.
+/// The received lines, each with what happened to it.
 private struct ExcerptText {
     private let excerpt: Excerpt
     private let redactor: Redactor
@@ -73,7 +74,7 @@ private struct ExcerptText {
 
     var lines: [String] { earlier + arrived }
 
-    /// What was left unread before the last send, and fails a wait that looks at all that is unread.
+    /// The lines that were unread before the last send and fail a wait that examines all unread data.
     private var earlier: [String] {
         guard excerpt.earlier.count > 0 else { return [] }
         let line = excerpt.lastSend.line.map { " (line \($0))" } ?? ""
@@ -102,7 +103,7 @@ private struct ExcerptText {
         }
         if texts.count > Self.maxLines {
             let hidden = texts.count - Self.maxLines
-            // Of what was not kept it is not known how many lines it was.
+            // The number of lines that were not kept is unknown.
             let remark = excerpt.isCut ? "  … more lines, not shown" : "  … \(counted(hidden, "line")) not shown"
             texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: [remark])
         }
@@ -117,11 +118,11 @@ private struct ExcerptText {
     }
 }
 
-/// What was expected beside what arrived, with a caret under the first difference.
+/// The expected and the received data, with a caret under the first difference.
 private struct MismatchText {
     private let mismatch: Mismatch
     private let redactor: Redactor
-    /// So many characters of two differing lines are shown beside each other: on 80 columns nothing wraps.
+    /// How many characters of two differing lines are shown, so that nothing wraps at 80 columns.
     private static let window = 56
     private static let before = 36
     private static let longestPattern = 1024
@@ -158,7 +159,7 @@ private struct MismatchText {
     private func texts(_ bytes: [UInt8], isPart: Bool) -> [String] {
         var wanted = redactor.escaped(bytes, isPart: isPart)
         var arrived = redactor.escaped(mismatch.arrived, isPart: mismatch.isPart)
-        // Characters that are composed in another way look the same: then the bytes tell them apart.
+        // Differently composed characters look the same; their escapes differ.
         if wanted == arrived, !wanted.utf8.elementsEqual(arrived.utf8) {
             wanted = Escapes.escapedToASCII(bytes, isPart: isPart)
             arrived = Escapes.escapedToASCII(mismatch.arrived, isPart: mismatch.isPart)
@@ -171,9 +172,9 @@ private struct MismatchText {
 
     private func hex(_ bytes: [UInt8]) -> [String] {
         let arrived = mismatch.arrived.prefix(bytes.count)
-        // A secret is shown by its name, which is no pair of digits.
+        // A secret is replaced by its name, which is not a pair of digits.
         let isSecret = [bytes, Array(arrived)].contains { part in
-            part.withUnsafeBytes { redactor.redacted($0, isCutBefore: true, isCutBehind: true) } != part
+            part.withUnsafeBytes { redactor.redacted($0, isCutBefore: true, isCutAfter: true) } != part
         }
         if isSecret { return texts(bytes, isPart: true) }
         let position = zip(bytes, arrived).prefix { $0 == $1 }.count
@@ -186,12 +187,13 @@ private struct MismatchText {
         bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined(separator: " ")
     }
 
-    /// Both texts with a caret under the first difference; of long ones what is around it, and its byte.
+    /// Returns both texts with a caret under the first difference; for long texts, only the part around it, and its
+    /// byte number.
     private func beside(
         _ wanted: [Unicode.Scalar], _ arrived: [Unicode.Scalar], arrow: String, position: Int, isHex: Bool = false
     ) -> [String] {
         var same = zip(wanted, arrived).prefix { $0 == $1 }.count
-        // The caret stands under a whole pair of digits.
+        // The caret marks a whole pair of digits.
         if isHex { same -= same % 3 }
         let isLong = max(wanted.count, arrived.count) > Self.window
         var first = isLong ? max(0, same - Self.before) : 0
@@ -206,7 +208,7 @@ private struct MismatchText {
         return ["expected: \(arrow)\(cut(wanted))", "arrived:  \(arrow)\(cut(arrived))", "\(indent)^\(place)"]
     }
 
-    /// What is unread after the line that differs, and the state.
+    /// The unread lines after the line that differs, and the state.
     private var following: [String] {
         var texts = mismatch.following.lines.enumerated().map { index, line in
             (index == 0 ? "then:     " : "          ") + brief(line)
@@ -240,7 +242,7 @@ private struct ExchangesText {
         }.joined(separator: "   ")
     }
 
-    /// The first line of what was sent, or the last of what was received.
+    /// Returns the first line of sent data, or the last line of received data.
     private func brief(_ entry: Exchanges.Entry) -> String {
         let isStream = exchanges.isStream
         let isPart = isStream && entry.bytes.last != UInt8(ascii: "\n")
@@ -249,10 +251,10 @@ private struct ExchangesText {
         var output: [UInt8] = []
         if entry.isSend || !isStream || entry.count > entry.bytes.count && lines.count == 1 {
             line.withUnsafeBytes {
-                redactor.appendEscaped($0, to: &output, isCutBefore: !entry.isSend, isCutBehind: isPart)
+                redactor.appendEscaped($0, to: &output, isCutBefore: !entry.isSend, isCutAfter: isPart)
             }
         } else {
-            // Redacted before it is cut: a piece of a secret is not one any more.
+            // Redacted before it is cut, because part of a secret is no longer recognized.
             let end =
                 isPart
                 ? 0 : entry.bytes.reversed().prefix { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }.count
@@ -271,15 +273,15 @@ private struct ExchangesText {
 }
 
 extension Redactor {
-    /// A received line in the script's notation.
+    /// Returns a received line in the script's notation.
     fileprivate func arrow(_ session: String, _ line: Excerpt.Line) -> String {
         "\(session)< " + escaped(line.bytes, isPart: line.isPart)
     }
 
-    /// Bytes in the script's notation, secrets hidden, and pieces of them where the bytes may be cut.
+    /// Returns bytes in the script's notation, with secrets hidden, and parts of secrets where the bytes may be cut.
     fileprivate func escaped(_ bytes: [UInt8], isPart: Bool) -> String {
         var output: [UInt8] = []
-        bytes.withUnsafeBytes { appendEscaped($0, to: &output, isCutBefore: true, isCutBehind: isPart) }
+        bytes.withUnsafeBytes { appendEscaped($0, to: &output, isCutBefore: true, isCutAfter: isPart) }
         return String(decoding: output, as: UTF8.self) + (isPart ? "\\" : "")
     }
 }

@@ -1,6 +1,6 @@
 import Script
 
-/// Keeps the values of secrets out of everything that is shown or written: each is replaced by `${NAME}`.
+/// Keeps the values of secrets out of all text that is shown or written: each is replaced by `${NAME}`.
 package final class Redactor {
     private static let longestLine = 10_000
 
@@ -10,24 +10,25 @@ package final class Redactor {
 
     package var isEmpty: Bool { secrets.isEmpty }
 
-    /// Hides `value` from now on. A value of several lines is hidden line by line, since lines are shown alone.
+    /// Hides `value` from now on. A value of several lines is hidden line by line, because lines are shown
+    /// individually.
     package func add(name: String, value: [UInt8]) {
         for line in value.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
-            // As it is, and as scripts, quoted words and failures write it.
+            // As is, and in the notations of scripts, quoted arguments and failures.
             let escaped = Array(Escapes.escaped(Array(line)).utf8)
             let quoted = escaped.flatMap { $0 == UInt8(ascii: "\"") ? [UInt8(ascii: "\\"), $0] : [$0] }
             for form in [Array(line), escaped, quoted, Array(Escapes.visible(line).utf8)] {
                 if !secrets.contains(where: { $0.value == form }) { secrets.append((name, form)) }
             }
         }
-        // The longest first: one secret may be part of another.
+        // Longest first, because one secret may be part of another.
         secrets.sort { $0.value.count > $1.value.count }
     }
 
-    /// The runs of `bytes` that may be shown, and between them the names of the secrets that stood there.
+    /// Returns the runs of `bytes` that may be shown, and between them the names of the secrets they contained.
     ///
-    /// Where the bytes are cut out of more, a piece of a secret at the cut is hidden too.
-    private func pieces(of bytes: UnsafeRawBufferPointer, isCutBefore: Bool, isCutBehind: Bool) -> [Piece] {
+    /// Where the bytes are cut from longer data, part of a secret at the cut is hidden too.
+    private func pieces(of bytes: UnsafeRawBufferPointer, isCutBefore: Bool, isCutAfter: Bool) -> [Piece] {
         var pieces: [Piece] = []
         var start = 0
         var index = 0
@@ -37,7 +38,7 @@ package final class Redactor {
             index = length
         }
         while index < bytes.count {
-            if isCutBehind, bytes.count - index < longest, let name = fragment(bytes[index...]) {
+            if isCutAfter, bytes.count - index < longest, let name = fragment(bytes[index...]) {
                 if start < index { pieces.append(.plain(start..<index)) }
                 return pieces + [.secret(name, bytes.count - index)]
             }
@@ -54,7 +55,7 @@ package final class Redactor {
         return pieces
     }
 
-    /// The longest end of a secret, of four bytes or more but not all of it, that `bytes` begin with.
+    /// Returns the longest proper suffix of a secret, of at least four bytes, that `bytes` begins with, or nil.
     private func fragmentAtStart(of bytes: UnsafeRawBufferPointer) -> (name: String, length: Int)? {
         for secret in secrets where secret.value.count > Self.shortestFragment {
             for length in (Self.shortestFragment..<secret.value.count).reversed()
@@ -65,7 +66,7 @@ package final class Redactor {
         return nil
     }
 
-    /// The secret that `bytes`, four or more but not all of it, are the beginning of.
+    /// Returns the name of the secret of which `bytes` is a proper prefix of at least four bytes, or nil.
     private func fragment(_ bytes: Slice<UnsafeRawBufferPointer>) -> String? {
         guard bytes.count >= Self.shortestFragment else { return nil }
         return secrets.first { $0.value.count > bytes.count && $0.value.starts(with: bytes) }?.name
@@ -73,13 +74,13 @@ package final class Redactor {
 
     private static let shortestFragment = 4
 
-    /// How many of the last bytes may be the beginning of a secret, so that what follows decides what they are.
+    /// Returns how many of the last bytes may be the beginning of a secret; the data that follows decides.
     package func undecided(_ bytes: [UInt8]) -> Int {
         guard !isEmpty else { return 0 }
-        // What stands in a whole secret is decided.
+        // Bytes of a whole secret are decided.
         var rest = 0
         bytes.withUnsafeBytes { bytes in
-            for case (let end, .secret) in ends(of: pieces(of: bytes, isCutBefore: false, isCutBehind: false)) {
+            for case (let end, .secret) in ends(of: pieces(of: bytes, isCutBefore: false, isCutAfter: false)) {
                 rest = end
             }
         }
@@ -90,7 +91,7 @@ package final class Redactor {
         return 0
     }
 
-    /// Pieces, each with the position at which it ends.
+    /// Returns the pieces, each with its end position.
     private func ends(of pieces: [Piece]) -> [(Int, Piece)] {
         var position = 0
         return pieces.map { piece in
@@ -102,38 +103,39 @@ package final class Redactor {
         }
     }
 
-    /// The longest secret; they are sorted by length.
+    /// The length of the longest secret; secrets are sorted by length.
     private var longest: Int { secrets.first?.value.count ?? 0 }
 
     private enum Piece {
         case plain(Range<Int>)
-        /// The name, and how many bytes stood there.
+        /// The name, and the number of bytes it replaces.
         case secret(String, Int)
     }
 
-    /// Writes received or sent bytes in the notation of arrow lines, with the secrets replaced.
+    /// Writes received or sent bytes in the notation of arrow lines, with secrets replaced.
     ///
-    /// `isCutBefore` and `isCutBehind` say that the bytes are a part of a line: a piece of a secret there is hidden too.
+    /// `isCutBefore` and `isCutBehind` mean that the bytes are part of a line: part of a secret at the cut is hidden
+    /// too.
     package func appendEscaped(
-        _ bytes: UnsafeRawBufferPointer, to output: inout [UInt8], isCutBefore: Bool, isCutBehind: Bool
+        _ bytes: UnsafeRawBufferPointer, to output: inout [UInt8], isCutBefore: Bool, isCutAfter: Bool
     ) {
-        guard !isEmpty else { return Escapes.append(bytes, to: &output, endsLine: !isCutBehind) }
-        for piece in pieces(of: bytes, isCutBefore: isCutBefore, isCutBehind: isCutBehind) {
+        guard !isEmpty else { return Escapes.append(bytes, to: &output, endsLine: !isCutAfter) }
+        for piece in pieces(of: bytes, isCutBefore: isCutBefore, isCutAfter: isCutAfter) {
             switch piece {
             case .plain(let range):
-                let endsLine = !isCutBehind && range.upperBound == bytes.count
+                let endsLine = !isCutAfter && range.upperBound == bytes.count
                 Escapes.append(UnsafeRawBufferPointer(rebasing: bytes[range]), to: &output, endsLine: endsLine)
             case .secret(let name, _): output += "${\(name)}".utf8
             }
         }
     }
 
-    /// `text` with the secrets replaced.
+    /// Returns `text` with secrets replaced.
     package func redacted(_ text: String) -> String {
         isEmpty ? text : String(lossless: redacted(text.losslessBytes))
     }
 
-    /// A text for a person: the secrets replaced, and long lines cut behind that.
+    /// Returns readable text: secrets are replaced, and then long lines are cut.
     package func readable(_ text: String) -> String {
         redacted(text).split(separator: "\n", omittingEmptySubsequences: false).map { line in
             let scalars = line.unicodeScalars
@@ -143,16 +145,16 @@ package final class Redactor {
         }.joined(separator: "\n")
     }
 
-    /// `bytes` with the secrets replaced.
+    /// Returns `bytes` with secrets replaced.
     package func redacted(_ bytes: [UInt8]) -> [UInt8] {
         guard !isEmpty else { return bytes }
-        return bytes.withUnsafeBytes { redacted($0, isCutBefore: false, isCutBehind: false) }
+        return bytes.withUnsafeBytes { redacted($0, isCutBefore: false, isCutAfter: false) }
     }
 
-    /// The same of bytes that may be a part of a line.
-    package func redacted(_ bytes: UnsafeRawBufferPointer, isCutBefore: Bool, isCutBehind: Bool) -> [UInt8] {
+    /// Returns `bytes`, which may be part of a line, with secrets replaced.
+    package func redacted(_ bytes: UnsafeRawBufferPointer, isCutBefore: Bool, isCutAfter: Bool) -> [UInt8] {
         guard !isEmpty else { return Array(bytes) }
-        return pieces(of: bytes, isCutBefore: isCutBefore, isCutBehind: isCutBehind).flatMap { piece -> [UInt8] in
+        return pieces(of: bytes, isCutBefore: isCutBefore, isCutAfter: isCutAfter).flatMap { piece -> [UInt8] in
             switch piece {
             case .plain(let range): Array(bytes[range])
             case .secret(let name, _): Array("${\(name)}".utf8)
@@ -160,14 +162,14 @@ package final class Redactor {
         }
     }
 
-    /// Writes received bytes in the notation of arrow lines, where `before` and `after` stand around them: a piece of a secret
-    /// is replaced by the secret's name.
+    /// Writes received bytes in the notation of arrow lines. `before` and `after` are the bytes around them: part of a
+    /// secret is replaced by the secret's name.
     package func appendEscaped(_ bytes: [UInt8], between before: [UInt8], and after: [UInt8], to output: inout [UInt8])
     {
         let (before, after) = (before.suffix(longest), after.prefix(longest))
         let all = Array(before) + bytes + Array(after)
         let window = before.count..<(before.count + bytes.count)
-        for (end, piece) in ends(of: all.withUnsafeBytes { pieces(of: $0, isCutBefore: true, isCutBehind: true) }) {
+        for (end, piece) in ends(of: all.withUnsafeBytes { pieces(of: $0, isCutBefore: true, isCutAfter: true) }) {
             switch piece {
             case .plain(let range): output += Escapes.escaped(Array(all[range.clamped(to: window)])).utf8
             case .secret(let name, let count):

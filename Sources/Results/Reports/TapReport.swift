@@ -1,21 +1,21 @@
-/// Tells the results of tests in TAP, version 14 (testanything.org).
+/// Reports test results in TAP, version 14 (testanything.org).
 package final class TapReport {
     private let write: ([UInt8]) -> Void
     private let diagnostics: Diagnostics
     private var count = 0
-    /// Skipped tests before the first that ran: if all are, the plan says so instead.
+    /// Skipped tests before the first test that ran; if all tests are skipped, only the plan reports it.
     private var skipped: [TestResults.Record] = []
     private var hasRun = false
     private var hasBailedOut = false
 
-    /// `version` is 14, but for a harness that reads 13 at most; what follows is valid in both.
+    /// `version` is 14, or 13 for a harness that does not support 14; the rest of the report is valid in both.
     package init(version: Int = 14, diagnostics: Diagnostics, write: @escaping ([UInt8]) -> Void) {
         self.diagnostics = diagnostics
         self.write = write
         line("TAP version \(version)")
     }
 
-    /// A test has ended.
+    /// Reports a test that has ended.
     package func add(_ record: TestResults.Record) {
         if case .skipped = record.outcome, !hasRun {
             skipped.append(record)
@@ -25,14 +25,14 @@ package final class TapReport {
         write(record)
     }
 
-    /// A script without tests has passed: it counts as one.
+    /// Reports that a script without tests has passed; it counts as one test.
     package func addScript(_ name: String) {
         writeSkipped()
         count += 1
         line("ok \(count) - \(escaped(name))")
     }
 
-    /// A failure outside of a test has stopped the run.
+    /// Reports a failure outside a test, which has stopped the run.
     package func bailOut(_ failure: Failure) {
         writeSkipped()
         hasBailedOut = true
@@ -40,7 +40,7 @@ package final class TapReport {
         line("Bail out! \(place)\(failure.firstLine)")
     }
 
-    /// The run is over. `reason` is why a script was skipped that has no tests.
+    /// Ends the report. `reason` is why a script without tests was skipped.
     package func end(skipReason reason: String?) {
         guard !hasBailedOut else { return }
         guard hasRun || count > 0 else {
@@ -69,7 +69,7 @@ package final class TapReport {
         }
     }
 
-    /// The YAML block below a test that failed.
+    /// Writes the YAML block below a failed test.
     private func diagnose(_ failure: Failure, _ record: TestResults.Record) {
         line("  ---")
         line("  message: \(quoted(failure.firstLine))")
@@ -93,7 +93,7 @@ package final class TapReport {
         write(Array(visible(diagnostics.hidden(text)).utf8) + [UInt8(ascii: "\n")])
     }
 
-    /// One line in which nothing is a directive.
+    /// Returns `text` as one line that contains no directive.
     private func escaped(_ text: String) -> String {
         diagnostics.hidden(text).map { character in
             switch character {
@@ -106,7 +106,7 @@ package final class TapReport {
     }
 
     private func quoted(_ text: String) -> String {
-        // What is escaped for a person is escaped for YAML too.
+        // `visible` also escapes the control characters for YAML.
         "\"" + visible(diagnostics.hidden(text)).map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
             + "\""
     }

@@ -1,6 +1,7 @@
-/// Text whose lines are cut at blanks where they are longer than a screen is wide; `width` is nil for any.
+/// Returns text with lines wrapped at blanks if they are longer than the screen is wide; nil `width` means no limit.
 ///
-/// What follows a cut stands below the text of its line: behind an indentation, or in the second column of a list.
+/// Continuation lines are aligned below the text of their line: after its indentation, or in the second column of a
+/// list.
 package func fitted(_ text: String, to width: Int?) -> String {
     guard let width, width > 8 else { return text }
     return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
@@ -13,7 +14,7 @@ private func cut(_ line: Substring, width: Int) -> String {
     var lines: [String] = []
     var current = String(line.prefix { $0 == " " })
     var isEmpty = true
-    // Blanks between columns stay as they are.
+    // Blanks between columns are kept.
     for word in line.dropFirst(current.count).split(separator: " ", omittingEmptySubsequences: false) {
         if !isEmpty, current.unicodeScalars.count + 1 + word.unicodeScalars.count > width {
             lines.append(current.trimmingTrailingBlanks)
@@ -27,7 +28,8 @@ private func cut(_ line: Substring, width: Int) -> String {
     return (lines + [current]).joined(separator: "\n")
 }
 
-/// Where the text of a line begins: its second column, if it has one on the left, otherwise two behind its indentation.
+/// Returns the indentation of continuation lines: the second column if it is in the left half, otherwise the line's
+/// indentation plus two.
 private func hang(of line: Substring, width: Int) -> Int {
     let indentation = line.prefix { $0 == " " }.count
     let first = line.dropFirst(indentation)

@@ -1,8 +1,8 @@
-/// Bytes in hexadecimal with their text beside them, in rows.
+/// Formats bytes as rows of hexadecimal digits with their text beside them.
 package enum HexDump {
-    /// Rows of 16 bytes, or of 8 or 4 where there is less room: `68 65 6c 6c 6f 0a  |hello.|`.
+    /// Returns rows of 16 bytes, or of 8, 4 or 2 if there is less room: `68 65 6c 6c 6f 0a  |hello.|`.
     ///
-    /// - Parameter width: the columns that a row may take, or nil for any.
+    /// - Parameter width: the maximum width of a row in columns, or nil for no limit.
     package static func rows(of bytes: [UInt8], width: Int?) -> [String] {
         let across = [16, 8, 4].first { $0 * 4 + 3 <= width ?? .max } ?? 2
         return stride(from: 0, to: bytes.count, by: across).map { start in

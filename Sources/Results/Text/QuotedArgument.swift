@@ -1,6 +1,6 @@
 import Script
 
-/// A word of a statement in the transcript, which carries its bytes in `text`; in quotes where it needs them.
+/// Returns an argument of a statement in the transcript, quoted if necessary; `text` may contain any bytes.
 package func quotedArgument(_ text: String) -> String {
     let bytes = text.losslessBytes
     let isPlain = bytes.allSatisfy { byte in

@@ -1,13 +1,13 @@
-/// Rows of words as a table that fits a width.
+/// Rows of text as a table that fits a width.
 package struct TextTable {
     private let rows: [[String]]
     private let leastImportant: [Int]
     private let cuttable: Int
 
     /// - Parameters:
-    ///   - rows: the heading first; all of one length.
-    ///   - leastImportant: the columns to leave out when there is no room, the first one first.
-    ///   - cuttable: the column that is shortened, at first no further than an address with its port needs.
+    ///   - rows: the heading first; all rows have the same length.
+    ///   - leastImportant: the columns to omit if there is not enough room, starting with the first.
+    ///   - cuttable: the column to shorten, at first only to the width of an address with its port.
     package init(_ rows: [[String]], leastImportant: [Int], cuttable: Int) {
         self.rows = rows
         self.leastImportant = leastImportant
@@ -17,7 +17,7 @@ package struct TextTable {
     private static let addressWidth = 22
     private static let shortestCut = 12
 
-    /// The table with its columns aligned, two blanks between; `width` is nil for any.
+    /// Returns the table with aligned columns, separated by two blanks; nil `width` means no limit.
     package func lines(width: Int?) -> [String] {
         var columns = Array((rows.first ?? []).indices)
         var widths = columns.map { column in rows.map { $0[column].count }.max() ?? 0 }

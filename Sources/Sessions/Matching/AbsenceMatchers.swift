@@ -3,7 +3,7 @@ import Results
 import Script
 import Wire
 
-/// Nothing arrives until the deadline.
+/// Matches if nothing arrives until the deadline.
 package final class NothingMatcher: Matcher {
     package init() {}
 
@@ -18,13 +18,13 @@ package final class NothingMatcher: Matcher {
             return .impossible(
                 front < feed.sendMark ? "unread data from before the last send" : "something arrived")
         }
-        // A stream that has ended brings nothing more.
+        // No more data arrives after the end of a stream.
         let isOver = feed.hasEnded || isWhole
         return isOver ? .found(Match(start: front, end: front)) : .pending(from: front)
     }
 }
 
-/// Something is not found until the deadline; what arrives stays unread.
+/// Matches if something is not found until the deadline; arriving data stays unread.
 package final class NotMatcher: Matcher {
     private let unwanted: any Matcher
     private let description: String
@@ -52,7 +52,7 @@ package final class NotMatcher: Matcher {
     package func neededFrom(_ feed: Feed) -> Int { unwanted.neededFrom(feed) }
 }
 
-/// Everything until nothing has arrived for a while, or the stream has ended.
+/// Matches everything until nothing has arrived for a while, or the stream has ended.
 package final class SilenceMatcher: Matcher {
     private let time: Duration
     private let clock: () -> Instant
@@ -67,7 +67,7 @@ package final class SilenceMatcher: Matcher {
 
     package var acceptsEnd: Bool { true }
 
-    /// When the silence is long enough, as far as is known.
+    /// The time at which the silence is long enough, if nothing more arrives.
     package var due: Instant { lastArrival + time }
 
     package func look(at feed: Feed, isWhole: Bool) -> Finding {

@@ -1,8 +1,8 @@
 import Script
 
-/// The answers of several sessions, grouped, and how they differ.
+/// The answers of several sessions, grouped, and their differences.
 package struct Answers {
-    /// What one session said, in lines.
+    /// The answer of one session, in lines.
     package struct Answer {
         package let name: String
         package let lines: [String]
@@ -23,14 +23,14 @@ package struct Answers {
 
     private let groups: [Group]
 
-    /// Lines of a difference that are shown for one group, and lines that are compared at all.
+    /// The most lines of a difference shown for one group, and the most lines compared.
     private static let shownLines = 20
     private static let comparedLines = 2000
 
     package init(_ answers: [Answer]) {
         var groups: [Group] = []
         for answer in answers {
-            // Bytes are compared: texts that look the same may be composed in another way.
+            // Bytes are compared: texts that look the same may differ in Unicode composition.
             if let index = groups.firstIndex(where: {
                 $0.lines.elementsEqual(answer.lines) { $0.utf8.elementsEqual($1.utf8) }
             }) {
@@ -39,13 +39,13 @@ package struct Answers {
                 groups.append(Group(names: [answer.name], lines: answer.lines))
             }
         }
-        // The most frequent first; of equally frequent ones the first that was opened.
+        // The most frequent first; of equally frequent ones, the one opened first.
         self.groups = groups.enumerated().sorted { left, right in
             (right.element.names.count, left.offset) < (left.element.names.count, right.offset)
         }.map(\.element)
     }
 
-    /// How they differ, in words for a failure; nil when they are the same.
+    /// How the answers differ, as text for a failure; nil if they are the same.
     package var difference: (message: String, details: [String])? {
         guard groups.count > 1, let majority = groups.first else { return nil }
         let titles = groups.map(\.title).joined(separator: " vs. ")
@@ -56,7 +56,7 @@ package struct Answers {
         return ("the answers differ: \(titles)", details)
     }
 
-    /// The lines that only one side has, in order, with the common lines next to them.
+    /// Returns the lines that only one side has, in sequence, with the common lines next to them.
     private static func changes(from old: [String], to new: [String]) -> [String] {
         let old = Array(old.prefix(comparedLines))
         let new = Array(new.prefix(comparedLines))
@@ -89,7 +89,7 @@ package struct Answers {
         return excerpt(rows)
     }
 
-    /// The changes with one common line before and behind each.
+    /// Returns the changes with one common line before and after each.
     private static func excerpt(_ rows: [(text: String, isChange: Bool)]) -> [String] {
         var lines: [String] = []
         var isGap = false

@@ -2,16 +2,16 @@ import Results
 import Script
 import Wire
 
-/// One thing that is awaited in one session: the place that decides whether it is met, or cannot be met any more.
+/// One thing that is awaited in one session: decides whether it is met or can no longer be met.
 package final class Awaited {
     package let session: Session
     package let feed: Feed
     package let matcher: any Matcher
-    /// What is wanted, in words; asked for when it is not met.
+    /// Returns what is wanted, as text; called when it is not met.
     private let describe: () -> String
-    /// What was found, with the front and the revision of the inbox then: others may have taken it since.
+    /// The match, with the front and the revision of the inbox at that time: another reader may have taken it since.
     private var found: (match: Match, front: Int, revision: Int)?
-    /// What it has found counts from the front on, so nothing may be dropped before it.
+    /// Whether the match counts from the front on, so nothing may be dropped before it.
     private let keepsAll: Bool
 
     package init(
@@ -26,40 +26,40 @@ package final class Awaited {
 
     package var wanted: String { describe() }
 
-    /// Where it stands.
+    /// The state of what is awaited.
     package enum Verdict {
-        /// - Parameter isCut: it counts because the time is over; more data could have lengthened it.
+        /// - Parameter isCut: whether it counts only because the time is up; more data could have lengthened it.
         case met(Match, isCut: Bool)
         /// Not yet; a match may begin at this position or later.
         case pending(from: Int)
-        /// Not yet; it is to be asked again in the next turn, whatever happens.
+        /// Not yet; ask again in the next turn, whatever happens.
         case unfinished
         case unmet(Unmet)
     }
 
-    /// Why it cannot be met any more.
+    /// Why it can no longer be met.
     package struct Unmet {
         package enum Reason {
-            /// The time is over.
+            /// The time is up.
             case late
-            /// The inbox is full, and it is not in it.
+            /// The inbox is full and does not contain it.
             case full
             /// The stream has ended.
             case ended
-            /// What was sent was refused (UDP).
+            /// The sent data was refused (UDP).
             case refused
-            /// What arrived is something else.
+            /// Different data arrived.
             case different
         }
 
         package let reason: Reason
-        /// In words, after the session's name.
+        /// The reason as text, to follow the session's name.
         package let message: String
         package var mismatch: Mismatch?
         package var hints: [String] = []
     }
 
-    /// Decides by what is there now; nothing is consumed. `isLate` at the deadline, for the last time.
+    /// Decides by the data available now, without consuming it. `isLate` marks the last decision, at the deadline.
     package func decide(isLate: Bool, limit: Duration?) -> Verdict {
         if let found, found.front == feed.inbox.front, found.revision == feed.inbox.revision {
             return .met(found.match, isCut: false)
@@ -82,13 +82,13 @@ package final class Awaited {
         return verdict(finding, isCut: false)
     }
 
-    /// The position before which it needs nothing any more.
+    /// The position before which no data is needed any more.
     var neededFrom: Int { keepsAll ? feed.inbox.front : matcher.neededFrom(feed) }
 
-    /// Nothing more is waited for: what is there counts as it is.
+    /// Decides at the deadline: the available data counts as complete.
     private func decideLate(_ limit: Duration?) -> Verdict {
         var finding = matcher.look(at: feed, isWhole: true)
-        // It is asked for the last time.
+        // This is the last look.
         while case .unfinished = finding { finding = matcher.look(at: feed, isWhole: true) }
         if case .pending = finding { return late(limit) }
         return verdict(finding, isCut: !matcher.succeedsLate)
@@ -103,9 +103,9 @@ package final class Awaited {
             .late, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint)
     }
 
-    /// Nothing more fits in, and nothing can go: what is there counts as it is.
+    /// Decides when the inbox is full and nothing can be dropped: the available data counts as complete.
     private func decideFull() -> Verdict {
-        // What must not come may still come, in more than one read.
+        // Unwanted data may still arrive, in more than one read.
         if matcher.succeedsLate { return .pending(from: feed.inbox.front) }
         let finding = matcher.look(at: feed, isWhole: true)
         guard case .pending = finding else { return verdict(finding, isCut: false) }
@@ -132,7 +132,7 @@ package final class Awaited {
         .unmet(Unmet(reason: reason, message: message, hints: hint.map { [$0] } ?? []))
     }
 
-    /// The failure of a wait that has come to nothing because of this.
+    /// Returns the failure of a wait that cannot be met because of `unmet`.
     package func failure(_ unmet: Unmet, at range: SourceRange) -> Failure {
         var failure = Failure(.expectation, "\(session.name): \(unmet.message)", range: range)
         let isLate = unmet.reason == .late
@@ -143,7 +143,7 @@ package final class Awaited {
         } else {
             let hints = unmet.hints.map { Failure.Detail.text($0) }
             failure.details = matcher.nearest(in: feed).map { [.mismatch($0)] } ?? []
-            // What is wrong with what arrived comes before it; what else may be the reason, after it.
+            // Hints about the received data come before it; hints about other possible reasons come after it.
             failure.details += unmet.reason == .different ? hints : []
             failure.details.append(.excerpt(session.excerpt(of: feed, isLate: isLate)))
             failure.details += unmet.reason == .different ? [] : hints
@@ -155,20 +155,20 @@ package final class Awaited {
     }
 }
 
-/// Where several things stand that are awaited together.
+/// The states of several things that are awaited together.
 package struct Standing {
     package private(set) var met: [(index: Int, match: Match, isCut: Bool)] = []
     package private(set) var pending: [(index: Int, from: Int)] = []
     package private(set) var unmet: [(index: Int, unmet: Awaited.Unmet)] = []
-    /// Whether one of them is to be asked again in the next turn.
+    /// Whether one of them has to be asked again in the next turn.
     package private(set) var isUnfinished = false
 
-    /// What was lent for the last look and not read is held back again: to be said when the wait is over.
+    /// Withholds again what was lent for the last look and not read; call this when the wait is over.
     package static func end(_ all: [Awaited]) {
         for awaited in all { awaited.feed.reclaim() }
     }
 
-    /// Decides each of them, unless it is over for it. When it is late, what is held back of a line counts too.
+    /// Decides each of them, except those for which `isOver` is true. If `isLate`, withheld parts of lines count too.
     package init(
         of all: [Awaited], isLate: Bool, limit: Duration?, isOver: (Int) -> Bool = { _ in false }
     ) {
@@ -187,7 +187,7 @@ package struct Standing {
 }
 
 extension Feed {
-    /// Makes room in a full inbox: what none of those who look at it needs any more is dropped.
+    /// Makes room in full inboxes by dropping data that no pending wait needs any more.
     ///
     /// - Returns: whether something was dropped.
     @discardableResult

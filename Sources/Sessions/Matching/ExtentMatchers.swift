@@ -3,7 +3,8 @@ import Results
 import Script
 import Wire
 
-/// The stream ends, or is reset; strictly now, or after whatever is still unread.
+/// Matches the end of the stream, or a reset: with `isStrict` only if nothing is unread, otherwise after any unread
+/// data.
 package final class EndMatcher: Matcher {
     private let wantsReset: Bool
     private let isStrict: Bool
@@ -42,7 +43,7 @@ package final class EndMatcher: Matcher {
     package func neededFrom(_ feed: Feed) -> Int { isStrict ? feed.inbox.front : feed.inbox.end }
 }
 
-/// The next N bytes.
+/// Matches the next N bytes.
 package final class BytesMatcher: Matcher {
     private let count: Int
 
@@ -58,11 +59,11 @@ package final class BytesMatcher: Matcher {
     }
 }
 
-/// The next N lines; they are captured without the ending of the last one.
+/// Matches the next N lines; they are captured without the ending of the last one.
 package final class LinesMatcher: Matcher {
     private let count: Int
     private var found = 0
-    /// Lines have been found through this position, with the front and the revision as they were.
+    /// The position through which lines were found, valid for `front` and `revision`.
     private var searched = 0
     private var front = -1
     private var revision = 0

@@ -3,7 +3,7 @@ import Results
 import Script
 import Wire
 
-/// The next line is exactly a text, or the next bytes are (`T< text`, `T< text\`).
+/// Matches if the next line is exactly a text, or the next bytes are (`T< text`, `T< text\`).
 package final class LineMatcher: Matcher {
     private let text: [UInt8]
     private let hasEnding: Bool
@@ -40,7 +40,7 @@ package final class LineMatcher: Matcher {
         }
         let line = inbox.bytes(in: front..<end.text)
         let hasReturn = feed.framing == .line && line.last == UInt8(ascii: "\r")
-        // The line feed at the end of a datagram belongs to its ending, unless the text asks for it.
+        // The line feed at the end of a datagram belongs to its ending, unless the text includes it.
         let isWholeDatagram = inbox.feedEndsMessage && inbox.bytes(in: front..<end.next).elementsEqual(text)
         guard isWholeDatagram || line.dropLast(hasReturn ? 1 : 0).elementsEqual(text) else {
             return difference(feed, front, front..<end.text, next: end.next)
@@ -52,7 +52,7 @@ package final class LineMatcher: Matcher {
         let arrived = feed.inbox.bytes(from: front).prefix(text.count)
         if arrived.elementsEqual(text) { return .found(Match(start: front, end: front + text.count)) }
         if text.starts(with: arrived) { return .pending(from: front) }
-        // The words show the whole line, so that any split of the stream gives the same failure.
+        // The failure shows the whole line, so it is the same for any split of the stream.
         guard let end = feed.lineEnd(from: front) else {
             return isWhole ? difference(feed, front, front..<feed.inbox.end, next: nil) : .pending(from: front)
         }
@@ -70,7 +70,7 @@ package final class LineMatcher: Matcher {
     }
 }
 
-/// The next line matches a regex (`T<~ regex`).
+/// Matches if the next line matches a regex (`T<~ regex`).
 package final class LinePatternMatcher: Matcher {
     private let regex: Regex
     private let source: String

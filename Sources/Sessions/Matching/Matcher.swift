@@ -3,15 +3,15 @@ import Results
 import Script
 import Wire
 
-/// What a matcher has found; nothing is consumed until it is taken.
+/// The match of a matcher; nothing is consumed until the match is taken.
 package struct Match {
-    /// Where in the stream it begins: of several matches in one session the first counts.
+    /// Where in the stream it begins: of several matches in one session, the earliest counts.
     package let start: Int
     /// The position through which it consumes.
     package let end: Int
-    /// It takes a whole message, which may be empty.
+    /// Whether it takes a whole message, which may be empty.
     var takesMessage = false
-    /// It takes the end of the stream, in whatever way that ended.
+    /// Whether it takes the end of the stream, however the stream ended.
     var takesEnd = false
     /// The captures it sets, or nil for none.
     package var captures: [[UInt8]?]?
@@ -30,32 +30,32 @@ package struct Match {
     }
 }
 
-/// What a matcher sees.
+/// The result of a look at the unread data.
 package enum Finding {
     case found(Match)
     /// More data could decide it; a match may begin at this position or later.
     case pending(from: Int)
-    /// What is there has not been searched to its end yet: it looks again after others have had their turn.
+    /// The available data has not been searched completely; the search continues after other work had a turn.
     case unfinished
-    /// It cannot be met any more: in words, and what to do.
+    /// It can no longer be met: the reason as text, and hints.
     case impossible(String, hints: [String] = [])
-    /// The first unread line is another one.
+    /// The first unread line is a different one.
     case differs(String, Mismatch, hints: [String] = [])
 }
 
-/// Looks for one thing in what is unread of one session. It consumes nothing, and remembers only how far it has searched.
+/// Looks for one thing in the unread data of one session. Consumes nothing, and remembers only how far it has searched.
 package protocol Matcher: AnyObject {
-    /// - Parameter isWhole: nothing more will come, or nothing more is waited for, so that what is there counts as it is.
+    /// - Parameter isWhole: whether no more data will come or be waited for, so the available data counts as complete.
     func look(at feed: Feed, isWhole: Bool) -> Finding
-    /// The position before which it needs nothing any more, so that it may be dropped when the inbox is full.
+    /// Returns the position before which no data is needed any more: it may be dropped when the inbox is full.
     func neededFrom(_ feed: Feed) -> Int
-    /// Whether the end of the stream is no failure by itself.
+    /// Whether the end of the stream alone is not a failure.
     var acceptsEnd: Bool { get }
     /// Whether reaching the deadline is success.
     var succeedsLate: Bool { get }
-    /// Why it may not have been met, for the text of a failure.
+    /// A possible reason why it was not met, for the text of a failure.
     var hint: String? { get }
-    /// What came nearest to being met, for the text of a failure.
+    /// Returns the data that came closest to a match, for the text of a failure.
     func nearest(in feed: Feed) -> Mismatch?
 }
 
@@ -67,15 +67,15 @@ extension Matcher {
     package func nearest(in feed: Feed) -> Mismatch? { nil }
 }
 
-/// Where the next line begins, after the rest of a line of which only the ending is left.
+/// Where the next line begins, after the leftover ending of a partly read line.
 enum LineFront {
     case at(Int)
-    /// A carriage return is there, and what follows it is not known.
+    /// There is a carriage return, and the byte after it is not known yet.
     case unknown
 }
 
 extension Feed {
-    /// The line words pass over a line's ending when that is all that is left of the line.
+    /// Returns where the next line begins. Line expectations skip a line ending that is all that is left of its line.
     func lineFront(isWhole: Bool) -> LineFront {
         guard !frontBeginsLine, let first = inbox.bytes.first else { return .at(inbox.front) }
         if framing.isDatagram, let end = inbox.nextLineEnd(), end.text == inbox.front { return .at(end.next) }
@@ -86,10 +86,10 @@ extension Feed {
         return .at(inbox.bytes[1] == UInt8(ascii: "\n") ? inbox.front + 2 : inbox.front)
     }
 
-    /// The end of the first line that begins at `front`, the front or the position after an ending that is passed over.
+    /// Returns the end of the first line that begins at `front`: the front, or the position after a skipped ending.
     func lineEnd(from front: Int) -> Inbox.LineEnd? {
         if let ends = inbox.messageEnds {
-            // A datagram of which only the ending was left is passed over as a whole.
+            // A datagram of which only the ending was left is skipped as a whole.
             guard let end = front > inbox.front ? ends.first(where: { $0 > front }) : ends.first else { return nil }
             return Inbox.LineEnd(text: inbox.textEnd(ofMessage: front..<end), next: end)
         }
@@ -98,29 +98,29 @@ extension Feed {
         return Inbox.LineEnd(text: front + end, next: front + end + 1)
     }
 
-    /// Whether a line begins at `front`, the front or the position after an ending that is passed over.
+    /// Whether a line begins at `front`: the front, or the position after a skipped ending.
     package func beginsLine(at front: Int) -> Bool { front > inbox.front || frontBeginsLine }
 
-    /// Says that what is unread is no whole line.
+    /// Returns a hint that the unread data is not a whole line; empty if a line begins at `front`.
     func restHint(at front: Int) -> [String] {
         beginsLine(at: front)
             ? []
             : ["this is the rest of a line: an earlier 'expect' consumed its beginning, up to its match"]
     }
 
-    /// The bytes of a range of the inbox.
+    /// Returns the bytes of a range of the inbox.
     package func bytes(_ range: Range<Int>) -> [UInt8] {
         Array(inbox.bytes(in: range))
     }
 
-    /// The text of a line without the carriage return that belongs to its ending.
+    /// Returns the text of a line without the carriage return of its ending.
     package func text(_ range: Range<Int>) -> [UInt8] {
         var line = bytes(range)
         if framing == .line, line.last == UInt8(ascii: "\r") { line.removeLast() }
         return line
     }
 
-    /// A difference of the line at `range`, with what follows it.
+    /// Returns the mismatch of the line at `range`, with the lines after it.
     func mismatch(_ expected: Mismatch.Expected, _ range: Range<Int>, next: Int?) -> Mismatch {
         var mismatch = Mismatch(
             session: session.name, expected: expected, arrived: text(range), isPart: next == nil)
@@ -131,7 +131,7 @@ extension Feed {
 }
 
 extension Finding {
-    /// A regex that needs more steps than it is given.
+    /// Returns the finding for a regex that exceeds its step limit.
     static func tooComplex(_ why: String, _ source: String) -> Finding {
         .impossible("pattern too complex: \(why)", hints: ["pattern: \(source)"])
     }

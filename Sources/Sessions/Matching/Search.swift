@@ -11,12 +11,13 @@ package final class TextSearch: Matcher {
     /// No occurrence begins before this position, in this revision of the inbox.
     private var searched = 0
     private var revision = 0
-    /// For each front of the text, the length of the longest shorter front that it ends with (Knuth, Morris and Pratt).
+    /// For each prefix of the text, the length of its longest proper prefix that is also its suffix (Knuth, Morris and
+    /// Pratt).
     private lazy var borders = Self.borders(of: text)
 
     private static let maxCompared = 4096
 
-    /// - Parameter isHex: the script gave it in hexadecimal, and failures show it so.
+    /// - Parameter isHex: whether the script gave the text in hexadecimal; failures then show it in hexadecimal.
     package init(text: [UInt8], isHex: Bool = false) {
         self.text = text
         self.isHex = isHex
@@ -40,7 +41,7 @@ package final class TextSearch: Matcher {
 
     package func neededFrom(_ feed: Feed) -> Int { max(searched, feed.inbox.front) }
 
-    /// Of bytes that were given in hexadecimal, where the longest front of them has arrived.
+    /// For bytes given in hexadecimal, returns the place where their longest prefix has arrived.
     package func nearest(in feed: Feed) -> Mismatch? {
         let bytes = UnsafeRawBufferPointer(rebasing: feed.inbox.bytes.prefix(Self.maxCompared))
         guard isHex, !bytes.isEmpty else { return nil }
@@ -58,7 +59,7 @@ package final class TextSearch: Matcher {
         return text.withUnsafeBytes { c_memmem(base, bytes.count, $0.baseAddress, $0.count) }.map { $0 - base }
     }
 
-    /// The length of the longest front of the text that `bytes` end with.
+    /// Returns the length of the longest prefix of the text that `bytes` end with.
     private func frontAtEnd(of bytes: UnsafeRawBufferPointer) -> Int {
         var length = 0
         for byte in bytes {
@@ -88,7 +89,7 @@ package final class PatternSearch: Matcher {
     /// No match begins before this position, in this revision of the inbox.
     private var searched = 0
     private var revision = 0
-    /// The search began in the middle of a line.
+    /// Whether the search began in the middle of a line.
     private var beganInLine = false
 
     package init(regex: Regex, source: String) {
@@ -106,8 +107,8 @@ package final class PatternSearch: Matcher {
         if revision != inbox.revision { (revision, searched) = (inbox.revision, 0) }
         if feed.searchesMessages { return searchMessages(of: feed) }
         let start = max(searched, inbox.front)
-        // Behind the front, the pattern sees a little of what it has searched: for ^, \b and look-behind. So the
-        // front of the subject is the front of what is unread exactly when nothing was searched before.
+        // Before `start`, the pattern sees up to `lookbehind` searched bytes: for ^, \b and look-behind. The subject
+        // begins at the front of the unread data if there are no more searched bytes than that.
         let context = max(inbox.front, start - regex.lookbehind)
         let subject = inbox.bytes(from: context)
         let beginsLine =
@@ -137,7 +138,8 @@ package final class PatternSearch: Matcher {
 
     package func neededFrom(_ feed: Feed) -> Int { max(feed.inbox.front, searched - regex.lookbehind) }
 
-    /// Where the search goes on: after a carriage return a line feed may come, and then no line begins between the two.
+    /// Returns where the search resumes: a line feed may follow a carriage return, and then no line begins between the
+    /// two.
     private func resumption(at position: Int, from start: Int, in inbox: Inbox) -> Int {
         position == inbox.end && inbox.bytes.last == UInt8(ascii: "\r") ? max(start, position - 1) : position
     }
@@ -158,13 +160,13 @@ package final class PatternSearch: Matcher {
 }
 
 extension Feed {
-    /// How long messages are searched before others have their turn.
+    /// How long messages are searched before other work gets a turn.
     private static let slice = Duration.milliseconds(50)
 
-    /// Whether each message is searched alone: what is looked for lies in one of them.
+    /// Whether each message is searched separately: a match lies within one message.
     fileprivate var searchesMessages: Bool { framing.prefixLength != nil || framing.isDatagram }
 
-    /// Searches the messages that end after `searched`; `find` gives the ranges of a match and its groups.
+    /// Searches the messages that end after `searched`; `find` returns the ranges of a match and its groups.
     fileprivate func searchMessages(
         _ searched: inout Int, groups: [(name: String, number: Int)] = [],
         find: (UnsafeRawBufferPointer) -> [Range<Int>?]?
@@ -193,7 +195,7 @@ extension Feed {
 }
 
 extension RandomAccessCollection where Element == Int, Index == Int {
-    /// The index of the first element greater than `value`, in ascending elements.
+    /// Returns the index of the first element greater than `value`; the elements are in ascending order.
     fileprivate func firstIndex(after value: Int) -> Int {
         var (low, high) = (startIndex, endIndex)
         while low < high {

@@ -2,24 +2,24 @@ import DequeModule
 import Reactor
 import Results
 
-/// The last things said in a session, kept for the text of a failure.
+/// The last data sent and received in a session, kept for the text of a failure.
 struct ExchangeLog {
     /// One send, or the bytes of one read.
     struct Entry {
         let time: Instant
         let isSend: Bool
-        /// At most `kept` bytes: the front of a send, the end of what arrived.
+        /// At most `kept` bytes: the beginning of a send, the end of received data.
         let bytes: [UInt8]
-        /// How many there were.
+        /// The number of all its bytes.
         let count: Int
-        /// The line of the script that sent it.
+        /// The script line that sent it.
         let line: Int?
-        /// Where the end of what arrived stands among all bytes, and all messages, that ever arrived.
+        /// The end of received data, as a position among all bytes, and all messages, ever received.
         let end: Int
         let messageEnd: Int
     }
 
-    /// Arrived bytes that nobody has read, and why they are gone.
+    /// Received bytes that were never read, and why they are gone.
     private struct Loss {
         let bytes: Range<Int>
         let disposition: Excerpt.Disposition
@@ -42,13 +42,13 @@ struct ExchangeLog {
                 messageEnd: messages))
     }
 
-    /// Messages are kept one by one.
+    /// Records received data; messages are kept separately.
     mutating func received(_ bytes: UnsafeRawBufferPointer, at time: Instant, isMessage: Bool = false) {
         arrived += bytes.count
         messages += isMessage ? 1 : 0
         var part = Array(bytes.suffix(Self.kept))
         var (start, count) = (time, bytes.count)
-        // What comes in pieces, one right behind the other, was one thing to say.
+        // Pieces that arrive in quick succession belong together.
         if let last = entries.last, !last.isSend, !isMessage, time - last.time < Self.pause {
             entries.removeLast()
             part = Array((last.bytes + part).suffix(Self.kept))
@@ -57,13 +57,13 @@ struct ExchangeLog {
         add(Entry(time: start, isSend: false, bytes: part, count: count, line: nil, end: arrived, messageEnd: messages))
     }
 
-    /// `count` unread bytes are forgotten, after which `following` bytes have arrived.
+    /// Records that `count` unread bytes are dropped, after which `following` bytes have arrived.
     mutating func drop(_ count: Int, following: Int, _ reason: String) {
         guard count > 0 else { return }
         recordLoss((arrived - following - count)..<(arrived - following), .dropped(reason))
     }
 
-    /// A trigger takes a line of `count` bytes, after which `following` bytes have arrived.
+    /// Records that a trigger takes a line of `count` bytes, after which `following` bytes have arrived.
     mutating func take(_ count: Int, following: Int) {
         recordLoss((arrived - following - count)..<(arrived - following), .taken)
     }
@@ -79,23 +79,24 @@ struct ExchangeLog {
         losses.append(Loss(bytes: range, disposition: disposition))
     }
 
-    /// The entries since the last send, and that send.
+    /// The last send, and the entries since then.
     private var sinceLastSend: (send: Entry?, arrived: ArraySlice<Entry>) {
         let all = Array(entries)
         guard let index = all.lastIndex(where: \.isSend) else { return (nil, all[...]) }
         return (all[index], all[(index + 1)...])
     }
 
-    /// The last send.
+    /// Whether anything was sent, and the script line of the last send.
     var lastSend: (hasSent: Bool, line: Int?) {
         let send = sinceLastSend.send
         return (send != nil, send?.line)
     }
 
-    /// The lines, or messages, that arrived since the last send, and whether more had come before the first of them.
+    /// Returns the lines, or messages, that arrived since the last send, and whether more data came before the first of
+    /// them.
     ///
     /// - Parameters:
-    ///   - unread: how many bytes, or messages, are unread; the last that arrived and were not lost.
+    ///   - unread: the number of unread bytes, or messages; the last that arrived and were not lost.
     ///   - withheld: how many of them the script cannot read.
     func lines(isStream: Bool, unread: Int, withheld: Int) -> (lines: [Excerpt.Line], isCut: Bool) {
         let entries = sinceLastSend.arrived
@@ -122,7 +123,7 @@ struct ExchangeLog {
                 lines.append(Excerpt.Line(text, isPart: isPart, lost))
                 continue
             }
-            // Only a line's ending is left of it: the line counts as consumed.
+            // Only the ending of the line is left: the line counts as consumed.
             let isEnding = rest < line.count && rest <= line.count - text.count
             let isHeld = unread - rest + line.count <= withheld
             let isUnread = rest > 0 && !isEnding
@@ -132,12 +133,13 @@ struct ExchangeLog {
         return (lines.reversed(), isCut)
     }
 
-    /// What has become of a line or message by its end: what is left of one whose front is gone is unread.
+    /// Returns the disposition of a line or message, decided at its end; nil if it was not lost. The rest of one whose
+    /// beginning is gone is unread.
     private func disposition(of range: Range<Int>) -> Excerpt.Disposition? {
         losses.last { $0.bytes.contains(range.upperBound - 1) || $0.bytes.isEmpty && range == $0.bytes }?.disposition
     }
 
-    /// The last exchanges, for a person.
+    /// Returns the last exchanges, for a human reader.
     func exchanges(of session: String, isStream: Bool) -> Exchanges {
         let all = Array(entries)
         let shown = all.indices.suffix(5)
@@ -164,7 +166,7 @@ struct ExchangeLog {
         entries.append(entry)
     }
 
-    /// The lines of a text with their endings.
+    /// Returns the lines of a text, with their endings.
     private static func withEndings(_ bytes: [UInt8]) -> [ArraySlice<UInt8>] {
         var lines: [ArraySlice<UInt8>] = []
         var start = bytes.startIndex

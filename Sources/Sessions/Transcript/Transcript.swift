@@ -2,30 +2,30 @@ import Reactor
 import Results
 import Script
 
-/// Shows what happens in the notation that runs, line by line, on displays and in files; secrets are hidden here.
+/// Shows what happens, line by line and in executable notation, on displays and in files; hides secrets.
 ///
 /// The lines of one session come from its `Voice`.
 package final class Transcript {
-    /// Who gets the lines.
+    /// The destination of the lines.
     package enum Sink {
-        /// A person or a pipe: with colours and times where they are wanted.
+        /// A person or a pipe: gets colors and times if enabled.
         case display(([UInt8]) -> Void)
-        /// A file that is to run again: the plain lines.
+        /// A file that can be run again: gets the plain lines.
         case file(([UInt8]) -> Void)
     }
 
-    /// How displays show what is said.
+    /// How displays show data.
     package enum View: String, CaseIterable {
         case text, hex
     }
 
     package var view = View.text
-    /// The columns of the display, or nil when they do not matter.
+    /// The width of the display in columns, or nil if it does not matter.
     package var width: () -> Int? = { nil }
-    /// Colours and seconds since the start, on displays.
+    /// Whether displays show colors, and seconds since the start.
     package var usesColor = false
     package var showsTimestamps = false
-    /// Whether what runs was typed: it is on the screen already, so displays are not shown what is sent and opened.
+    /// Whether the running statement was typed: it is already on the screen, so displays do not show sends and opens.
     package var hidesStatements: () -> Bool = { false }
 
     private let loop: EventLoop
@@ -40,57 +40,57 @@ package final class Transcript {
         self.sinks = sinks
     }
 
-    /// Whether nobody reads: then nothing needs to be kept for showing.
+    /// Whether there are no sinks: then nothing needs to be kept for showing.
     package var isSilent: Bool { sinks.isEmpty }
 
     package func add(_ sink: Sink) {
         sinks.append(sink)
     }
 
-    /// How many of the last bytes may be the front of a secret.
+    /// Returns how many of the last bytes may be the beginning of a secret.
     func undecided(_ bytes: [UInt8]) -> Int { redactor.undecided(bytes) }
 
-    /// A statement that ran, such as an `open` with its options.
+    /// Shows a statement that ran, such as an `open` with its options.
     package func statement(_ text: String) {
         emit(.statement) { $0 += redactor.redacted(text).losslessBytes }
     }
 
-    /// A comment: something that happened and is not part of what runs.
+    /// Shows a comment: something that happened and is not executable.
     package func note(_ text: String) {
         guard !isSilent else { return }
-        // One line, whatever is in it: what follows a newline would be a statement of its own.
+        // Always one line: text after a newline would be a separate statement.
         emit(.note) { $0 += "# \(visible(redactor.redacted(text)))".utf8 }
     }
 
-    /// A comment for who sits at the display; files get nothing of it.
+    /// Shows a comment for the user at the display; files do not get it.
     package func hint(_ text: String) {
         emit(.hint) { $0 += "# \(text)".utf8 }
     }
 
-    /// What `print` said, as comments in files that are to run again; displays have it already.
+    /// Writes the output of `print` as comments to files that can be run again; displays already have it.
     package func printed(_ text: [UInt8]) {
         for case .file(let write) in sinks {
             for line in SourceText.lines(of: text) { write(Array("# ".utf8) + line + [UInt8(ascii: "\n")]) }
         }
     }
 
-    /// What a line is: that decides who gets it.
+    /// The kind of a line, which decides who gets it.
     private enum Row {
-        /// Something that runs: a send, an `open`.
+        /// An executable line: a send, an `open`.
         case statement
-        /// What was received.
+        /// Received data.
         case speech
-        /// The same where displays show bytes: for files alone.
+        /// Sent or received data while displays show bytes: for files only.
         case line
-        /// Bytes in hexadecimal, for displays alone.
+        /// Bytes in hexadecimal, for displays only.
         case dump
         /// A comment.
         case note
-        /// A comment for displays alone.
+        /// A comment for displays only.
         case hint
     }
 
-    /// Shows what one session says or is sent: a line with its text, or its bytes where displays show those.
+    /// Shows data that one session sends or receives: a line with its text, or its bytes where displays show bytes.
     func show(
         _ name: String, arrow: String, color: String, _ text: UnsafeRawBufferPointer, ending: [UInt8] = [],
         isPart: Bool = false, isRest: Bool = false
@@ -99,21 +99,21 @@ package final class Transcript {
         if isDumped { dump(name, arrow: arrow, color: color, text, ending, isPart: isPart, isRest: isRest) }
         emit(isDumped ? .line : arrow.utf8.first == UInt8(ascii: ">") ? .statement : .speech, color: color) { line in
             line += redactor.redacted(name).utf8
-            // An empty text needs no blank behind its arrow.
+            // An empty text needs no space after its arrow.
             line += arrow.utf8
             if text.isEmpty, !isPart, line.last == UInt8(ascii: " ") { line.removeLast() }
         } text: { line in
-            redactor.appendEscaped(text, to: &line, isCutBefore: isRest, isCutBehind: isPart)
+            redactor.appendEscaped(text, to: &line, isCutBefore: isRest, isCutAfter: isPart)
             if isPart { line.append(UInt8(ascii: "\\")) }
         }
     }
 
-    /// Shows the bytes of a line on displays, its ending too.
+    /// Shows the bytes of a line, including its ending, on displays.
     private func dump(
         _ name: String, arrow: String, color: String, _ text: UnsafeRawBufferPointer, _ ending: [UInt8], isPart: Bool,
         isRest: Bool
     ) {
-        let bytes = redactor.redacted(text, isCutBefore: isRest, isCutBehind: isPart) + ending
+        let bytes = redactor.redacted(text, isCutBefore: isRest, isCutAfter: isPart) + ending
         let head = redactor.redacted(name) + arrow
         for row in HexDump.rows(of: bytes, width: width().map { $0 - head.count }) {
             emit(.dump, color: color) { line in

@@ -1,30 +1,30 @@
 import Results
 import Script
 
-/// What one session says and is sent, as the transcript shows it.
+/// The data that one session sends and receives, as the transcript shows it.
 ///
-/// Bytes go in as they come; lines come out, each `NAME> text` or `NAME< text`. A received line is shown when it is
-/// whole. A part of a line is shown, with a `\` at its end, as soon as the order of things asks for it: it was
+/// Takes bytes as they come and shows lines, each `NAME> text` or `NAME< text`. A received line is shown when it is
+/// complete. A part of a line is shown, with a `\` at its end, as soon as the sequence of events requires it: it was
 /// consumed, something is sent, or the stream ends.
 package final class Voice {
     /// The session's name.
     var name: String
-    /// What ends a line that is sent.
+    /// The ending of a sent line.
     var ending: [UInt8]
     private let isDatagram: Bool
-    /// Of its name (ECMA-48 SGR).
+    /// The color of its name (ECMA-48 SGR).
     private let color: String
     private let transcript: Transcript
-    /// Received bytes of a line that were not shown yet.
+    /// Received bytes of a line that have not been shown yet.
     private var unshown: [UInt8] = []
-    /// The ending of a line whose parts were shown, which was passed over.
+    /// The skipped ending of a line that was shown in parts.
     private var passedEnding: [UInt8] = []
-    /// What a bridge has sent of a line that has not ended, and not shown yet.
+    /// The sent part of an unfinished line from a bridge, not shown yet.
     private var heldBack: [UInt8] = []
-    /// A part of the line that is still arriving was shown.
+    /// Whether a part of the line that is still arriving was shown.
     private var hasShownPart = false
 
-    /// A part of a line longer than this is shown without waiting for its end.
+    /// The length in bytes above which a part of a line is shown without waiting for its end.
     private static let longestPart = 65536
 
     init(name: String, ending: [UInt8], isDatagram: Bool, color: String, in transcript: Transcript) {
@@ -35,10 +35,10 @@ package final class Voice {
         self.transcript = transcript
     }
 
-    /// How many of the last received bytes belong to a line that was not shown.
+    /// The number of received bytes at the end that belong to a line not shown yet.
     var unshownCount: Int { unshown.count }
 
-    /// Bytes that were sent: a line for each line ending in them. A datagram is one line, whatever is in it.
+    /// Shows sent bytes: a line for each line ending in them. A datagram is one line, whatever it contains.
     package func sent(_ bytes: UnsafeRawBufferPointer) {
         guard !transcript.isSilent else { return }
         showPart()
@@ -57,14 +57,14 @@ package final class Voice {
         if !rest.isEmpty { emit(arrow: "> ", rest, isPart: !isLine) }
     }
 
-    /// One line, whatever line endings are in it.
+    /// Shows a datagram as one line, whatever line endings it contains.
     private func sent(datagram bytes: UnsafeRawBufferPointer) {
         let isLine = bytes.suffix(ending.count).elementsEqual(ending)
         let text = UnsafeRawBufferPointer(rebasing: bytes.dropLast(isLine ? ending.count : 0))
         emit(arrow: "> ", text, ending: isLine ? ending : [], isPart: !isLine)
     }
 
-    /// Bytes that arrived.
+    /// Shows received bytes.
     package func received(_ bytes: UnsafeRawBufferPointer) {
         guard !transcript.isSilent else { return }
         showHeldBack()
@@ -77,27 +77,27 @@ package final class Voice {
         if unshown.count > Self.longestPart { showPart() }
     }
 
-    /// A whole message that was sent or has arrived: one line, whatever is in it.
+    /// Shows a whole message, sent or received, as one line, whatever it contains.
     package func message(_ bytes: UnsafeRawBufferPointer, arrow: String) {
         guard !transcript.isSilent else { return }
         showHeldBack()
         emit(arrow: arrow, bytes)
     }
 
-    /// Our side was ended, or the peer's, or the connection reset: `T>|`, `T<|`, `T<| reset`.
+    /// Shows that our side or the peer's was ended, or the connection reset: `T>|`, `T<|`, `T<| reset`.
     package func ended(arrow: String) {
         guard !transcript.isSilent else { return }
         showRest()
         emit(arrow: arrow, UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
-    /// Shows what waits for its line's end or for the rest of a secret: nothing will follow.
+    /// Shows data that waits for the end of its line or the rest of a secret: nothing will follow.
     package func showRest() {
         showHeldBack(isForced: true)
         showPart(isForced: true)
     }
 
-    /// Shows what was sent of a line that has not ended: before what may answer it.
+    /// Shows the sent part of an unfinished line, before data that may answer it.
     func showHeldBack(isForced: Bool = false) {
         guard !heldBack.isEmpty else { return }
         var part = heldBack
@@ -108,7 +108,7 @@ package final class Voice {
         part.withUnsafeBytes { sent($0) }
     }
 
-    /// Shows what has arrived of a line whose end has not.
+    /// Shows the received part of an unfinished line.
     package func showPart() {
         showPart(isForced: false)
     }
@@ -116,14 +116,14 @@ package final class Voice {
     private func showPart(isForced: Bool) {
         guard !unshown.isEmpty else { return }
         var part = unshown
-        // What may be the beginning of a secret waits for what follows it.
+        // A possible beginning of a secret waits for the data after it.
         let held = isForced ? 0 : transcript.undecided(part)
         unshown = Array(part.suffix(held))
         part.removeLast(held)
         guard !part.isEmpty else { return }
         let isRest = hasShownPart
         hasShownPart = true
-        // A part that begins like an ending would not pass over the one before it when the transcript runs.
+        // When the transcript runs, a part that begins like a line ending does not skip the ending before it.
         if let first = part.first, first == UInt8(ascii: "\n") || first == UInt8(ascii: "\r") {
             part = passedEnding + part
         }
@@ -141,19 +141,19 @@ package final class Voice {
         line.withUnsafeBytes { showWhole($0) }
     }
 
-    /// Shows a line, of which only the line feed was taken away.
+    /// Shows a line of which only the line feed was removed.
     private func showWhole(_ bytes: UnsafeRawBufferPointer) {
         let line = bytes.withoutCarriageReturn
         let ownEnding = line.count == bytes.count ? [UInt8(ascii: "\n")] : Array("\r\n".utf8)
         let isRest = hasShownPart
         hasShownPart = false
-        // The ending of a line whose parts were shown is passed over when the transcript runs: it is no line.
+        // When the transcript runs, the ending of a line shown in parts is skipped: it does not count as a line.
         if isRest && line.isEmpty { return passedEnding = ownEnding }
         passedEnding = []
         emit(arrow: "< ", line, ending: ownEnding, isRest: isRest)
     }
 
-    /// Bytes that a bridge sends: the whole lines are shown, the rest waits for its end.
+    /// Shows the whole lines of bytes that a bridge sends; the rest waits for its line's end.
     func relayed(_ bytes: UnsafeRawBufferPointer) {
         guard !transcript.isSilent else { return }
         guard let last = bytes.lastIndex(of: UInt8(ascii: "\n")) else {
@@ -176,12 +176,12 @@ package final class Voice {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Without the carriage return that belongs to the line's ending.
+    /// The bytes without the carriage return of the line ending.
     fileprivate var withoutCarriageReturn: UnsafeRawBufferPointer {
         last == UInt8(ascii: "\r") ? UnsafeRawBufferPointer(rebasing: self[..<(count - 1)]) : self
     }
 
-    /// The index at which `pattern`, of one or more bytes, first stands.
+    /// Returns the index of the first occurrence of `pattern`, which has one or more bytes.
     fileprivate func firstRange(of pattern: [UInt8]) -> Int? {
         var index = startIndex
         while let found = self[index...].firstIndex(of: pattern[0]) {

@@ -8,7 +8,7 @@ struct CallInstruction: Instruction {
     private let arguments: [Value<[UInt8]>]
     private let found = Found()
 
-    /// The definition that was looked up last.
+    /// The definition found by the last lookup.
     private final class Found {
         var definition: Definition?
         var version = 0

@@ -1,6 +1,6 @@
 import Script
 
-/// What each command and arrow line becomes.
+/// Compiles commands and arrow lines.
 package protocol CommandSet {
     /// Adds the instructions of one call.
     func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError)
@@ -8,40 +8,40 @@ package protocol CommandSet {
     func compile(_ arrow: ArrowLine, into compiler: inout Compiler)
 }
 
-/// Statements as they run: compiled once, and checked by that.
+/// Compiled statements. Compiling also checks them.
 package struct CompiledScript {
     package let program: Program
-    /// What its `define` lines make.
+    /// The commands that its `define` lines define.
     package let definitions: [Definition]
-    /// Secrets that are written in it: they are hidden before its first line runs.
+    /// Secrets written in the script. They are hidden before its first line runs.
     package let secrets: [(name: String, value: [UInt8])]
 }
 
-/// Turns statements into instructions, and finds what is wrong with where they stand.
+/// Turns statements into instructions and finds statements that are not allowed where they are.
 package struct Compiler {
     package private(set) var program = Program()
     package private(set) var errors: [ScriptError] = []
     package private(set) var definitions: [Definition] = []
     private var secrets: [(name: String, value: [UInt8])] = []
-    /// Where the statements stand that are being compiled.
+    /// The context of the statements that are being compiled.
     package private(set) var place = Place()
-    /// How many scopes the instructions so far have entered and not left.
+    /// The number of scopes that the instructions so far have entered and not left.
     package var depth = 0
     private let commands: any CommandSet
 
-    /// What surrounds a statement.
+    /// The context of a statement.
     package struct Place {
         package var isInTest = false
-        /// Inside a block that runs beside the script.
+        /// Whether it is inside a block that runs concurrently with the script.
         package var isInStrand = false
         package var isInDefinition = false
-        /// The innermost loop that `break` and `continue` mean.
+        /// The innermost loop, to which `break` and `continue` apply.
         package var loop: Loop?
     }
 
-    /// A loop whose end is not known yet: its `break` and `continue` instructions are filled in when it is.
+    /// A loop whose end is not known yet; its `break` and `continue` instructions are filled in when it is.
     package final class Loop {
-        /// The scopes outside and inside of it.
+        /// The number of scopes outside and inside the loop.
         let outerDepth: Int
         let innerDepth: Int
         fileprivate(set) var breaks: [(index: Int, range: SourceRange)] = []
@@ -57,7 +57,7 @@ package struct Compiler {
         self.commands = commands
     }
 
-    /// What was compiled, when there are no errors.
+    /// The compiled script, valid only if there are no errors.
     package var script: CompiledScript { CompiledScript(program: program, definitions: definitions, secrets: secrets) }
 
     /// The index of the next instruction.
@@ -78,12 +78,12 @@ package struct Compiler {
             } catch {
                 errors.append(error)
             }
-            // A definition does nothing where it stands, but it is a statement that -v shows.
+            // A definition does nothing in its place, but it is a statement that -v shows.
             if position == start { emit(PassInstruction(range: statement.range)) }
         }
     }
 
-    /// A program of its own, for what runs beside this one or is called.
+    /// Compiles statements to a separate program, which runs concurrently with this one or is called.
     package mutating func subprogram(_ statements: [Statement], change: (inout Place) -> Void) -> Program {
         var compiler = Compiler(commands: commands)
         compiler.place = place
@@ -106,8 +106,8 @@ package struct Compiler {
         place = outer
     }
 
-    /// Compiles the body of a loop, which runs `scopes` deeper than the loop stands; then `end` tells where
-    /// `continue` goes on, and emits what ends the loop.
+    /// Compiles the body of a loop, which runs `scopes` scopes deeper than the loop itself. `end` then emits the end of
+    /// the loop and returns the destination of `continue`.
     package mutating func compileLoop(_ statements: [Statement], scopes: Int, end: (inout Compiler) -> Int) {
         let outer = place.loop
         let loop = Loop(outerDepth: depth, innerDepth: depth + scopes)
@@ -136,27 +136,27 @@ package struct Compiler {
         program.append(instruction)
     }
 
-    /// Puts an instruction in a place that was left for it.
+    /// Replaces a placeholder with an instruction.
     package mutating func replace(at index: Int, with instruction: any Instruction) {
         program.replace(at: index, with: instruction)
     }
 
-    /// A command of this name and these parameters is made of `program`.
+    /// Adds the definition of a command.
     package mutating func define(_ definition: Definition) {
         definitions.append(definition)
     }
 
-    /// A secret is written in the script.
+    /// Records a secret that is written in the script.
     package mutating func hide(name: String, value: [UInt8]) {
         secrets.append((name, value))
     }
 
-    /// A connection of a listener is given a name.
+    /// Records that a connection of a listener is given a name.
     package mutating func accept(from listener: Argument, as name: Argument) {
         program.reach.accepted.append((listener.template.glob, name.template.glob))
     }
 
-    /// What sessions of this target have said may be forgotten.
+    /// Records that unread data from sessions of this target may be discarded.
     package mutating func drain(_ target: Target) {
         for item in target.items {
             if item.template.soleVariable == "session" {
@@ -167,7 +167,7 @@ package struct Compiler {
         }
     }
 
-    /// An expectation may read sessions of this target.
+    /// Records that an expectation may read from sessions of this target.
     package mutating func read(_ target: Target) {
         for item in target.items {
             if item.template.soleVariable == "session" {

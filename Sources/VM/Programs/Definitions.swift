@@ -4,7 +4,7 @@ import Script
 /// The commands that scripts have defined, by name.
 package final class Definitions {
     private var programs: [String: Definition] = [:]
-    /// Grows with each definition: what was looked up before may be another one since.
+    /// Incremented by each definition: earlier lookups may then be outdated.
     package private(set) var version = 0
 
     package init() {}
@@ -20,7 +20,7 @@ package final class Definitions {
     }
 }
 
-/// What a `define` made.
+/// A command defined by `define`.
 package final class Definition {
     package let name: String
     package let parameters: [String]
@@ -33,7 +33,7 @@ package final class Definition {
     }
 }
 
-/// A defined command with the values of its parameters.
+/// A call of a defined command, with the values of its parameters.
 package final class Call {
     package let definition: Definition
     /// The names and values of the parameters.

@@ -1,6 +1,6 @@
 import Script
 
-/// Goes on elsewhere, out of some scopes.
+/// Leaves some scopes, then jumps to another instruction.
 struct LeaveInstruction: Instruction {
     let depth: Int
     let destination: Int
@@ -12,7 +12,7 @@ struct LeaveInstruction: Instruction {
     }
 }
 
-/// Goes on elsewhere.
+/// Jumps to another instruction.
 package struct JumpInstruction: Instruction {
     private let destination: Int
     package let range: SourceRange
@@ -39,7 +39,7 @@ package struct EndScopeInstruction: Instruction {
     }
 }
 
-/// Does nothing: it stands for a statement that has no other instruction of its own.
+/// Does nothing. It represents a statement that has no other instruction.
 package struct PassInstruction: Instruction {
     package let range: SourceRange
 

@@ -3,25 +3,25 @@ import Script
 /// A compiled piece of a script that one strand or call runs from its first to its last instruction.
 package final class Program {
     package private(set) var instructions: [any Instruction] = []
-    /// What it may read.
+    /// The sessions and commands it may use.
     package var reach = Reach()
-    /// The instructions that begin a statement, in ascending order of their indices.
+    /// The indices of the instructions that begin a statement, in ascending order.
     private var starts: [Int] = []
 
-    /// What statements may read from, as far as their text says it.
+    /// The sessions that statements may read from, as far as their text specifies them.
     package struct Reach {
-        /// Sessions, as globs.
+        /// Sessions that may be read, as globs.
         package var targets: Set<String> = []
-        /// Sessions that are only drained.
+        /// Sessions that are only drained, as globs.
         package var drained: Set<String> = []
-        /// The session that a block of `on` answers, by ${session}.
+        /// Whether an `on` block reads from the session that triggered it, by ${session}.
         package var readsOwnSession = false
-        /// Connections of listeners that are given names, all as globs.
+        /// Connections of listeners that are given names; both parts are globs.
         package var accepted: [(listener: String, name: String)] = []
-        /// Defined commands, by name.
+        /// Defined commands that are called, by name.
         package var calls: Set<String> = []
 
-        /// All sessions that may be read, whatever they are called by then.
+        /// All sessions that may be read, under any name they may have by then.
         package var readable: Set<String> {
             targets.union(
                 accepted.filter { connection in targets.contains { globsOverlap($0, connection.name) } }.map {
@@ -38,7 +38,7 @@ package final class Program {
         }
     }
 
-    /// The next instruction to be appended is the first of a statement.
+    /// Marks the next instruction to be appended as the first of a statement.
     func beginStatement() {
         if starts.last != instructions.count { starts.append(instructions.count) }
     }
@@ -62,7 +62,7 @@ package final class Program {
     }
 }
 
-/// Whether a name could match both globs, as far as that is easily said.
+/// Whether a name could match both globs, as far as a simple check can determine.
 private func globsOverlap(_ one: String, _ other: String) -> Bool {
     isGlob(one) && isGlob(other) || globMatches(one, other) || globMatches(other, one)
 }

@@ -1,7 +1,7 @@
 import Results
 import Script
 
-/// A number as conditions compare them: most are whole and small.
+/// A number in the form that conditions compare: most are whole and small.
 package enum Number {
     case integer(Int)
     case decimal(Literals.Decimal)
@@ -16,7 +16,7 @@ package enum Number {
         }
     }
 
-    /// As a decimal, which every number is.
+    /// The number as a decimal, a form that every number has.
     package var decimal: Literals.Decimal? {
         switch self {
         case .integer(let integer): Literals.Decimal(Array(String(integer).utf8))

@@ -2,22 +2,22 @@ import Reactor
 import Results
 import Script
 
-/// A value that a word stands for: known at once when the word is constant, otherwise worked out when it runs.
+/// The value of an argument: known immediately if the argument is constant, otherwise evaluated when it is used.
 ///
-/// A class, because instructions are copied where they run, and a value is much to copy. The kinds that loops evaluate
-/// have an `evaluate` of their own, specialized here: called through the generic one, a step of a loop takes twice as long.
+/// A class, because instructions are copied where they run, and a value is expensive to copy. The kinds that loops
+/// evaluate have their own `evaluate`, specialized here: through the generic one, a step of a loop takes twice as long.
 package final class Value<Result> {
     package let argument: Argument
-    /// The only variable that it is, or nil: the most frequent word that is no constant.
+    /// The variable that is the whole argument, or nil: the most frequent argument that is not constant.
     private let variable: VariableReference?
-    /// Its value, when it is known before the run.
+    /// The value, if it is known before the run.
     package let constant: Result?
     private let parse: ([UInt8]) -> Result?
     private let problem: ([UInt8]) -> String?
-    /// Makes the value of a number, without its text; nil when the value is not made of numbers.
+    /// Converts a number to the value without its text; nil if the value is not made of numbers.
     private let convert: ((Int) -> Result)?
 
-    /// `parse` reads the bytes; for those it refuses, `kind` has the words why. `convert` says the same of a number.
+    /// `parse` converts the bytes; if it returns nil, `kind` has the message. `convert` does the same for a number.
     package init(
         _ argument: Argument, _ kind: Parameter.Kind, convert: ((Int) -> Result)? = nil,
         _ parse: @escaping ([UInt8]) -> Result?
@@ -31,7 +31,7 @@ package final class Value<Result> {
         variable = only.map { VariableReference(name: $0.name, range: $0.range) }
     }
 
-    /// Its value now; a failure when it has none, or not one of its kind.
+    /// Returns the current value; throws if it is not set or not of its kind.
     package func evaluate(in strand: Strand) throws(Failure) -> Result {
         try value(in: strand)
     }
@@ -87,7 +87,7 @@ extension Value where Result == Int {
 extension Value where Result == [UInt8] {
     package func evaluate(in strand: Strand) throws(Failure) -> [UInt8] { try value(in: strand) }
 
-    /// The number that it is, when it is a variable with one that was calculated.
+    /// Returns the number if the argument is a variable whose value was calculated.
     package func calculated(in strand: Strand) -> Int? { calculatedNumber(in: strand) }
 
     package convenience init(text argument: Argument) {
@@ -110,7 +110,7 @@ extension Value where Result == String {
         }
     }
 
-    /// Any bytes, carried by a text.
+    /// Any bytes, carried as text.
     package convenience init(string argument: Argument) {
         self.init(argument, .text) { String(lossless: $0) }
     }
@@ -122,7 +122,7 @@ extension Value where Result == SystemString {
         self.init(argument, .path) { $0.isEmpty ? nil : SystemString($0) }
     }
 
-    /// A word of a program.
+    /// An argument of a program.
     package convenience init(systemString argument: Argument) {
         self.init(argument, .argument) { SystemString($0) }
     }

@@ -2,37 +2,37 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// What a channel tells its owner, from the loop.
+/// The owner of a channel: receives its events, called from the event loop.
 package protocol ChannelDelegate: AnyObject {
-    /// `bytes` have arrived: a piece of a stream of lines, or one whole message. The buffer is valid during the call
-    /// only, and the inbox must not be changed in it.
+    /// The channel received `bytes`: part of a stream of lines, or one whole message. The buffer is valid only during
+    /// the call, and the call must not change the inbox.
     func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer)
-    /// All that one read brought is in the inbox.
+    /// The inbox contains everything from one read.
     func channelInboxGrew(_ channel: Channel)
-    /// No more will arrive; `channel.input` says why.
+    /// No more data will arrive; `channel.input` gives the reason.
     func channelInputEnded(_ channel: Channel)
-    /// The kernel has taken bytes that waited in the outbox.
+    /// The kernel accepted queued bytes from the outbox.
     func channelOutputAdvanced(_ channel: Channel)
-    /// What we send cannot be delivered any more; `channel.output` says why.
+    /// Data can no longer be delivered to the peer; `channel.output` gives the reason.
     func channelOutputFailed(_ channel: Channel)
-    /// What we sent last was not taken by anybody; `channel.refusal` says why.
+    /// The last datagram sent was not delivered; `channel.refusal` gives the reason.
     func channelWasRefused(_ channel: Channel)
-    /// More is held than may be: the oldest `count` unread bytes are to be dropped.
+    /// The channel holds more than its limit: the delegate must drop the oldest `count` unread bytes.
     func channel(_ channel: Channel, mustDrop count: Int)
 }
 
-/// The byte pipe to one peer over a transport: an inbox, an outbox and the state of both directions.
+/// A byte pipe to one peer over a transport: an inbox, an outbox and the state of both directions.
 ///
-/// The two directions end on their own: `input` by what the peer does, `output` by what we do. The descriptor is
-/// watched only for what can make progress, so that a half-closed or full channel costs nothing.
+/// The two directions end independently: `input` through the peer, `output` through us. The descriptor is watched only
+/// for events that allow progress, so a half-closed or full channel costs nothing.
 package final class Channel: DescriptorWatcher {
     /// The peer's address.
     package let peer: String
-    /// What has arrived and was not consumed.
+    /// Received data that has not been consumed yet.
     package private(set) var inbox: Inbox
-    /// How its bytes become lines.
+    /// How received bytes are split into lines.
     package private(set) var framing = Framing.line
-    /// Bytes that count as held besides those of the inbox: they were taken on, and nobody has read them.
+    /// Bytes that count as held in addition to those in the inbox: moved elsewhere, but not read yet.
     package var heldElsewhere = 0 {
         didSet { if !watchesRead { updateInterest() } }
     }
@@ -40,22 +40,22 @@ package final class Channel: DescriptorWatcher {
     package weak var delegate: (any ChannelDelegate)?
     package private(set) var input = Input.open
     package private(set) var output = Output.open
-    /// Bytes received and handed to the kernel since the session began.
+    /// Bytes received, and bytes handed to the kernel, since the session began.
     package private(set) var bytesReceived = 0
     package private(set) var bytesSent = 0
-    /// A connection that is closed without close_notify has ended in order (TLS).
+    /// Whether a connection closed without close_notify counts as a clean end (TLS).
     package var cutIsEnd = false
-    /// Why what was sent last was not taken by anybody (UDP); nil again with the next send, or when it was told.
+    /// Why the last datagram sent was not delivered (UDP); nil again after the next send or once reported.
     package var refusal: WireFailure?
 
-    /// What sort of peer it is, or was.
+    /// The kind of the current or last transport.
     package private(set) var kind: TransportKind
-    /// What TLS has agreed on, or nil without it.
+    /// The negotiated TLS parameters, or nil without TLS.
     package private(set) var tls: TLSDetails?
 
     private let loop: EventLoop
     private var transport: (any Transport)?
-    /// Somebody else has the transport for a while.
+    /// Whether the transport is temporarily handed over (`suspend`).
     private var isSuspended = false
     private var outbox = Outbox()
     private var decoder: FrameDecoder?
@@ -63,12 +63,12 @@ package final class Channel: DescriptorWatcher {
     private var watchesRead = false
     private var watchesWrite = false
 
-    /// The most that one turn reads from the session, so that no peer starves the others. Room that a read does not
-    /// fill is never touched, and so costs no memory.
+    /// The maximum number of bytes that one turn reads from the session, so that no peer starves the others. A read
+    /// does not touch the room it does not fill, so that room costs no memory.
     package var readSize = 256 * 1024
     private static let datagramsInTurn = 64
 
-    /// Takes a connected transport and begins to read from it.
+    /// Takes ownership of a connected transport and starts reading from it.
     package init(transport: any Transport, peer: String, inboxLimit: Int, on loop: EventLoop) {
         self.transport = transport
         kind = transport.kind
@@ -79,13 +79,13 @@ package final class Channel: DescriptorWatcher {
         updateInterest()
     }
 
-    /// How many bytes wait for the kernel.
+    /// The number of bytes queued for the kernel.
     package var bytesWaiting: Int { outbox.count }
 
-    /// Whether the name can be talked to: it was not closed by us, nor has the connection ended in both directions.
+    /// Whether the channel is usable: we have not closed it, and the connection has not ended in both directions.
     package var isOpen: Bool { transport != nil }
 
-    /// Sends `bytes`: at once as far as the kernel takes them, the rest when it can. Ignored once output has ended.
+    /// Sends `bytes`: now as far as the kernel accepts them, the rest when it can. Ignored once output has ended.
     package func send(_ bytes: UnsafeRawBufferPointer) {
         guard output == .open, let transport, !bytes.isEmpty || framing.isDatagram else { return }
         refusal = nil
@@ -106,36 +106,36 @@ package final class Channel: DescriptorWatcher {
         updateInterest()
     }
 
-    /// Says in words why the peer cannot get `bytes` as they are, or nil; to be asked once for what is about to be sent.
+    /// Returns why the peer cannot receive `bytes` unmodified, or nil. Call it once for the bytes about to be sent.
     package func admit(_ bytes: UnsafeRawBufferPointer) -> String? {
         transport?.admit(bytes)
     }
 
-    /// Ends our side when all that waits has been sent (shutdown(2), SHUT_WR).
+    /// Ends our side once all queued data has been sent (shutdown(2), SHUT_WR).
     package func endOutput() {
         guard output == .open else { return }
         output = .ending
         finishEndingIfDrained()
     }
 
-    /// Stops reading from the peer, or goes on, for one of those who may not be able to take more at the moment.
+    /// Pauses or resumes reading from the peer for a holder that may temporarily be unable to take more.
     package func hold(_ isHeld: Bool, for holder: Holders) {
         if isHeld { holders.insert(holder) } else { holders.remove(holder) }
         updateInterest()
     }
 
-    /// The bytes that have arrived and were not consumed, also those of a frame that is not whole.
+    /// The number of received bytes that have not been consumed, including those of an incomplete frame.
     package var held: Int { inbox.count + undecoded + heldElsewhere }
-    /// The bytes of a frame whose end has not arrived.
+    /// The number of bytes of an incomplete frame.
     package var undecoded: Int { decoder?.rest.count ?? 0 }
-    /// Whether no more is read until something is consumed.
+    /// Whether the limit is reached; with `Overflow.pause`, nothing more is read until something is consumed.
     package var isFull: Bool { held >= inbox.limit }
 
-    /// Reads what is unread, and what comes, with another framing.
+    /// Applies another framing to unread and future data.
     package func setFraming(_ framing: Framing) {
         let former = self.framing
         self.framing = framing
-        // Datagrams stay what they are, however they end.
+        // A datagram stays a message in both datagram framings.
         guard !former.isDatagram || !framing.isDatagram else {
             return inbox.setMessages(true, feedEndsMessage: framing == .datagram)
         }
@@ -143,7 +143,7 @@ package final class Channel: DescriptorWatcher {
         inbox.consume(through: inbox.end)
         inbox.setMessages(framing != .line, feedEndsMessage: framing == .datagram)
         decoder = framing.prefixLength == nil ? nil : FrameDecoder(framing)
-        // A datagram socket has this framing from its start, with nothing received.
+        // A datagram socket gets this framing at its start, before it receives anything.
         guard !framing.isDatagram else { return }
         do throws(OversizedFrame) {
             try admit(unread) { _ in }
@@ -152,7 +152,7 @@ package final class Channel: DescriptorWatcher {
         }
     }
 
-    /// From now on what arrives goes to an inbox of its own; returns the one before, with what is unread in it.
+    /// Directs data received from now on to a new inbox; returns the previous inbox with its unread data.
     package func divertInbox() -> Inbox {
         let former = inbox
         inbox = Inbox(limit: former.limit)
@@ -160,15 +160,15 @@ package final class Channel: DescriptorWatcher {
         return former
     }
 
-    /// Something was consumed from the inbox: reads on if it was full.
+    /// Resumes reading if the inbox was full. Call it after consuming data.
     package func inboxShrank() {
         if !watchesRead { updateInterest() }
     }
 
-    /// Adds what is no part of a datagram to the inbox, and shows each piece of it to `body`.
+    /// Adds stream data to the inbox, and calls `body` with each piece.
     private func admit(_ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) -> Void) throws(OversizedFrame) {
         if var decoder {
-            // Held twice, its bytes would be copied at each read.
+            // A second reference would copy its bytes at each read.
             self.decoder = nil
             defer { self.decoder = decoder }
             return try decoder.feed(bytes, limit: inbox.limit) { frame in
@@ -185,13 +185,13 @@ package final class Channel: DescriptorWatcher {
         if framing != .line { inbox.endMessage() }
     }
 
-    /// Applies a new limit of the inbox.
+    /// Sets a new inbox limit.
     package func setInboxLimit(_ limit: Int) {
         inbox.limit = limit
         updateInterest()
     }
 
-    /// Closes the connection at once; what is in the inbox stays. With `reset` the peer sees a reset.
+    /// Closes the connection immediately; the inbox keeps its data. With `reset` the peer sees a reset.
     package func close(reset: Bool = false) {
         if reset { transport?.resetOnClose() }
         if input == .open { input = .closed }
@@ -202,7 +202,7 @@ package final class Channel: DescriptorWatcher {
         releaseTransport()
     }
 
-    /// Hands the transport over: until `resume` or `fail` nothing is read, and what is sent waits.
+    /// Hands over the transport. Until `resume` or `fail`, nothing is read and sent data is queued.
     package func suspend() -> (any Transport)? {
         guard let transport else { return nil }
         isSuspended = true
@@ -210,7 +210,7 @@ package final class Channel: DescriptorWatcher {
         return transport
     }
 
-    /// Goes on over another transport.
+    /// Continues over another transport.
     package func resume(with transport: any Transport) {
         guard isOpen else { return }
         isSuspended = false
@@ -221,7 +221,7 @@ package final class Channel: DescriptorWatcher {
         finishEndingIfDrained()
     }
 
-    /// The connection cannot be used any more.
+    /// Marks the connection as failed: it can no longer be used.
     package func fail(_ failure: WireFailure) {
         guard isOpen else { return }
         isSuspended = false
@@ -231,7 +231,7 @@ package final class Channel: DescriptorWatcher {
 
     package func descriptorIsReadable() {
         guard let transport, input == .open else { return }
-        // A datagram is a read: several of them make a turn worth its while.
+        // Each read returns only one datagram: a turn reads several to be worthwhile.
         for _ in 0..<(framing.isDatagram ? Self.datagramsInTurn : 1) {
             guard watchesRead || transport.needsWriteToRead, readOnce(transport), input == .open else { return }
         }
@@ -245,7 +245,7 @@ package final class Channel: DescriptorWatcher {
         updateInterest()
     }
 
-    /// Reads once; false when there was nothing.
+    /// Reads once; returns false unless data arrived.
     private func readOnce(_ transport: any Transport) -> Bool {
         let room =
             overflow == .dropOldest || framing.isDatagram
@@ -287,13 +287,13 @@ package final class Channel: DescriptorWatcher {
         }
     }
 
-    /// Nobody took what was sent; the next datagram may find somebody.
+    /// Reports that the last datagram was not delivered; the next one may be.
     private func refuse(_ failure: WireFailure) {
         refusal = failure
         delegate?.channelWasRefused(self)
     }
 
-    /// Makes lines of what one read has added to the inbox at `start`.
+    /// Splits the data that one read added to the inbox at `start` into lines.
     private func takeIn(from start: Int) {
         if decoder != nil {
             let bytes = Array(inbox.bytes(from: start))
@@ -314,7 +314,7 @@ package final class Channel: DescriptorWatcher {
         if isFull { updateInterest() }
     }
 
-    /// A write that met a reset has taken the error away: the end of stream that follows is that reset.
+    /// Whether the end of stream is a reset: a write that met the reset has already consumed the error.
     private var outputWasReset: Bool {
         guard case .failed(let failure) = output else { return false }
         return failure.isReset || failure.isBrokenPipe
@@ -338,7 +338,7 @@ package final class Channel: DescriptorWatcher {
         delegate?.channelInputEnded(self)
     }
 
-    /// Nothing that follows can be understood: the connection is given up.
+    /// Aborts the connection: the data that follows cannot be decoded.
     private func endAll() {
         if output == .open || output == .ending { output = .closed }
         releaseTransport()
@@ -353,7 +353,7 @@ package final class Channel: DescriptorWatcher {
 
     private func finishEndingIfDrained() {
         guard output == .ending, outbox.isEmpty, !isSuspended, let transport else { return }
-        // It may close its output descriptor.
+        // `endOutput` may close its output descriptor.
         if transport.outputDescriptor != transport.descriptor { loop.unwatch(transport.outputDescriptor) }
         watchesWrite = false
         switch transport.endOutput() {
@@ -386,7 +386,7 @@ package final class Channel: DescriptorWatcher {
             loop.watch(transport.descriptor, read: read, write: write, watcher: self)
         } else {
             loop.watch(transport.descriptor, read: read, write: false, watcher: self)
-            // A transport whose output has ended has no descriptor for it any more.
+            // A transport whose output has ended no longer has an output descriptor.
             if transport.outputDescriptor >= 0 {
                 loop.watch(transport.outputDescriptor, read: false, write: write, watcher: self)
             }

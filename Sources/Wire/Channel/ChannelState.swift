@@ -1,4 +1,4 @@
-/// The states of a channel, and what can hold it up.
+/// The states of a channel, and the causes that pause it.
 extension Channel {
     /// The state of the direction from the peer to us.
     package enum Input: Equatable {
@@ -7,10 +7,10 @@ extension Channel {
         case ended
         /// The connection was reset.
         case reset
-        /// The connection was closed without close_notify (TLS): what has arrived may not be all.
+        /// The connection was closed without close_notify (TLS): the received data may be incomplete.
         case cut
         case failed(WireFailure)
-        /// A frame announced more bytes than the inbox holds: what follows cannot be read.
+        /// A frame announced more bytes than the inbox holds: the data that follows cannot be decoded.
         case oversized(Int)
         /// We have closed the session.
         case closed
@@ -19,7 +19,7 @@ extension Channel {
     /// The state of the direction from us to the peer.
     package enum Output: Equatable {
         case open
-        /// Our side ends as soon as the outbox is empty.
+        /// Our side ends once the outbox is empty.
         case ending
         /// We have ended our side.
         case ended
@@ -27,21 +27,21 @@ extension Channel {
         case closed
     }
 
-    /// What happens when the inbox is full.
+    /// The policy for a full inbox.
     package enum Overflow {
-        /// The peer is not read until something is consumed.
+        /// Stops reading from the peer until something is consumed.
         case pause
-        /// The oldest unread bytes are dropped.
+        /// Drops the oldest unread bytes.
         case dropOldest
     }
 
-    /// Who can keep the peer from being read.
+    /// The holders that can pause reading from the peer.
     package struct Holders: OptionSet {
         package let rawValue: Int
         package init(rawValue: Int) { self.rawValue = rawValue }
-        /// The reader of our output is far behind.
+        /// The reader of our output has a large backlog.
         package static let output = Holders(rawValue: 1)
-        /// The session that all of this goes to is far behind.
+        /// The session that the data is relayed to has a large backlog.
         package static let bridge = Holders(rawValue: 2)
     }
 }

@@ -3,13 +3,13 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// A connected datagram socket: UDP. Each read gives one datagram, each write sends one (udp(7)).
+/// A connected datagram socket (UDP). Each read returns one datagram, each write sends one (udp(7)).
 package final class DatagramTransport: Transport {
     private let socket: Descriptor
-    /// Datagrams of this peer that were received before the socket was connected.
+    /// Datagrams received from this peer before the socket was connected.
     private var waiting: Deque<[UInt8]> = []
 
-    /// Takes a connected, non-blocking datagram socket.
+    /// Takes ownership of a connected, non-blocking datagram socket.
     init(owning socket: consuming Descriptor) {
         self.socket = socket
     }
@@ -18,12 +18,12 @@ package final class DatagramTransport: Transport {
     package var descriptor: Int32 { socket.number }
     package var hasBufferedInput: Bool { !waiting.isEmpty }
 
-    /// Adds a datagram that was received elsewhere, behind those that wait.
+    /// Queues a datagram that was received elsewhere, after those already waiting.
     func push(_ datagram: [UInt8]) {
         waiting.append(datagram)
     }
 
-    /// `buffer` should hold the longest datagram: what does not fit is lost.
+    /// Reads one datagram. `buffer` should hold the longest one: bytes that do not fit are lost.
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
         if let datagram = waiting.popFirst() {
             buffer.copyBytes(from: datagram.prefix(buffer.count))
@@ -33,14 +33,14 @@ package final class DatagramTransport: Transport {
         if count >= 0 { return .bytes(count) }
         switch errno {
         case EAGAIN, EINTR: return .wouldBlock
-        // An ICMP message came back for what was sent (udp(7), ERRORS).
+        // An ICMP error arrived for an earlier datagram (udp(7), ERRORS).
         case ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EHOSTDOWN: return .refused(WireFailure(number: errno))
         default: return .failed(WireFailure(number: errno))
         }
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
-        // The first try may only bring the error of a datagram before this one.
+        // The first attempt may only return the error of an earlier datagram.
         for _ in 0..<2 {
             let count = send(socket.number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
             if count >= 0 { return .wrote(count) }
@@ -50,7 +50,7 @@ package final class DatagramTransport: Transport {
             ? .wouldBlock : .failed(WireFailure(number: errno))
     }
 
-    /// A datagram socket has no end of stream: nothing is said.
+    /// Sends nothing: a datagram socket has no end of stream.
     package func endOutput() -> EndOutcome { .ended }
 
     package func resetOnClose() {}

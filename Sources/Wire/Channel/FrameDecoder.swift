@@ -1,16 +1,16 @@
-/// Takes the frames out of a stream in which each is preceded by its length.
+/// Extracts the frames from a stream in which each is preceded by its length.
 package struct FrameDecoder {
     private let framing: Framing
-    /// Bytes of a frame that is not whole.
+    /// Bytes of an incomplete frame.
     package private(set) var rest: [UInt8] = []
 
     package init(_ framing: Framing) {
         self.framing = framing
     }
 
-    /// Takes in bytes of the stream and hands each frame that is whole now to `body`, without its length.
+    /// Adds bytes of the stream and calls `body` with each completed frame, without its length prefix.
     ///
-    /// - Throws: `OversizedFrame` when a frame announces more than `limit` bytes with its length.
+    /// - Throws: `OversizedFrame` when a frame, including its length prefix, is longer than `limit` bytes.
     package mutating func feed(
         _ bytes: [UInt8], limit: Int, _ body: (UnsafeRawBufferPointer) -> Void
     ) throws(OversizedFrame) {

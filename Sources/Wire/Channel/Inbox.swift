@@ -2,19 +2,19 @@ import CPlatform
 import DequeModule
 import Glibc
 
-/// Bytes that have arrived and were not consumed yet, in order.
+/// Received bytes that have not been consumed yet, in order of arrival.
 ///
-/// Positions are absolute: the number of bytes before. A wait keeps such a position to go on with a search where it
-/// stopped, whatever has been consumed meanwhile. The bytes lie in one contiguous buffer; room at its front is reclaimed
-/// by moving the rest down, at most once per doubling, so a byte is copied O(1) times.
+/// Positions are absolute: the number of bytes before them. A wait keeps a position to continue its search where it
+/// stopped, whatever has been consumed in the meantime. The bytes are in one contiguous buffer. Room at its front is
+/// reclaimed by moving the rest down, at most once per doubling, so each byte is copied O(1) times.
 ///
-/// A line ends with a line feed, or where a message ends: `messageEnds` is nil for a stream of lines.
+/// A line ends at a line feed or at the end of a message: `messageEnds` is nil for a stream of lines.
 package final class Inbox {
-    /// Where a line ends: its text, and the ending after it.
+    /// The end of a line: of its text, and of the line ending after it.
     package struct LineEnd: Equatable {
         /// The position after the last byte of the text.
         package let text: Int
-        /// The position at which the next line begins.
+        /// The position where the next line begins.
         package let next: Int
 
         package init(text: Int, next: Int) {
@@ -26,18 +26,18 @@ package final class Inbox {
     private var storage: UnsafeMutableRawBufferPointer
     private var head = 0
     private var tail = 0
-    /// No line feed lies between the front and this position.
+    /// There is no line feed between the front and this position.
     private var lineScanned = 0
-    /// Where the unread messages end, in order.
+    /// The end positions of the unread messages, ascending.
     private var ends: Deque<Int>?
 
     /// The position of the first unread byte.
     package private(set) var front = 0
-    /// The most bytes that should be held; the peer is not read while there are as many.
+    /// The maximum number of bytes to hold; reading from the peer pauses while it is reached.
     package var limit: Int
-    /// A line feed at the end of a message is its ending and not its text (datagrams).
+    /// Whether a line feed at the end of a message is its line ending and not part of its text (datagrams).
     package private(set) var feedEndsMessage = false
-    /// Grows when unread bytes were taken away at other places than the front: then a search begins anew.
+    /// Increases when unread data changes other than by consuming from the front: searches then start over.
     package private(set) var revision = 0
 
     package init(limit: Int) {
@@ -49,11 +49,11 @@ package final class Inbox {
         storage.deallocate()
     }
 
-    /// How many bytes are unread.
+    /// The number of unread bytes.
     package var count: Int { tail - head }
-    /// Whether nothing is unread, and no empty message either.
+    /// Whether there are no unread bytes and no unread empty message.
     package var isEmpty: Bool { head == tail && ends?.isEmpty != false }
-    /// Whether there is no room for more.
+    /// Whether the limit is reached.
     package var isFull: Bool { count >= limit }
     /// The position after the last byte.
     package var end: Int { front + count }
@@ -63,20 +63,20 @@ package final class Inbox {
         UnsafeRawBufferPointer(rebasing: storage[head..<tail])
     }
 
-    /// The unread bytes from `position` on; valid like `bytes`.
+    /// Returns the unread bytes from `position` on; valid like `bytes`.
     package func bytes(from position: Int) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: storage[(head + max(0, position - front))..<tail])
     }
 
-    /// The unread bytes of a range of positions; valid like `bytes`.
+    /// Returns the unread bytes in a range of positions; valid like `bytes`.
     package func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(rebasing: bytes(from: range.lowerBound).prefix(range.count))
     }
 
-    /// Where the unread messages end, when lines are messages and not ended by line feeds.
+    /// The end positions of the unread messages, or nil when line feeds end lines.
     package var messageEnds: Deque<Int>? { ends }
 
-    /// Calls `read` with room for at most `most` bytes; it returns how many it wrote.
+    /// Calls `read` with room for `maximum` bytes; `read` returns how many it wrote.
     package func receive(maximum: Int, _ read: (UnsafeMutableRawBufferPointer) -> Int) -> Int {
         reserve(maximum)
         let count = read(UnsafeMutableRawBufferPointer(rebasing: storage[tail..<(tail + maximum)]))
@@ -92,17 +92,17 @@ package final class Inbox {
         tail += bytes.count
     }
 
-    /// Takes back what was received from `position` on.
+    /// Removes the data received from `position` on.
     func uncount(from position: Int) {
         tail = head + position - front
     }
 
-    /// A message ends here.
+    /// Ends a message at the current end.
     package func endMessage() {
         ends?.append(end)
     }
 
-    /// Makes lines of messages, or of line feeds; what is unread is a stream without messages then.
+    /// Sets whether lines end with messages or with line feeds. A change removes the message ends of unread data.
     package func setMessages(_ hasMessages: Bool, feedEndsMessage: Bool = false) {
         self.feedEndsMessage = feedEndsMessage
         if hasMessages != (ends != nil) { ends = hasMessages ? [] : nil }
@@ -110,7 +110,7 @@ package final class Inbox {
         revision += 1
     }
 
-    /// Consumes through `position`, which lies between the front and the end.
+    /// Consumes the bytes before `position`, which lies between the front and the end.
     package func consume(through position: Int) {
         let count = position - front
         precondition(count >= 0 && count <= self.count)
@@ -123,14 +123,14 @@ package final class Inbox {
         }
     }
 
-    /// Consumes the message that ends first.
+    /// Consumes the first message.
     package func consumeMessage() {
         guard let end = ends?.first else { return }
         // An empty message ends where it begins.
         if end == front { ends?.removeFirst() } else { consume(through: end) }
     }
 
-    /// The end of the first line, or nil when it has not arrived. Each byte is looked at once.
+    /// Returns the end of the first line, or nil if it has not arrived. Scans each byte only once.
     package func nextLineEnd() -> LineEnd? {
         if let ends { return ends.first.map { LineEnd(text: textEnd(ofMessage: front..<$0), next: $0) } }
         let from = max(lineScanned, front)
@@ -142,13 +142,13 @@ package final class Inbox {
         return LineEnd(text: lineScanned, next: lineScanned + 1)
     }
 
-    /// Where the text of an unread message ends: a line feed at the end of a datagram does not belong to it.
+    /// Returns where the text of an unread message ends: a line feed at the end of a datagram is not part of it.
     package func textEnd(ofMessage range: Range<Int>) -> Int {
         guard feedEndsMessage, bytes(in: range).last == UInt8(ascii: "\n") else { return range.upperBound }
         return range.upperBound - 1
     }
 
-    /// Whether the byte before `position`, which lies behind the front, ends a line.
+    /// Whether the byte before `position` ends a line; `position` is after the front.
     package func beginsLine(at position: Int) -> Bool {
         if let ends {
             var (low, high) = (0, ends.count)
@@ -162,7 +162,7 @@ package final class Inbox {
         return before == UInt8(ascii: "\n") || before == UInt8(ascii: "\r")
     }
 
-    /// Takes away what is unread from `position` on, which begins a line, and returns it as the lines of another inbox.
+    /// Removes the unread data from `position` on, which begins a line, and returns it as the lines of another inbox.
     package func cut(from position: Int) -> Inbox {
         let rest = Inbox(limit: limit)
         rest.front = position
@@ -179,7 +179,7 @@ package final class Inbox {
         return rest
     }
 
-    /// Puts what another inbox holds before what this one holds, whose positions grow by that.
+    /// Inserts the contents of another inbox before those of this one, whose positions grow accordingly.
     package func prepend(_ other: Inbox) {
         let shift = front - other.front
         let all = Array(other.bytes) + Array(bytes)
@@ -191,7 +191,7 @@ package final class Inbox {
         revision += 1
     }
 
-    /// Forgets the ends of the messages that end at or before `position`; an empty one at `position` is still to come.
+    /// Removes message ends through `position`, except that of an empty message at `position`: it is still unread.
     private func dropEnds(through position: Int) {
         var start = front
         while let end = ends?.first, end <= position, end > start || position > start {
@@ -212,7 +212,7 @@ package final class Inbox {
         let live = count
         let kept = UnsafeRawBufferPointer(rebasing: storage[head..<tail])
         if head >= live && storage.count - live >= room {
-            // The free front is at least as large as what moves: moving pays for itself.
+            // The free front is at least as large as the data to move, so moving pays off.
             UnsafeMutableRawBufferPointer(rebasing: storage[..<live]).copyMemory(from: kept)
         } else {
             var capacity = storage.count

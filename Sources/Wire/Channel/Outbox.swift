@@ -1,17 +1,17 @@
 import DequeModule
 
-/// The bytes that wait for the kernel to take them, in order.
+/// The bytes queued for the kernel, first in, first out.
 struct Outbox {
     private var storage: [UInt8] = []
     private var head = 0
-    /// How long the messages are that must be written one by one; empty for a stream.
+    /// The lengths of the messages that must be written one at a time; empty for a stream.
     private var messages: Deque<Int> = []
 
-    /// How many bytes wait.
+    /// The number of queued bytes.
     var count: Int { storage.count - head }
     var isEmpty: Bool { head == storage.count }
 
-    /// Adds bytes of a stream, or one message that is to be written by itself.
+    /// Adds bytes of a stream, or one message to be written separately.
     mutating func append(_ bytes: UnsafeRawBufferPointer, isMessage: Bool = false) {
         if head > storage.count / 2 {
             storage.removeFirst(head)
@@ -21,7 +21,7 @@ struct Outbox {
         if isMessage { messages.append(bytes.count) }
     }
 
-    /// Calls `body` with what is to be written next: all of a stream, or one message.
+    /// Calls `body` with the next bytes to write: the whole stream, or one message.
     func withNext<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         storage.withUnsafeBytes { bytes in
             let waiting = UnsafeRawBufferPointer(rebasing: bytes[head...])
@@ -29,7 +29,7 @@ struct Outbox {
         }
     }
 
-    /// Forgets the first `count` bytes, or the first message: they were taken.
+    /// Removes the first `count` bytes, or the first message, after the kernel has accepted them.
     mutating func remove(_ count: Int) {
         _ = messages.popFirst()
         head += count

@@ -3,67 +3,67 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// What one read gave.
+/// The result of one read.
 package enum ReadOutcome {
-    /// So many bytes; of a datagram socket one whole datagram, which may be empty.
+    /// The number of bytes read; from a datagram socket one whole datagram, which may be empty.
     case bytes(Int)
     case wouldBlock
     case endOfStream
-    /// The connection is gone without the end that its protocol asks for: TLS without close_notify.
+    /// The connection ended without the end that its protocol requires: TLS without close_notify.
     case cut
-    /// What was sent before was not taken by anybody; what follows may be (ICMP port unreachable).
+    /// Earlier data was not delivered; later data may be (ICMP port unreachable).
     case refused(WireFailure)
     case failed(WireFailure)
 }
 
-/// What one write took.
+/// The result of one write.
 package enum WriteOutcome {
     case wrote(Int)
     case wouldBlock
     case failed(WireFailure)
 }
 
-/// What ending our side came to.
+/// The result of ending our side.
 package enum EndOutcome {
     case ended
-    /// The kernel has no room for what says so: try again when there is.
+    /// The kernel has no room to send the end: try again when it has.
     case wouldBlock
     case failed(WireFailure)
 }
 
-/// What sort of way to a peer it is.
+/// The kind of connection to a peer.
 package enum TransportKind: String, Sendable {
     case tcp, unix, tls, udp
-    /// A child process behind pipes, or behind a terminal of its own.
+    /// A child process, connected through pipes or through its own terminal.
     case process, terminal
 }
 
-/// A way for bytes to a peer and back, non-blocking. It owns its descriptors.
+/// A non-blocking byte connection to a peer, in both directions. It owns its descriptors.
 package protocol Transport: AnyObject {
     var kind: TransportKind { get }
-    /// What TLS has agreed on, or nil without it.
+    /// The negotiated TLS parameters, or nil without TLS.
     var details: TLSDetails? { get }
     /// The descriptor to watch for reading.
     var descriptor: Int32 { get }
-    /// The descriptor to watch for writing; the same one for all but pipes.
+    /// The descriptor to watch for writing; the same as `descriptor` except for pipes.
     var outputDescriptor: Int32 { get }
-    /// Reading goes on only when the descriptor can be written (SSL_get_error(3), SSL_ERROR_WANT_WRITE).
+    /// Whether reading continues only once the descriptor is writable (SSL_get_error(3), SSL_ERROR_WANT_WRITE).
     var needsWriteToRead: Bool { get }
-    /// Bytes are there that select(2) does not see: a read gives them at once.
+    /// Whether data is buffered that select(2) does not see: a read returns it immediately.
     var hasBufferedInput: Bool { get }
-    /// Reads at most `buffer.count` bytes, which is more than zero.
+    /// Reads at most `buffer.count` bytes; `buffer` must not be empty.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome
-    /// Writes as much of `bytes` as the kernel takes now.
+    /// Writes as much of `bytes` as the kernel accepts now.
     func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome
     /// Ends our side (half-close); the peer can still send.
     func endOutput() -> EndOutcome
-    /// Makes the coming close a reset instead of an orderly end.
+    /// Makes the next close a reset instead of a clean end.
     func resetOnClose()
-    /// Takes notice of `bytes`, which are about to be sent; says in words why the peer cannot get them as they are, or nil.
+    /// Notes `bytes`, which are about to be sent; returns why the peer cannot receive them unmodified, or nil.
     func admit(_ bytes: UnsafeRawBufferPointer) -> String?
-    /// How long the peer's answer takes at least, as far as is known.
+    /// The shortest time in which the peer can answer, as far as known.
     var roundTripTime: Duration { get }
-    /// How many of the bytes that the kernel has taken have not reached the peer, as far as is known.
+    /// The number of bytes that the kernel has accepted but that have not reached the peer, as far as known.
     var unacknowledgedBytes: Int { get }
 }
 
@@ -81,7 +81,7 @@ extension Transport {
 package final class SocketTransport: Transport {
     private let socket: Descriptor
 
-    /// Takes a connected, non-blocking stream socket.
+    /// Takes ownership of a connected, non-blocking stream socket.
     package init(owning socket: consuming Descriptor) {
         let (_, address) = SocketAddress.filled { [number = socket.number] in getsockname(number, $0, $1) }
         kind = address.family == AF_UNIX ? .unix : .tcp
@@ -119,16 +119,16 @@ package final class SocketTransport: Transport {
     }
 }
 
-/// The system calls on sockets that several types here need.
+/// The system calls on sockets that several types in this module need.
 enum Socket {
-    /// A new non-blocking, close-on-exec socket of a type and family (socket(2)).
+    /// Returns a new non-blocking, close-on-exec socket of a type and family (socket(2)).
     static func make(_ type: __socket_type, family: Int32) throws(Errno) -> Descriptor {
         let number = socket(family, Int32(type.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw Errno(rawValue: errno) }
         return Descriptor(owning: number)
     }
 
-    /// Sends small writes at once (tcp(7), TCP_NODELAY); without effect on a Unix socket.
+    /// Sends small writes immediately (tcp(7), TCP_NODELAY); no effect on a Unix socket.
     static func disableDelay(_ number: Int32) {
         setOption(number, level: Int32(IPPROTO_TCP), TCP_NODELAY, 1)
     }
@@ -138,7 +138,7 @@ enum Socket {
         setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// The pending error of a socket, cleared by asking (socket(7), SO_ERROR).
+    /// Returns the pending error of a socket and clears it (socket(7), SO_ERROR).
     static func pendingError(_ number: Int32) -> Errno? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)

@@ -1,19 +1,19 @@
 import Glibc
 import SystemPackage
 
-/// Why bytes cannot go to a peer or come from it.
+/// Why data cannot be sent to a peer or received from it.
 package enum WireFailure: Error, Equatable {
     case system(Errno)
-    /// The TLS conversation has failed; in words.
+    /// TLS has failed; the reason as text.
     case tls(String)
-    /// Something else, in words.
+    /// Any other reason, as text.
     case other(String)
 
     init(number: Int32) {
         self = .system(Errno(rawValue: number))
     }
 
-    /// The reason in a person's words, without capital or full stop.
+    /// The reason as readable text, without an initial capital or a final period.
     package var message: String {
         switch self {
         case .system(let error): Wire.message(for: error)
@@ -21,25 +21,25 @@ package enum WireFailure: Error, Equatable {
         }
     }
 
-    /// Whether the peer has cut the connection.
+    /// Whether the peer reset the connection.
     var isReset: Bool { self == WireFailure(number: ECONNRESET) }
-    /// Whether there is no such file.
+    /// Whether the file does not exist.
     package var isMissingFile: Bool { self == WireFailure(number: ENOENT) }
-    /// Whether a write met a connection that the peer has cut or closed.
+    /// Whether a write met a connection that the peer had reset or closed.
     package var isBrokenPipe: Bool { self == WireFailure(number: EPIPE) }
 }
 
-/// Why no process can be started (fork(2)), where an error number means something else than elsewhere.
+/// Returns the message for a failed fork(2), where one error number has a different meaning.
 func message(ofFork error: Errno) -> String {
     error.rawValue == EAGAIN ? "process limit reached (ulimit -u)" : message(for: error)
 }
 
-/// Why a socket cannot connect (connect(2)).
+/// Returns the message for a failed connect(2) of a socket.
 func message(ofConnect error: Errno) -> String {
     error.rawValue == EAGAIN ? "the listener's queue is full" : message(for: error)
 }
 
-/// An error number in a person's words, without capital or full stop.
+/// Returns the message for an error number, without an initial capital or a final period.
 package func message(for error: Errno) -> String {
     switch error.rawValue {
     case ECONNREFUSED: "connection refused"

@@ -1,6 +1,6 @@
 import Reactor
 
-/// Where a session connects to or a listener binds, as a person writes it.
+/// The address that a session connects to or a listener binds to, as the user writes it.
 package enum Address: Equatable, Sendable {
     /// A stream over TCP; `service` is a port number or a service name.
     case tcp(host: String, service: String)
@@ -10,17 +10,17 @@ package enum Address: Equatable, Sendable {
     case udp(host: String, service: String)
     /// A stream over a Unix domain socket in the file system (unix(7)).
     case unix(path: SystemString)
-    /// A stream over a Unix domain socket in the abstract name space (unix(7)), whose names may hold any bytes.
+    /// A stream over a Unix domain socket in the abstract namespace (unix(7)); its names may contain any bytes.
     case abstract(name: [UInt8])
 
-    /// Reads `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `tls://…`, `udp://…`, `unix:/path` or
+    /// Parses `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `tls://…`, `udp://…`, `unix:/path` or
     /// `unix:@name`.
     package init(parsing bytes: [UInt8]) throws(AddressError) {
         if bytes.starts(with: "unix:".utf8) {
             self = try Self.unixAddress(Array(bytes.dropFirst("unix:".utf8.count)))
             return
         }
-        // Hosts and services are looked up as text: what could end it early or stand for something else is no part of it.
+        // Hosts and services are looked up as text: no characters that could end it early or have a special meaning.
         guard let text = String(validating: bytes, as: UTF8.self),
             text.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
         else { throw .notText(String(lossless: bytes)) }
@@ -38,12 +38,12 @@ package enum Address: Equatable, Sendable {
         }
     }
 
-    /// The same of text.
+    /// Parses an address given as text.
     package init(parsing text: String) throws(AddressError) {
         try self.init(parsing: text.losslessBytes)
     }
 
-    /// The host of an address in a network, or nil.
+    /// The host of a network address, or nil.
     package var host: String? {
         switch self {
         case .tcp(let host, _), .tls(let host, _), .udp(let host, _): host
@@ -61,7 +61,7 @@ package enum Address: Equatable, Sendable {
         return false
     }
 
-    /// The address in the form it is read in; its `losslessBytes` are that form.
+    /// The address in the form that is parsed; its `losslessBytes` are exactly that form.
     package var description: String {
         switch self {
         case .tcp(let host, let service): Self.text(host, service)
@@ -80,7 +80,7 @@ package enum Address: Equatable, Sendable {
         let isAbstract = path.first == UInt8(ascii: "@")
         let name = isAbstract ? Array(path.dropFirst()) : path
         guard !name.isEmpty else { throw .emptyPath }
-        // sun_path is 108 bytes; a path needs its NUL, an abstract name its leading one (unix(7)).
+        // sun_path has 108 bytes: a path needs one for its final NUL, an abstract name for its leading NUL (unix(7)).
         guard name.count <= 107 else { throw .pathTooLong(name.count) }
         if isAbstract { return .abstract(name: name) }
         guard let path = SystemString(name) else { throw .pathWithNUL }
@@ -113,7 +113,7 @@ package enum Address: Equatable, Sendable {
     }
 }
 
-/// Why a text is not an address.
+/// Why a text is not a valid address.
 package enum AddressError: Error, Equatable {
     case missingPort(String)
     case portOutOfRange(String)
@@ -126,7 +126,7 @@ package enum AddressError: Error, Equatable {
     case pathWithNUL
     case notText(String)
 
-    /// What is wrong and how to write it.
+    /// The problem, and how to write the address.
     package var message: String {
         switch self {
         case .missingPort(let text): "'\(text)' has no port; write host:port, such as localhost:8080"

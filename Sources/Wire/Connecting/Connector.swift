@@ -3,12 +3,12 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// Why no address of a peer could be connected to: each address with its own reason.
+/// Why connecting to a peer failed: each address with its own reason.
 package struct ConnectFailure: Error {
     package let attempts: [(address: SocketAddress, error: Errno)]
 
-    /// The reasons in words: `connection refused ([::1]:9), connection refused (127.0.0.1:9)`; an only address that is
-    /// `asked` itself is not said again.
+    /// Returns the reasons as text: `connection refused ([::1]:9), connection refused (127.0.0.1:9)`. A single address
+    /// that equals `asked` is not repeated.
     package func message(for asked: String) -> String {
         if attempts.count == 1, attempts[0].address.description == asked { return message(of: attempts[0]) }
         return attempts.map { "\(message(of: $0)) (\($0.address.description))" }.joined(separator: ", ")
@@ -21,14 +21,14 @@ extension ConnectFailure {
     }
 }
 
-/// A connection that was made.
+/// An established connection.
 package struct Connection {
     package let transport: any Transport
     package let address: SocketAddress
 }
 
-/// Connects to the first of several addresses that answers (RFC 8305): the next attempt starts when one fails or
-/// after 250 ms, and the attempts that lose are closed.
+/// Connects to the first of several addresses that answers (RFC 8305). The next attempt starts when one fails or after
+/// 250 ms. Attempts that lose are closed.
 package final class Connector {
     private let loop: EventLoop
     private let completion: (Result<Connection, ConnectFailure>) -> Void
@@ -44,9 +44,9 @@ package final class Connector {
     private static let stagger: Duration = .milliseconds(250)
 
     /// - Parameters:
-    ///   - addresses: in the order to try; a first address of the other family is moved to second place.
-    ///   - localAddress: what our side is bound to, or nil for the kernel's choice.
-    ///   - isDatagram: for datagrams and not a stream; the first address is taken then, for nobody answers.
+    ///   - addresses: in the order to try; the first address of the other family is moved to second place.
+    ///   - localAddress: the address to bind our side to, or nil for the kernel's choice.
+    ///   - isDatagram: for datagrams instead of a stream; the first address is then used, since no peer answers.
     package init(
         addresses: [SocketAddress], localAddress: SocketAddress?, isDatagram: Bool = false, on loop: EventLoop,
         completion: @escaping (Result<Connection, ConnectFailure>) -> Void
@@ -58,18 +58,18 @@ package final class Connector {
         remaining = Self.interleaved(addresses)[...]
     }
 
-    /// Begins; the completion may be called before this returns.
+    /// Starts connecting; the completion may be called before this returns.
     package func start() {
         startNext()
     }
 
-    /// Ends all attempts; the completion is not called any more.
+    /// Cancels all attempts; the completion is no longer called.
     package func cancel() {
         isFinished = true
         stopAttempts()
     }
 
-    /// Puts the first address of the other family second, so that one broken family costs 250 ms and not more.
+    /// Puts the first address of the other family second, so that one broken family costs only 250 ms.
     private static func interleaved(_ addresses: [SocketAddress]) -> [SocketAddress] {
         guard let first = addresses.first else { return [] }
         var list = addresses
@@ -120,7 +120,7 @@ package final class Connector {
     }
 }
 
-/// One non-blocking connect(2): the socket becomes writable when it has ended, and SO_ERROR tells how.
+/// One non-blocking connect(2): the socket becomes writable when it has finished, and SO_ERROR contains the result.
 private final class Attempt: DescriptorWatcher {
     let address: SocketAddress
     private let transport: any Transport

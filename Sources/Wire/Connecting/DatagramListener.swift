@@ -3,34 +3,34 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// Something that hands over each connection as it comes.
+/// A listener that hands over each new connection.
 package protocol Acceptor: AnyObject {
-    /// Where it listens, with the port the kernel has chosen.
+    /// The address it listens on, with the port the kernel has chosen.
     var address: SocketAddress { get }
     /// Called with each connection: its transport and the peer's address.
     var accept: (any Transport, String) -> Void { get set }
-    /// Called when no descriptor is left for one who comes: he waits until there is.
+    /// Called when no descriptor is left for a new connection, which then waits until one is free.
     var onExhaustion: () -> Void { get set }
-    /// Stops for good.
+    /// Stops listening permanently.
     func close()
 }
 
-/// A bound datagram socket that makes a connected one for each peer that it hears of.
+/// A bound datagram socket that creates a connected one for each new peer.
 ///
-/// A connected socket beside the listening one, bound to the same address, gets all that its peer sends from then on
-/// (udp(7)). What came before is handed to it, so that no datagram is lost or out of order. SO_REUSEADDR is on only
-/// while such a socket is bound: otherwise a second program could listen at the same address without an error.
+/// A connected socket that is bound to the same address as the listening one receives everything its peer sends from
+/// then on (udp(7)). Earlier datagrams are handed to it, so none is lost or out of order. SO_REUSEADDR is on only while
+/// such a socket is bound: otherwise a second program could listen on the same address without an error.
 package final class DatagramListener: DescriptorWatcher, Acceptor {
     package let address: SocketAddress
     package var accept: (any Transport, String) -> Void = { _, _ in }
     package var onExhaustion: () -> Void = {}
 
     private let loop: EventLoop
-    /// Nil once it is closed.
+    /// Nil once closed.
     private var socket: SharedDescriptor?
     private var peers: [String: Peer] = [:]
     private var sweepAt = 64
-    /// A first datagram for which no descriptor was left.
+    /// A peer's first datagram for which no descriptor was left.
     private var held: (datagram: [UInt8], from: SocketAddress)?
     private var retry: Timer?
     private var buffer = [UInt8](repeating: 0, count: 65536)
@@ -39,7 +39,7 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
         weak var transport: DatagramTransport?
     }
 
-    /// Received in one turn at the most.
+    /// The maximum number of datagrams received in one turn.
     private static let batch = 1024
 
     /// Binds to a literal address or localhost.
@@ -119,7 +119,7 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
         take(datagram, from: peer)
     }
 
-    /// Between its bind and its connect the new socket may have got what was meant for the listening one.
+    /// Takes datagrams for the listening socket that the new socket may have received between its bind and its connect.
     private func adoptEarly(_ transport: DatagramTransport, of name: String) {
         while let (datagram, peer) = receive(from: transport.descriptor) {
             if peer.description == name { transport.push(datagram) } else { take(datagram, from: peer) }

@@ -1,22 +1,22 @@
 import Glibc
 import Reactor
 
-/// A service in the loop that answers every client with what it sends: upper-cased, unchanged, or nothing.
+/// A service on the event loop that answers each client with the data it sends, in upper case or unchanged, or not at
+/// all.
 ///
-/// It is all of `echod` and of muxsh's `serve`. Each client is in one of two states: we read from it and answer, or
-/// it does not take its answer, and then nothing is read from it until it has. So the memory of a client is bounded
-/// by one read.
+/// It is all of `echod` and of muxsh's `serve`. Each client is in one of two states: we read from it and answer, or it
+/// does not accept its answer, and we read nothing from it until it does. One read thus bounds the memory of a client.
 package final class EchoService {
-    /// What is answered.
+    /// How the service answers.
     package enum Mode: String, CaseIterable, Sendable {
         case upper, echo, discard
     }
 
     /// The limits of the service.
     package struct Limits {
-        /// Clients at a time; more wait in the kernel's queue. Nil: as many as there are descriptors.
+        /// The most simultaneous clients; more wait in the kernel's queue. Nil: limited only by descriptors.
         package var maxConnections: Int?
-        /// A client that neither sends nor takes anything for so long is closed. Nil: never.
+        /// The time after which a client that neither sends nor accepts anything is closed. Nil: never.
         package var idleTimeout: Duration?
 
         package init(maxConnections: Int? = nil, idleTimeout: Duration? = nil) {
@@ -25,15 +25,15 @@ package final class EchoService {
         }
     }
 
-    /// Where it listens.
+    /// The address it listens on.
     package var address: SocketAddress { listener.address }
-    /// Called with a sentence for each client that comes and goes.
+    /// Called with a sentence for each client that connects or leaves.
     package var log: (() -> String) -> Void = { _ in }
 
     fileprivate let loop: EventLoop
     fileprivate let mode: Mode
     fileprivate let limits: Limits
-    /// Where every read goes: one buffer for all clients, since an answer is sent before the next read.
+    /// The buffer for every read, shared by all clients, since an answer is sent before the next read.
     fileprivate let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65536, alignment: 16)
     private let listener: Listener
     private var clients: [ObjectIdentifier: Client] = [:]
@@ -41,7 +41,7 @@ package final class EchoService {
     private var isStopping = false
     private var isAccepting = false
 
-    /// Serves what `listener` accepts, from now on.
+    /// Starts serving the connections that `listener` accepts.
     package init(listener: Listener, mode: Mode, limits: Limits = Limits(), on loop: EventLoop) {
         self.listener = listener
         self.mode = mode
@@ -54,7 +54,7 @@ package final class EchoService {
         buffer.deallocate()
     }
 
-    /// Accepts who waits already, answers what clients have sent, and calls `completion` when the last one is gone.
+    /// Accepts waiting clients, answers the data already sent, and calls `completion` when the last client has left.
     package func stop(completion: @escaping () -> Void) {
         isStopping = true
         onStop = completion
@@ -62,10 +62,10 @@ package final class EchoService {
         acceptRest()
     }
 
-    /// Those who had connected before the stop and wait in the kernel's queue are clients too, beyond the most that are
-    /// served at a time: there may be no time for one after the other. The listener is closed when there are no more of them.
+    /// Accepts the clients that connected before the stop and wait in the kernel's queue, even beyond the maximum:
+    /// there may not be time to serve one after the other. Closes the listener when no more are waiting.
     private func acceptRest() {
-        // A client that is gone at once comes back to here: those behind it are accepted all the same.
+        // A client that leaves immediately calls this again: the clients after it are accepted anyway.
         guard onStop != nil, !isAccepting else { return }
         isAccepting = true
         defer { isAccepting = false }
@@ -75,7 +75,7 @@ package final class EchoService {
         onStop()
     }
 
-    /// Stops accepting and closes every client at once.
+    /// Stops accepting and closes all clients immediately.
     package func close() {
         listener.close()
         for client in Array(clients.values) { client.close(because: "service closed") }
@@ -106,15 +106,15 @@ private final class Client: DescriptorWatcher {
     private var transport: (any Transport)?
     private unowned let service: EchoService
     private var outbox = Outbox()
-    /// The service stops: what has arrived is answered, and then nothing more is read.
+    /// The service is stopping: received data is answered, and then nothing more is read.
     private var isFinishing = false
-    /// It was not taking its answers when the service stopped, or not all it had sent was read: more may be on its way.
+    /// When the service stopped, the client was not accepting its answers or had unread data: more may be in transit.
     private var wasHeldUp = false
 
-    /// Our side has ended: what is on its way to the client has to reach it before the connection is closed.
+    /// Our side has ended: data in transit must reach the client before the connection is closed.
     private var isLeaving = false
 
-    /// How long a client that was held up may be silent before it counts as done, and any client at least.
+    /// How long a client must be silent to count as done: one that was held up, and any client at least.
     private static let longSilence = Duration.milliseconds(200)
     private static let shortSilence = Duration.milliseconds(5)
     private var idleTimer: Timer?
@@ -139,7 +139,7 @@ private final class Client: DescriptorWatcher {
         if isFinishing { finishAnswering() } else { watch(write: false) }
     }
 
-    /// Answers what has already arrived, then closes; a client that does not take its answer is waited for.
+    /// Answers the data that has arrived, then closes; waits for a client that does not accept its answer.
     func finish() {
         isFinishing = true
         wasHeldUp = !outbox.isEmpty
@@ -154,8 +154,8 @@ private final class Client: DescriptorWatcher {
         service.clientEnded(self, because: reason)
     }
 
-    /// Reads and answers until nothing more is there or an answer is not taken; a close with unread data would be a reset
-    /// and could take answers with it. At most so much a turn that a flood cannot hold up the end.
+    /// Reads and answers until nothing more is available or an answer is not accepted. A close with unread data would
+    /// be a reset and could destroy answers. The reads per turn are limited, so a flood cannot delay the end.
     private func finishAnswering() {
         setTimer(nil)
         for _ in 0..<64 {
@@ -169,8 +169,8 @@ private final class Client: DescriptorWatcher {
         awaitSilence()
     }
 
-    /// What a client had sent may still be on its way: it is over when nothing more has come for a while, which is longer
-    /// where we had not been reading, and never less than data takes.
+    /// Waits for data that the client sent and that may still be in transit, until nothing has arrived for a while. The
+    /// silence is longer where we had not been reading, and never shorter than data takes to arrive.
     private func awaitSilence() {
         guard let transport else { return }
         watch(write: false)
@@ -186,8 +186,8 @@ private final class Client: DescriptorWatcher {
         leave()
     }
 
-    /// Closes when all answers have reached the client: what it sends to a closed connection would be answered by a reset,
-    /// which takes away what is on its way. That select(2) does not tell, so it is looked at now and again.
+    /// Closes when all answers have reached the client: a closed connection would answer further data with a reset,
+    /// which destroys data in transit. select(2) does not report delivery, so it is polled.
     private func leave() {
         guard let transport else { return }
         guard transport.unacknowledgedBytes > 0 else { return close(because: "done") }
@@ -196,7 +196,7 @@ private final class Client: DescriptorWatcher {
         setTimer(service.loop.schedule(after: pause) { [unowned self] in leave() })
     }
 
-    /// What comes behind the end is not answered.
+    /// Discards data that arrives after the end.
     private func discard() {
         guard let transport else { return }
         switch transport.read(into: service.buffer) {
@@ -210,7 +210,7 @@ private final class Client: DescriptorWatcher {
         idleTimer = timer
     }
 
-    /// Reads and answers once; false when there was nothing to read or the client is gone.
+    /// Reads and answers once; returns false when there was nothing to read or the client is gone.
     private func readOnce() -> Bool {
         guard let transport else { return false }
         switch transport.read(into: service.buffer) {
@@ -247,7 +247,7 @@ private final class Client: DescriptorWatcher {
         watch(write: true)
     }
 
-    /// Writes what waits; true when nothing waits any more. Closes on an error.
+    /// Writes queued data; returns true when the queue is empty. Closes on an error.
     private func flush() -> Bool {
         guard let transport else { return false }
         switch outbox.withNext({ transport.write($0) }) {
@@ -260,13 +260,13 @@ private final class Client: DescriptorWatcher {
         return outbox.isEmpty
     }
 
-    /// Waits for room to write, or for something to read: never for both.
+    /// Waits for room to write or for data to read, never for both.
     private func watch(write: Bool) {
         guard let transport else { return }
         service.loop.watch(transport.descriptor, read: !write, write: write, watcher: self)
     }
 
-    /// One timer a client, moved on only when it fires: activity costs nothing.
+    /// Uses one timer per client, rescheduled only when it fires: activity costs nothing.
     private func watchIdleness() {
         guard let limit = service.limits.idleTimeout else { return }
         idleTimer = service.loop.schedule(at: lastActivity + limit) { [unowned self] in
@@ -279,11 +279,11 @@ private final class Client: DescriptorWatcher {
     }
 }
 
-/// Makes the ASCII letters of `bytes` capitals, in place; all other bytes stay.
+/// Converts the ASCII letters of `bytes` to upper case, in place; all other bytes stay unchanged.
 private func upperCase(_ bytes: UnsafeMutableRawBufferPointer) {
     for index in bytes.indices {
         let byte = bytes[index]
-        // A small letter differs from its capital in one bit.
+        // A lowercase letter differs from its capital in one bit.
         let isSmall = byte &- UInt8(ascii: "a") < 26
         bytes[index] = byte ^ (isSmall ? 0x20 : 0)
     }

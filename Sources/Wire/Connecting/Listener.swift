@@ -3,32 +3,32 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// Why a listener could not be made.
+/// Why a listener could not be created.
 package struct ListenError: Error {
-    /// The address and the reason in words.
+    /// The address and the reason, as text.
     package let message: String
 }
 
-/// A bound socket that hands over each connection as it comes.
+/// A bound socket that hands over each new connection.
 ///
-/// Out of descriptors it stops accepting, and nobody is lost: who waits stays in the kernel's queue until
-/// `descriptorWasFreed()` is called or a second has passed. A Unix socket's file is removed when it closes.
+/// It stops accepting when no descriptors are left. No connection is lost: clients wait in the kernel's queue until
+/// `descriptorWasFreed()` is called or one second has passed. Closing removes the file of a Unix socket.
 package final class Listener: DescriptorWatcher, Acceptor {
     package let address: SocketAddress
     package var accept: (any Transport, String) -> Void = { _, _ in }
     package var onExhaustion: () -> Void = {}
 
     private let loop: EventLoop
-    /// Nil once it is closed.
+    /// Nil once closed.
     private var socket: SharedDescriptor?
     private let path: SystemString?
     private var retry: Timer?
     private var isPaused = false
 
-    /// Accepted in one turn at the most, so that a storm of connections starves nobody.
+    /// The most connections accepted in one turn, so that a storm of connections starves no peer.
     private static let batch = 256
 
-    /// Binds and listens; the host must be a literal or localhost, so that nothing blocks.
+    /// Binds and listens. The host must be a literal or localhost, so that nothing blocks.
     package init(at address: Address, on loop: EventLoop) throws(ListenError) {
         let (candidates, path) = try Self.candidates(for: address)
         self.loop = loop
@@ -51,16 +51,16 @@ package final class Listener: DescriptorWatcher, Acceptor {
         throw ListenError(message: "cannot listen on \(address.description): \(message(for: failure))")
     }
 
-    /// Stops accepting for a while, or goes on.
+    /// Pauses or resumes accepting.
     package func pause(_ isPaused: Bool) {
         self.isPaused = isPaused
         updateInterest()
     }
 
-    /// Whether it has not been closed.
+    /// Whether the listener is open.
     package var isOpen: Bool { socket != nil }
 
-    /// Tells that a descriptor may be free again.
+    /// Retries accepting if descriptors had run out: one may be free again.
     package func descriptorWasFreed() {
         guard let timer = retry else { return }
         loop.cancel(timer)
@@ -68,7 +68,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         updateInterest()
     }
 
-    /// Accepts those who wait in the kernel's queue, as long as there are descriptors; true when nobody waits any more.
+    /// Accepts the connections in the kernel's queue while descriptors are left; returns true when the queue is empty.
     package func acceptWaiting() -> Bool {
         while let socket, retry == nil {
             if !acceptOne(socket) { return retry == nil }
@@ -76,7 +76,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         return socket == nil
     }
 
-    /// Stops listening for good.
+    /// Stops listening permanently.
     package func close() {
         guard let socket else { return }
         if let timer = retry { loop.cancel(timer) }
@@ -109,7 +109,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
             }
             updateInterest()
             return false
-        // The peer gave up while it waited: the next one may be there (accept(2)).
+        // The peer aborted while it waited: the next connection may be ready (accept(2)).
         case ECONNABORTED, EINTR, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, ENETUNREACH:
             return true
         default: return false
@@ -121,7 +121,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         loop.watch(socket.number, read: !isPaused && retry == nil, write: false, watcher: self)
     }
 
-    /// The addresses to bind to, and the path of a Unix socket's file.
+    /// Returns the addresses to bind to, and the path of a Unix socket's file.
     static func candidates(
         for address: Address
     ) throws(ListenError) -> (addresses: [SocketAddress], path: SystemString?) {
@@ -147,7 +147,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         if address.family == AF_INET6 { Socket.setOption(socket.number, level: Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
         if let number = bind(socket, to: address) {
             guard number == EADDRINUSE, let path else { throw Errno(rawValue: number) }
-            // Nobody listens there: it is a file of another kind.
+            // A file that is not a socket has no listener.
             guard isSocket(path) else { throw Errno(rawValue: EEXIST) }
             guard isStale(address) else { throw Errno(rawValue: number) }
             _ = path.withCString { unlink($0) }
@@ -157,20 +157,20 @@ package final class Listener: DescriptorWatcher, Acceptor {
         return socket
     }
 
-    /// The error's number, or nil.
+    /// Returns the error number, or nil on success.
     private static func bind(_ socket: borrowing Descriptor, to address: SocketAddress) -> Int32? {
         let number = socket.number
         return address.withPointer { Glibc.bind(number, $0, $1) } == 0 ? nil : errno
     }
 
-    /// Whether `path` is a socket: nothing else is ever removed.
+    /// Whether `path` is a socket; no other file is ever removed.
     private static func isSocket(_ path: SystemString) -> Bool {
         var status = stat()
         return path.withCString { lstat($0, &status) } == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
-    /// Whether a socket file is left over from a listener that is gone: connecting to it is refused. A datagram socket
-    /// asks: a listener that is there refuses its kind (EPROTOTYPE) and has no client more.
+    /// Whether a socket file is left over from a listener that has ended: connecting to it is refused. The probe is a
+    /// datagram socket: a live listener refuses it (EPROTOTYPE) and does not get another client.
     private static func isStale(_ address: SocketAddress) -> Bool {
         guard let probe = try? Socket.make(SOCK_DGRAM, family: AF_UNIX) else { return false }
         return address.withPointer { connect(probe.number, $0, $1) } != 0 && errno == ECONNREFUSED

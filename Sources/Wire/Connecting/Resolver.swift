@@ -3,16 +3,16 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// Why a name has no address.
+/// Why a name could not be resolved.
 package struct ResolveError: Error, Equatable {
-    /// What the resolver said, in words, with the name.
+    /// The resolver's error message, with the name.
     package let message: String
 }
 
-/// The addresses of a host name, found without blocking the loop and without a thread.
+/// A lookup of the addresses of a host name that neither blocks the event loop nor needs a thread.
 ///
-/// Literals, localhost and Unix paths are answered in place. Any other name is looked up by getaddrinfo(3) in a
-/// short-lived child that answers over a pipe, because getaddrinfo can only block.
+/// Literals, localhost and Unix paths are answered in place. getaddrinfo(3) looks up any other name in a short-lived
+/// child that answers over a pipe, because getaddrinfo can only block.
 package final class Resolver: DescriptorWatcher {
     package typealias Answer = Result<[SocketAddress], ResolveError>
 
@@ -25,8 +25,8 @@ package final class Resolver: DescriptorWatcher {
     private var received: [UInt8] = []
     private var isFinished = false
 
-    /// Calls `completion` with the addresses, at once when they need no look-up; otherwise returns the look-up
-    /// under way, to be kept until then.
+    /// Calls `completion` with the addresses, immediately if they need no lookup. Otherwise returns the lookup in
+    /// progress, which the caller must keep until then.
     package static func resolve(
         _ address: Address, on loop: EventLoop, completion: @escaping (Answer) -> Void
     ) -> Resolver? {
@@ -41,7 +41,7 @@ package final class Resolver: DescriptorWatcher {
                 return nil
             }
             if ["localhost", "localhost."].contains(host.lowercased()) {
-                // Of two datagram sockets nobody knows which one is heard: the first is where servers are.
+                // UDP does not show which address has a listener: 127.0.0.1, where servers are, comes first.
                 let hosts = address.isUDP ? ["127.0.0.1", "::1"] : ["::1", "127.0.0.1"]
                 completion(.success(hosts.flatMap { numeric($0, port: port) }))
                 return nil
@@ -60,7 +60,7 @@ package final class Resolver: DescriptorWatcher {
         return nil
     }
 
-    /// Ends the look-up; its completion is not called any more.
+    /// Cancels the lookup; its completion is no longer called.
     package func cancel() {
         guard !isFinished else { return }
         finish()
@@ -97,13 +97,13 @@ package final class Resolver: DescriptorWatcher {
     private func finish() {
         isFinished = true
         loop.unwatch(pipe.number)
-        // The child has closed its end by exiting, or is killed: it is gone within microseconds.
+        // The child has closed its end by exiting, or is killed here: it ends within microseconds.
         kill(child, SIGKILL)
         var status: Int32 = 0
         while waitpid(child, &status, 0) < 0 && errno == EINTR {}
     }
 
-    /// The answer is a run of addresses, each behind its length; a length of zero is followed by an error's words.
+    /// Decodes the answer: addresses, each preceded by its length; a length of zero is followed by an error message.
     private func decodeAnswer() -> Answer {
         var addresses: [SocketAddress] = []
         var rest = received[...]
@@ -129,7 +129,7 @@ package final class Resolver: DescriptorWatcher {
         }
     }
 
-    /// Runs in the child: keeps nothing of ours open but the pipe, so that a slow look-up delays no end of stream.
+    /// Runs in the child. Keeps only the pipe open, so that a slow lookup does not delay any end of stream.
     private static func answerInChild(host: String, port: UInt16, pipe: Int32) -> Never {
         _ = c_die_with_parent(SIGKILL)
         dup2(pipe, 0)
@@ -147,7 +147,7 @@ package final class Resolver: DescriptorWatcher {
         _exit(0)
     }
 
-    /// The address of an IPv4 or IPv6 literal, or nothing when `host` is a name.
+    /// Returns the address of an IPv4 or IPv6 literal, or an empty array if `host` is a name.
     static func numeric(_ host: String, port: UInt16) -> [SocketAddress] {
         var addresses: [SocketAddress] = []
         _ = lookUp(host: host, port: port, flags: AI_NUMERICHOST) { address, length in
@@ -156,7 +156,7 @@ package final class Resolver: DescriptorWatcher {
         return addresses
     }
 
-    /// The port of a service over "tcp" or "udp", given by number or name (services(5)).
+    /// Returns the port of a service over "tcp" or "udp", given by number or name (services(5)).
     static func portNumber(_ service: String, _ protocolName: String) -> UInt16? {
         if let number = UInt16(service) { return number }
         guard let entry = getservbyname(service, protocolName) else { return nil }

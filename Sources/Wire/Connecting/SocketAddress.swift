@@ -1,7 +1,7 @@
 import Glibc
 import Reactor
 
-/// A socket address as the kernel takes it: IPv4, IPv6 or Unix (ip(7), ipv6(7), unix(7)).
+/// A socket address in the kernel's format: IPv4, IPv6 or Unix (ip(7), ipv6(7), unix(7)).
 package struct SocketAddress {
     private var storage = sockaddr_storage()
     private(set) var length: socklen_t
@@ -14,7 +14,7 @@ package struct SocketAddress {
         }
     }
 
-    /// A Unix address; `name` begins with NUL for the abstract name space. At most 107 bytes.
+    /// Creates a Unix address; `name` begins with NUL for the abstract namespace. At most 107 bytes.
     private init(unixName name: [UInt8]) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -48,7 +48,7 @@ package struct SocketAddress {
         }
     }
 
-    /// `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name`, whose bytes the text carries; `unix:(unnamed)`.
+    /// `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name` (both keep all bytes) or `unix:(unnamed)`.
     package var description: String {
         switch family {
         case AF_INET, AF_INET6:
@@ -57,8 +57,8 @@ package struct SocketAddress {
         }
     }
 
-    /// Why a link-local address means nothing by itself, and the interfaces it could be for; nil for any other address
-    /// (ipv6(7), sin6_scope_id).
+    /// Why a link-local address is incomplete without an interface, and the interfaces it could be for; nil for any
+    /// other address (ipv6(7), sin6_scope_id).
     var interfaceHint: String? {
         guard family == AF_INET6 else { return nil }
         let (first, second, scope) = withRebound(to: sockaddr_in6.self) { address in
@@ -70,7 +70,7 @@ package struct SocketAddress {
         return "a link-local address needs its interface; write \(examples.joined(separator: " or "))"
     }
 
-    /// The interfaces of this machine that reach others (if_nameindex(3)).
+    /// The interfaces of this machine that reach other machines (if_nameindex(3)).
     private static var interfaceNames: [String] {
         guard let list = if_nameindex() else { return [] }
         defer { if_freenameindex(list) }
@@ -83,15 +83,15 @@ package struct SocketAddress {
         return names.filter { $0 != "lo" }
     }
 
-    /// Calls `body` with the address for a system call.
+    /// Calls `body` with the address in the form that system calls take.
     func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-        // The storage is as large and as aligned as any socket address.
+        // The storage is large enough and aligned for any socket address.
         withUnsafePointer(to: storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
         }
     }
 
-    /// What `call` (getsockname, getpeername, accept) fills in, or nil when it fails.
+    /// Returns the result of `call` (getsockname, getpeername, accept) and the address it filled in, empty on failure.
     static func filled(by call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32)
         -> (result: Int32, address: SocketAddress)
     {

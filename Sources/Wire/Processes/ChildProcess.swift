@@ -3,17 +3,17 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// A program that we have started, as the leader of a session and process group of its own.
+/// A program that we have started, as the leader of its own session and process group.
 ///
-/// Once it has ended it stays a zombie until it is released: so its number, which is also its group's, means nobody else
-/// while we may still send signals to it. Its parent is its warden, who tells of its end.
+/// Once ended, it stays a zombie until it is released: its process ID, which is also its process group's, is not reused
+/// while we may still send signals to it. Its parent is its warden, which reports its end.
 package final class ChildProcess: DescriptorWatcher {
-    /// How a program has ended.
+    /// How a program ended.
     package enum Ending: Equatable, Sendable {
         case exited(Int32)
         case killed(signal: Int32)
 
-        /// As a shell counts it: the exit status, or 128 and the signal's number.
+        /// The status as a shell reports it: the exit status, or 128 plus the signal number.
         package var status: Int32 {
             switch self {
             case .exited(let status): status
@@ -30,18 +30,18 @@ package final class ChildProcess: DescriptorWatcher {
         }
     }
 
-    /// Its number (getpid(2)).
+    /// Its process ID (getpid(2)).
     package let number: pid_t
-    /// How it has ended, or nil while it runs.
+    /// How it ended, or nil while it runs.
     package private(set) var ending: Ending?
-    /// Called when it has ended.
+    /// Called once it has ended.
     package var onExit: () -> Void = {}
-    /// Its terminal, which is held open until it has ended or is to end: a program may close it and go on for a moment,
-    /// and would be killed by SIGHUP when it was hung up (pty(7)).
+    /// Its terminal, held open until it has ended or is released. A program may close the terminal and run on for a
+    /// moment; a hangup would then kill it with SIGHUP (pty(7)).
     var terminal: (any Transport)?
-    /// Nobody wants it any more: it is to end.
+    /// Whether it is no longer needed and is to end.
     var isReleased = false
-    /// Nothing is left of it.
+    /// Whether nothing of it is left.
     private var isGone = false
     let warden: pid_t
     private var report: SharedDescriptor?
@@ -53,7 +53,7 @@ package final class ChildProcess: DescriptorWatcher {
         self.warden = warden
     }
 
-    /// Hears from the warden; `whenGone` is called when nothing of the program is left.
+    /// Receives the warden's reports; calls `onHangup` when nothing of the program is left.
     func listen(to report: SharedDescriptor, on loop: EventLoop, onHangup: @escaping () -> Void) {
         self.report = report
         self.loop = loop
@@ -70,9 +70,9 @@ package final class ChildProcess: DescriptorWatcher {
             loop?.unwatch(report.number)
             self.report = nil
             reap(warden)
-            // From here on its number and its warden's may be others'.
+            // From here on, its process ID and its warden's may be reused.
             (isReleased, isGone) = (true, true)
-            // Somebody has killed the warden, and the program has died with it.
+            // The warden was killed, and the program died with it.
             if ending == nil { end(.killed(signal: SIGKILL)) }
             onHangup()
         }
@@ -87,7 +87,7 @@ package final class ChildProcess: DescriptorWatcher {
         onExit()
     }
 
-    /// Sends a signal to the program, or to all of its group (kill(2)); nothing once it has ended.
+    /// Sends a signal to the program, or to its process group (kill(2)); does nothing once the target has ended.
     package func send(signal: Int32, toGroup: Bool = false) {
         guard !isGone, ending == nil || toGroup else { return }
         kill(toGroup ? -number : number, signal)
@@ -96,7 +96,7 @@ package final class ChildProcess: DescriptorWatcher {
 
 /// The names of signals (signal(7)).
 package enum SignalName {
-    /// As libc calls them (sigabbrev_np(3)), in the order of their numbers.
+    /// The names that libc uses (sigabbrev_np(3)), by number.
     private static let names: [(name: String, number: Int32)] = (1...64).compactMap { number in
         c_sigabbrev(number).map { (String(cString: $0), number) }
     }
@@ -109,11 +109,11 @@ package enum SignalName {
         names.first { $0.number == number }.map { "SIG" + $0.name } ?? "signal \(number)"
     }
 
-    /// The number of `TERM`, `SIGTERM` or `15`; nil when there is no such signal.
+    /// Returns the number of `TERM`, `SIGTERM` or `15`; nil if there is no such signal.
     package static func number(of text: String) -> Int32? {
         if let number = Int32(text) { return (1...64).contains(number) ? number : nil }
         let name = text.hasPrefix("SIG") ? String(text.dropFirst(3)) : text
-        // The name of POLL on other systems.
+        // Other systems use the name IO for POLL.
         return name == "IO" ? SIGIO : names.first { $0.name == name }?.number
     }
 }

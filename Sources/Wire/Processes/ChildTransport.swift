@@ -8,8 +8,8 @@ final class PipeTransport: Transport {
     private var input: SharedDescriptor?
 
     /// - Parameters:
-    ///   - output: the non-blocking end that is read.
-    ///   - input: the non-blocking end that is written.
+    ///   - output: the non-blocking end to read from.
+    ///   - input: the non-blocking end to write to.
     init(reading output: SharedDescriptor, writing input: SharedDescriptor) {
         self.output = output
         self.input = input
@@ -39,12 +39,12 @@ final class PipeTransport: Transport {
 /// The master side of a child's terminal (pty(7)).
 final class TerminalTransport: Transport {
     private let master: Descriptor
-    /// Whether the last byte that was written began a line: an end of file counts only there (termios(3), VEOF).
+    /// Whether the next byte begins a line: only there does an end-of-file character count (termios(3), VEOF).
     private var isAtLineStart = true
-    /// How long the line is that has been admitted and not ended.
+    /// The length in bytes of the line that has been admitted but not ended.
     private var openLine = 0
 
-    /// What the kernel holds of a line that it edits, without its end (termios(3), Canonical and noncanonical mode).
+    /// The longest line in bytes that the kernel edits, without its end (termios(3), Canonical and noncanonical mode).
     private static let longestLine = 4095
 
     init(owning master: consuming Descriptor) {
@@ -56,7 +56,7 @@ final class TerminalTransport: Transport {
 
     func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
         let outcome = readDescriptor(master.number, into: buffer)
-        // Nobody has the terminal open any more.
+        // No process has the terminal open any more.
         if case .failed(let failure) = outcome, failure == WireFailure(number: EIO) { return .endOfStream }
         return outcome
     }
@@ -69,8 +69,8 @@ final class TerminalTransport: Transport {
         return outcome
     }
 
-    /// In canonical mode the kernel drops what a line has beyond 4,095 bytes. Otherwise a program gets all of it, in
-    /// pieces.
+    /// Rejects a line of more than 4,095 bytes in canonical mode, where the kernel drops the excess. Otherwise a
+    /// program receives all of it, in pieces.
     func admit(_ bytes: UnsafeRawBufferPointer) -> String? {
         let settings = TerminalSettings(of: master.number)
         let ends = [UInt8(ascii: "\n"), UInt8(ascii: "\r"), settings?.character(VEOF) ?? 4]
@@ -88,7 +88,7 @@ final class TerminalTransport: Transport {
             + " \(Self.longestLine) bytes a line"
     }
 
-    /// Types the end-of-file character, twice behind a part of a line: the first one only sends that.
+    /// Sends the end-of-file character, twice after an incomplete line: the first one only submits that line.
     func endOutput() -> EndOutcome {
         let end = TerminalSettings(of: master.number)?.character(VEOF) ?? 4
         let keys = [UInt8](repeating: end, count: isAtLineStart ? 1 : 2)

@@ -3,14 +3,14 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// What is to be started: a program and its environment.
+/// A program to start, and its environment.
 package struct ChildRequest: Sendable {
-    /// The program, found as a shell finds it (execvp(3)).
+    /// The program, looked up as a shell does (execvp(3)).
     package let program: SystemString
     package let arguments: [SystemString]
-    /// Behind a terminal of its own (pty(7)), and not behind pipes.
+    /// Whether it gets its own terminal (pty(7)) instead of pipes.
     package var hasTerminal = false
-    /// The terminal does not send back what is typed (termios(3), ECHO).
+    /// Whether the terminal does not echo its input (termios(3), ECHO).
     package var isWithoutEcho = false
 
     package init(program: SystemString, arguments: [SystemString] = []) {
@@ -22,32 +22,32 @@ package struct ChildRequest: Sendable {
     package var commandLine: [SystemString] { [program] + arguments }
 }
 
-/// The child processes: their starting, their ending, and that nothing of them outlives us.
+/// The child processes: starts and ends them, and ensures that no descendant outlives us.
 ///
-/// Each has a `Warden`, which starts it and tells through a pipe what becomes of it.
+/// Each has a `Warden`, which starts it and reports its fate through a pipe.
 package final class Children {
     private let loop: EventLoop
     private let state: ProcessState
     private var children: [ChildProcess] = []
-    /// All that live, also those whose programs are still being started.
+    /// All live wardens, including those whose programs are still starting.
     private var wardens: Set<pid_t> = []
-    /// Children that we had before the first program, which is nil until then: they are none of our business.
+    /// Children that existed before the first program, which we leave alone; nil until then.
     private var foreignChildren: Set<pid_t>?
     private var sweepTimer: Timer?
-    /// How many times more what is left is looked for: nothing can be done about what cannot be killed.
+    /// How many more times to look for remaining processes: one that cannot be killed is eventually left alone.
     private var sweepsLeft = 0
 
-    /// - Parameter state: what programs are to find, as it was before this program changed anything.
+    /// - Parameter state: the process state to give to programs, from before this program changed it.
     package init(on loop: EventLoop, state: ProcessState) {
         self.loop = loop
         self.state = state
     }
 
-    /// Whether none is left.
+    /// Whether no children are left.
     package var isEmpty: Bool { children.isEmpty && sweepTimer == nil }
 
-    /// Starts a program; `completion` is called with it and the way to it, or with what was in the way. The starting is
-    /// to be kept until then.
+    /// Starts a program. `completion` is called with the process and the transport to it, or with the failure. The
+    /// caller must keep the returned value until then.
     package func start(
         _ request: ChildRequest, completion: @escaping (Result<(ChildProcess, any Transport), WireFailure>) -> Void
     ) throws(WireFailure) -> ChildStarting {
@@ -69,7 +69,7 @@ package final class Children {
         becomeReaper()
         let parent = getpid()
         let writing = report.writing.number
-        // Until the warden waits for signals they wait for it: our handlers are not for it.
+        // Signals stay blocked until the warden waits for them: it must not run our handlers.
         var (everything, former) = (sigset_t(), sigset_t())
         sigfillset(&everything)
         sigprocmask(SIG_BLOCK, &everything, &former)
@@ -97,18 +97,18 @@ package final class Children {
         }
     }
 
-    /// Ends a program that nobody wants any more, with all that stems from it: by SIGTERM, and by SIGKILL a second later or
-    /// when `isForced`. What it has left when it has ended is killed.
+    /// Ends a program that is no longer needed, with all its descendants: by SIGTERM, and by SIGKILL one second later,
+    /// or immediately if `isForced`. Processes that are left when it has ended are killed.
     package func release(_ child: ChildProcess, isForced: Bool = false) {
         guard !child.isReleased else { return }
         child.isReleased = true
         child.terminal = nil
-        // It may have been stopped.
+        // The warden may be stopped.
         kill(child.warden, SIGCONT)
         kill(child.warden, isForced || child.ending != nil ? Warden.Order.kill : Warden.Order.end)
     }
 
-    /// What a warden leaves when somebody kills it comes to us (prctl(2), PR_SET_CHILD_SUBREAPER).
+    /// Makes us the parent of the processes that a killed warden leaves (prctl(2), PR_SET_CHILD_SUBREAPER).
     private func becomeReaper() {
         guard foreignChildren == nil else { return }
         _ = c_become_subreaper()
@@ -121,7 +121,7 @@ package final class Children {
         sweep()
     }
 
-    /// Kills what a warden has left, until nothing more comes: what these have started comes when they have died.
+    /// Kills the processes that a warden has left, until no more appear: their children come to us when they die.
     private func sweep() {
         if let sweepTimer { loop.cancel(sweepTimer) }
         sweepTimer = nil
@@ -136,7 +136,7 @@ package final class Children {
         sweepTimer = loop.schedule(after: .milliseconds(10)) { [unowned self] in sweep() }
     }
 
-    /// Runs in the child of the warden: becomes the program. Returns only when that fails, with errno set.
+    /// Runs in the child of the warden: becomes the program. Returns only on failure, with errno set.
     private func enter(_ ends: ChildEnds, _ commandLine: [UnsafeMutablePointer<CChar>?], warden: pid_t) {
         setsid()
         _ = c_die_with_parent(SIGKILL)
@@ -147,7 +147,7 @@ package final class Children {
         dup2(ends.output.number, 1)
         dup2(ends.output.number, 2)
         state.restore()
-        // All else of ours is closed by execve (O_CLOEXEC), but for what others had left open before us.
+        // execve closes our own descriptors (O_CLOEXEC); this closes those that others left open before us.
         _ = c_close_range_on_exec(3, UInt32.max)
         if let program = commandLine[0] { execvp(program, commandLine) }
     }
@@ -171,9 +171,9 @@ package final class ChildStarting: DescriptorWatcher {
         loop.watch(self.report.number, read: true, write: false, watcher: self)
     }
 
-    /// Gives it up, as if it had failed.
+    /// Aborts the start, as if it had failed.
     package func cancel() {
-        // Not by an order, which it takes only once the program runs: with the warden dies what it has just begun.
+        // Not by an order, which it takes only once the program runs: a program just started dies with the warden.
         kill(warden, SIGKILL)
         fail(WireFailure(number: ECANCELED))
     }
@@ -198,7 +198,7 @@ package final class ChildStarting: DescriptorWatcher {
     }
 }
 
-/// What a read from a warden's pipe gave.
+/// The result of a read from a warden's pipe.
 enum ReportOutcome {
     case nothing
     case report(Warden.Report)
@@ -213,14 +213,14 @@ func readReport(from descriptor: Int32) -> ReportOutcome {
     return bytes[..<count].withUnsafeBytes { Warden.Report($0) }.map { .report($0) } ?? .gone
 }
 
-/// Takes away the zombie of a process that has ended, or ends within microseconds.
+/// Reaps a process that has ended or ends within microseconds.
 func reap(_ process: pid_t) {
     var status: Int32 = 0
     while waitpid(process, &status, 0) < 0 && errno == EINTR {}
 }
 
-/// The descriptors between us and a child that is not started yet. The child's ends are closed with it: as long as they
-/// were ours too, the end of its output would never come.
+/// The descriptors between us and a child that is not started yet. The child's ends are closed with it: while we held
+/// them, the child's output would never end.
 private struct ChildEnds {
     let transport: any Transport
     let input: SharedDescriptor
@@ -230,7 +230,7 @@ private struct ChildEnds {
     static func pipes() throws(Errno) -> ChildEnds {
         let input = try Descriptor.pipe().shared()
         let output = try Descriptor.pipe().shared()
-        // Only our ends are non-blocking: a program expects its own to wait.
+        // Only our ends are non-blocking: a program expects its ends to block.
         _ = c_set_flags(input.reading.number, O_RDONLY)
         _ = c_set_flags(output.writing.number, O_WRONLY)
         return ChildEnds(

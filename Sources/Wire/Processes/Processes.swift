@@ -1,8 +1,8 @@
 import Glibc
 
-/// Who stems from whom, as /proc tells it (proc_pid_stat(5)).
+/// The process tree, as reported by /proc (proc_pid_stat(5)).
 enum Processes {
-    /// The processes whose parent we are: the kernel lists them (proc_tid_children(5)), or all have to be looked at.
+    /// Our child processes: from the kernel's list (proc_tid_children(5)), or else by checking all processes.
     static var ownChildren: [pid_t] {
         let parent = getpid()
         let descriptor = open("/proc/self/task/\(parent)/children", O_RDONLY | O_CLOEXEC)
@@ -14,7 +14,7 @@ enum Processes {
         return list.split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
     }
 
-    /// The processes that stem from this one, parents before their children.
+    /// Returns the descendants of a process, parents before their children.
     static func descendants(of ancestor: pid_t) -> [pid_t] {
         var byParent: [pid_t: [pid_t]] = [:]
         for (process, parent) in all { byParent[parent, default: []].append(process) }
@@ -46,7 +46,7 @@ enum Processes {
         defer { close(descriptor) }
         var bytes = [UInt8](repeating: 0, count: 512)
         let count = read(descriptor, &bytes, bytes.count)
-        // `PID (NAME) STATE PARENT …`, and the name may hold anything.
+        // `PID (NAME) STATE PARENT …`; the name may contain anything.
         guard count > 0, let close = bytes[..<count].lastIndex(of: UInt8(ascii: ")")) else { return nil }
         let fields = bytes[(close + 1)..<count].split(separator: UInt8(ascii: " "))
         return fields.count > 1 ? pid_t(String(decoding: fields[1], as: UTF8.self)) : nil

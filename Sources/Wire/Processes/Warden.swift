@@ -2,27 +2,27 @@ import CPlatform
 import Glibc
 import Reactor
 
-/// The process above a program: it starts it, tells of its end, and sees to it that nothing of it is left.
+/// The parent process of a program: starts it, reports its end, and ensures that nothing of it is left.
 ///
-/// It is the reaper of all that stems from the program (prctl(2), PR_SET_CHILD_SUBREAPER): whatever group, session or
-/// parent a process has given itself, it comes to the warden when its parent ends. So the warden can end all of them, at
-/// our word or when we are gone, however we went (PR_SET_PDEATHSIG). What it waits for are signals, by sigtimedwait(2): a
-/// process of its own, it is no part of the loop.
+/// It is the reaper of all descendants of the program (prctl(2), PR_SET_CHILD_SUBREAPER): whatever process group,
+/// session or parent a process has chosen, the warden becomes its parent when its own parent ends. The warden can thus
+/// end all of them, on our order or when we end for whatever reason (PR_SET_PDEATHSIG). It waits for signals with
+/// sigtimedwait(2): as a separate process, it is not part of the event loop.
 ///
-/// The program stays a zombie until then: its number, which is also its group's, means nobody else while we may still
-/// send signals to it.
+/// The program stays a zombie until then: its process ID, which is also its process group's, is not reused while we may
+/// still send signals to it.
 struct Warden {
-    /// What a warden tells through its pipe, each in one write.
+    /// A report that a warden sends through its pipe, in one write.
     enum Report: Equatable {
-        /// The program could not be started; an error number.
+        /// The program could not be started; the error number.
         case failed(Int32)
-        /// It runs, and has this number.
+        /// The program runs; its process ID.
         case running(pid_t)
         case ended(ChildProcess.Ending)
 
         static let size = 3 * MemoryLayout<Int32>.size
 
-        /// Reads what `bytes` hands over; nil for what no warden writes.
+        /// Decodes a report; nil for bytes that no warden writes.
         init?(_ bytes: UnsafeRawBufferPointer) {
             guard bytes.count == Self.size else { return nil }
             let numbers = (0..<3).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self) }
@@ -35,28 +35,28 @@ struct Warden {
         }
     }
 
-    /// The signals that it takes as orders.
+    /// The signals that a warden takes as orders.
     enum Order {
-        /// End everything: by SIGTERM, and by SIGKILL a second later.
+        /// End everything: by SIGTERM, and by SIGKILL one second later.
         static let end = SIGTERM
-        /// Kill everything now; also what the kernel sends when we are gone.
+        /// Kill everything now; the kernel also sends this when we end.
         static let kill = SIGHUP
     }
 
-    /// How long a program that is to end may take before it is killed, and how long the killing may take.
+    /// The seconds that a program has to end before it is killed, and those that the killing may take.
     private static let grace = 1.0
     private static let gracePeriod = 5.0
 
     private let report: Int32
     private let program: pid_t
-    private var hasToldEnd = false
-    /// When what is left is killed.
+    private var hasReportedEnd = false
+    /// When the remaining processes are killed.
     private var deadline: Double?
-    /// When what cannot be killed is left alone.
+    /// When processes that cannot be killed are left alone.
     private var end: Double?
 
-    /// The life of a warden, in a child process that was just forked with all signals blocked: `start` becomes the program in a child of its own, and
-    /// returns only when that fails, with errno set.
+    /// Runs a warden, in a child process just forked with all signals blocked. `start` becomes the program in the
+    /// warden's child, and returns only on failure, with errno set.
     static func live(parent: pid_t, report: Int32, start: (_ warden: pid_t) -> Void) -> Never {
         setsid()
         _ = c_become_subreaper()
@@ -78,13 +78,13 @@ struct Warden {
             _exit(127)
         }
         guard program > 0 else { leave(telling: 0, errno, 0, to: report) }
-        // Nothing of ours stays open but the two pipes: as long as it did, the end of a stream would never come.
+        // Only the two pipes stay open: while others of ours did, the end of a stream would never come.
         dup2(report, 0)
         dup2(ends[0], 1)
         _ = c_close_range(2, UInt32.max)
         _ = c_set_flags(0, 0)
         var number: Int32 = 0
-        // execve(2) closes the other end: the program runs.
+        // execve(2) closes the other end: end of file means that the program runs.
         if read(1, &number, MemoryLayout<Int32>.size) > 0 {
             var status: Int32 = 0
             while waitpid(program, &status, 0) < 0 && errno == EINTR {}
@@ -120,7 +120,7 @@ struct Warden {
         }
     }
 
-    /// Waits for a signal, or until something is due; what is being killed is looked at again and again.
+    /// Waits for a signal or the deadline; while processes are being killed, returns periodically to check them again.
     private func awaitSignal() -> Int32 {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -131,22 +131,22 @@ struct Warden {
         return sigtimedwait(&signals, nil, &time)
     }
 
-    /// Tells of the program's end, and takes away the zombies that have come to us; the program's own too when nobody
-    /// wants its number any more.
+    /// Reports the program's end and reaps the zombies that the warden has inherited; also the program once its process
+    /// ID is no longer needed.
     private mutating func reap() {
         var cause: Int32 = 0
         var status: Int32 = 0
-        if !hasToldEnd, c_child_has_ended(program, &cause, &status) == 1 {
-            hasToldEnd = true
+        if !hasReportedEnd, c_child_has_ended(program, &cause, &status) == 1 {
+            hasReportedEnd = true
             Self.send(2, cause, status, to: report)
         }
-        let isOver = deadline != nil && hasToldEnd
+        let isOver = deadline != nil && hasReportedEnd
         if isOver {
             while waitpid(-1, &status, WNOHANG) > 0 {}
         } else {
             for child in Processes.ownChildren where child != program { waitpid(child, &status, WNOHANG) }
         }
-        // It is over when all that stems from the program has ended, in the time that it is given.
+        // Done when all descendants of the program have ended within the time they are given.
         if isOver, !hasChildren { _exit(0) }
     }
 
@@ -158,7 +158,7 @@ struct Warden {
     private func killAll(_ number: Int32) {
         let all = Processes.descendants(of: getpid())
         for process in all { kill(process, number) }
-        // Without /proc at least its group.
+        // Without /proc, at least its process group.
         if all.isEmpty { kill(-program, number) }
     }
 
@@ -178,13 +178,13 @@ struct Warden {
         _exit(0)
     }
 
-    /// Bears another name than muxsh, also where ps shows the command line: who kills that by its name does not mean us.
+    /// Takes a name other than muxsh, also in ps's command line: killing muxsh by name must not hit a warden.
     private static func takeName(_ name: String) {
         _ = c_set_name(name)
         guard let first = CommandLine.unsafeArgv[0], CommandLine.argc > 0,
             let last = CommandLine.unsafeArgv[Int(CommandLine.argc) - 1]
         else { return }
-        // The kernel has laid the arguments one behind the other (proc_pid_cmdline(5)).
+        // The kernel stores the arguments one after the other (proc_pid_cmdline(5)).
         guard last >= first else { return }
         let room = UnsafeMutableRawBufferPointer(start: first, count: last - first + strlen(last))
         room.initializeMemory(as: UInt8.self, repeating: 0)

@@ -2,19 +2,19 @@ import COpenSSL
 import Glibc
 import Reactor
 
-/// What is worth knowing of a peer's certificate (X.509, RFC 5280).
+/// The relevant fields of a peer's certificate (X.509, RFC 5280).
 package struct Certificate: Equatable, Sendable {
-    /// Whom it is for, such as `CN=localhost,O=Example` (RFC 2253).
+    /// The subject, such as `CN=localhost,O=Example` (RFC 2253).
     package let subject: String
-    /// Who has signed it.
+    /// The issuer, which signed it.
     package let issuer: String
-    /// The host names and addresses it is for.
+    /// The host names and addresses it is valid for.
     package let names: [String]
-    /// From when until when it is good, in UTC: `2026-11-23 12:00:00 UTC`.
+    /// The start and end of its validity, in UTC: `2026-11-23 12:00:00 UTC`.
     package let notBefore: String
     package let notAfter: String
 
-    /// Reads a certificate, which stays the caller's.
+    /// Reads a certificate, which the caller still owns.
     init(_ certificate: OpaquePointer) {
         subject = Self.text(X509_get_subject_name(certificate))
         issuer = Self.text(X509_get_issuer_name(certificate))
@@ -23,13 +23,13 @@ package struct Certificate: Equatable, Sendable {
         notAfter = Self.text(X509_get0_notAfter(certificate))
     }
 
-    /// Its first name: of the names it is for, or else its subject.
+    /// The first of its names, or its subject if it has none.
     package var title: String { names.first ?? subject }
 
     private static func text(_ name: OpaquePointer?) -> String {
         guard let name, let bio = BIO_new(BIO_s_mem()) else { return "?" }
         defer { BIO_free(bio) }
-        // It is made printable where it is shown.
+        // The name is made printable where it is shown.
         c_X509_NAME_print_ex(bio, name)
         var data: UnsafeMutablePointer<CChar>?
         let count = c_BIO_get_mem_data(bio, &data)

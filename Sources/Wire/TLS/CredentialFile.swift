@@ -2,23 +2,23 @@ import COpenSSL
 import Glibc
 import Reactor
 
-/// The certificates and the key in a file: PEM, DER (X.509, PKCS#8 and the older forms of keys) or PKCS#12 (RFC 7292).
+/// The certificates and the key in a file: PEM, DER (X.509, PKCS#8 and the older key formats) or PKCS#12 (RFC 7292).
 ///
-/// It owns what it has read. A file of another kind is an error that says what it is, and how to convert it.
+/// It owns the certificates and the key. The error for a file of another kind names the format and how to convert it.
 final class CredentialFile {
-    /// The certificates in the order of the file (X509).
+    /// The certificates, in the order of the file (X509).
     let certificates: [OpaquePointer]
-    /// The first key in it (EVP_PKEY), or nil.
+    /// The first key in the file (EVP_PKEY), or nil.
     let key: OpaquePointer?
-    /// Why there is no key although the file holds one: it is locked.
+    /// Why there is no key although the file contains one: it is encrypted.
     private(set) var lock: TLSError?
 
-    /// More than this is no file of certificates: the bundle of a system has some 200 KB.
+    /// The maximum size of a certificate file in bytes; a system's bundle has about 200 KB.
     private static let maximum = 16 << 20
 
-    /// Reads the file at `path`; `password` opens what is locked in it.
+    /// Reads the file at `path`; `password` decrypts encrypted contents.
     ///
-    /// - Throws: when it cannot be read, or holds neither certificates nor a key.
+    /// - Throws: when the file cannot be read, or contains neither certificates nor a key.
     init(_ path: SystemString, password: [UInt8]?) throws(TLSError) {
         let bytes = try Self.bytes(of: path)
         let secret = Password(password)
@@ -48,7 +48,7 @@ final class CredentialFile {
             throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).message)")
         }
         defer { close(descriptor) }
-        // What another program has to write first would hold up all else.
+        // Waiting for another program to write first would block everything else.
         var status = stat()
         guard fstat(descriptor, &status) == 0, [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
             throw TLSError(message: "\(path) is not a regular file", hint: "copy its contents to a file first")
@@ -77,7 +77,7 @@ final class CredentialFile {
                 certificates.append(certificate)
             }
         }
-        // It ends where no more begin; anything else would leave out those behind it.
+        // Reading ends where no more certificates begin; any other error would omit those that follow.
         guard [0, Int32(PEM_R_NO_START_LINE)].contains(TLSErrors.firstReason) else {
             for certificate in certificates { X509_free(certificate) }
             throw TLSError(message: "\(path) contains a damaged certificate")
@@ -106,16 +106,16 @@ final class CredentialFile {
         var key: OpaquePointer?
         var certificate: OpaquePointer?
         var others: OpaquePointer?
-        // C would take what stands before a NUL.
+        // C would use only the part before a NUL.
         guard !secret.holdsNUL else { throw locked(path, secret) }
         ERR_clear_error()
-        // Without a password both forms of none are tried: an empty one, and nothing at all.
+        // Without a password, both forms of none are tried: an empty string and a null pointer.
         let isOpen = secret.withCString { password in
             PKCS12_parse(container, password, &key, &certificate, &others) == 1
                 || secret.isEmpty && PKCS12_parse(container, nil, &key, &certificate, &others) == 1
         }
         guard isOpen else {
-            // Both of OpenSSL's words for an algorithm that this program does not have.
+            // OpenSSL has two error codes for an algorithm that this program does not support.
             let isOld = [Int32(EVP_R_UNSUPPORTED_ALGORITHM), c_ERR_R_UNSUPPORTED()].contains(TLSErrors.firstReason)
             let message = TLSErrors.takeMessage()
             if isOld {
@@ -143,9 +143,9 @@ final class CredentialFile {
         }
     }
 
-    // MARK: What is wrong
+    // MARK: Errors
 
-    /// The file is locked, and there is no password or a wrong one.
+    /// Returns the error for an encrypted file with no password or a wrong one.
     private static func locked(_ path: SystemString, _ secret: Password) -> TLSError {
         secret.isEmpty
             ? TLSError(
@@ -153,7 +153,7 @@ final class CredentialFile {
             : TLSError(message: "wrong password for \(path) (--key-password)")
     }
 
-    /// Says what the file is instead, and how to convert it.
+    /// Returns an error with the actual format of the file and how to convert it.
     private static func unknown(_ path: SystemString, _ bytes: [UInt8]) -> TLSError {
         if let label = label(of: bytes) {
             switch label {
@@ -188,7 +188,7 @@ final class CredentialFile {
             hint: "extract them: openssl pkcs7 \(option)-print_certs -in \(path) -out FILE")
     }
 
-    /// What stands behind the first `-----BEGIN`.
+    /// Returns the label after the first `-----BEGIN`.
     private static func label(of bytes: [UInt8]) -> String? {
         guard let start = bytes.firstIndex(ofRun: pemMark) else { return nil }
         let label = bytes[(start + pemMark.count)...].prefix { $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "\n") }
@@ -196,10 +196,10 @@ final class CredentialFile {
     }
 }
 
-/// What OpenSSL is told when it asks for a password: the one that was given, and never the terminal.
+/// The password that OpenSSL gets when it asks for one: the given one, never one from the terminal.
 private final class Password {
     private let bytes: [UInt8]?
-    /// It has asked.
+    /// Whether OpenSSL has asked.
     private var asked = false
 
     init(_ bytes: [UInt8]?) {
@@ -209,10 +209,10 @@ private final class Password {
     var isEmpty: Bool { bytes?.isEmpty ?? true }
     var wasAsked: Bool { asked }
 
-    /// For `callback`.
+    /// The user data for `callback`.
     var pointer: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 
-    /// Writes the password where OpenSSL wants it (pem_password_cb(3)).
+    /// Writes the password to OpenSSL's buffer (pem_password_cb(3)).
     let callback: @convention(c) (UnsafeMutablePointer<CChar>?, CInt, CInt, UnsafeMutableRawPointer?) -> CInt = {
         buffer, room, _, data in
         guard let data, let buffer else { return -1 }
@@ -225,14 +225,14 @@ private final class Password {
 
     var holdsNUL: Bool { bytes?.contains(0) == true }
 
-    /// Calls `body` with the password, or an empty one, as C's string; it must hold no NUL.
+    /// Calls `body` with the password, or an empty one, as a C string; it must not contain a NUL.
     func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
         (SystemString(bytes ?? []) ?? "").withCString(body)
     }
 }
 
 extension [UInt8] {
-    /// Where `run`, of one or more bytes, first stands; nil when it does not.
+    /// Returns the first index of `run`, which has one or more bytes, or nil.
     fileprivate func firstIndex(ofRun run: [UInt8]) -> Int? {
         var index = startIndex
         while let found = self[index...].firstIndex(of: run[0]) {

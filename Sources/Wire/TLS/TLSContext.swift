@@ -2,12 +2,12 @@ import COpenSSL
 import Glibc
 import Reactor
 
-/// What TLS conversations of one side and kind have in common: trust, our certificate, versions (SSL_CTX_new(3)).
+/// The settings shared by TLS connections of one side and kind: trust, our certificate, versions (SSL_CTX_new(3)).
 ///
-/// Making one reads files; nothing of OpenSSL is touched before the first is made, so that programs without TLS do not
-/// pay for it.
+/// Creating one reads files. OpenSSL is not used before the first is created, so programs without TLS do not pay for
+/// it.
 package final class TLSContext {
-    /// Which side of the handshake is ours.
+    /// Our side of the handshake.
     package enum Role: Sendable {
         case client, server
     }
@@ -15,12 +15,12 @@ package final class TLSContext {
     let pointer: OpaquePointer
     let role: Role
     package let options: TLSOptions
-    /// The protocols as they go over the wire: each behind its length.
+    /// The protocols in wire format, each preceded by its length.
     fileprivate let protocols: UnsafeMutableBufferPointer<UInt8>
-    /// What is wrong with the places that the environment names for authorities: why a certificate may not be trusted.
+    /// Problems with the authority locations that the environment names: why a certificate may not be trusted.
     private(set) var trustProblems: [String] = []
 
-    /// - Throws: when a file cannot be read or does not hold what it should.
+    /// - Throws: when a file cannot be read or lacks the expected contents.
     package init(_ role: Role, _ options: TLSOptions) throws(TLSError) {
         guard let pointer = SSL_CTX_new(role == .client ? TLS_client_method() : TLS_server_method()) else {
             throw TLSError(message: "TLS is not available: \(TLSErrors.takeMessage())")
@@ -47,7 +47,7 @@ package final class TLSContext {
         protocols.deallocate()
     }
 
-    /// Gives our certificate, its chain and its key, which must belong together.
+    /// Loads our certificate, its chain and its key, which must match.
     private func useCertificate() throws(TLSError) {
         guard let path = options.certificate else {
             guard role == .client else { throw TLSError(message: "a TLS server needs --cert FILE and --key FILE") }
@@ -96,7 +96,7 @@ package final class TLSContext {
                 X509_STORE_add_cert(store, certificate)
                 if role == .server { SSL_CTX_add_client_CA(pointer, certificate) }
             }
-            // A certificate that is named is trusted, also when it is not an authority's own.
+            // A certificate in the file is trusted even if it is not a root certificate.
             X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(pointer), UInt(X509_V_FLAG_PARTIAL_CHAIN))
         } else if role == .client {
             trustSystem()
@@ -108,7 +108,7 @@ package final class TLSContext {
             guard let store, let transport = TLSTransport.of(c_X509_STORE_CTX_get_ssl(store)) else { return isGood }
             return transport.judge(isGood: isGood == 1, store) ? 1 : 0
         }
-        // The session of a server that verifies its clients has a name, as OpenSSL demands.
+        // OpenSSL requires a session ID context for a server that verifies its clients.
         if role == .server { SSL_CTX_set_session_id_context(pointer, "muxsh", 5) }
     }
 
@@ -123,7 +123,7 @@ package final class TLSContext {
             { _, chosen, length, offered, count, data in
                 guard let data, let chosen, let length else { return SSL_TLSEXT_ERR_ALERT_FATAL }
                 let context = Unmanaged<TLSContext>.fromOpaque(data).takeUnretainedValue()
-                // What is chosen must stay where it is: it is taken from our list, which the context keeps.
+                // The chosen protocol must stay in place: it points into our list, which the context keeps.
                 let ours = context.protocols
                 var found: UnsafeMutablePointer<UInt8>?
                 let result = SSL_select_next_proto(
@@ -133,7 +133,7 @@ package final class TLSContext {
             }, Unmanaged.passUnretained(self).toOpaque())
     }
 
-    /// Tells the transport when the server asks for a certificate, and when it goes on (`TLSTransport.verdict`).
+    /// Notifies the transport when the server requests a certificate, and when it continues (`TLSTransport.verdict`).
     private func listenForVerdict() {
         SSL_CTX_set_cert_cb(
             pointer,
@@ -148,8 +148,8 @@ package final class TLSContext {
         }
     }
 
-    /// Trusts the system's authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name
-    /// (SSL_CTX_set_default_verify_paths(3), which would take an empty variable for a file without a name).
+    /// Trusts the system's authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name.
+    /// SSL_CTX_set_default_verify_paths(3) would take an empty variable for an empty file name.
     private func trustSystem() {
         let named = (file: Environment.setting("SSL_CERT_FILE"), folders: Environment.setting("SSL_CERT_DIR"))
         let file = named.file ?? SystemString(copying: X509_get_default_cert_file())
@@ -169,28 +169,28 @@ package final class TLSContext {
         }
     }
 
-    /// Trusts the authorities in a file; returns what is wrong with it, or nil.
+    /// Trusts the authorities in a file; returns the problem with the file, or nil.
     private func problem(loading file: SystemString) -> String? {
         var status = stat()
         guard file.withCString({ stat($0, &status) }) == 0, file.withCString({ access($0, R_OK) }) == 0 else {
             return WireFailure(number: errno).message
         }
-        // OpenSSL would wait for what a pipe has to say.
+        // OpenSSL would block on a pipe.
         guard status.st_mode & S_IFMT == S_IFREG else { return "it is not a regular file" }
         let isLoaded = file.withCString { SSL_CTX_load_verify_file(pointer, $0) } == 1
         return isLoaded ? nil : "it contains no valid PEM certificates"
     }
 }
 
-/// OpenSSL's queue of errors in words (ERR_get_error(3)).
+/// OpenSSL's error queue as text (ERR_get_error(3)).
 enum TLSErrors {
-    /// The reason of the error that came last, which stays in the queue.
+    /// The reason of the latest error, which stays in the queue.
     static var lastReason: Int32 { c_ERR_GET_REASON(ERR_peek_last_error()) }
 
-    /// The reason of the error that came first, which stays in the queue.
+    /// The reason of the earliest error, which stays in the queue.
     static var firstReason: Int32 { c_ERR_GET_REASON(ERR_peek_error()) }
 
-    /// The words of the error that came first, which led to the others; the queue is empty afterwards.
+    /// Returns the message of the earliest error, which led to the others; clears the queue.
     static func takeMessage() -> String {
         let error = ERR_peek_error()
         ERR_clear_error()

@@ -1,6 +1,6 @@
 import Reactor
 
-/// A TLS handshake under way, until it is done or has failed.
+/// A TLS handshake in progress, until it completes or fails.
 package final class TLSHandshake: DescriptorWatcher {
     private let transport: TLSTransport
     private let loop: EventLoop
@@ -8,10 +8,10 @@ package final class TLSHandshake: DescriptorWatcher {
     private var isFinished = false
     private var verdictTimer: Timer?
 
-    /// How long a server may take to refuse our certificate, when it says nothing else.
+    /// How long a server may take to refuse our certificate if it sends nothing else.
     private static let verdictPause = Duration.milliseconds(250)
 
-    /// Prepares the handshake; `start` begins it. While it lasts nobody else may watch the descriptor.
+    /// Prepares the handshake; `start` begins it. Until it ends, no other watcher may watch the descriptor.
     package init(
         _ transport: TLSTransport, on loop: EventLoop,
         completion: @escaping (Result<TLSTransport, TLSError>) -> Void
@@ -21,19 +21,19 @@ package final class TLSHandshake: DescriptorWatcher {
         self.completion = completion
     }
 
-    /// Begins; the completion may be called before this returns.
+    /// Starts the handshake; the completion may be called before this returns.
     package func start() {
         advance()
     }
 
-    /// Goes on without the server's first word, if that is all it waits for; false otherwise.
+    /// Completes without the server's first message, if that is all it waits for; returns false otherwise.
     package func settle() -> Bool {
         guard !isFinished, verdictTimer != nil else { return false }
         succeed()
         return true
     }
 
-    /// Ends it; the completion is not called any more.
+    /// Cancels the handshake; the completion is no longer called.
     package func cancel() {
         guard !isFinished else { return }
         finish()

@@ -1,33 +1,33 @@
 import Reactor
 
-/// What a person says about a TLS conversation.
+/// The user's options for a TLS connection.
 package struct TLSOptions: Equatable, Sendable {
-    /// The file with the certificates that are trusted, in place of the system's. A server asks its clients for a
-    /// certificate of one of these. Files may be PEM, DER or PKCS#12.
+    /// The file with the trusted certificates, which replace the system's. A server requests a certificate issued by
+    /// one of them from its clients. Files may be PEM, DER or PKCS#12.
     package var authorities: SystemString?
-    /// The file with our certificate and those that lead to its authority.
+    /// The file with our certificate and the chain to its authority.
     package var certificate: SystemString?
-    /// The file with the key of our certificate; nil when it stands in the certificate's file.
+    /// The file with the key of our certificate; nil if the certificate's file contains it.
     package var key: SystemString?
-    /// What opens a locked key.
+    /// The password of an encrypted key.
     package var keyPassword: [UInt8]?
-    /// The name that the peer's certificate must have, and that it is told (SNI), in place of the address's host.
+    /// The name that the peer's certificate must have, also sent to the peer (SNI), instead of the address's host.
     package var serverName: String?
-    /// The protocols that we offer, the best one first (RFC 7301, ALPN).
+    /// The protocols that we offer, in order of preference (RFC 7301, ALPN).
     package var protocols: [[UInt8]] = []
-    /// The peer's certificate is not refused, whatever is wrong with it.
+    /// Whether to accept the peer's certificate, whatever is wrong with it.
     package var isInsecure = false
 
     package init() {}
 }
 
-/// Why there is no TLS conversation.
+/// Why there is no TLS connection.
 package struct TLSError: Error, Equatable {
-    /// What happened, in words.
+    /// The problem, as text.
     package let message: String
-    /// What can be done about it, or what belongs to it.
+    /// Suggested remedies, or related details.
     package var hints: [String]
-    /// The peer is there and speaks TLS, but its certificate is refused: trying again will not help.
+    /// Whether the peer speaks TLS but the connection is refused, such as for a certificate: retrying will not help.
     package var isRefusal = false
 
     package init(message: String, hint: String? = nil, isRefusal: Bool = false) {

@@ -3,65 +3,65 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// What was agreed on and found out in a TLS handshake.
+/// The results of a TLS handshake.
 package struct TLSDetails: Equatable, Sendable {
     /// `TLSv1.3`.
     package let version: String
     /// `TLS_AES_256_GCM_SHA384`.
     package let cipher: String
-    /// The protocol that was chosen with ALPN, or nil.
+    /// The protocol chosen with ALPN, or nil.
     package let chosenProtocol: String?
-    /// The name that was asked for or verified, or nil.
+    /// The name that was requested or verified, or nil.
     package let serverName: String?
-    /// The peer's certificate, or nil when it has shown none.
+    /// The peer's certificate, or nil if it presented none.
     package let certificate: Certificate?
-    /// Whether the certificate was verified: nil if so, otherwise what is wrong with it.
+    /// The problem with the certificate, or nil if it was verified.
     package let doubt: String?
 }
 
-/// TLS over a connected stream socket (OpenSSL 3). The socket's descriptor is the one to watch.
+/// TLS over a connected stream socket (OpenSSL 3). The descriptor to watch is the socket's.
 ///
-/// Invariants: the queue of errors is empty before each call into OpenSSL; after a failure nothing is called any more,
-/// but for a look at what lies behind a write that met a closed connection: an alert may say why.
-/// A read takes all whole records that are there as far as the buffer has room, so bytes hide in OpenSSL only when the
-/// buffer was too small; `hasBufferedInput` then says so. What a read met behind bytes it returned is kept for the next
-/// one. Renegotiation is off, so a write never has to read; a read may have to write (a key update, RFC 8446, 4.6.3).
+/// Invariants: the error queue is empty before each call into OpenSSL. After a failure OpenSSL is not called again,
+/// except to look for an alert after a write to a closed connection: it may give the reason. A read takes all complete
+/// records that are available while the buffer has room, so OpenSSL buffers bytes only if the buffer was too small;
+/// `hasBufferedInput` then reports it. An outcome that a read met after the bytes it returned is kept for the next
+/// read. Renegotiation is off, so a write never has to read; a read may have to write (a key update, RFC 8446, 4.6.3).
 package final class TLSTransport: Transport {
     private let socket: SocketTransport
     private let context: TLSContext
     private let ssl: OpaquePointer
     private let host: String
-    /// What a read met behind the bytes it has returned.
+    /// The outcome that a read met after the bytes it returned.
     private var deferred: ReadOutcome?
     private var mayHoldBytes = false
     private var isReset = false
-    /// The conversation has failed or was not begun: nothing is said at its end.
+    /// Whether no close_notify is sent at the end: TLS has failed or was not established.
     private var isSilent = true
     private var hasEnded = false
-    /// What is wrong with the peer's certificate.
+    /// The problem with the peer's certificate.
     private var refusal: TLSError?
-    /// The server has asked for our certificate.
+    /// Whether the server has requested our certificate.
     var wasAskedForCertificate = false
-    /// The server has given a ticket, as it does when the handshake is over for it too (RFC 8446, 4.6.1).
+    /// Whether the server has sent a ticket, as it does once it has completed the handshake too (RFC 8446, 4.6.1).
     var hasTicket = false
 
     package let kind = TransportKind.tls
     package private(set) var needsWriteToRead = false
     package private(set) var details: TLSDetails?
 
-    /// How a handshake goes on.
+    /// The state of a handshake.
     enum Handshake {
         case done
         case needsRead
         case needsWrite
-        /// Done for us; but the server may still say that it refuses our certificate.
+        /// Done on our side, but the server may still refuse our certificate.
         case needsVerdict
         case failed(TLSError)
     }
 
-    /// Prepares a conversation over `socket`; `handshake` begins it.
+    /// Prepares a TLS connection over `socket`; `handshake` begins it.
     ///
-    /// - Parameter host: the name or address that the peer was reached at; its certificate must be for it.
+    /// - Parameter host: the name or address used to reach the peer; its certificate must be valid for it.
     package init(over socket: SocketTransport, _ context: TLSContext, host: String) throws(TLSError) {
         ERR_clear_error()
         guard let ssl = SSL_new(context.pointer) else {
@@ -82,7 +82,7 @@ package final class TLSTransport: Transport {
     }
 
     deinit {
-        // Says the end if nobody has, as far as the kernel takes it at once.
+        // Sends close_notify if it has not been sent, as far as the kernel accepts it immediately.
         if !isSilent, !isReset, !hasEnded {
             ERR_clear_error()
             SSL_shutdown(ssl)
@@ -93,14 +93,14 @@ package final class TLSTransport: Transport {
     package var descriptor: Int32 { socket.descriptor }
     package var hasBufferedInput: Bool { mayHoldBytes || deferred != nil }
 
-    /// Goes on with the handshake as far as it can now.
+    /// Continues the handshake as far as possible now.
     func handshake() -> Handshake {
         ERR_clear_error()
         let result = SSL_do_handshake(ssl)
         if result == 1 {
             if details == nil { note() }
             isSilent = false
-            // What came behind the peer's last word of the handshake was read with it.
+            // Data that followed the peer's last handshake message was read with it.
             mayHoldBytes = true
             return verdict()
         }
@@ -118,8 +118,8 @@ package final class TLSTransport: Transport {
         }
     }
 
-    /// In TLS 1.3 our side of the handshake is over before the server has looked at our certificate (RFC 8446, 4.4.2.4):
-    /// what it says first tells whether it took it.
+    /// Returns whether the server accepted our certificate. In TLS 1.3 our side completes the handshake before the
+    /// server has checked it (RFC 8446, 4.4.2.4); the server's first message shows the result.
     private func verdict() -> Handshake {
         let isDue = wasAskedForCertificate && !hasTicket && SSL_version(ssl) == TLS1_3_VERSION
         guard isDue, deferred == nil else { return .done }
@@ -140,14 +140,14 @@ package final class TLSTransport: Transport {
         return .done
     }
 
-    /// A host's name without the dot that ends it in the DNS: it belongs neither into SNI (RFC 6066, section 3) nor into
-    /// names of certificates. Of an IPv6 address the interface is left out.
+    /// Returns a host name without its final DNS dot, which belongs neither in SNI (RFC 6066, section 3) nor in
+    /// certificate names; an IPv6 address without its interface.
     private static func withoutDot(_ host: String) -> String {
         if host.contains(":") { return String(host.prefix { $0 != "%" }) }
         return host.hasSuffix(".") ? String(host.dropLast()) : host
     }
 
-    /// The transport that a callback of OpenSSL is about.
+    /// Returns the transport that an OpenSSL callback concerns.
     static func of(_ ssl: OpaquePointer?) -> TLSTransport? {
         guard let ssl, let data = c_SSL_get_app_data(ssl) else { return nil }
         return Unmanaged<TLSTransport>.fromOpaque(data).takeUnretainedValue()
@@ -187,7 +187,7 @@ package final class TLSTransport: Transport {
                 let failure = errno
                 let code = SSL_get_error(ssl, result)
                 if code == SSL_ERROR_WANT_WRITE { return written > 0 ? .wrote(written) : .wouldBlock }
-                // What was written before is lost with the connection.
+                // Data written earlier is lost with the connection.
                 return .failed(
                     code == SSL_ERROR_SYSCALL
                         ? pendingAlert() ?? self.failure(code, failure) : self.failure(code, failure)
@@ -198,7 +198,7 @@ package final class TLSTransport: Transport {
         return .wrote(written)
     }
 
-    /// The alert that the peer has sent before it closed, when a write has met the closed connection; the reader gets
+    /// Returns the alert that the peer sent before it closed, after a write met the closed connection; the reader gets
     /// it too.
     private func pendingAlert() -> WireFailure? {
         var byte: UInt8 = 0
@@ -213,7 +213,7 @@ package final class TLSTransport: Transport {
         return failure
     }
 
-    /// Sends close_notify, and ends the stream below it.
+    /// Sends close_notify and half-closes the underlying stream.
     package func endOutput() -> EndOutcome {
         ERR_clear_error()
         let result = SSL_shutdown(ssl)
@@ -221,7 +221,7 @@ package final class TLSTransport: Transport {
         if result < 0 {
             let code = SSL_get_error(ssl, result)
             if code == SSL_ERROR_WANT_WRITE { return .wouldBlock }
-            // What the peer sends before its own end is for the reader: the rest of the shutdown is not waited for.
+            // Data the peer sends before its end belongs to the reader: do not wait for the rest of the shutdown.
             if code != SSL_ERROR_WANT_READ { return .failed(self.failure(code, failure)) }
         }
         hasEnded = true
@@ -235,23 +235,23 @@ package final class TLSTransport: Transport {
 
     // MARK: Verification
 
-    /// Asks for the name (SNI, RFC 6066), and for a certificate that is for it.
+    /// Sets the name to request (SNI, RFC 6066), for which the certificate must be valid.
     private func name() {
         let isAddress = isNumericAddress(host)
         if !isAddress { c_SSL_set_tlsext_host_name(ssl, host) }
         if isAddress {
             X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
         } else {
-            // "*.example.test" may stand for a name, "w*.example.test" not (RFC 6125, section 6.4.3).
+            // "*.example.test" may match a name, "w*.example.test" may not (RFC 6125, section 6.4.3).
             SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
             SSL_set1_host(ssl, host)
         }
     }
 
-    /// Notes what is wrong with a certificate of the chain, from OpenSSL's verification; whether to go on.
+    /// Records a problem that OpenSSL's verification found in the certificate chain; returns whether to continue.
     func judge(isGood: Bool, _ store: OpaquePointer) -> Bool {
         guard !isGood else { return true }
-        // The first thing that is wrong is the one to tell.
+        // Only the first problem is reported.
         if refusal == nil {
             refusal = verificationError(store)
             let code = X509_STORE_CTX_get_error(store)
@@ -260,7 +260,7 @@ package final class TLSTransport: Transport {
         return context.options.isInsecure
     }
 
-    /// Whether a certificate is refused because nobody that is trusted has signed it.
+    /// Whether a certificate is refused because no trusted authority has signed it.
     private static func isAboutTrust(_ code: Int32) -> Bool {
         [
             X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
@@ -349,7 +349,7 @@ package final class TLSTransport: Transport {
         }
     }
 
-    /// Why the conversation is over; nothing is said in it any more.
+    /// Returns why the connection has failed; nothing more is sent over it.
     private func failure(_ code: Int32, _ systemError: Int32) -> WireFailure {
         isSilent = true
         guard code == SSL_ERROR_SSL else { return WireFailure(number: systemError == 0 ? ECONNRESET : systemError) }
@@ -396,10 +396,10 @@ package final class TLSTransport: Transport {
         return TLSError(message: "\(what) during the TLS handshake, \(place)")
     }
 
-    /// The words of the alert that the last error's reason stands for, or nil when it is none (SSL_AD_REASON_OFFSET).
+    /// Returns the text of the alert that the last error's reason represents, or nil if none (SSL_AD_REASON_OFFSET).
     private static func alert(_ reason: Int32) -> String? {
         guard reason >= 1000, reason < 1256 else { return nil }
-        // "tlsv13 alert certificate required": the version it came with says nothing of why.
+        // "tlsv13 alert certificate required": the TLS version does not explain the alert.
         let message = ERR_reason_error_string(ERR_peek_last_error()).map { String(cString: $0) } ?? "alert unknown"
         let start = message.split(separator: " ").firstIndex(of: "alert").map { $0 + 1 } ?? 0
         return message.split(separator: " ").dropFirst(start).joined(separator: " ") + " (TLS alert \(reason - 1000))"
