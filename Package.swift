@@ -22,6 +22,10 @@ let package = Package(
             name: "CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
         .systemLibrary(
             name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
+        .systemLibrary(
+            name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
+        .systemLibrary(
+            name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
         .target(
             name: "Reactor",
             dependencies: ["CPlatform", .product(name: "SystemPackage", package: "swift-system")]),
@@ -33,6 +37,7 @@ let package = Package(
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
         .target(name: "Script", dependencies: ["CPCRE2"]),
+        .target(name: "Functions", dependencies: ["Script", "COpenSSL", "CZlib", "CJansson"]),
         .target(
             name: "Results",
             dependencies: [
@@ -43,7 +48,8 @@ let package = Package(
         .target(
             name: "VM",
             dependencies: [
-                "Script", "Reactor", "Results", .product(name: "DequeModule", package: "swift-collections"),
+                "Functions", "Script", "Reactor", "Results",
+                .product(name: "DequeModule", package: "swift-collections"),
             ]),
         .target(
             name: "Sessions",
@@ -80,6 +86,7 @@ let package = Package(
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport"]),
         .testTarget(name: "WireTests", dependencies: ["Wire", "Reactor", "TestSupport"]),
         .testTarget(name: "ScriptTests", dependencies: ["Script", "Commands", "TestSupport"]),
+        .testTarget(name: "FunctionsTests", dependencies: ["Functions", "Script", "TestSupport"]),
         .testTarget(
             name: "EngineTests",
             dependencies: [
@@ -96,10 +103,10 @@ let package = Package(
 // The fuzz targets of scripts/fuzz, for scripts/fuzz/run alone: everything is built with libFuzzer's coverage then.
 if Context.environment["MUXSH_FUZZ"] != nil {
     let coverage = [SwiftSetting.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
-    for target in package.targets where ["Script", "Wire"].contains(target.name) { target.swiftSettings = coverage }
+    for target in package.targets where ["Script", "Functions", "Wire"].contains(target.name) { target.swiftSettings = coverage }
     package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["Commands", "Script", "VM", "Wire"], path: "scripts/fuzz", exclude: ["run"],
+            name: "fuzz", dependencies: ["Commands", "Functions", "Script", "VM", "Wire"], path: "scripts/fuzz", exclude: ["run"],
             swiftSettings: coverage, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
 }

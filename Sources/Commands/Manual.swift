@@ -25,7 +25,7 @@ package struct Manual {
     package func help(for name: String) -> String? {
         guard let command = table[name] else { return nil }
         var lines = paragraphs(of: command).flatMap { Self.wrapped($0) + [""] }
-        lines += command.usages.map { "  " + $0 + (command.options.isEmpty ? "" : " [OPTION…]") }
+        lines += command.synopses.map { "  " + $0 }
         let width = command.options.map(\.usage.count).max() ?? 0
         if !command.options.isEmpty { lines += ["", "Options:"] }
         for option in command.options {
@@ -59,6 +59,7 @@ package struct Manual {
         ("sessions", "names, lists, globs and addresses", sessions),
         ("patterns", "texts and regexes to search for", patterns),
         ("variables", "let, ${name}, captures and built-in names", variables),
+        ("functions", "functions on values, such as ${name:upper}", FunctionManual.topic),
         ("frames", "lines, line endings and length prefixes", frames),
         ("tls", "certificates, starttls, acting as a server", tls),
         ("programs", "programs as sessions, pseudo-terminals", programs),
@@ -86,7 +87,7 @@ package struct Manual {
         ${2} …; (?<name>…) sets ${name}. 'expect' skips to a match and consumes everything up to its end; 'T< text' and
         'T<~ regex' look at the next line only.
 
-        A greedy end such as .* waits for the time limit: write .*? and what follows it.
+        A greedy end such as .* waits for the time limit: write .*? followed by the text that comes next.
         """
 
     private static let variables = """
@@ -104,7 +105,7 @@ package struct Manual {
         """
 
     private static let frames = """
-        A line ends with LF; a CR before it is dropped. The line ending to send is set by --eol lf, crlf, cr, nul or none
+        A line ends with LF; a CR before the LF is part of the line ending. The line ending to send is set by --eol lf, crlf, cr, nul or none
         of 'open', 'listen' and 'spawn', or by 'set a eol crlf'.
 
           --frame raw           one line is what one read returns
@@ -178,9 +179,9 @@ package struct Manual {
         "T<|           expect T to end its side now; 'T<| reset': to reset",
     ]
 
-    /// The command section of muxsh(5) in mdoc(7): a subsection for each command.
+    /// The generated sections of muxsh(5) in mdoc(7): a subsection for each command, and the functions.
     package var commandSection: String {
-        table.descriptions.map { section(for: $0) }.joined()
+        table.descriptions.map { section(for: $0) }.joined() + FunctionManual.section
     }
 
     private func section(for command: CommandDescription) -> String {
@@ -190,7 +191,7 @@ package struct Manual {
             lines += Self.sentences(of: paragraph).flatMap { Self.wrapped($0) }.map(escape)
         }
         lines += [".Pp", ".Bd -literal -offset indent -compact"]
-        lines += command.usages.map { escape($0 + (command.options.isEmpty ? "" : " [OPTION…]")) } + [".Ed"]
+        lines += command.synopses.map { escape($0) } + [".Ed"]
         if !command.options.isEmpty {
             lines += [".Pp", "Options:", ".Bl -tag -width Ds -offset indent -compact"]
             for option in command.options {
@@ -249,7 +250,7 @@ package struct Manual {
         return sentences
     }
 
-    private static func wrapped(_ text: String, width: Int = 76) -> [String] {
+    static func wrapped(_ text: String, width: Int = 76) -> [String] {
         var lines: [String] = []
         var line = ""
         for word in text.split(separator: " ") {

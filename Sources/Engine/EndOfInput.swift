@@ -108,7 +108,8 @@ package final class EndOfInput {
         case .reading where session.framing.isDatagram: finish(course)
         case .reading:
             let isRunning = session.child.map { $0.ending == nil } ?? false
-            let (state, end) = isRunning ? ("still running", "ended") : (session.inputState, "closed")
+            let (state, end) =
+                isRunning ? ("still running", "terminated by muxsh") : (session.inputState, "closed by muxsh")
             remarks.append(
                 "\(session.name): \(state) after \(shown(world.settings.linger)) of silence; \(end)")
             finish(course)

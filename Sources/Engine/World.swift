@@ -230,6 +230,16 @@ package final class World: SessionObserver, Host {
 
     // MARK: Host
 
+    package var outputLimit: Int { settings.inboxLimit }
+
+    package func derive(_ value: [UInt8], from source: [UInt8], title: String) {
+        guard !secrets.isEmpty, value.count >= Self.shortestDerived, secrets.occur(in: source) else { return }
+        secrets.add(derived: value, name: title)
+    }
+
+    /// A shorter value computed from a secret reveals too little to be hidden, and would hide too much other text.
+    private static let shortestDerived = 4
+
     package var isCongested: Bool { output.isCongested }
     package var isTracing: Bool { settings.isVerbose }
 

@@ -1,7 +1,7 @@
 /// Parses an arrow line.
 ///
 ///     arrow-line = target ( "> " text | "< " text | "<~ " regex | ">|" | "<|" [ " reset" ] )
-///     target     = { letter | digit | "_" | "-" | "." | "," | "*" | "?" | "${" name "}" }
+///     target     = { letter | digit | "_" | "-" | "." | "," | "*" | "?" | expansion }
 ///
 /// The arrow follows the target without a space and is followed by one space or the end of the line.
 struct ArrowParser {
@@ -19,10 +19,8 @@ struct ArrowParser {
         while index < text.count {
             if isTargetByte(text[index]) {
                 index += 1
-            } else if text[index...].starts(with: "${".utf8),
-                let close = text[index...].firstIndex(of: UInt8(ascii: "}"))
-            {
-                index = close + 1
+            } else if text[index...].starts(with: "${".utf8), let end = Expansion.end(in: text, from: index) {
+                index = end
             } else {
                 break
             }

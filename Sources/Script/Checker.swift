@@ -6,6 +6,9 @@
 package struct Checker {
     private var variables: KnownNames
     private var sessions: KnownNames
+    /// The names of listeners and services, and those of all sessions that are not connections of a listener.
+    private var listeners: Set<String> = []
+    private var openedSessions: KnownNames
     private var definitions: [String: Definition] = [:]
     private let commands: [String]
     private let environment: Set<String>
@@ -62,6 +65,7 @@ package struct Checker {
         self.variables = KnownNames(variables)
         for name in variables { possible.insert(nil, for: name) }
         self.sessions = KnownNames(sessions)
+        openedSessions = KnownNames(sessions)
         self.environment = Set(environment)
     }
 
@@ -116,8 +120,12 @@ package struct Checker {
         case .newVariable where argument.template.literalText == nil: computedNames.append(argument.template)
         case .newVariable: variables.insert(argument.template.glob)
         case .localVariable: if let name = argument.template.literalText { localNames.insert(name) }
-        case .newSession: sessions.insert(argument.template.glob)
-        case .newListener: sessions.formUnion([argument.template.glob, argument.template.glob + ".*"])
+        case .newSession:
+            sessions.insert(argument.template.glob)
+            openedSessions.insert(argument.template.glob)
+        case .newListener:
+            if let name = argument.template.literalText { listeners.insert(name) }
+            sessions.formUnion([argument.template.glob, argument.template.glob + ".*"])
         default: break
         }
     }
@@ -131,7 +139,7 @@ package struct Checker {
         if commands.contains(name) || name == "else" || name == "branch" {
             errors.append(ScriptError(argument.range, "'\(name)' is a built-in command; choose another name"))
         } else if let former = defined[name] {
-            errors.append(ScriptError(argument.range, "'\(name)' is already defined in line \(former.range.line)"))
+            errors.append(ScriptError(argument.range, "'\(name)' is already defined on line \(former.range.line)"))
         }
         defined[name] = Definition(parameters: call.localNames, body: call.block, range: argument.range)
     }
@@ -151,6 +159,7 @@ package struct Checker {
         switch statement {
         case .arrow(let arrow):
             check(arrow.target, names, &errors)
+            checkConnections(arrow.target, &errors)
             switch arrow.action {
             case .send(let template, _), .line(let template, _): check(template, names, &errors)
             case .match(let pattern): check(pattern.template, names, &errors)
@@ -166,7 +175,9 @@ package struct Checker {
         for argument in call.condition?.arguments ?? [] { check(argument.template, names, &errors) }
         if let pattern = call.condition?.pattern { check(pattern.template, names, &errors) }
         for parameter in call.description.allParameters {
-            for argument in call.arguments(parameter.name) { check(argument, parameter.kind, names, &errors) }
+            for argument in call.arguments(parameter.name) {
+                check(argument, parameter.kind, of: call.description.name, names, &errors)
+            }
         }
         // A definition sees its parameters and the script's variables, but no names of its callers.
         let outside = call.newCommand == nil ? names : Names(isInDefinition: true)
@@ -232,12 +243,14 @@ package struct Checker {
     }
 
     private mutating func check(
-        _ argument: Argument, _ kind: Parameter.Kind, _ names: Names, _ errors: inout [ScriptError]
+        _ argument: Argument, _ kind: Parameter.Kind, of command: String, _ names: Names, _ errors: inout [ScriptError]
     ) {
         switch kind {
         case .target, .session:
             do {
-                check(try Target(argument.template, range: argument.range), names, &errors)
+                let target = try Target(argument.template, range: argument.range)
+                check(target, names, &errors)
+                if command == "on" { checkConnections(target, &errors) }
             } catch {
                 errors.append(error)
             }
@@ -263,11 +276,36 @@ package struct Checker {
         }
     }
 
-    private mutating func check(_ template: Template, _ names: Names, _ errors: inout [ScriptError]) {
-        for (name, range) in template.variables
-        where !names.contains(name) && !isKnown(variable: name) && suspects[name] == nil {
-            errors.append(unset(name, names, range))
+    /// Reports a listener where only its connections can be meant.
+    private func checkConnections(_ target: Target, _ errors: inout [ScriptError]) {
+        for item in target.items {
+            guard let name = item.template.literalText, listeners.contains(name), !openedSessions.contains(name) else {
+                continue
+            }
+            errors.append(
+                ScriptError(
+                    item.range, "'\(name)' is not a session: it accepts connections",
+                    hint: "for its connections write \(name).*, or name one: accept \(name) NAME"))
         }
+    }
+
+    private mutating func check(_ template: Template, _ names: Names, _ errors: inout [ScriptError]) {
+        for expansion in template.allExpansions {
+            if let name = expansion.literalName {
+                guard !names.contains(name), !isKnown(variable: name), suspects[name] == nil else { continue }
+                errors.append(unset(name, names, expansion.range))
+            } else {
+                check(computed: expansion, names, &errors)
+            }
+        }
+    }
+
+    /// Reports a computed name of which no possible value is ever set.
+    private mutating func check(computed expansion: Expansion, _ names: Names, _ errors: inout [ScriptError]) {
+        guard let possible = possible.names(of: expansion.name), !possible.isEmpty else { return }
+        let unknown = possible.filter { !names.contains($0) && !isKnown(variable: $0) && suspects[$0] == nil }
+        guard unknown.count == possible.count, let name = unknown.min() else { return }
+        errors.append(unset(name, names, expansion.range))
     }
 
     /// Whether another error may suggest the nearest known name.
@@ -324,7 +362,7 @@ extension Template.Segment {
     fileprivate var globText: String {
         switch self {
         case .literal(let bytes): String(decoding: bytes, as: UTF8.self)
-        case .variable: "*"
+        case .expansion: "*"
         }
     }
 }

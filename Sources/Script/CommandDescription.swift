@@ -52,6 +52,19 @@ package struct CommandDescription {
     /// The usage line of each form: `expect T PATTERN [within D]`.
     package var usages: [String] { forms.map(usage) }
 
+    /// The usage lines with the place of the options: `spawn NAME [OPTION…] COMMAND [ARG…]`.
+    package var synopses: [String] {
+        guard !options.isEmpty else { return usages }
+        return forms.map { form in
+            let place = form.elements.firstIndex { element in
+                if case .parameter(let parameter) = element, case .program = parameter.kind { true } else { false }
+            }
+            var arguments = form.elements.map(\.usage)
+            arguments.insert("[OPTION…]", at: place ?? arguments.count)
+            return ([name] + arguments + (form.content.isBlock ? ["{"] : [])).joined(separator: " ")
+        }
+    }
+
     /// Whether any form contains a condition.
     package var takesCondition: Bool {
         forms.contains { form in

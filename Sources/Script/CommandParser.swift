@@ -179,7 +179,8 @@ struct CommandParser {
             guard let text = argument.bareLiteral, !keywords.contains(text),
                 let nearest = nearestSpelling(of: text, among: keywords)
             else { continue }
-            return ScriptError(argument.range, "\(commandName) has no '\(text)'", hint: "did you mean '\(nearest)'?")
+            return ScriptError(
+                argument.range, "\(commandName) has no keyword '\(text)'", hint: "did you mean '\(nearest)'?")
         }
         return nil
     }
@@ -209,7 +210,7 @@ struct CommandParser {
         if let error = misspeltKeyword() { return error }
         return ScriptError(
             argument.range, "\(commandName) takes no more arguments",
-            hint: usageHint(all: false) + " (quote a text that contains spaces)")
+            hint: usageHint(all: false) + " (quote text that contains spaces)")
     }
 
     /// Returns the usage of the chosen form, or of all forms.

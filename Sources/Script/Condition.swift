@@ -97,7 +97,7 @@ extension Condition {
             return
         }
         for argument in [left, right] where comparison.isNumeric {
-            if let literal = argument.literal, Literals.Decimal(literal) == nil {
+            if let literal = argument.literal, Literals.Decimal(literal) == nil, Literals.integer(literal) == nil {
                 throw ScriptError(
                     argument.range, "'\(symbol)' compares numbers; '\(Escapes.escaped(literal))' is not a number")
             }

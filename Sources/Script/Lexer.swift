@@ -97,6 +97,7 @@ struct Lexer {
             case UInt8(ascii: "$") where index + 1 < text.count && text[index + 1] == UInt8(ascii: "{"): depth += 1
             case UInt8(ascii: "}") where depth > 0: depth -= 1
             case UInt8(ascii: "\""), UInt8(ascii: "'"):
+                if depth > 0 { break }
                 throw ScriptError(
                     range(index..<index + 1), "unexpected quote inside an argument",
                     hint: "quote the whole argument, or put a space before the quote")
@@ -139,7 +140,11 @@ struct Lexer {
         let start = index
         index += 1
         while index < text.count, text[index] != UInt8(ascii: "/") {
-            index += text[index] == UInt8(ascii: "\\") ? 2 : 1
+            if text[index...].starts(with: "${".utf8), let end = Expansion.end(in: text, from: index) {
+                index = end
+            } else {
+                index += text[index] == UInt8(ascii: "\\") ? 2 : 1
+            }
         }
         guard index < text.count else {
             index = text.count

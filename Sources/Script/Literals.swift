@@ -43,23 +43,31 @@ package enum Literals {
         return "the \(what) '\(text)' is too large"
     }
 
-    /// Returns a whole number, zero or greater; nil for anything else.
+    /// Returns a whole number, zero or greater, decimal or hexadecimal (`0x1a`); nil for anything else.
     package static func count(_ text: String) -> Int? {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
-        return Int(text)
+        guard let first = text.utf8.first, (48...57).contains(first) else { return nil }
+        return integer(Array(text.utf8))
     }
 
-    /// Returns a whole number with an optional sign; nil for anything else.
+    /// Returns the number of a capture, as in `${12}`: decimal digits; nil for any other name.
+    package static func capture(_ name: String) -> Int? {
+        name.utf8.allSatisfy { (48...57).contains($0) } ? Int(name) : nil
+    }
+
+    /// Returns a whole number with an optional sign, decimal or hexadecimal (`-0x1a`); nil for anything else.
     package static func integer(_ bytes: [UInt8]) -> Int? {
         let isNegative = bytes.first == UInt8(ascii: "-")
-        let digits = bytes.dropFirst(isNegative || bytes.first == UInt8(ascii: "+") ? 1 : 0)
+        var digits = bytes.dropFirst(isNegative || bytes.first == UInt8(ascii: "+") ? 1 : 0)
+        let isHexadecimal = digits.starts(with: "0x".utf8)
+        if isHexadecimal { digits = digits.dropFirst(2) }
         guard !digits.isEmpty else { return nil }
         var value = 0
-        for digit in digits {
-            guard (48...57).contains(digit) else { return nil }
-            let (shifted, hasOverflown) = value.multipliedReportingOverflow(by: 10)
+        for byte in digits {
+            let digit = isHexadecimal ? Escapes.hexValue(byte) : (48...57).contains(byte) ? byte - 48 : nil
+            guard let digit else { return nil }
+            let (shifted, hasOverflown) = value.multipliedReportingOverflow(by: isHexadecimal ? 16 : 10)
             // Accumulates a negative value, because the smallest number has no positive counterpart.
-            let (next, isTooSmall) = shifted.subtractingReportingOverflow(Int(digit - 48))
+            let (next, isTooSmall) = shifted.subtractingReportingOverflow(Int(digit))
             if hasOverflown || isTooSmall { return nil }
             value = next
         }

@@ -289,7 +289,7 @@ package struct Parser {
         if let option = arguments.first(where: { $0.bareLiteral?.hasPrefix("--") == true }), option.bareLiteral != "--"
         {
             throw ScriptError(
-                option.range, "a defined command has no options", hint: "quote a text that begins with --")
+                option.range, "a defined command takes no options", hint: "quote text that begins with --")
         }
         arguments.removeAll { $0.bareLiteral == "--" }
         add(.invocation(Invocation(name: name, nameRange: argument.range, arguments: arguments, range: range)))

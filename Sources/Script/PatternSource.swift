@@ -15,7 +15,7 @@ package struct PatternSource {
         self.range = range
         // A variable's value matches literally, so it cannot add or remove groups.
         let isConstant = template.literal != nil
-        let sample = template.expanded { _, _ in Array("(?:)".utf8) }
+        let sample = template.expanded { _ in Array("(?:)".utf8) }
         do {
             let regex = try Regex(sample, flags: flags)
             compiled = isConstant ? regex : nil
@@ -32,10 +32,10 @@ package struct PatternSource {
 extension PatternSource {
     /// Returns the regex, in which each variable's value matches literally.
     package func regex<Failure: Error>(
-        _ value: (_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]
+        _ value: (Expansion) throws(Failure) -> [UInt8]
     ) throws -> Regex {
         if let compiled { return compiled }
-        let pattern = try template.expanded { name, range throws(Failure) in quoted(try value(name, range)) }
+        let pattern = try template.expanded { expansion throws(Failure) in quoted(try value(expansion)) }
         return try Regex(pattern, flags: flags)
     }
 

@@ -23,8 +23,8 @@ struct PossibleValues {
             let parts: Set<String>
             switch segment {
             case .literal(let bytes): parts = [String(decoding: bytes, as: UTF8.self)]
-            case .variable(let name, _):
-                guard let known = values[name], let known else { return nil }
+            case .expansion(let expansion):
+                guard let name = expansion.plainName, let known = values[name], let known else { return nil }
                 parts = known
             }
             guard names.count * parts.count <= Self.maximum else { return nil }

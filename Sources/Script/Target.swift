@@ -17,8 +17,7 @@ package struct Target {
         var parts: [Template] = [Template()]
         for segment in template.segments {
             switch segment {
-            case .variable(let name, let variableRange):
-                parts[parts.count - 1].append(variable: name, range: variableRange)
+            case .expansion(let expansion): parts[parts.count - 1].append(expansion)
             case .literal(let bytes):
                 let pieces = bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
                 for (index, piece) in pieces.enumerated() {

@@ -2,7 +2,7 @@
 package struct Template {
     package enum Segment {
         case literal([UInt8])
-        case variable(name: String, range: SourceRange)
+        case expansion(Expansion)
     }
 
     package private(set) var segments: [Segment]
@@ -27,29 +27,45 @@ package struct Template {
         literal.map { String(validating: $0, as: UTF8.self) ?? Escapes.visible($0) }
     }
 
-    /// The name if the template is exactly one variable, otherwise nil.
-    package var soleVariable: String? {
-        guard segments.count == 1, case .variable(let name, _) = segments[0] else { return nil }
-        return name
+    /// The expansion if the template is exactly one, otherwise nil.
+    package var soleExpansion: Expansion? {
+        guard segments.count == 1, case .expansion(let expansion) = segments[0] else { return nil }
+        return expansion
     }
 
-    /// The names of the variables, from left to right.
-    package var variables: [(name: String, range: SourceRange)] {
+    /// The name if the template is exactly one variable without functions, otherwise nil.
+    package var soleVariable: String? { soleExpansion?.plainName }
+
+    /// The expansions, from left to right; those inside others are not included.
+    package var expansions: [Expansion] {
         segments.compactMap { segment in
-            if case .variable(let name, let range) = segment { return (name, range) }
+            if case .expansion(let expansion) = segment { return expansion }
             return nil
         }
     }
 
-    /// Returns the expanded bytes; `value` returns the value of each variable.
+    /// The expansions, including those in computed names and arguments.
+    var allExpansions: [Expansion] {
+        expansions.flatMap { [$0] + $0.inner.flatMap(\.allExpansions) }
+    }
+
+    /// The literal parts, from left to right.
+    var literalParts: [[UInt8]] {
+        segments.compactMap { segment in
+            if case .literal(let bytes) = segment { return bytes }
+            return nil
+        }
+    }
+
+    /// Returns the expanded bytes; `value` returns the value of each expansion.
     package func expanded<Failure: Error>(
-        _ value: (_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]
+        _ value: (Expansion) throws(Failure) -> [UInt8]
     ) throws(Failure) -> [UInt8] {
         var bytes: [UInt8] = []
         for segment in segments {
             switch segment {
             case .literal(let literal): bytes += literal
-            case .variable(let name, let range): bytes += try value(name, range)
+            case .expansion(let expansion): bytes += try value(expansion)
             }
         }
         return bytes
@@ -85,13 +101,13 @@ package struct Template {
         for segment in other.segments {
             switch segment {
             case .literal(let bytes): append(bytes)
-            case .variable(let name, let range): append(variable: name, range: range)
+            case .expansion(let expansion): append(expansion)
             }
         }
     }
 
-    mutating func append(variable name: String, range: SourceRange) {
-        segments.append(.variable(name: name, range: range))
+    mutating func append(_ expansion: Expansion) {
+        segments.append(.expansion(expansion))
     }
 }
 
@@ -101,6 +117,8 @@ enum TemplateNotation {
     case escapes
     /// Bare arguments: only `\${`.
     case bare
+    /// Arguments of functions and computed names: no escapes.
+    case argument
     /// Regexes: backslashes are left to PCRE2; `\${` becomes a pattern for the two characters.
     case regex
 }
@@ -137,18 +155,14 @@ extension Template {
             return
         }
         let start = offset + index
-        guard let close = text[index...].firstIndex(of: UInt8(ascii: "}")) else {
+        guard let end = Expansion.end(in: text, from: index) else {
             throw ScriptError(
                 line.at(start..<offset + text.count), "'${' without '}'",
                 hint: "for a literal '${' write '\\${'")
         }
-        let range = line.at(start..<offset + close + 1)
-        let name = String(decoding: text[(index + 2)..<close], as: UTF8.self)
-        guard isVariableName(name) else {
-            throw ScriptError(range, "'\(name)' is not a valid variable name: use letters, digits, '_', '-' and '.'")
-        }
-        append(variable: name, range: range)
-        index = close + 1
+        var parser = ExpansionParser(text, index..<end, line: line, offset: offset)
+        append(try parser.parse())
+        index = end
     }
 
     private mutating func readBackslash(
@@ -164,6 +178,9 @@ extension Template {
             } catch {
                 throw ScriptError(line.at(offset + start..<offset + start + error.length), error.message)
             }
+        case .argument:
+            append([text[index]])
+            index += 1
         case .bare:
             append(isLiteralBrace ? "${".utf8 : "\\".utf8)
             index += isLiteralBrace ? 3 : 1

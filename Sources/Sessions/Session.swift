@@ -161,10 +161,10 @@ package final class Session: ChannelDelegate {
     /// Throws if a message of `count` bytes is too long for the session.
     package func requireFit(_ count: Int) throws(Failure) {
         guard count > framing.longest else { return }
-        let frame = framing.isDatagram ? "a datagram" : "a frame of \(framing.rawValue)"
+        let frame = framing.isDatagram ? "a datagram" : "a \(framing.rawValue) frame"
         throw Failure(
             .connection,
-            "\(name): cannot send: \(count) bytes are too many for \(frame) (limit \(framing.longest))")
+            "\(name): cannot send: \(count) bytes do not fit into \(frame) (limit \(framing.longest))")
     }
 
     /// Sends `bytes` and shows them, or the text that they frame; `line` is the script line, for failures.

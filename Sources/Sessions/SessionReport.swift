@@ -40,9 +40,9 @@ extension Session {
     /// Why the received data may be incomplete although the stream has ended, as text; nil if it is complete.
     package var gap: String? {
         let unfinished = channel.undecoded
-        if channel.input == .cut { return "cut without close_notify: data may be missing" }
+        if channel.input == .cut { return "closed without close_notify: data may be missing" }
         guard unfinished > 0, channel.input == .ended else { return nil }
-        return "the stream ended inside a frame, after \(shown(bytes: unfinished)) of it"
+        return "the stream ended inside a frame, \(shown(bytes: unfinished)) into it"
     }
 
     /// Why the last sent data was refused, as text; nil if no refusal is known.

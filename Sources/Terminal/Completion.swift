@@ -264,6 +264,7 @@ package struct Completer {
     }
 
     private func completeVariable(_ name: String) -> Completion {
+        if let colon = name.lastIndex(of: ":") { return completeFunction(name[name.index(after: colon)...]) }
         // Session and environment variables are numerous: they are offered once their first part has been typed.
         let all =
             name.hasPrefix("env.")
@@ -271,6 +272,15 @@ package struct Completer {
             : sources.variables().filter { !$0.contains(".") || name.contains(".") }
         let fitting = Set(all.filter { $0.hasPrefix(name) }).sorted()
         let choices = fitting.map { Completion.Choice(text: $0 + "}", shown: $0, summary: "") }
+        return Completion(replaced: name.unicodeScalars.count, choices: choices, suffix: "")
+    }
+
+    /// A function after `${name:`; one with arguments ends in its parenthesis.
+    private func completeFunction(_ name: Substring) -> Completion {
+        let choices = ValueFunction.allCases.filter { $0.rawValue.hasPrefix(name) }.map { function in
+            let text = function.rawValue + (function.arguments.isEmpty ? "" : "(")
+            return Completion.Choice(text: text, shown: function.usage, summary: function.summary)
+        }
         return Completion(replaced: name.unicodeScalars.count, choices: choices, suffix: "")
     }
 

@@ -5,6 +5,10 @@ import Script
 package protocol Host: AnyObject {
     /// Returns the value of a built-in variable, or nil if there is none of this name.
     func builtIn(_ name: String, _ range: SourceRange) throws(Failure) -> [UInt8]?
+    /// The largest size of data that a function may decompress, in bytes.
+    var outputLimit: Int { get }
+    /// Called when `value` was computed from `source`. A value computed from a secret is a secret named `title`.
+    func derive(_ value: [UInt8], from source: [UInt8], title: String)
     /// Called when a statement begins to run, only while `isTracing`.
     func trace(_ range: SourceRange)
     var isTracing: Bool { get }

@@ -159,7 +159,8 @@ package final class Scheduler {
             guard let other = queue.reader, other !== strand else { continue }
             throw Failure(
                 .expectation,
-                "\(queue.title): two strands wait to receive from it: \(strand.title) and \(other.title)")
+                "\(queue.title): only one strand at a time can wait to receive: \(strand.title) conflicts with \(other.title)"
+            )
         }
     }
 

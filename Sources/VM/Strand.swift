@@ -1,4 +1,5 @@
 import Reactor
+import Functions
 import Results
 import Script
 
@@ -309,7 +310,7 @@ package final class Strand {
     /// Returns the bytes that `template` expands to.
     package func expand(_ template: Template) throws(Failure) -> [UInt8] {
         if let literal = template.literal { return literal }
-        let bytes = try template.expanded { name, range throws(Failure) in try value(of: name, range) }
+        let bytes = try template.expanded { expansion throws(Failure) in try value(of: expansion) }
         guard bytes.count <= Self.longestText else {
             throw Failure(.expectation, "a value of \(bytes.count) bytes is too large (limit 64 MiB)")
         }
@@ -327,10 +328,36 @@ package final class Strand {
         return try value(of: variable.name, variable.range)
     }
 
+    /// Returns the value of an expansion: of its variable, with its functions applied. Throws if the variable is not set
+    /// or a function cannot take the value.
+    package func value(of expansion: Expansion) throws(Failure) -> [UInt8] {
+        let name: String
+        if let literal = expansion.literalName { name = literal } else { name = try text(expansion.name) }
+        var value = try value(of: name, expansion.range)
+        if expansion.functions.isEmpty { return value }
+        for application in expansion.functions {
+            let source = value
+            value = try apply(application, to: source)
+            if !application.function.isHarmless { scheduler.host.derive(value, from: source, title: expansion.title) }
+        }
+        return value
+    }
+
+    private func apply(_ application: Expansion.Application, to value: [UInt8]) throws(Failure) -> [UInt8] {
+        var arguments: [[UInt8]] = []
+        for argument in application.arguments { arguments.append(try expand(argument)) }
+        do {
+            return try Functions.apply(
+                application.function, to: value, arguments, outputLimit: scheduler.host.outputLimit)
+        } catch {
+            throw Failure(.expectation, error.message, range: application.range)
+        }
+    }
+
     /// Returns the value of a variable; throws if it is not set.
     package func value(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8] {
         if let value = try optionalValue(of: name, range) { return value }
-        if let number = Literals.count(name) {
+        if let number = Literals.capture(name) {
             throw Failure(
                 .expectation, "capture ${\(name)} is not set: \(whyMissing(capture: number))", range: range)
         }
@@ -340,16 +367,16 @@ package final class Strand {
     private func whyMissing(capture number: Int) -> String {
         guard captures.isEmpty else {
             return number < captures.count
-                ? "the group took no part in the last match" : "the last match has no such group"
+                ? "the group did not participate in the last match" : "the last match has no such group"
         }
-        return "nothing has matched yet (each call has captures of its own)"
+        return "nothing has matched yet (each call has its own captures)"
     }
 
     /// Returns the value of a variable, or nil if it is not set.
     package func optionalValue(of name: String, _ range: SourceRange) throws(Failure) -> [UInt8]? {
         if let value = local(name) { return value }
         if let value = variables[name] { return value }
-        if let number = Literals.count(name) { return number < captures.count ? captures[number] : nil }
+        if let number = Literals.capture(name) { return number < captures.count ? captures[number] : nil }
         return try scheduler.host.builtIn(name, range)
     }
 

@@ -56,7 +56,7 @@ extension Shell {
 
     private func timeIsOver(_ limit: Duration) {
         interruption = .expectation
-        let failure = Failure(.expectation, "the run took longer than \(shown(limit))" + waitingText)
+        let failure = Failure(.expectation, "the run exceeded its time limit of \(shown(limit))" + waitingText)
         guard let world else { return diagnostics.report(failure) }
         if world.isRunning {
             world.stop(failure)

@@ -28,7 +28,7 @@ struct ManualTests {
         for command in CommandRegistry.standard().table.descriptions {
             #expect(manual.overview.contains("  \(command.name) "))
             let help = try #require(manual.help(for: command.name))
-            for usage in command.usages { #expect(help.contains(usage)) }
+            for usage in command.synopses { #expect(help.contains(usage)) }
             for option in command.options { #expect(help.contains(option.summary)) }
         }
         #expect(manual.help(for: "nonsense") == nil)

@@ -161,7 +161,7 @@ struct StrandTests {
         #expect(stage.state == "passed" && stage.shown == "late\n")
         stage.start("select within 1s {\n    a \"x\" {\n    }\n}")
         stage.wait(.seconds(1))
-        #expect(stage.state == "a: timed out after 1.0 s waiting for a \"x\"")
+        #expect(stage.state == "a: timed out after 1.0 s waiting for a: \"x\"")
     }
 
     @Test func expectNotLeavesWhatArrived() {

@@ -62,7 +62,7 @@ def test_help_is_shown_a_screen_at_a_time():
             terminal.send(" ")
         terminal.until_line("complete; a second Tab")
         terminal.line("help nothing")
-        terminal.until_line("error: there is no command 'nothing'")
+        terminal.until_line("error: unknown command or topic 'nothing'")
 
 
 def test_the_history_has_a_size_and_can_be_shown():

@@ -18,12 +18,18 @@ import values
 LONGEST = 120
 
 
+class TooLong(Exception):
+    """A test exceeded its time limit. Not a TimeoutError, which is an OSError that helpers handle."""
+
+
 def give_up(*_):
-    raise TimeoutError(f"not over after {LONGEST} s")
+    raise TooLong(f"not over after {LONGEST} s")
 
 
 def main():
     signal.signal(signal.SIGALRM, give_up)
+    # Under nohup(1) SIGHUP is ignored, and the program honors what it inherits.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     tests = {}
     for module in (basics, completing, screen, talk, keys, looks, matrix, borders, random_keys, values):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})

@@ -36,7 +36,7 @@ def test_output_during_a_completion_listing():
     with muxsh() as terminal:
         server = talkative(terminal)
         terminal.send("se\t\t")
-        terminal.until_line("^send +send a text")
+        terminal.until_line("^send +send text")
         server.say("news\n")
         terminal.until_line("^a< news$")
         terminal.until_last("muxsh> se")

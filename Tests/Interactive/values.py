@@ -223,7 +223,7 @@ def test_a_script_that_comes_slowly_is_under_the_limit_too():
         fifo = os.path.join(path, b"s.mux")
         os.mkfifo(fifo)
         _, errors = run("--max-time", "300ms", fifo, status=4)
-        assert b"the run took longer than 300.0 ms while reading " in errors, errors
+        assert b"the run exceeded its time limit of 300.0 ms while reading " in errors, errors
         slow = subprocess.Popen([MUXSH, "--max-time", "300ms", "-"], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         assert slow.wait(LIMIT) == 4 and b"while reading standard input" in slow.stderr.read()
         program = subprocess.Popen([MUXSH, "-q", fifo], stdout=subprocess.PIPE)

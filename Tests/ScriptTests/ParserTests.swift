@@ -94,7 +94,7 @@ struct ParserTests {
         ("source ${given}", "the path must be constant, because scripts are read before the run", "", 8),
         ("print x \\", "the line ends with '\\', but no line follows", "", 1),
         ("expect a \"x\" wihtin 2s", "unexpected 'wihtin'", "did you mean 'within'?", 14),
-        ("set timout 3s", "set has no 'timout'", "did you mean 'timeout'?", 5),
+        ("set timout 3s", "set has no keyword 'timout'", "did you mean 'timeout'?", 5),
         ("open a localhost 80", "'localhost' has no port", "", 8),
         ("let x hello world", "let takes one VALUE", "quote the whole text", 13),
         ("let n 3 + a", "'a' is not a whole number", "", 11),

@@ -76,7 +76,7 @@ private final class BridgeWait: Wait {
     let isReading = true
     var limit: Duration?
     var succeedsLate: Bool { endsInTime }
-    var wanted: String { "the end of both \(sessions[0].name) and \(sessions[1].name)" }
+    var wanted: String { "both \(sessions[0].name) and \(sessions[1].name) to end" }
     private let endsInTime: Bool
     private unowned let world: World
     private let relays: [Relay]

@@ -161,7 +161,7 @@ private final class EndingWait: Wait {
             if status != nil { session.isEndAwaited = true }
             strand.setResult("status", to: Array(String(ending.status).utf8))
             if let status, ending.status != status {
-                throw failure(session, "the program \(ending.description), expected status \(status)")
+                throw failure(session, "expected status \(status), but the program \(ending.description)")
             }
         }
         return true

@@ -191,8 +191,8 @@ private final class SpawnWait: Wait {
         guard count > 2, bytes.starts(with: "#!".utf8) else { return "its dynamic loader does not exist" }
         let line = bytes[2..<count].prefix { $0 != UInt8(ascii: "\n") }
         let interpreter = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
-        let hint = interpreter.last == UInt8(ascii: "\r") ? " (its lines end in CR LF)" : ""
-        return "its first line names \(Escapes.visible(interpreter)), which does not exist\(hint)"
+        let hint = interpreter.last == UInt8(ascii: "\r") ? " (the file has CRLF line endings)" : ""
+        return "its interpreter \(Escapes.visible(interpreter)) does not exist\(hint)"
     }
 
     /// Returns a hint for syntax that only a shell understands.

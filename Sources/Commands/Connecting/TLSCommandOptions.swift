@@ -74,7 +74,7 @@ private func protocolsProblem(_ bytes: [UInt8]) -> String? {
     let names = bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
     return names.allSatisfy { (1...255).contains($0.count) && !$0.contains(0) }
         ? nil
-        : "'\(Escapes.visible(bytes))' is not a list of protocols; separate the names by commas, such as h2,http/1.1"
+        : "'\(Escapes.visible(bytes))' is not a list of protocols; separate the names with commas, such as h2,http/1.1"
 }
 
 private func serverNameProblem(_ bytes: [UInt8]) -> String? {

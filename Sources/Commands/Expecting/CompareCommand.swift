@@ -77,7 +77,8 @@ private struct CompareInstruction: Instruction {
         guard sessions.count > 1 else {
             let name = sessions.first?.name ?? ""
             throw Failure(
-                .expectation, "compare needs at least two sessions; the target means only \(name)", range: target.range)
+                .expectation, "compare needs at least two sessions; the target selects only \(name)",
+                range: target.range)
         }
         let (wanted, matcher) = try expectation(strand, world)
         let time = try limit.map { limit throws(Failure) in world.settings.scaled(try limit.evaluate(in: strand))

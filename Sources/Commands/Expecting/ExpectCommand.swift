@@ -16,12 +16,12 @@ struct ExpectCommand: Command {
                     .parameter(.duration)),
             ] + Expectation.forms.map { Form(elements: [.parameter(.target)] + $0 + [.within]) },
             text: """
-                PATTERN is a text or a /regex/. Data before the match is skipped, and everything up to the end of \
+                PATTERN is text or a /regex/. Data before the match is skipped, and everything up to the end of \
                 the match is consumed. ${0} is then the match, ${1} and so on are its groups, and a named group sets \
                 the variable of that name.
 
                 'eof' and 'reset' skip to the end of the stream. 'bytes N' and 'lines N' put that much data into \
-                ${0}. 'nothing for D' passes if no data arrives during D, and 'not PATTERN for D' passes if PATTERN \
+                ${0}, and ${1} and so on are unset. 'nothing for D' passes if no data arrives during D, and 'not PATTERN for D' passes if PATTERN \
                 does not arrive; data received meanwhile stays unread. The time limit is 'within D' or the timeout \
                 setting.
                 """,

@@ -101,7 +101,7 @@ private struct SelectInstruction: Instruction {
                         position: branch.position, range: branch.range))
             }
             let names = sessions.map(\.name).joined(separator: ",")
-            wanted.append { "\(names) \(describe())" }
+            wanted.append { "\(names): \(describe())" }
         }
         var time = world.defaultLimit(for: candidates.map(\.awaited.session))
         if let limit { time = world.settings.scaled(try limit.evaluate(in: strand)) }

@@ -64,7 +64,11 @@ private struct LetInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
         let value = try value.evaluate(in: strand)
-        if isSecret { strand.world.secrets.add(name: name.name, value: value) }
+        if isSecret {
+            strand.world.secrets.add(name: name.name, value: value)
+        } else {
+            strand.world.derive(value, from: value, title: name.name)
+        }
         strand.set(name, to: value)
         return .next
     }

@@ -37,9 +37,9 @@ private struct HelpInstruction: Instruction {
             let known = CommandRegistry.standard().table.descriptions.map(\.name) + topics.map(\.name)
             let nearest = nearestSpelling(of: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
             throw Failure(
-                .expectation, "there is no command '\(name)'\(nearest)",
+                .expectation, "unknown command or topic '\(name)'\(nearest)",
                 details: [
-                    "'help' lists the commands; there is also help \(topics.map(\.name).joined(separator: ", "))"
+                    "'help' lists the commands; the help topics are \(topics.map(\.name).joined(separator: ", "))"
                 ],
                 range: topic.range)
         }

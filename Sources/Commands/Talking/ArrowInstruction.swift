@@ -55,10 +55,12 @@ extension Strand {
         if source.compiled != nil { return "" }
         var seen: [String] = []
         var parts: [String] = []
-        for (name, range) in source.template.variables where !seen.contains(name) {
-            seen.append(name)
-            let value = try value(of: name, range)
-            parts.append("${\(name)} is \"\(Escapes.escaped(Array(value.prefix(64))))\(value.count > 64 ? "…" : "")\"")
+        for expansion in source.template.expansions where !seen.contains(expansion.title) {
+            seen.append(expansion.title)
+            let value = try value(of: expansion)
+            parts.append(
+                "${\(expansion.title)} is \"\(Escapes.escaped(Array(value.prefix(64))))\(value.count > 64 ? "…" : "")\""
+            )
         }
         return parts.isEmpty ? "" : " (\(parts.joined(separator: ", ")))"
     }
@@ -66,7 +68,7 @@ extension Strand {
     /// Returns the regex of a pattern with the current values of its variables.
     func regex(_ source: PatternSource) throws(Failure) -> Regex {
         do {
-            return try source.regex { name, range throws(Failure) in try value(of: name, range) }
+            return try source.regex { expansion throws(Failure) in try value(of: expansion) }
         } catch let error as Failure {
             throw error
         } catch {

@@ -47,7 +47,7 @@ struct OnCommand: Command {
         let pattern = try call.required("PATTERN")
         if let argument = pattern.bareLiteral, Expectation.keywords.contains(argument) || argument == "timeout" {
             throw ScriptError(
-                pattern.range, "'on' takes a text or a /regex/, not '\(argument)'",
+                pattern.range, "'on' takes text or a /regex/, not '\(argument)'",
                 hint: "to match the text, quote it: \"\(argument)\"")
         }
         compiler.emit(

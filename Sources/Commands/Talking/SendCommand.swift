@@ -10,7 +10,7 @@ import VM
 struct SendCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
-            name: "send", summary: "send a text, bytes or a file",
+            name: "send", summary: "send text, bytes or a file",
             forms: [Form(.parameter(.target), .parameter(Parameter("TEXT", .text))), Form(.parameter(.target))],
             options: [
                 CommandOption("--raw", "add no line ending"),
@@ -71,7 +71,7 @@ struct SendCommand: Command {
 }
 
 private func base64Problem(_ bytes: [UInt8]) -> String? {
-    Literals.base64(bytes) == nil ? "not base64" : nil
+    Literals.base64(bytes) == nil ? "the value is not valid base64" : nil
 }
 
 private struct SendBytesInstruction: Instruction {

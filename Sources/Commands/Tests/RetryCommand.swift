@@ -21,6 +21,10 @@ struct RetryCommand: Command {
             examples: ["retry 10s every 200ms {\n    replica> GET x\n    replica<~ ^\\$1\n    replica< 7\n}"],
             caveats: [
                 """
+                A wait that gets no answer uses up the whole of D, so nothing is repeated. Limit the waits in the \
+                block: expect a "ready" within 200ms, or set a timeout 200ms before an arrow line.
+                """,
+                """
                 No wait in the block lasts longer than D. If all attempts fail, the failure of the last one is \
                 reported.
                 """,
@@ -128,12 +132,13 @@ private final class RetryGuardian: Guardian {
         guard failure.status != .skipped else { throw failure }
         let now = world.loop.readClock()
         holdings?.closeAll()
-        holdings?.discardUnread("dropped after the failed attempt")
+        holdings?.discardUnread("discarded after the failed attempt")
         guard let deadline, now < deadline, next < deadline else {
             var failure = failure
             let count = counted(attempts, "attempt")
             failure.details.append(
-                .text("'retry' gave up after \(shown(time)) and \(count); this is the failure of the last one"))
+                .text(
+                    "'retry' gave up after \(shown(time)) and \(count); the failure shown is that of the last attempt"))
             throw failure
         }
         strand.enter(Scope(guardian: self, holds: true))

@@ -19,7 +19,7 @@ struct TestCommand: Command {
             caveats: [
                 """
                 Sessions opened in the test are closed at its end. For other sessions that it talked to, unread data \
-                is dropped after a failed test but kept after a passed one: drain it, or open the session inside the \
+                is discarded after a failed test but kept after a passed one: drain it, or open the session inside the \
                 test.
                 """,
                 "Tests cannot be nested, and are not allowed inside 'parallel' or 'on'.",
@@ -126,7 +126,7 @@ private final class TestGuardian: Guardian {
             var failure = failure
             failure.trace = (failure.trace ?? []) + ["in test \(Self.quoted(name)), at \(range.description)"]
             end(.failed(failure), world, holdings)
-            holdings?.discardUnread("dropped after the failed test")
+            holdings?.discardUnread("discarded after the failed test")
         }
         strand.position = position
     }

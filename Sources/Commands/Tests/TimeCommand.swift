@@ -17,7 +17,11 @@ struct TimeCommand: Command {
                 """,
             examples: ["repeat 1000 {\n    time ping {\n        a> PING\n        a< +PONG\n    }\n}"],
             caveats: [
-                "A run that fails is not counted."
+                "A run that fails is not counted.",
+                """
+                The time includes the work of muxsh, which serves all sessions in one thread. To measure the server \
+                under less load, pause between the runs.
+                """,
             ])
     }
 

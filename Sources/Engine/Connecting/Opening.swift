@@ -169,7 +169,7 @@ package final class Opening: Wait {
     }
 
     private var currentPhase: String {
-        handshake == nil ? "" : " in the TLS handshake: the peer does not answer"
+        handshake == nil ? "" : " in the TLS handshake"
     }
 
     private func opened(over transport: any Transport, to peer: SocketAddress) {

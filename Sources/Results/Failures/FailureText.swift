@@ -107,7 +107,7 @@ private struct ExcerptText {
             let remark = excerpt.isCut ? "  … more lines, not shown" : "  … \(counted(hidden, "line")) not shown"
             texts.replaceSubrange(Self.firstLines..<(Self.firstLines + hidden), with: [remark])
         }
-        let heading = excerpt.isCut ? "arrived \(since), the end of it:" : "arrived \(since):"
+        let heading = excerpt.isCut ? "arrived \(since) (only the end is shown):" : "arrived \(since):"
         if last.disposition == .unread || last.disposition == .held { return [heading] + texts }
         return [heading] + texts + [hasUnread ? "(\(end))" : "nothing unread (\(end))"]
     }

@@ -5,6 +5,10 @@ package final class Redactor {
     private static let longestLine = 10_000
 
     private var secrets: [(name: String, value: [UInt8])] = []
+    /// The names of computed secrets, oldest first. Only the newest are kept, so a loop that computes secrets needs a
+    /// bounded amount of memory.
+    private var derived: [[UInt8]] = []
+    private static let maxDerived = 1000
 
     package init() {}
 
@@ -23,6 +27,26 @@ package final class Redactor {
         }
         // Longest first, because one secret may be part of another.
         secrets.sort { $0.value.count > $1.value.count }
+    }
+
+    /// Hides a value that was computed from a secret.
+    package func add(derived value: [UInt8], name: String) {
+        guard !secrets.contains(where: { $0.value == value }) else { return }
+        if derived.count == Self.maxDerived {
+            let oldest = derived.removeFirst()
+            secrets.removeAll { $0.value == oldest }
+        }
+        derived.append(value)
+        add(name: name, value: value)
+    }
+
+    /// Whether a secret occurs in `bytes`.
+    package func occur(in bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { bytes in
+            pieces(of: bytes, isCutBefore: false, isCutAfter: false).contains { piece in
+                if case .secret = piece { true } else { false }
+            }
+        }
     }
 
     /// Returns the runs of `bytes` that may be shown, and between them the names of the secrets they contained.
@@ -171,7 +195,13 @@ package final class Redactor {
         let window = before.count..<(before.count + bytes.count)
         for (end, piece) in ends(of: all.withUnsafeBytes { pieces(of: $0, isCutBefore: true, isCutAfter: true) }) {
             switch piece {
-            case .plain(let range): output += Escapes.escaped(Array(all[range.clamped(to: window)])).utf8
+            case .plain(let range):
+                let shown = range.clamped(to: window)
+                all.withUnsafeBytes { all in
+                    Escapes.append(
+                        UnsafeRawBufferPointer(rebasing: all[shown]), to: &output,
+                        endsLine: shown.upperBound == window.upperBound)
+                }
             case .secret(let name, let count):
                 if (end - count..<end).overlaps(window) { output += "${\(name)}".utf8 }
             }

@@ -73,7 +73,7 @@ package final class Awaited {
                 return unmet(.ended, "\(session.inputState) while waiting for \(wanted)", hint: matcher.hint)
             }
             if !matcher.succeedsLate, let refusal = session.refusal {
-                return unmet(.refused, "\(refusal) while waiting for \(wanted)")
+                return unmet(.refused, "\(refusal), while waiting for \(wanted)")
             }
             if isLate { return late(limit) }
             if feed.isFull, neededFrom <= feed.inbox.front { return decideFull() }
@@ -98,7 +98,7 @@ package final class Awaited {
         if matcher.succeedsLate {
             return .met(Match(start: feed.inbox.front, end: feed.inbox.front), isCut: false)
         }
-        if let refusal = session.refusal { return unmet(.refused, "\(refusal) while waiting for \(wanted)") }
+        if let refusal = session.refusal { return unmet(.refused, "\(refusal), while waiting for \(wanted)") }
         return unmet(
             .late, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)", hint: matcher.hint)
     }
@@ -196,7 +196,7 @@ extension Feed {
         for feed in pending.map(\.feed) where feed.isFull {
             let needed = pending.filter { $0.feed === feed }.map(\.neededFrom).min() ?? 0
             guard needed > feed.inbox.front else { continue }
-            feed.drop(through: needed, "searched, and dropped from a full inbox")
+            feed.drop(through: needed, "searched, then discarded: inbox full")
             hasDropped = true
         }
         return hasDropped

@@ -34,7 +34,7 @@ package final class EndMatcher: Matcher {
         case .reset: return .impossible("expected the end of the stream, got a reset")
         case .cut:
             return .impossible(
-                "cut without close_notify, not ended cleanly",
+                "closed without close_notify, not ended cleanly",
                 hints: ["to accept this as the end of the stream, write: set \(feed.session.name) cut-is-eof on"])
         case .failed, .oversized, .closed: return .impossible(feed.session.inputState)
         }

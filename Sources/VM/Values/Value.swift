@@ -27,8 +27,9 @@ package final class Value<Result> {
         self.convert = convert
         problem = { kind.problem(with: $0) }
         constant = argument.literal.flatMap(parse)
-        let only = argument.template.segments.count == 1 ? argument.template.variables.first : nil
-        variable = only.map { VariableReference(name: $0.name, range: $0.range) }
+        variable = argument.template.soleExpansion.flatMap { expansion in
+            expansion.plainName.map { VariableReference(name: $0, range: expansion.range) }
+        }
     }
 
     /// Returns the current value; throws if it is not set or not of its kind.

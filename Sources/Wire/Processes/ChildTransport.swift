@@ -84,8 +84,8 @@ final class TerminalTransport: Transport {
             openLine = length
             return nil
         }
-        return "a line of \(longest) bytes is too long: the program reads its terminal in canonical mode, which takes"
-            + " \(Self.longestLine) bytes a line"
+        return "a line of \(longest) bytes is too long: the program reads its terminal in canonical mode, which limits"
+            + " a line to \(Self.longestLine) bytes"
     }
 
     /// Sends the end-of-file character, twice after an incomplete line: the first one only submits that line.

@@ -279,7 +279,7 @@ package final class TLSTransport: Transport {
             let names = certificate.map { $0.names.isEmpty ? $0.subject : $0.names.joined(separator: ", ") } ?? "?"
             return TLSError(
                 message: "the certificate is for \(names), not for \(host)",
-                hint: "to verify another name: --servername NAME", isRefusal: true)
+                hint: "to verify a different name, use --servername NAME", isRefusal: true)
         case X509_V_ERR_CERT_HAS_EXPIRED:
             return TLSError(
                 message: "the certificate of \(subject) expired on \(certificate?.notAfter ?? "?")",
@@ -291,7 +291,7 @@ package final class TLSTransport: Transport {
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
             return TLSError(
                 message: "the certificate of \(subject) is self-signed and not trusted",
-                hint: "to trust it, give it as authority: --ca FILE", isRefusal: true)
+                hint: "to trust it, pass it as an authority: --ca FILE", isRefusal: true)
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
             return TLSError(
                 message: "the certificate was signed by an authority that is not trusted: \(subject)",
@@ -379,7 +379,8 @@ package final class TLSTransport: Transport {
                 let needsCertificate = wasAskedForCertificate && context.options.certificate == nil
                 return TLSError(
                     message: "the peer rejected the TLS handshake: \(alert)",
-                    hint: needsCertificate ? "it requires a client certificate: --cert FILE --key FILE" : nil,
+                    hint: needsCertificate
+                        ? "the server requires a client certificate: use --cert FILE --key FILE" : nil,
                     isRefusal: true)
             }
             return TLSError(message: "the TLS handshake failed: \(message)")

@@ -1,0 +1,130 @@
+import CJansson
+import Glibc
+import Script
+
+extension Call {
+    /// `json-get` and `csv`.
+    func element() throws(Functions.Failure) -> [UInt8] {
+        if function == .jsonGet { return try JSON.element(of: value, at: arguments[0], self) }
+        let number = try integer(0)
+        var rows = CSV(value)
+        let row: [[UInt8]]
+        do throws(CSV.Failure) { row = try rows.next() ?? [] } catch { throw failure(error.message) }
+        guard number <= row.count else {
+            throw failure("has \(counted(row.count, "field")), not \(number)")
+        }
+        return row[number - 1]
+    }
+}
+
+/// JSON (RFC 8259) by jansson.
+enum JSON {
+    private static let anyValue = Int(JSON_DECODE_ANY)
+
+    /// `text` as the inside of a JSON string.
+    static func escaped(_ text: [UInt8], _ call: Call) throws(Functions.Failure) -> [UInt8] {
+        guard let string = withCharacters(text, { json_stringn($0, text.count) }) else {
+            throw call.failure("is not valid UTF-8")
+        }
+        defer { json_decref(string) }
+        guard let quoted = dump(string, precision: 17) else { throw call.failure("is not valid UTF-8") }
+        return Array(quoted.dropFirst().dropLast())
+    }
+
+    /// The text that the inside of a JSON string stands for.
+    static func unescaped(_ text: [UInt8], _ call: Call) throws(Functions.Failure) -> [UInt8] {
+        let quote = [UInt8(ascii: "\"")]
+        guard let value = load(quote + text + quote, flags: anyValue | Int(JSON_ALLOW_NUL)),
+            isOfType(value, JSON_STRING)
+        else { throw call.failure("is not the inside of a JSON string") }
+        defer { json_decref(value) }
+        return bytes(of: value)
+    }
+
+    /// The element at `path`: keys and indexes separated by dots. An empty path is the whole value.
+    static func element(of text: [UInt8], at path: [UInt8], _ call: Call) throws(Functions.Failure) -> [UInt8] {
+        var problem = json_error_t()
+        let flags = anyValue | Int(JSON_ALLOW_NUL)
+        guard let root = load(text, flags: flags, &problem) else {
+            throw call.failure("is not JSON: \(message(of: problem))")
+        }
+        defer { json_decref(root) }
+        var element = root
+        var seen: [String] = []
+        for step in path.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: true) {
+            seen.append(Escapes.visible(step))
+            guard let next = child(of: element, Array(step)) else {
+                throw Functions.Failure(message: "json-get: no element '\(seen.joined(separator: "."))'")
+            }
+            element = next
+        }
+        return rendered(element)
+    }
+
+    /// Calls `body` with a pointer that is never nil, also for an empty text: jansson takes nil for an error.
+    private static func withCharacters<Result>(
+        _ text: [UInt8], _ body: (UnsafePointer<CChar>) -> Result?
+    ) -> Result? {
+        (text + [0]).withUnsafeBytes { bytes in
+            bytes.baseAddress.flatMap { body($0.assumingMemoryBound(to: CChar.self)) }
+        }
+    }
+
+    private static func load(_ text: [UInt8], flags: Int) -> UnsafeMutablePointer<json_t>? {
+        var problem = json_error_t()
+        return load(text, flags: flags, &problem)
+    }
+
+    private static func load(
+        _ text: [UInt8], flags: Int, _ problem: inout json_error_t
+    ) -> UnsafeMutablePointer<json_t>? {
+        withCharacters(text) { json_loadb($0, text.count, flags, &problem) }
+    }
+
+    private static func message(of problem: json_error_t) -> String {
+        withUnsafeBytes(of: problem.text) { bytes in
+            "\(Escapes.visible(bytes.prefix { $0 != 0 })) (line \(problem.line), column \(problem.column))"
+        }
+    }
+
+    private static func isOfType(_ value: UnsafeMutablePointer<json_t>, _ type: json_type) -> Bool {
+        value.pointee.type == type
+    }
+
+    private static func child(
+        of element: UnsafeMutablePointer<json_t>, _ key: [UInt8]
+    ) -> UnsafeMutablePointer<json_t>? {
+        if element.pointee.type == JSON_ARRAY {
+            return Literals.count(String(decoding: key, as: UTF8.self)).flatMap { json_array_get(element, $0) }
+        }
+        return withCharacters(key) { json_object_getn(element, $0, key.count) }
+    }
+
+    /// A string as its text, a number in its shortest form, everything else as compact JSON.
+    private static func rendered(_ element: UnsafeMutablePointer<json_t>) -> [UInt8] {
+        switch element.pointee.type {
+        case JSON_STRING: return bytes(of: element)
+        case JSON_REAL: return Array(json_real_value(element).description.utf8)
+        default:
+            // The shortest precision that keeps every number.
+            let short = dump(element, precision: 15) ?? []
+            if let copy = load(short, flags: anyValue | Int(JSON_ALLOW_NUL)) {
+                defer { json_decref(copy) }
+                if json_equal(copy, element) == 1 { return short }
+            }
+            return dump(element, precision: 17) ?? short
+        }
+    }
+
+    private static func bytes(of string: UnsafeMutablePointer<json_t>) -> [UInt8] {
+        guard let text = json_string_value(string) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: text, count: json_string_length(string)))
+    }
+
+    private static func dump(_ value: UnsafeMutablePointer<json_t>, precision: Int) -> [UInt8]? {
+        let flags = Int(JSON_ENCODE_ANY) | Int(JSON_COMPACT) | Int(c_JSON_REAL_PRECISION(precision))
+        guard let text = json_dumps(value, flags) else { return nil }
+        defer { free(text) }
+        return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+    }
+}
