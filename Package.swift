@@ -103,10 +103,13 @@ let package = Package(
 // The fuzz targets of scripts/fuzz, for scripts/fuzz/run alone: everything is built with libFuzzer's coverage then.
 if Context.environment["MUXSH_FUZZ"] != nil {
     let coverage = [SwiftSetting.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
-    for target in package.targets where ["Script", "Functions", "Wire"].contains(target.name) { target.swiftSettings = coverage }
+    for target in package.targets where ["Script", "Functions", "Wire"].contains(target.name) {
+        target.swiftSettings = coverage
+    }
     package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["Commands", "Functions", "Script", "VM", "Wire"], path: "scripts/fuzz", exclude: ["run"],
+            name: "fuzz", dependencies: ["Commands", "Functions", "Script", "VM", "Wire"], path: "scripts/fuzz",
+            exclude: ["run"],
             swiftSettings: coverage, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
 }
