@@ -25,7 +25,8 @@ package struct CommandRegistry: CommandSet {
             LetCommand.self, SetCommand.self, IfCommand.self, WhileCommand.self, RepeatCommand.self, ForCommand.self,
             BreakCommand.self, ContinueCommand.self, DefineCommand.self, SourceCommand.self, TryCommand.self,
             RetryCommand.self, ParallelCommand.self, BarrierCommand.self, TestCommand.self, SkipCommand.self,
-            FailCommand.self, TimeCommand.self, SleepCommand.self, PrintCommand.self, ExitCommand.self,
+            CheckCommand.self, FailCommand.self, TimeCommand.self, SleepCommand.self, PrintCommand.self,
+            ExitCommand.self,
             ListCommand.self, ShowCommand.self, TalkCommand.self, ViewCommand.self, HistoryCommand.self,
             HelpCommand.self, QuitCommand.self,
         ])

@@ -152,7 +152,7 @@ package struct Manual {
 
     private static let keys = """
           Tab            complete; a second Tab lists the choices
-          ^C             drop the line, or stop the running command
+          ^C             discard the line, or stop the running command
           ^D             quit; in 'talk' return to commands
           ^R  Up  Down   search the history, go through it
           ^A ^E ^W ^U ^K go to the start or end; erase a word, the line, to the end

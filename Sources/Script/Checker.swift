@@ -105,8 +105,8 @@ package struct Checker {
                 for argument in call.arguments(parameter.name) { collect(argument, parameter.kind) }
                 if let pattern = call.regex(parameter.name) { variables.formUnion(pattern.groupNames) }
             }
-            if let pattern = call.condition?.pattern { variables.formUnion(pattern.groupNames) }
-            if let name = call.condition?.definedName { variables.insert(name) }
+            for pattern in call.condition?.patterns ?? [] { variables.formUnion(pattern.groupNames) }
+            for name in call.condition?.definedNames ?? [] { variables.insert(name) }
             variables.formUnion(call.description.resultNames)
             if call.givesNumberedSession { sessions.formUnion(["s?", "s??", "s???"]) }
             define(call, &defined, &errors)
@@ -173,7 +173,7 @@ package struct Checker {
     private mutating func check(_ call: CommandCall, _ names: Names, _ errors: inout [ScriptError]) {
         for argument in call.allArguments { check(argument.template, names, &errors) }
         for argument in call.condition?.arguments ?? [] { check(argument.template, names, &errors) }
-        if let pattern = call.condition?.pattern { check(pattern.template, names, &errors) }
+        for pattern in call.condition?.patterns ?? [] { check(pattern.template, names, &errors) }
         for parameter in call.description.allParameters {
             for argument in call.arguments(parameter.name) {
                 check(argument, parameter.kind, of: call.description.name, names, &errors)

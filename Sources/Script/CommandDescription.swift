@@ -65,6 +65,18 @@ package struct CommandDescription {
         }
     }
 
+    /// Whether any form takes `<<` as an operator.
+    package var takesShift: Bool {
+        forms.contains { form in
+            form.elements.contains { element in
+                guard case .parameter(let parameter) = element, case .choice(let choices) = parameter.kind else {
+                    return false
+                }
+                return choices.contains("<<")
+            }
+        }
+    }
+
     /// Whether any form contains a condition.
     package var takesCondition: Bool {
         forms.contains { form in

@@ -41,7 +41,7 @@ struct CommandParser {
     private var commandName: String { description.name.isEmpty ? "a branch" : description.name }
 
     private mutating func readArguments() throws {
-        while let argument = try lexer.next(allowsRegex: mayBePattern(at: arguments.count)) {
+        while let argument = try next() {
             if case .block = ending { throw blockOnOneLine(argument.range) }
             if argument.bareLiteral == "{" {
                 ending = .block
@@ -55,6 +55,10 @@ struct CommandParser {
         if case .block = ending, !description.forms.contains(where: \.content.isBlock) {
             throw ScriptError(lexer.position, "\(commandName) takes no block", hint: "remove the '{'")
         }
+    }
+
+    private mutating func next() throws -> Argument? {
+        try lexer.next(allowsRegex: mayBePattern(at: arguments.count), allowsShift: description.takesShift)
     }
 
     private mutating func readOption(_ text: String, _ argument: Argument) throws {
@@ -81,12 +85,12 @@ struct CommandParser {
     }
 
     private func unknownOption(_ name: String, _ argument: Argument) -> ScriptError {
-        let arguments = "\(commandName) has no option '\(name)'"
-        if let hint = description.optionHints[name] { return ScriptError(argument.range, arguments, hint: hint) }
+        let problem = "\(commandName) has no option '\(name)'"
+        if let hint = description.optionHints[name] { return ScriptError(argument.range, problem, hint: hint) }
         let known = description.options.map(\.name)
         var hint = known.isEmpty ? "\(commandName) has no options" : "options are \(known.joined(separator: ", "))"
         if let nearest = nearestSpelling(of: name, among: known) { hint = "did you mean '\(nearest)'?" }
-        return ScriptError(argument.range, arguments, hint: hint + " (quote a text that begins with --)")
+        return ScriptError(argument.range, problem, hint: hint + " (quote text that begins with --)")
     }
 
     /// Whether the argument at this position is a program, followed by its arguments.
@@ -157,8 +161,11 @@ struct CommandParser {
                 if case .keyword(let keyword)? = inner.first, argument.bareLiteral != keyword { continue }
                 try bind(inner[...], &rest)
             case .condition:
-                call.bind(try Condition(rest, end: lexer.position))
-                rest = []
+                var parser = ConditionParser(rest, end: lexer.position)
+                let (condition, others) = try parser.parse()
+                if elements.count == 1, let extra = others.first { throw ConditionParser.unexpected(extra) }
+                call.bind(condition)
+                rest = others
             }
         }
     }
@@ -258,7 +265,7 @@ private let many = 1 << 20
 extension Element {
     /// The required keyword, or nil.
     fileprivate var keyword: String? {
-        if case .keyword(let argument) = self { return argument }
+        if case .keyword(let keyword) = self { return keyword }
         return nil
     }
 

@@ -32,14 +32,17 @@ struct Lexer {
         SourceRange(source: source, line: line, columns: min(index, text.count)..<min(index, text.count))
     }
 
-    /// Returns the next argument, or nil at the end. With `allowsRegex`, an argument that begins with `/` is a regex.
-    mutating func next(allowsRegex: Bool) throws -> Argument? {
+    /// Returns the next argument, or nil at the end. With `allowsRegex`, an argument that begins with `/` is a regex; with
+    /// `allowsShift`, a `<<` followed by a blank is an operator and no heredoc.
+    mutating func next(allowsRegex: Bool, allowsShift: Bool = false) throws -> Argument? {
         guard try skipBlanks() else { return nil }
         switch text[index] {
         case UInt8(ascii: "\""): return try quoted(by: UInt8(ascii: "\""))
         case UInt8(ascii: "'"): return try quoted(by: UInt8(ascii: "'"))
         case UInt8(ascii: "/") where allowsRegex: return try regex()
-        case UInt8(ascii: "<") where text[index...].starts(with: "<<".utf8): return try heredoc()
+        case UInt8(ascii: "<") where text[index...].starts(with: "<<".utf8):
+            let isShift = allowsShift && index + 2 < text.count && isBlank(text[index + 2])
+            return isShift ? try bare() : try heredoc()
         default: return try bare()
         }
     }

@@ -59,7 +59,7 @@ struct PossibleValues {
             default: break
             }
         }
-        if let pattern = call.condition?.pattern { insertUnknown(pattern.groupNames) }
+        for pattern in call.condition?.patterns ?? [] { insertUnknown(pattern.groupNames) }
     }
 
     /// Collects the values of `for` and the round numbers of `repeat` and `parallel`; the parameters of `define` get

@@ -4,7 +4,19 @@ import VM
 
 /// `let`: sets a variable to a text or to the result of a calculation.
 struct LetCommand: Command {
-    private static let operators = ["+", "-", "*", "/", "%"]
+    /// The operators of `let NAME A OP B`, on 64-bit signed numbers.
+    fileprivate enum Operator: String, CaseIterable {
+        case plus = "+"
+        case minus = "-"
+        case times = "*"
+        case dividedBy = "/"
+        case remainder = "%"
+        case and = "&"
+        case or = "|"
+        case exclusiveOr = "^"
+        case shiftLeft = "<<"
+        case shiftRight = ">>"
+    }
 
     static var description: CommandDescription {
         let name = Parameter("NAME", .newVariable)
@@ -13,14 +25,14 @@ struct LetCommand: Command {
             forms: [
                 Form(
                     .parameter(name), .parameter(Parameter("A", .text)),
-                    .parameter(Parameter("OP", .choice(operators))),
+                    .parameter(Parameter("OP", .choice(Operator.allCases.map(\.rawValue)))),
                     .parameter(Parameter("B", .text))),
                 Form(.parameter(name), .parameter(Parameter("VALUE", .text))),
             ],
             options: [CommandOption("--secret", "never show the value; ${NAME} is shown instead")],
             text: """
-                ${NAME} is the value from then on. The form with OP calculates with whole numbers: OP is + - * / or \
-                %.
+                ${NAME} is the value from then on. The form with OP calculates with 64-bit whole numbers: \
+                OP is + - * / % or, for bits, & | ^ << >>. Numbers may be hexadecimal: 0x1a.
                 """,
             examples: ["let greeting \"hello world\"", "let n ${n} + 1", "let --secret password ${env.PASSWORD}"],
             caveats: [
@@ -39,9 +51,15 @@ struct LetCommand: Command {
                 guard let literal = operand.literal, Literals.integer(literal) == nil else { continue }
                 throw ScriptError(operand.range, "'\(Escapes.escaped(literal))' is not a whole number")
             }
+            let symbol = try call.required("OP")
+            guard let operation = symbol.bareLiteral.flatMap(Operator.init(rawValue:)) else {
+                throw ScriptError(
+                    symbol.range, "an operator must be written without quotes and variables",
+                    hint: "use one of \(Operator.allCases.map(\.rawValue).joined(separator: " "))")
+            }
             compiler.emit(
                 CalculateInstruction(
-                    name: name, left: Value(integer: left), operation: Value(string: try call.required("OP")),
+                    name: name, left: Value(integer: left), operation: operation,
                     right: Value(integer: try call.required("B")), isSecret: call.has(option: "--secret"),
                     range: call.range))
         } else {
@@ -77,32 +95,43 @@ private struct LetInstruction: Instruction {
 private struct CalculateInstruction: Instruction {
     let name: VariableName
     let left: Value<Int>
-    let operation: Value<String>
+    let operation: LetCommand.Operator
     let right: Value<Int>
     let isSecret: Bool
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
-        let result = try calculate(
-            try left.evaluate(in: strand), try operation.evaluate(in: strand), try right.evaluate(in: strand))
+        let result = try calculate(try left.evaluate(in: strand), try right.evaluate(in: strand))
         if isSecret { strand.world.secrets.add(name: name.name, value: Array(String(result).utf8)) }
         strand.set(name, toInteger: result)
         return .next
     }
 
-    private func calculate(_ left: Int, _ symbol: String, _ right: Int) throws(Failure) -> Int {
-        let isDivision = symbol == "/" || symbol == "%"
-        if isDivision && right == 0 { throw Failure(.expectation, "division by zero") }
-        let (result, overflow) =
-            switch symbol {
-            case "+": left.addingReportingOverflow(right)
-            case "-": left.subtractingReportingOverflow(right)
-            case "*": left.multipliedReportingOverflow(by: right)
-            case "/": left.dividedReportingOverflow(by: right)
-            default: left.remainderReportingOverflow(dividingBy: right)
+    private func calculate(_ left: Int, _ right: Int) throws(Failure) -> Int {
+        let (result, overflow): (Int, Bool)
+        switch operation {
+        case .plus: (result, overflow) = left.addingReportingOverflow(right)
+        case .minus: (result, overflow) = left.subtractingReportingOverflow(right)
+        case .times: (result, overflow) = left.multipliedReportingOverflow(by: right)
+        case .dividedBy, .remainder:
+            if right == 0 { throw Failure(.expectation, "division by zero") }
+            (result, overflow) =
+                operation == .dividedBy
+                ? left.dividedReportingOverflow(by: right) : left.remainderReportingOverflow(dividingBy: right)
+        case .and: return left & right
+        case .or: return left | right
+        case .exclusiveOr: return left ^ right
+        case .shiftLeft, .shiftRight:
+            guard (0...63).contains(right) else {
+                throw Failure(.expectation, "cannot shift by \(right): the limits are 0 and 63")
             }
-        if overflow { throw Failure(.expectation, "\(left) \(symbol) \(right) overflows a 64-bit integer") }
+            if operation == .shiftRight { return left >> right }
+            (result, overflow) = (left << right, (left << right) >> right != left)
+        }
+        if overflow {
+            throw Failure(.expectation, "\(left) \(operation.rawValue) \(right) overflows a 64-bit integer")
+        }
         return result
     }
 }

@@ -18,7 +18,7 @@ struct OnCommand: Command {
 
                 The blocks of one session run one after the other, and a line that has to wait for a block holds \
                 back the lines after it. A block may read from the session: it reads the data that follows its line, \
-                and what it leaves unread is tested again.
+                and data that it leaves unread is tested again.
                 """,
             examples: [
                 "listen fake :0\non fake.* /^GET (\\w+)/ {\n    ${session}> VALUE ${1}\n}",

@@ -37,6 +37,7 @@ package struct Failure: Error {
     package enum Detail {
         case text(String)
         case mismatch(Mismatch)
+        case comparison(Comparison)
         case excerpt(Excerpt)
         case program(DeadProgram)
     }

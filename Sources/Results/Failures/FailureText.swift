@@ -35,6 +35,7 @@ package struct FailureText {
             case .text(let text): [text]
             case .mismatch(let mismatch): MismatchText(mismatch, redactor).lines
             case .excerpt(let excerpt): ExcerptText(excerpt, redactor).lines
+            case .comparison(let comparison): ComparisonText(comparison, redactor).lines
             case .program(let program): [message(for: program)]
             }
         }
@@ -122,9 +123,6 @@ private struct ExcerptText {
 private struct MismatchText {
     private let mismatch: Mismatch
     private let redactor: Redactor
-    /// How many characters of two differing lines are shown, so that nothing wraps at 80 columns.
-    private static let window = 56
-    private static let before = 36
     private static let longestPattern = 1024
     private static let longestFollowing = 256
 
@@ -156,6 +154,10 @@ private struct MismatchText {
         return lines + mismatch.hints + following
     }
 
+    private var sides: SideBySide {
+        SideBySide(first: "expected: \(mismatch.session)< ", second: "arrived:  \(mismatch.session)< ")
+    }
+
     private func texts(_ bytes: [UInt8], isPart: Bool) -> [String] {
         var wanted = redactor.escaped(bytes, isPart: isPart)
         var arrived = redactor.escaped(mismatch.arrived, isPart: mismatch.isPart)
@@ -165,9 +167,7 @@ private struct MismatchText {
             arrived = Escapes.escapedToASCII(mismatch.arrived, isPart: mismatch.isPart)
         }
         let position = zip(bytes, mismatch.arrived).prefix { $0 == $1 }.count
-        return beside(
-            Array(wanted.unicodeScalars), Array(arrived.unicodeScalars), arrow: "\(mismatch.session)< ",
-            position: position)
+        return sides.lines(Array(wanted.unicodeScalars), Array(arrived.unicodeScalars), position: position)
     }
 
     private func hex(_ bytes: [UInt8]) -> [String] {
@@ -178,34 +178,13 @@ private struct MismatchText {
         }
         if isSecret { return texts(bytes, isPart: true) }
         let position = zip(bytes, arrived).prefix { $0 == $1 }.count
-        return beside(
-            Array(Self.pairs(bytes).unicodeScalars), Array(Self.pairs(arrived).unicodeScalars),
-            arrow: "\(mismatch.session)< ", position: position, isHex: true)
+        return sides.lines(
+            Array(Self.pairs(bytes).unicodeScalars), Array(Self.pairs(arrived).unicodeScalars), position: position,
+            isHex: true)
     }
 
     private static func pairs(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined(separator: " ")
-    }
-
-    /// Returns both texts with a caret under the first difference; for long texts, only the part around it, and its
-    /// byte number.
-    private func beside(
-        _ wanted: [Unicode.Scalar], _ arrived: [Unicode.Scalar], arrow: String, position: Int, isHex: Bool = false
-    ) -> [String] {
-        var same = zip(wanted, arrived).prefix { $0 == $1 }.count
-        // The caret marks a whole pair of digits.
-        if isHex { same -= same % 3 }
-        let isLong = max(wanted.count, arrived.count) > Self.window
-        var first = isLong ? max(0, same - Self.before) : 0
-        if isHex { first -= first % 3 }
-        func cut(_ text: [Unicode.Scalar]) -> String {
-            let last = isLong ? min(text.count, first + Self.window) : text.count
-            let shown = first < last ? String(String.UnicodeScalarView(text[first..<last])) : ""
-            return (first > 0 ? "…" : "") + shown + (last < text.count ? "…" : "")
-        }
-        let indent = String(repeating: " ", count: 10 + arrow.unicodeScalars.count + same - first + (first > 0 ? 1 : 0))
-        let place = isLong || isHex ? " byte \(position + 1)" : ""
-        return ["expected: \(arrow)\(cut(wanted))", "arrived:  \(arrow)\(cut(arrived))", "\(indent)^\(place)"]
     }
 
     /// The unread lines after the line that differs, and the state.
@@ -222,6 +201,72 @@ private struct MismatchText {
         guard line.bytes.count > Self.longestFollowing else { return redactor.arrow(mismatch.session, line) }
         let front = Excerpt.Line(Array(line.bytes.prefix(Self.longestFollowing)), isPart: true)
         return redactor.arrow(mismatch.session, front) + "…"
+    }
+}
+
+/// Two texts, one below the other, with a caret under the first difference.
+private struct SideBySide {
+    /// The labels in front of the texts, equally long.
+    let first: String
+    let second: String
+    /// How many characters of two differing lines are shown, so that nothing wraps at 80 columns.
+    private static let window = 56
+    private static let before = 36
+
+    /// Returns the two lines and the caret. For long texts, only the part around it is shown, and its byte number.
+    func lines(
+        _ wanted: [Unicode.Scalar], _ arrived: [Unicode.Scalar], position: Int, isHex: Bool = false
+    ) -> [String] {
+        var same = zip(wanted, arrived).prefix { $0 == $1 }.count
+        // The caret marks a whole pair of digits.
+        if isHex { same -= same % 3 }
+        let isLong = max(wanted.count, arrived.count) > Self.window
+        var start = isLong ? max(0, same - Self.before) : 0
+        if isHex { start -= start % 3 }
+        func cut(_ text: [Unicode.Scalar]) -> String {
+            let end = isLong ? min(text.count, start + Self.window) : text.count
+            let shown = start < end ? String(String.UnicodeScalarView(text[start..<end])) : ""
+            return (start > 0 ? "…" : "") + shown + (end < text.count ? "…" : "")
+        }
+        let column = first.unicodeScalars.count + same - start + (start > 0 ? 1 : 0)
+        let place = isLong || isHex ? " byte \(position + 1)" : ""
+        return [
+            first + cut(wanted), second + cut(arrived), String(repeating: " ", count: column) + "^" + place,
+        ]
+    }
+}
+
+/// The values that a condition compared.
+private struct ComparisonText {
+    private let comparison: Comparison
+    private let redactor: Redactor
+    private static let longest = 200
+
+    init(_ comparison: Comparison, _ redactor: Redactor) {
+        self.comparison = comparison
+        self.redactor = redactor
+    }
+
+    var lines: [String] {
+        let left = comparison.left
+        switch comparison.right {
+        case .value(let right) where left == right: return ["both:  \(shown(left))"]
+        case .value(let right):
+            let position = zip(left, right).prefix { $0 == $1 }.count
+            return SideBySide(first: "left:  ", second: "right: ").lines(
+                Array(redactor.escaped(left, isPart: false).unicodeScalars),
+                Array(redactor.escaped(right, isPart: false).unicodeScalars), position: position)
+        case .quantity(let right): return ["left:  \(shown(left))", "right: \(shown(right))"]
+        case .pattern(let source, let matches):
+            return ["text:  \(shown(left))", "\(matches ? "matches" : "does not match") \(source)"]
+        }
+    }
+
+    /// Secrets are hidden before the text is cut.
+    private func shown(_ bytes: [UInt8]) -> String {
+        let text = redactor.escaped(bytes, isPart: false).unicodeScalars
+        return text.count > Self.longest
+            ? String(String.UnicodeScalarView(text.prefix(Self.longest))) + "…" : String(text)
     }
 }
 

@@ -63,6 +63,10 @@ extension Value where Result == Duration {
     }
 }
 
+extension Value where Result == Quantity {
+    package func evaluate(in strand: Strand) throws(Failure) -> Quantity { try value(in: strand) }
+}
+
 extension Value where Result == Int {
     package func evaluate(in strand: Strand) throws(Failure) -> Int { try value(in: strand) }
 
