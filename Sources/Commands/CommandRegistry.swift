@@ -33,8 +33,14 @@ package struct CommandRegistry: CommandSet {
     }
 
     /// Compiles statements; throws all errors that are detected only when they become instructions.
-    package func compile(_ statements: [Statement]) throws(ScriptErrors) -> CompiledScript {
-        var compiler = Compiler(commands: self)
+    ///
+    /// `owners` decides which variables are the script's; by default the statements are all of it.
+    package func compile(
+        _ statements: [Statement], owners: VariableOwners? = nil
+    ) throws(ScriptErrors) -> CompiledScript {
+        var whole = VariableOwners()
+        if owners == nil { whole.collect(statements) }
+        var compiler = Compiler(commands: self, owners: owners ?? whole)
         compiler.compile(statements)
         guard compiler.errors.isEmpty else { throw ScriptErrors(errors: compiler.errors) }
         return compiler.script

@@ -17,6 +17,8 @@ package struct Checker {
     /// Names containing variables that `let` sets, and the possible values of those variables.
     private var computedNames: [Template] = []
     private var possible = PossibleValues()
+    /// Whose variables the names are.
+    package private(set) var owners: VariableOwners
     /// The parameters and loop variables of the whole script.
     private var localNames: Set<String> = []
     /// The arguments of lines with errors, each with the number of such lines that contain it: such a line may define
@@ -41,10 +43,19 @@ package struct Checker {
         /// Whether the block is the body of a definition or inside it; the names of its callers are not visible there.
         var isInDefinition = false
 
-        func contains(_ name: String) -> Bool { known.contains(name) }
+        /// Names of strands and blocks that are computed.
+        var globs = KnownNames()
+
+        func contains(_ name: String) -> Bool { known.contains(name) || globs.contains(name) }
 
         func union(_ more: some Sequence<String>) -> Names {
-            Names(known: known.union(more), isInDefinition: isInDefinition)
+            Names(known: known.union(more), isInDefinition: isInDefinition, globs: globs)
+        }
+
+        func union(globs more: [String]) -> Names {
+            var names = self
+            names.globs.formUnion(more)
+            return names
         }
     }
 
@@ -63,6 +74,7 @@ package struct Checker {
     ) {
         self.commands = commands.descriptions.map(\.name)
         self.variables = KnownNames(variables)
+        owners = VariableOwners(variables)
         for name in variables { possible.insert(nil, for: name) }
         self.sessions = KnownNames(sessions)
         openedSessions = KnownNames(sessions)
@@ -77,9 +89,10 @@ package struct Checker {
         for error in parseErrors { suspect(error.range.lineText) }
         var errors: [ScriptError] = []
         var defined: [String: Definition] = [:]
-        for statement in statements { collect(statement, &defined, &errors) }
+        for statement in statements { collect(statement, isInStrand: false, &defined, &errors) }
         definitions.merge(defined) { _, new in new }
         nameComputed(statements)
+        owners.collect(statements, definitions: definitions.mapValues(\.body), possible: possible)
         for invocation in invocations where definitions[invocation.name] == nil { suspect(invocation.range.lineText) }
         invocations = []
         for statement in statements where errors.count < ScriptErrors.maxKept { check(statement, Names(), &errors) }
@@ -94,29 +107,41 @@ package struct Checker {
     }
 
     private mutating func collect(
-        _ statement: Statement, _ defined: inout [String: Definition], _ errors: inout [ScriptError]
+        _ statement: Statement, isInStrand: Bool, _ defined: inout [String: Definition], _ errors: inout [ScriptError]
     ) {
         switch statement {
         case .arrow(let arrow):
-            if case .match(let pattern) = arrow.action { variables.formUnion(pattern.groupNames) }
+            if case .match(let pattern) = arrow.action, !isInStrand { variables.formUnion(pattern.groupNames) }
         case .invocation(let invocation): invocations.append(invocation)
         case .command(let call):
             for parameter in call.description.allParameters {
-                for argument in call.arguments(parameter.name) { collect(argument, parameter.kind) }
-                if let pattern = call.regex(parameter.name) { variables.formUnion(pattern.groupNames) }
+                let isElsewhere = isInStrand || call.isLocal
+                for argument in call.arguments(parameter.name) { collect(argument, parameter.kind, isElsewhere) }
+                if let pattern = call.regex(parameter.name), !isInStrand, !call.startsStrand {
+                    variables.formUnion(pattern.groupNames)
+                }
             }
-            for pattern in call.condition?.patterns ?? [] { variables.formUnion(pattern.groupNames) }
+            if !isInStrand {
+                for pattern in call.condition?.patterns ?? [] { variables.formUnion(pattern.groupNames) }
+            }
             for name in call.condition?.definedNames ?? [] { variables.insert(name) }
             variables.formUnion(call.description.resultNames)
             if call.givesNumberedSession { sessions.formUnion(["s?", "s??", "s???"]) }
             define(call, &defined, &errors)
-            for alternative in call.alternatives { collect(.command(alternative), &defined, &errors) }
-            for statement in call.block + (call.otherwise ?? []) { collect(statement, &defined, &errors) }
+            let isInside = call.newCommandName == nil && (isInStrand || call.startsStrand)
+            for alternative in call.alternatives {
+                collect(.command(alternative), isInStrand: isInside, &defined, &errors)
+            }
+            for statement in call.block + (call.otherwise ?? []) {
+                collect(statement, isInStrand: isInside, &defined, &errors)
+            }
         }
     }
 
-    private mutating func collect(_ argument: Argument, _ kind: Parameter.Kind) {
+    /// Collects a name; `isElsewhere` if it is a variable of a strand or block, not of the script.
+    private mutating func collect(_ argument: Argument, _ kind: Parameter.Kind, _ isElsewhere: Bool) {
         switch kind {
+        case .newVariable where isElsewhere: break
         case .newVariable where argument.template.literalText == nil: computedNames.append(argument.template)
         case .newVariable: variables.insert(argument.template.glob)
         case .localVariable: if let name = argument.template.literalText { localNames.insert(name) }
@@ -181,11 +206,31 @@ package struct Checker {
         }
         // A definition sees its parameters and the script's variables, but no names of its callers.
         let outside = call.newCommand == nil ? names : Names(isInDefinition: true)
-        let inside = outside.union(call.localNames).union(call.description.blockNames)
-        for statement in call.block { check(statement, inside, &errors) }
+        var inside = outside.union(call.localNames).union(call.description.blockNames)
+        if call.startsStrand {
+            inside = inside.union(globs: call.strandGroups + call.block.flatMap { namesSet(inStrand: $0) })
+        }
+        check(block: call.block, inside, &errors)
         for alternative in call.alternatives { check(alternative, names, &errors) }
         let inElse = call.description.alternative == .otherwise ? names.union(["error"]) : names
-        for statement in call.otherwise ?? [] { check(statement, inElse, &errors) }
+        check(block: call.otherwise ?? [], inElse, &errors)
+    }
+
+    private mutating func check(block: [Statement], _ names: Names, _ errors: inout [ScriptError]) {
+        let locals = block.compactMap { statement -> String? in
+            guard case .command(let call) = statement, call.isLocal else { return nil }
+            return call.argument("NAME")?.template.glob
+        }
+        let inside = names.union(globs: locals)
+        for statement in block { check(statement, inside, &errors) }
+    }
+
+    /// The names that a statement in a strand's block sets for that strand; a strand inside it has its own.
+    private func namesSet(inStrand statement: Statement) -> [String] {
+        let own = statement.namesSet(possible)
+        guard case .command(let call) = statement, !call.startsStrand, call.newCommandName == nil else { return own }
+        let parts = call.alternatives.map(Statement.command) + call.block + (call.otherwise ?? [])
+        return own + parts.flatMap { namesSet(inStrand: $0) }
     }
 
     private mutating func check(_ invocation: Invocation, _ names: Names, _ errors: inout [ScriptError]) {
@@ -324,6 +369,10 @@ package struct Checker {
         }
         if names.isInDefinition, name == "session" || name == "error" || localNames.contains(name) {
             hint = "not visible inside 'define': pass it as a parameter"
+            return ScriptError(range, "variable '\(name)' is never set here", hint: hint)
+        }
+        if let strand = owners.strands[name] {
+            hint = "the block in line \(strand.line) has its own '\(name)'; to share it, set it before that block"
             return ScriptError(range, "variable '\(name)' is never set here", hint: hint)
         }
         if name == "session" { hint = "it is set inside 'on' and the branches of 'select'" }

@@ -14,6 +14,8 @@ package struct CommandDescription {
     package let blockNames: [String]
     /// The built-in names that it sets.
     package let resultNames: [String]
+    /// Whether its block runs concurrently with the script.
+    package let startsStrand: Bool
     /// The full description: paragraphs separated by empty lines.
     package let text: String
     /// Example lines, each a script in its own context.
@@ -24,8 +26,8 @@ package struct CommandDescription {
     package init(
         name: String, summary: String, forms: [Form], options: [CommandOption] = [],
         optionHints: [String: String] = [:], alternative: Alternative = .none, blockNames: [String] = [],
-        resultNames: [String] = [],
-        text: String = "", examples: [String] = [], caveats: [String] = []
+        resultNames: [String] = [], startsStrand: Bool = false, text: String = "", examples: [String] = [],
+        caveats: [String] = []
     ) {
         self.name = name
         self.summary = summary
@@ -35,6 +37,7 @@ package struct CommandDescription {
         self.alternative = alternative
         self.blockNames = blockNames
         self.resultNames = resultNames
+        self.startsStrand = startsStrand
         self.text = text
         self.examples = examples
         self.caveats = caveats

@@ -21,8 +21,10 @@ package final class Strand {
     var callers: [Frame] = []
     /// A copy of the parameters and loop names where it was started.
     private var inherited: [String: [UInt8]]
-    /// Named groups matched by a strand other than the script.
-    private var groups: [String: [UInt8]]
+    /// The variables of a strand other than the script.
+    private var own: [String: [UInt8]]
+    /// The variables that are the script's although this strand sets them.
+    private let shared: KnownNames
     /// The latest instant at which waits end: the end of a `retry`.
     private(set) var cutoff: Instant?
     /// The scheduler that runs it, with access to the host.
@@ -84,7 +86,8 @@ package final class Strand {
         parent = nil
         nesting = 0
         inherited = [:]
-        groups = [:]
+        own = [:]
+        shared = KnownNames()
     }
 
     /// Creates a strand concurrent with the script. `parent`, if given, waits for it. It starts with a copy of the
@@ -102,7 +105,8 @@ package final class Strand {
         holdings = parent?.holdings
         captures = environment.captures
         inherited = environment.names
-        groups = environment.groups
+        own = environment.own
+        shared = program.shared
         cutoff = parent?.cutoff
         for (name, value) in names { inherited[name] = value }
     }
@@ -110,13 +114,13 @@ package final class Strand {
     /// The values that a strand inherits from the place where it is started.
     package struct Environment {
         fileprivate let names: [String: [UInt8]]
-        fileprivate let groups: [String: [UInt8]]
+        fileprivate let own: [String: [UInt8]]
         package var captures: [[UInt8]?]
     }
 
     /// A copy of the values visible here, except the script's variables.
     package var environment: Environment {
-        Environment(names: visibleNames, groups: groups, captures: captures)
+        Environment(names: visibleNames, own: own, captures: captures)
     }
 
     /// The current instruction, or nil at the end.
@@ -255,20 +259,37 @@ package final class Strand {
         for group in names where group.number < values.count {
             guard let value = values[group.number] else { continue }
             if setLocal(group.name, value) { continue }
-            if place == nil { variables[group.name] = value } else { groups[group.name] = value }
+            if isShared(group.name) { variables[group.name] = value } else { own[group.name] = value }
         }
     }
 
-    /// Sets the nearest parameter or loop name, otherwise a variable of the script.
+    /// Sets the nearest parameter, loop name or local variable, otherwise a variable of the script or of this strand.
     package func set(_ variable: VariableReference, to value: [UInt8]) {
         if setLocal(variable.name, value) { return }
-        groups[variable.name] = nil
-        variable.set(value, in: variables)
+        if isShared(variable.name) { variable.set(value, in: variables) } else { own[variable.name] = value }
     }
+
+    /// Sets a variable of the innermost block: of its scope, or else of the strand or script.
+    package func setInBlock(_ variable: VariableReference, to value: [UInt8]) {
+        guard let scope = scopes.last else {
+            if place == nil { variable.set(value, in: variables) } else { own[variable.name] = value }
+            return
+        }
+        if let index = scope.names.firstIndex(where: { $0.name == variable.name }) {
+            scope.names[index].value = value
+        } else {
+            scope.names.append((variable.name, value))
+        }
+    }
+
+    /// Whether a name that no block hides is a variable of the script.
+    private func isShared(_ name: String) -> Bool { place == nil || shared.contains(name) }
 
     /// Like `set`, with a whole number.
     package func set(_ variable: VariableReference, toInteger value: Int) {
-        if local(variable.name) != nil { return set(variable, to: Array(String(value).utf8)) }
+        guard isShared(variable.name), local(variable.name) == nil else {
+            return set(variable, to: Array(String(value).utf8))
+        }
         variable.set(integer: value, in: variables)
     }
 
@@ -301,7 +322,7 @@ package final class Strand {
 
     /// Sets a built-in name for this strand. The value outlasts the current block.
     package func setResult(_ name: String, to value: [UInt8]) {
-        if place == nil { variables[name] = value } else { groups[name] = value }
+        if place == nil { variables[name] = value } else { own[name] = value }
     }
 
     /// The maximum size of a value in bytes. Without it, a variable that keeps doubling itself would take all memory.
@@ -389,7 +410,7 @@ package final class Strand {
         }
         if place == nil { return nil }
         if callers.isEmpty, let value = inherited[name] { return value }
-        return groups[name]
+        return own[name]
     }
 
     /// The parameters and loop names visible at the current position.

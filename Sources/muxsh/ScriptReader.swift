@@ -107,7 +107,7 @@ struct ScriptReader {
     ) throws(ScriptErrors) -> CompiledScript {
         let found = parseErrors + checker.check(statements, parseErrors: parseErrors)
         do throws(ScriptErrors) {
-            let script = try registry.compile(statements)
+            let script = try registry.compile(statements, owners: checker.owners)
             guard found.isEmpty else { throw ScriptErrors(errors: found) }
             return script
         } catch {

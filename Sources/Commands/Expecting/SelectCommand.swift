@@ -59,7 +59,7 @@ struct SelectCommand: Command {
                         range: row.range))
             }
             compiler.depth += 1
-            compiler.compile(row.block)
+            compiler.compile(block: row.block)
             compiler.depth -= 1
             compiler.emit(EndScopeInstruction(range: row.range))
             ends.append(compiler.position)

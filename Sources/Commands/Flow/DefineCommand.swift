@@ -19,8 +19,8 @@ struct DefineCommand: Command {
             examples: ["define login who {\n    a> USER ${who}\n    a<~ ^\\+OK\n}\nlogin joe"],
             caveats: [
                 """
-                Parameters are local to the call. 'let' sets a variable of the script, which is how to return a \
-                result.
+                Parameters are local to the call, and so are variables of 'let --local'. 'let' sets a variable of the \
+                script, or of the block of 'on' or 'parallel' that calls the command: this is how to return a result.
                 """,
                 """
                 ${session}, ${error} and loop variables of the caller are not visible inside: pass them as \

@@ -29,7 +29,7 @@ struct IfCommand: Command {
             guard let condition = part.condition else { throw ScriptError(part.range, "missing condition") }
             let start = compiler.position
             compiler.emit(JumpInstruction(destination: 0, range: part.range))
-            compiler.compile(part.block)
+            compiler.compile(block: part.block)
             jumps.append(compiler.position)
             compiler.emit(JumpInstruction(destination: 0, range: part.range))
             compiler.replace(
@@ -37,7 +37,7 @@ struct IfCommand: Command {
                 with: ConditionInstruction(
                     condition: condition, is: false, destination: compiler.position, range: part.range))
         }
-        compiler.compile(call.otherwise ?? [])
+        compiler.compile(block: call.otherwise ?? [])
         for jump in jumps {
             compiler.replace(at: jump, with: JumpInstruction(destination: compiler.position, range: call.range))
         }

@@ -29,7 +29,10 @@ struct LetCommand: Command {
                     .parameter(Parameter("B", .text))),
                 Form(.parameter(name), .parameter(Parameter("VALUE", .text))),
             ],
-            options: [CommandOption("--secret", "never show the value; ${NAME} is shown instead")],
+            options: [
+                CommandOption("--secret", "never show the value; ${NAME} is shown instead"),
+                CommandOption("--local", "set a variable of the innermost block, unset at its end"),
+            ],
             text: """
                 ${NAME} is the value from then on. The form with OP calculates with 64-bit whole numbers: \
                 OP is + - * / % or, for bits, & | ^ << >>. Numbers may be hexadecimal: 0x1a.
@@ -38,9 +41,10 @@ struct LetCommand: Command {
             caveats: [
                 "A regex cannot be kept in a variable: in a pattern, the value of ${NAME} matches itself literally.",
                 """
-                Inside 'on', 'branch' and the rounds of 'parallel', 'let' sets a variable of the whole script, \
-                shared by all blocks.
+                In a block of 'on', 'branch' or 'parallel', 'let' sets a variable of that block, unless the script \
+                sets the name above the block: then all blocks share the variable of the script.
                 """,
+                "A command that calls itself needs --local: without it, all its calls share the variable.",
             ])
     }
 
@@ -61,14 +65,17 @@ struct LetCommand: Command {
                 CalculateInstruction(
                     name: name, left: Value(integer: left), operation: operation,
                     right: Value(integer: try call.required("B")), isSecret: call.has(option: "--secret"),
-                    range: call.range))
+                    isLocal: call.isLocal, range: call.range))
         } else {
             let value = try call.required("VALUE")
             let isSecret = call.has(option: "--secret")
             if isSecret, let literal = value.literal, let name = call.argument("NAME")?.template.literalText {
                 compiler.hide(name: name, value: literal)
             }
-            compiler.emit(LetInstruction(name: name, value: Value(text: value), isSecret: isSecret, range: call.range))
+            compiler.emit(
+                LetInstruction(
+                    name: name, value: Value(text: value), isSecret: isSecret, isLocal: call.isLocal, range: call.range)
+            )
         }
     }
 }
@@ -77,6 +84,7 @@ private struct LetInstruction: Instruction {
     let name: VariableName
     let value: Value<[UInt8]>
     let isSecret: Bool
+    let isLocal: Bool
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
@@ -87,7 +95,7 @@ private struct LetInstruction: Instruction {
         } else {
             strand.world.derive(value, from: value, title: name.name)
         }
-        strand.set(name, to: value)
+        if isLocal { strand.setInBlock(name, to: value) } else { strand.set(name, to: value) }
         return .next
     }
 }
@@ -98,13 +106,18 @@ private struct CalculateInstruction: Instruction {
     let operation: LetCommand.Operator
     let right: Value<Int>
     let isSecret: Bool
+    let isLocal: Bool
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let name = try name.evaluate(in: strand)
         let result = try calculate(try left.evaluate(in: strand), try right.evaluate(in: strand))
         if isSecret { strand.world.secrets.add(name: name.name, value: Array(String(result).utf8)) }
-        strand.set(name, toInteger: result)
+        if isLocal {
+            strand.setInBlock(name, to: Array(String(result).utf8))
+        } else {
+            strand.set(name, toInteger: result)
+        }
         return .next
     }
 

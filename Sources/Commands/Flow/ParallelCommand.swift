@@ -7,7 +7,8 @@ struct ParallelCommand: Command {
     private static var branch: CommandDescription {
         CommandDescription(
             name: "branch", summary: "",
-            forms: [Form(.optional([.parameter(Parameter("NAME", .text))]), content: .statements)])
+            forms: [Form(.optional([.parameter(Parameter("NAME", .text))]), content: .statements)],
+            startsStrand: true)
     }
 
     static var description: CommandDescription {
@@ -19,6 +20,7 @@ struct ParallelCommand: Command {
                     .optional([.keyword("as"), .parameter(Parameter("I", .localVariable))]), content: .statements),
                 Form(content: .rows(branch)),
             ],
+            startsStrand: true,
             text: """
                 With N, the block runs N times concurrently, and ${I} counts from 1. Without N, the block contains \
                 'branch [NAME] {' blocks, which run concurrently. The script continues when all are done. The first \
@@ -31,9 +33,8 @@ struct ParallelCommand: Command {
             ],
             caveats: [
                 """
-                Each strand starts with its own copy of the captures, parameters and loop variables. 'let' sets a \
-                variable of the script, shared by all: two strands that count in one variable see each other's \
-                values.
+                Each strand starts with its own copy of the captures, parameters and loop variables, and has its own \
+                variables. To count in all of them, set the variable above the block: let n 0.
                 """,
                 "Two strands must not wait for the same session.",
             ])
@@ -41,7 +42,7 @@ struct ParallelCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         if let argument = call.argument("N") {
-            let program = compiler.subprogram(call.block) { $0.isInStrand = true }
+            let program = compiler.strand(call)
             compiler.emit(
                 ParallelRoundsInstruction(
                     count: Value(count: argument), name: call.argument("I")?.template.literalText, program: program,
@@ -56,7 +57,7 @@ struct ParallelCommand: Command {
             branches.append(
                 ParallelBranchesInstruction.Branch(
                     name: row.argument("NAME").map { Value(string: $0) },
-                    program: compiler.subprogram(row.block) { $0.isInStrand = true }, range: row.range))
+                    program: compiler.strand(row), range: row.range))
         }
         compiler.emit(ParallelBranchesInstruction(branches: branches, range: call.range))
     }

@@ -9,7 +9,7 @@ struct OnCommand: Command {
         CommandDescription(
             name: "on", summary: "run a block whenever a line matches",
             forms: [Form(.parameter(.target), .parameter(Expectation.pattern), content: .statements)],
-            blockNames: ["session"],
+            blockNames: ["session"], startsStrand: true,
             text: """
                 Each whole line from T that the script has not read yet is tested once, on arrival; sessions opened \
                 later are included. If it matches, it is consumed and the block runs concurrently with the script, with \
@@ -34,7 +34,10 @@ struct OnCommand: Command {
                 A failure in a block fails the script. Exception: if a client of a listener has left before it was \
                 answered, only that block is aborted, with a note.
                 """,
-                "'let' in a block sets a variable of the script, which other blocks may be using: see 'parallel'.",
+                """
+                Each run of the block has its own variables; a name that the script sets above the block is the \
+                script's, shared by all.
+                """,
                 "A line longer than the inbox is a failure.",
             ])
     }
@@ -53,7 +56,7 @@ struct OnCommand: Command {
         compiler.emit(
             OnInstruction(
                 target: try call.target(), argument: pattern, pattern: call.regex("PATTERN"),
-                program: compiler.subprogram(call.block) { $0.isInStrand = true }, range: call.range))
+                program: compiler.strand(call), range: call.range))
     }
 }
 

@@ -28,7 +28,7 @@ struct TimeCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         compiler.emit(StartTimeInstruction(name: Value(string: try call.required("NAME")), range: call.range))
         compiler.depth += 1
-        compiler.compile(call.block)
+        compiler.compile(block: call.block)
         compiler.depth -= 1
         compiler.emit(StopTimeInstruction(range: call.range))
     }

@@ -33,7 +33,7 @@ struct TryCommand: Command {
         compiler.emit(JumpInstruction(destination: 0, range: call.range))
         let otherwise = compiler.position
         compiler.depth += 1
-        compiler.compile(call.otherwise ?? [])
+        compiler.compile(block: call.otherwise ?? [])
         compiler.depth -= 1
         compiler.emit(EndScopeInstruction(range: call.range))
         compiler.replace(at: end, with: JumpInstruction(destination: compiler.position, range: call.range))

@@ -28,6 +28,7 @@ package struct Compiler {
     /// The number of scopes that the instructions so far have entered and not left.
     package var depth = 0
     private let commands: any CommandSet
+    private let owners: VariableOwners
 
     /// The context of a statement.
     package struct Place {
@@ -53,8 +54,9 @@ package struct Compiler {
         }
     }
 
-    package init(commands: any CommandSet) {
+    package init(commands: any CommandSet, owners: VariableOwners) {
         self.commands = commands
+        self.owners = owners
     }
 
     /// The compiled script, valid only if there are no errors.
@@ -85,7 +87,7 @@ package struct Compiler {
 
     /// Compiles statements to a separate program, which runs concurrently with this one or is called.
     package mutating func subprogram(_ statements: [Statement], change: (inout Place) -> Void) -> Program {
-        var compiler = Compiler(commands: commands)
+        var compiler = Compiler(commands: commands, owners: owners)
         compiler.place = place
         compiler.place.loop = nil
         change(&compiler.place)
@@ -95,6 +97,24 @@ package struct Compiler {
         secrets += compiler.secrets
         program.reach.formUnion(compiler.program.reach)
         return compiler.program
+    }
+
+    /// Compiles the block of a call that runs concurrently with the script.
+    package mutating func strand(_ call: CommandCall) -> Program {
+        let program = subprogram(call.block) { $0.isInStrand = true }
+        program.share(owners.shared(at: call.range))
+        return program
+    }
+
+    /// Compiles a block with a scope of its own, if it has variables of its own.
+    package mutating func compile(block: [Statement]) {
+        let hasLocals = block.contains { if case .command(let call) = $0 { call.isLocal } else { false } }
+        guard hasLocals, let range = block.first?.range else { return compile(block) }
+        emit(EnterScopeInstruction(range: range))
+        depth += 1
+        compile(block)
+        depth -= 1
+        emit(EndScopeInstruction(range: range))
     }
 
     /// Compiles statements inside a test.
@@ -113,7 +133,7 @@ package struct Compiler {
         let loop = Loop(outerDepth: depth, innerDepth: depth + scopes)
         place.loop = loop
         depth += scopes
-        compile(statements)
+        compile(block: statements)
         depth -= scopes
         place.loop = outer
         let next = end(&self)

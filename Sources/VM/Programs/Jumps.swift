@@ -25,6 +25,16 @@ package struct JumpInstruction: Instruction {
     package func execute(in strand: Strand) -> Step { .jump(destination) }
 }
 
+/// Enters a scope for the variables of a block.
+struct EnterScopeInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand) -> Step {
+        strand.enter(Scope())
+        return .next
+    }
+}
+
 /// Leaves the innermost scope.
 package struct EndScopeInstruction: Instruction {
     package let range: SourceRange

@@ -5,6 +5,8 @@ package final class Program {
     package private(set) var instructions: [any Instruction] = []
     /// The sessions and commands it may use.
     package var reach = Reach()
+    /// In a strand's program: the variables that are the script's. All others that the strand sets are its own.
+    package fileprivate(set) var shared = KnownNames()
     /// The indices of the instructions that begin a statement, in ascending order.
     private var starts: [Int] = []
 
@@ -36,6 +38,10 @@ package final class Program {
             accepted += other.accepted
             readsOwnSession = readsOwnSession || other.readsOwnSession
         }
+    }
+
+    func share(_ names: KnownNames) {
+        shared = names
     }
 
     /// Marks the next instruction to be appended as the first of a statement.
