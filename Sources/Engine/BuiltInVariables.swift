@@ -1,3 +1,5 @@
+import Glibc
+import Reactor
 import Results
 import Script
 
@@ -8,6 +10,13 @@ extension World {
         if name == "line" { return Array(String(range.line).utf8) }
         if name == "file" { return range.source.path }
         if name == "dir" { return range.source.directory.isEmpty ? [UInt8(ascii: ".")] : range.source.directory }
+        if name == "now" { return Array(String(Int(Self.unixTime * 1000)).utf8) }
+        if name == "elapsed" {
+            return Array("\(fixed((loop.readClock() - beganAt).inSeconds, digits: 6))s".utf8)
+        }
+        if name == "random" { return Array(String(random.next()).utf8) }
+        if name == "bad.port" { return Array(String(try ports.refused()).utf8) }
+        if name.hasPrefix("port.") { return Array(String(try ports.free(String(name.dropFirst(5)))).utf8) }
         if name.hasSuffix(".port"), let address = address(of: String(name.dropLast(5))), !address.hasPrefix("unix:") {
             return address.lastIndex(of: ":").map { Array(address[address.index(after: $0)...].utf8) }
         }
@@ -26,7 +35,15 @@ extension World {
             ["address", session.child == nil ? "port" : "pid"].map { session.name + "." + $0 }
         }
         let ofServices = sessions.allServices.flatMap { service in ["address", "port"].map { service.name + "." + $0 } }
-        return ["tmp", "file", "line", "dir", "0", "1"] + ofSessions + ofServices
+        return ["tmp", "file", "line", "dir", "now", "elapsed", "random", "bad.port", "0", "1"] + ofSessions
+            + ofServices
+    }
+
+    /// The seconds since 1970.
+    private static var unixTime: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private func address(of name: String) -> String? {

@@ -19,6 +19,11 @@ package final class World: SessionObserver, Host {
     package let output: any Output
     package let results: TestResults
     package let latencies = Latencies()
+    /// The sources of `${random}` and `${port.NAME}`, which the scripts of a run share.
+    package var random = RandomNumbers(seed: nil)
+    package var ports = Ports()
+    /// When the script began.
+    let beganAt: Instant
     package let variables: Variables
     package let definitions = Definitions()
     package var settings: Settings
@@ -67,6 +72,7 @@ package final class World: SessionObserver, Host {
         self.children = children
         sessions = SessionTable(children: children)
         self.loop = loop
+        beganAt = loop.readClock()
         self.settings = settings
         self.variables = variables
         self.secrets = secrets

@@ -60,7 +60,7 @@ package struct Checker {
     }
 
     /// Names that are always set.
-    private static let builtIn: Set<String> = ["tmp", "file", "line", "dir"]
+    private static let builtIn: Set<String> = ["tmp", "file", "line", "dir", "now", "elapsed", "random"]
     /// Names that commands set during the run; a script may not assign them.
     private static let reserved: Set<String> = ["session", "status", "error"]
 
@@ -397,8 +397,14 @@ package struct Checker {
     }
 
     private func isBuiltIn(_ name: String) -> Bool {
-        Self.builtIn.contains(name) || name.hasPrefix("env.") || name.utf8.allSatisfy { (48...57).contains($0) }
+        Self.builtIn.contains(name) || name.hasPrefix("env.") || isPort(name)
+            || name.utf8.allSatisfy { (48...57).contains($0) }
     }
+}
+
+/// Whether `name` is `port.NAME`, a free port, or `bad.port`.
+private func isPort(_ name: String) -> Bool {
+    name == "bad.port" || name.hasPrefix("port.") && isSessionName(String(name.dropFirst(5)))
 }
 
 extension Template {

@@ -258,6 +258,8 @@ package struct Parameter {
             case .argument: return argumentProblem(bytes)
             case .target: return nil
             case .pattern: return bytes.isEmpty ? "the search text is empty" : nil
+            case .newSession where isReservedName(text), .newListener where isReservedName(text):
+                return "'\(text)' is a built-in name and cannot name a session"
             case .newSession, .newListener, .session:
                 return isSessionName(text)
                     ? nil

@@ -49,6 +49,9 @@ package func isSessionName(_ name: String) -> Bool {
     return first >= UInt8(ascii: "A") && name.utf8.allSatisfy(isNameByte)
 }
 
+/// Whether `name` is the first part of built-in variables, such as `port.NAME`, so nothing else can have it.
+package func isReservedName(_ name: String) -> Bool { ["port", "bad", "env", "prompt"].contains(name) }
+
 /// Whether `text` is a glob rather than a name.
 package func isGlob(_ text: String) -> Bool {
     text.utf8.contains(UInt8(ascii: "*")) || text.utf8.contains(UInt8(ascii: "?"))

@@ -21,6 +21,8 @@ struct Invocation {
     var reports: [ReportRequest] = []
     /// The tests to run, by name; nil for all.
     var filter: SystemString?
+    /// The seed of `${random}`; nil for a different one in each run.
+    var seed: UInt32?
     var printsManual = false
 
     /// Whether there is a script other than standard input read line by line.

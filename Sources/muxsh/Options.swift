@@ -77,6 +77,9 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(help: ArgumentHelp("Run only the tests whose names match.", valueName: "regex"))
     var filter: SystemString?
 
+    @Option(help: ArgumentHelp("Seed of ${random}, to repeat a run (0 to 4294967295).", valueName: "n"))
+    var seed: UInt32?
+
     @Option(help: ArgumentHelp("Colours: auto, always or never.", valueName: "when"))
     var color = ColorChoice.auto
 
@@ -95,6 +98,7 @@ struct Options: ParsableArguments, ParsableCommand {
             checksOnly: checksOnly, isQuiet: quiet, isVerbose: verbose, showsTimestamps: timestamps,
             timeout: timeout?.duration ?? nil, timeoutScale: scale?.factor ?? 1, maxTime: maxTime?.duration ?? nil,
             linger: linger?.duration ?? nil, transcript: transcript, color: color, reports: reports, filter: filter,
+            seed: seed,
             printsManual: printsManual)
     }
 

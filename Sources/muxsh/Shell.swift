@@ -26,6 +26,8 @@ final class Shell {
     private(set) lazy var children = Children(on: loop, state: stateBefore)
     private let temporary = TemporaryDirectory()
     private let secrets = Redactor()
+    private lazy var random = RandomNumbers(seed: invocation.seed)
+    private let ports = Ports()
     lazy var diagnostics = Diagnostics(output, hiding: secrets)
     private var transcriptFile: OutputFile?
     private let results = TestResults()
@@ -173,6 +175,8 @@ final class Shell {
             guard name.hasPrefix("env."), let name = SystemString(name.dropFirst(4).utf8) else { return nil }
             return Environment.value(of: name)
         }
+        world.random = random
+        world.ports = ports
         let terminal = Environment.setting("TERM")?.description ?? ""
         world.sessions.has256Colors = terminal.contains("256color") || Environment.setting("COLORTERM") != nil
         self.world = world
@@ -283,6 +287,9 @@ final class Shell {
             result = reportsUseStandardOutput ? 0 : skipped
         }
         reports?.end(skipReason: skipReason)
+        if result != 0, result != skipped, random.isUsed, invocation.seed == nil {
+            say("muxsh: ${random} was used; to repeat this run: --seed \(random.seed)\n")
+        }
         if let summary = results.summary(took: loop.readClock() - start) { say("muxsh: \(summary)\n") }
         if let filter = invocation.filter, results.records.isEmpty, result == 0 {
             say("muxsh: --filter '\(visible(filter.description))' matches no tests\n")
