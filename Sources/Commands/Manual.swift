@@ -105,12 +105,15 @@ package struct Manual {
         """
 
     private static let frames = """
-        A line ends with LF; a CR before the LF is part of the line ending. The line ending to send is set by --eol lf, crlf, cr, nul or none
-        of 'open', 'listen' and 'spawn', or by 'set a eol crlf'.
+        A line ends with LF; a CR before the LF is part of the line ending. The line ending to send is set by --eol lf,
+        crlf, cr, nul or none of 'open', 'listen' and 'spawn', or by 'set a eol crlf'. Frames replace lines, with --frame or 'set a frame':
 
-          --frame raw           one line is what one read returns
-          --frame u8 … u32le    each line is preceded by its length as an 8-, 16- or 32-bit integer, big-endian;
-                                le: little-endian
+          raw                     one line is what one read returns
+          u8 u16 u24 u32 u64      each line is preceded by its length as an integer, big-endian;
+          u16le … u64le  varint   little-endian; in LEB128
+          KIND@P  KIND@P+A        the length is at byte P of the line, which includes it: u32@0, varint@1; with +A the
+                                  line is A + length bytes long: u24@0+9
+          cr  nul  until:TEXT     each line ends with that
 
         Over UDP one line is one datagram. 'expect a bytes N' ignores line and frame boundaries.
         """

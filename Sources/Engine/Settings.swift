@@ -1,3 +1,4 @@
+import Results
 import Sessions
 import Wire
 
@@ -54,6 +55,6 @@ extension Settings {
         let plainEnding = isDatagram ? LineEnding.none : .lf
         let isPlain = framing == .line || framing == .datagram
         return (lineEnding == plainEnding ? [] : ["--eol", lineEnding.rawValue])
-            + (isPlain ? [] : ["--frame", framing == .rawDatagram ? "raw" : framing.rawValue])
+            + (isPlain ? [] : ["--frame", quotedArgument(framing.name)])
     }
 }

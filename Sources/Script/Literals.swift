@@ -90,7 +90,24 @@ package enum Literals {
         return high == nil ? bytes : nil
     }
 
-    /// Returns bytes written in base64 (RFC 4648, section 4), with any blanks and line ends; padding may be omitted.
+    /// Like `hex`, with `??` for any byte, which is nil.
+    package static func hexPattern(_ text: [UInt8]) -> [UInt8?]? {
+        let digits = text.filter { !isBlank($0) }
+        guard digits.count % 2 == 0 else { return nil }
+        var bytes: [UInt8?] = []
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            let pair = Array(digits[index...(index + 1)])
+            if pair == Array("??".utf8) {
+                bytes.append(nil)
+            } else {
+                guard let byte = hex(pair)?.first else { return nil }
+                bytes.append(byte)
+            }
+        }
+        return bytes
+    }
+
+    /// Returns the bytes of base64 (RFC 4648, section 4), with any blanks and line ends; padding may be omitted.
     package static func base64(_ text: [UInt8]) -> [UInt8]? {
         var bytes: [UInt8] = []
         var bits = 0

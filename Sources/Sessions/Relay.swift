@@ -42,7 +42,7 @@ package final class Relay {
 
     /// Whether one side uses frames: then lines are relayed instead of bytes.
     private var needsMessages: Bool {
-        source.framing.prefixLength != nil || sink.framing.prefixLength != nil
+        source.framing.format != nil || sink.framing.format != nil
             || !source.framing.isDatagram && sink.framing.isDatagram
     }
 

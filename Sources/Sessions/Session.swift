@@ -153,15 +153,15 @@ package final class Session: ChannelDelegate {
 
     /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script line, for failures.
     package func send(line text: [UInt8], at line: Int?) throws(Failure) {
-        guard framing.prefixLength != nil else { return try send(text + lineEnding.bytes, line: line) }
+        guard let format = framing.format else { return try send(text + lineEnding.bytes, line: line) }
         try requireFit(text.count)
-        try send(framing.prefix(for: text.count) + text, line: line, shown: text)
+        try send(format.encoded(text), line: line, shown: text)
     }
 
     /// Throws if a message of `count` bytes is too long for the session.
     package func requireFit(_ count: Int) throws(Failure) {
         guard count > framing.longest else { return }
-        let frame = framing.isDatagram ? "a datagram" : "a \(framing.rawValue) frame"
+        let frame = framing.isDatagram ? "a datagram" : "a \(framing.name) frame"
         throw Failure(
             .connection,
             "\(name): cannot send: \(count) bytes do not fit into \(frame) (limit \(framing.longest))")

@@ -12,6 +12,7 @@ extension Session {
         if inputHasEnded { return inputState }
         if channel.isFull { return "still open; inbox full, reading paused" }
         if child?.ending != nil { return inputState }
+        if channel.undecoded > 0 { return "still open\(unfinishedFrame)" }
         return isLate && isReceiving ? "still open and sending" : "still open, nothing more"
     }
 
@@ -79,6 +80,13 @@ extension Session {
             "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: channel.inbox.limit)))"
         case .closed: "closed by us"
         }
+    }
+
+    /// The bytes of an incomplete frame, as text; empty if there is none.
+    private var unfinishedFrame: String {
+        guard channel.undecoded > 0 else { return "" }
+        let announced = channel.announced.map { " of \(shown(bytes: $0)) or more" } ?? ""
+        return ", \(shown(bytes: channel.undecoded)) of an unfinished frame\(announced)"
     }
 
     package var exchanges: Exchanges {

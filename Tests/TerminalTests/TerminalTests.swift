@@ -237,7 +237,10 @@ struct CompletionTests {
                 "--timeout",
             ]
         ),
-        ("expect beta ", 0, ["bytes", "eof", "hex", "lines", "not", "nothing", "reset"]),
+        (
+            "expect beta ", 0,
+            ["all", "bytes", "end", "eof", "frame", "hex", "line", "lines", "not", "nothing", "quiet", "reset"]
+        ),
         ("help key", 3, ["keys"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
         ("open x lo", 2, ["localhost:8080"]), ("open [", 1, ["[::1]:7000"]), ("close al*", 3, ["alpha,alto"]),
         ("print ${n", 1, ["name}", "number}"]), ("a> ${num", 3, ["number}"]), ("a> sen", 0, []),

@@ -13,7 +13,7 @@ struct ListenCommand: Command {
             forms: [Form(.parameter(Parameter("NAME", .newListener)), .parameter(.address))],
             options: [
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
-                CommandOption("--frame", .framing, "framing: line, raw, u8, u16, u32, u16le or u32le"),
+                CommandOption("--frame", .framing, "framing, such as raw or u16; see 'help frames'"),
                 CommandOption("--tls", "act as TLS server on each connection"),
             ] + TLSCommandOptions.ofBothSides,
             text: """
@@ -113,12 +113,19 @@ extension World {
 }
 
 extension Parameter {
-    static var framing: Parameter { Parameter("F", .choice(Framing.ofStreams.map(\.rawValue))) }
+    static var framing: Parameter {
+        let kind = Kind.checked { bytes in
+            Framing(bytes) == nil
+                ? "'\(Escapes.visible(bytes))' is not a framing; write line, raw, u8 to u64le, varint, cr, nul or until:TEXT"
+                : nil
+        }
+        return Parameter("F", kind, suggestions: Framing.plainNames + ["until:"])
+    }
 }
 
 extension Value where Result == Framing {
     package convenience init(framing argument: Argument) {
-        self.init(argument, Parameter.framing.kind) { Framing(rawValue: String(decoding: $0, as: UTF8.self)) }
+        self.init(argument, Parameter.framing.kind) { Framing($0) }
     }
 }
 

@@ -19,7 +19,7 @@ struct OpenCommand: Command {
                     "retry for up to D; --timeout limits each attempt"),
                 CommandOption("--timeout", .duration, "time limit of an attempt (default: the timeout setting)"),
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
-                CommandOption("--frame", .framing, "framing: line, raw, u8, u16, u32, u16le or u32le"),
+                CommandOption("--frame", .framing, "framing, such as raw or u16; see 'help frames'"),
                 CommandOption(
                     "--bind", Parameter("ADDRESS", .checked(addressProblem)),
                     "local address and port; port 0 picks a free one"),

@@ -21,7 +21,7 @@ struct SpawnCommand: Command {
                 CommandOption("--pty", "run on a pseudo-terminal instead of pipes"),
                 CommandOption("--no-echo", "turn off the echo of the terminal (with --pty)"),
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
-                CommandOption("--frame", .framing, "framing: line, raw, u8, u16, u32, u16le or u32le"),
+                CommandOption("--frame", .framing, "framing, such as raw or u16; see 'help frames'"),
             ],
             text: """
                 The program's standard output and standard error are received; data sent goes to its standard input, \

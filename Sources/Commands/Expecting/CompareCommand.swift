@@ -119,7 +119,7 @@ private final class CompareWait: Wait {
     private let range: SourceRange
     private unowned let world: World
     private let all: [Awaited]
-    private var timer: Timer?
+    private let silence: SilenceTimer
     private let began: Instant
 
     init(
@@ -133,6 +133,7 @@ private final class CompareWait: Wait {
         self.range = range
         self.world = world
         began = world.loop.readClock()
+        silence = SilenceTimer(on: world.loop)
     }
 
     var wanted: String { describe() }
@@ -147,7 +148,7 @@ private final class CompareWait: Wait {
         let standing = Standing(of: all, isLate: isLate, limit: limit)
         if let (index, unmet) = standing.unmet.first { throw all[index].failure(unmet, at: range) }
         guard standing.pending.isEmpty else {
-            lookAgainAfterSilence(strand)
+            silence.schedule(for: all, strand)
             if standing.isUnfinished { strand.wake() }
             return false
         }
@@ -161,22 +162,12 @@ private final class CompareWait: Wait {
         return true
     }
 
-    func cancel() {
-        if let timer { world.loop.cancel(timer) }
-        timer = nil
-    }
+    func cancel() { silence.cancel() }
 
     /// Returns all data from the front to the end of the match; for counted lines, without the last line ending.
     private func answer(of awaited: Awaited, _ match: Match) -> [UInt8] {
         if awaited.matcher is LinesMatcher { return match.captures?.first.flatMap { $0 } ?? [] }
         return Array(awaited.feed.inbox.bytes(in: awaited.feed.inbox.front..<match.end))
-    }
-
-    /// Checks again when a silence ends: no event marks its end, so it needs a timer.
-    private func lookAgainAfterSilence(_ strand: Strand) {
-        let due = all.compactMap { ($0.matcher as? SilenceMatcher)?.due }.filter { $0 > world.loop.now }.min()
-        guard let due else { return }
-        timer = world.loop.schedule(at: due) { [weak strand] in strand?.wake() }
     }
 
     private func compare(_ answers: [[UInt8]]) throws(Failure) {

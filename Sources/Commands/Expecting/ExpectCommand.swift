@@ -20,19 +20,24 @@ struct ExpectCommand: Command {
                 the match is consumed. ${0} is then the match, ${1} and so on are its groups, and a named group sets \
                 the variable of that name.
 
-                'eof' and 'reset' skip to the end of the stream. 'bytes N' and 'lines N' put that much data into \
-                ${0}, and ${1} and so on are unset. 'nothing for D' passes if no data arrives during D, and 'not PATTERN for D' passes if PATTERN \
-                does not arrive; data received meanwhile stays unread. The time limit is 'within D' or the timeout \
-                setting.
+                'line PATTERN' skips whole lines until one matches, and consumes that with its ending. 'eof', 'reset' \
+                and 'end' (either) skip to the end of the stream. These put data into ${0}, and ${1} and so on are \
+                then unset: 'bytes N', 'lines N', 'frame KIND' (see 'help frames'), 'all' (everything to the end of \
+                the stream), 'quiet SILENCE' (everything until nothing has arrived for SILENCE). In 'hex HEX', ?? is \
+                any byte.
+
+                'nothing for D' passes if no data arrives during D, and 'not PATTERN for D' passes if PATTERN does \
+                not arrive; data received meanwhile stays unread. The time limit is 'within D' or the timeout setting.
                 """,
             examples: [
-                "expect a \"ready\"", "expect a /^VERSION (?<version>\\S+)/ within 2s", "expect a lines 3",
+                "expect a \"ready\"", "expect a line /^220 /", "expect a hex \"20 02 ?? 00\"",
+                "expect a /^VERSION (?<version>\\S+)/ within 2s", "expect a lines 3",
                 "expect a nothing for 200ms", "expect a not /error/ for 1s", "expect a eof",
             ],
             caveats: [
                 """
                 A greedy end such as .* waits for the time limit, because more data could lengthen the match: write \
-                .*? and what follows it.
+                .*? followed by the text that comes next.
                 """,
                 "A wait that fails consumes nothing. With several sessions either all match or nothing is consumed.",
                 """
@@ -62,15 +67,35 @@ enum Expectation {
 
     static var pattern: Parameter { Parameter("PATTERN", .pattern) }
 
+    private static var frame: Parameter {
+        let kind = Parameter.Kind.checked { bytes in
+            FrameFormat(bytes) == nil
+                ? "'\(Escapes.visible(bytes))' is not a frame format; write u8 to u64le, varint, cr, nul or until:TEXT"
+                : nil
+        }
+        return Parameter("KIND", kind, suggestions: FrameFormat.plainNames + ["until:"])
+    }
+
+    private static func hexProblem(_ bytes: [UInt8]) -> String? {
+        Literals.hexPattern(bytes) == nil
+            ? "'\(Escapes.visible(bytes))' is not hexadecimal; write pairs such as \"0d 0a\", ?? for any byte" : nil
+    }
+
     /// Bare arguments that are not a text to search for.
-    static let keywords: Set<String> = ["eof", "reset", "bytes", "lines", "hex", "nothing", "not", "connect", "prompt"]
+    static let keywords: Set<String> = [
+        "eof", "reset", "end", "all", "quiet", "line", "frame", "bytes", "lines", "hex", "nothing", "not", "connect",
+        "prompt", "screen", "connections",
+    ]
 
     /// The forms of an expectation, more specific ones first.
     static var forms: [[Element]] {
         [
-            [.keyword("eof")], [.keyword("reset")], [.keyword("bytes"), .parameter(Parameter("N", .count))],
+            [.keyword("eof")], [.keyword("reset")], [.keyword("end")], [.keyword("all")],
+            [.keyword("quiet"), .parameter(Parameter("SILENCE", .duration))],
+            [.keyword("line"), .parameter(pattern)], [.keyword("frame"), .parameter(frame)],
+            [.keyword("bytes"), .parameter(Parameter("N", .count))],
             [.keyword("lines"), .parameter(Parameter("N", .count))],
-            [.keyword("hex"), .parameter(Parameter("HEX", .hex))], [.parameter(pattern)],
+            [.keyword("hex"), .parameter(Parameter("HEX", .checked(hexProblem)))], [.parameter(pattern)],
         ]
     }
 
@@ -89,6 +114,24 @@ enum Expectation {
         if keywords.contains("eof") {
             return { _ in ({ "the end of the stream" }, { EndMatcher(wantsReset: false, isStrict: false) }) }
         }
+        if keywords.contains("end") {
+            return { _ in
+                (
+                    { "the end of the stream or a reset" },
+                    { EndMatcher(wantsReset: false, isStrict: false, acceptsAny: true) }
+                )
+            }
+        }
+        if keywords.contains("all") { return { _ in ({ "everything to the end of the stream" }, { RestMatcher() }) } }
+        if let argument = call.argument("SILENCE") { return silence(Value(duration: argument)) }
+        if let argument = call.argument("KIND") {
+            let value = Value(argument, frame.kind) { FrameFormat($0) }
+            return { strand throws(Failure) in
+                let format = try value.evaluate(in: strand)
+                return ({ "a \(visible(format.name)) frame" }, { FrameMatcher(format) })
+            }
+        }
+        if keywords.contains("line") { return try line(call) }
         if keywords.contains("reset") {
             return { _ in ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: false) }) }
         }
@@ -102,7 +145,7 @@ enum Expectation {
                     : ({ counted(count, "byte") }, { BytesMatcher(count: count) })
             }
         }
-        if let argument = call.argument("HEX") { return search(for: Value(hex: argument), argument, isHex: true) }
+        if let argument = call.argument("HEX") { return hex(argument) }
         return try makePattern(call)
     }
 
@@ -123,6 +166,55 @@ enum Expectation {
         }
     }
 
+    private static func silence(_ value: Value<Duration>) -> Factory {
+        { strand throws(Failure) in
+            let time = try value.evaluate(in: strand)
+            let clock = strand.scheduler.loop.readClock
+            return (
+                { "\(shown(time)) of silence" },
+                { SilenceMatcher(time: time, since: clock(), clock: clock) }
+            )
+        }
+    }
+
+    /// A line that contains the text or matches the regex in the parameter PATTERN.
+    private static func line(_ call: CommandCall) throws(ScriptError) -> Factory {
+        let argument = try call.required("PATTERN")
+        let shown = String(lossless: argument.range.lineText[argument.range.columns])
+        if let source = call.regex("PATTERN") {
+            return { strand throws(Failure) in
+                let regex = try strand.regex(source)
+                let values = try strand.values(in: source)
+                return ({ "a line matching \(shown)\(values)" }, { LineSearch(.regex(regex, source: shown)) })
+            }
+        }
+        let value = Value(text: argument)
+        return { strand throws(Failure) in
+            let text = try value.evaluate(in: strand)
+            guard !text.isEmpty else { throw Failure(.expectation, "the search text is empty", range: argument.range) }
+            return ({ "a line with \"\(Escapes.escaped(text))\"" }, { LineSearch(.text(text)) })
+        }
+    }
+
+    /// Bytes in hexadecimal, `??` for any byte.
+    private static func hex(_ argument: Argument) -> Factory {
+        let value = Value(argument, .checked(hexProblem)) { Literals.hexPattern($0) }
+        let exact = Value(argument, .checked(hexProblem)) { Literals.hex($0) }
+        return { strand throws(Failure) in
+            let pattern = try value.evaluate(in: strand)
+            guard pattern.contains(nil) else { return try search(for: exact, argument, isHex: true)(strand) }
+            let pairs = pattern.map { byte in byte.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) } ?? "??" }
+            let source = pattern.map { $0 == nil ? "." : "\\x" + ($0.map { String($0, radix: 16) } ?? "").leftPadded }
+            let shown = "hex \"\(pairs.joined(separator: " "))\""
+            do throws(RegexError) {
+                let regex = try Regex(Array(source.joined().utf8), flags: "s")
+                return ({ shown }, { PatternSearch(regex: regex, source: shown) })
+            } catch {
+                throw Failure(.expectation, "bad regex: \(error.message)", range: argument.range)
+            }
+        }
+    }
+
     private static func search(for value: Value<[UInt8]>, _ argument: Argument, isHex: Bool = false) -> Factory {
         return { strand throws(Failure) in
             let text = try value.evaluate(in: strand)
@@ -136,4 +228,9 @@ enum Expectation {
             )
         }
     }
+}
+
+extension String {
+    /// The text as two hexadecimal digits.
+    fileprivate var leftPadded: String { count < 2 ? "0" + self : self }
 }

@@ -15,6 +15,7 @@ final class ExpectationWait: Wait {
     private let range: SourceRange
     private unowned let world: World
     private let began: Instant
+    private let silence: SilenceTimer
 
     /// - Parameters:
     ///   - wanted: a description of the expectation, for messages.
@@ -28,18 +29,24 @@ final class ExpectationWait: Wait {
         self.range = range
         self.world = world
         began = world.loop.readClock()
+        silence = SilenceTimer(on: world.loop)
     }
 
     var queues: [WaitQueue] { all.map(\.feed.waiters) }
     var succeedsLate: Bool { all.contains { $0.matcher.succeedsLate } }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
-        defer { if isLate { Standing.end(all) } }
+        cancel()
+        // A silence ends when nothing arrives, not even the end of an incomplete line.
+        let isLast = isLate || all.contains { $0.matcher is SilenceMatcher }
+        if isLast { for awaited in all { awaited.feed.lend() } }
+        defer { if isLast { Standing.end(all) } }
         let standing = Standing(of: all, isLate: isLate, limit: limit)
         if let (index, unmet) = standing.unmet.first { throw all[index].failure(unmet, at: range) }
         guard standing.pending.isEmpty else {
             Feed.makeRoom(for: standing.pending.map { all[$0.index] })
             if standing.isUnfinished { strand.wake() }
+            silence.schedule(for: all, strand)
             return false
         }
         for (index, match, isCut) in standing.met {
@@ -48,6 +55,8 @@ final class ExpectationWait: Wait {
         }
         return true
     }
+
+    func cancel() { silence.cancel() }
 }
 
 extension Strand {

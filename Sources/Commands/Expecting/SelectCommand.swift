@@ -138,6 +138,7 @@ private final class SelectWait: Wait {
     private let range: SourceRange
     private unowned let world: World
     private let began: Instant
+    private let silence: SilenceTimer
 
     init(
         _ candidates: [Candidate], timeout: Int?, wanted: @escaping () -> String, limit: Duration, range: SourceRange,
@@ -150,7 +151,10 @@ private final class SelectWait: Wait {
         self.range = range
         self.world = world
         began = world.loop.readClock()
+        silence = SilenceTimer(on: world.loop)
     }
+
+    func cancel() { silence.cancel() }
 
     var wanted: String { describe() }
     var queues: [WaitQueue] { feeds.map(\.waiters) }
@@ -164,6 +168,7 @@ private final class SelectWait: Wait {
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        cancel()
         defer { if isLate { Standing.end(candidates.map(\.awaited)) } }
         let standing = Standing(
             of: candidates.map(\.awaited), isLate: isLate, limit: limit, isOver: { candidates[$0].isOver })
@@ -183,6 +188,7 @@ private final class SelectWait: Wait {
         guard isLate else {
             makeRoom(for: standing)
             if standing.isUnfinished { strand.wake() }
+            silence.schedule(for: candidates.filter { !$0.isOver }.map(\.awaited), strand)
             return false
         }
         guard let timeout else { throw late(problems) }

@@ -29,7 +29,7 @@ struct SetCommand: Command {
             ],
             text: """
                 timeout: the default time limit of a wait (5s). eol: the line ending to send (lf, crlf, cr, nul or \
-                none). frame: the framing (line, raw, u8, u16, u32, u16le or u32le; see 'help frames'). inbox: how \
+                none). frame: the framing (see 'help frames'). inbox: how \
                 much unread data a session holds before the peer is made to wait (16MiB). linger: the longest \
                 silence at the end of input (1s). idle: how long a peer of a UDP listener may be silent before it is \
                 removed, unless accepted (60s). cut-is-eof on: treat a TLS connection closed without close_notify as \
@@ -163,7 +163,7 @@ private struct SetInstruction: Instruction {
             session.voice.showPart()
             let isDatagram = session.framing.isDatagram
             session.setFraming(world.settings.framing(framing, isDatagram: isDatagram))
-            world.transcript.statement("set \(session.name) frame \(framing.rawValue)")
+            world.transcript.statement("set \(session.name) frame \(quotedArgument(framing.name))")
         case .inbox(let size): session.channel.setInboxLimit(size)
         case .cutIsEnd(let isEnd): session.channel.cutIsEnd = isEnd
         case .linger, .idle, .color, .view, .historySize: break

@@ -55,7 +55,7 @@ private struct ShowInstruction: Instruction {
             ("queued to send", shown(bytes: channel.bytesWaiting)),
             ("unread", "\(shown(bytes: session.unreadCount)) (limit \(shown(bytes: channel.inbox.limit)))"),
             ("eol", session.lineEnding.rawValue),
-            ("frame", session.framing.rawValue),
+            ("frame", session.framing.name),
             ("timeout", shown(limit)),
         ] + (channel.tls?.facts ?? [])
     }

@@ -3,15 +3,17 @@ import Results
 import Script
 import Wire
 
-/// Matches the end of the stream, or a reset: with `isStrict` only if nothing is unread, otherwise after any unread
+/// Matches the end of the stream, a reset, or either: with `isStrict` only if nothing is unread, otherwise after any unread
 /// data.
 package final class EndMatcher: Matcher {
     private let wantsReset: Bool
     private let isStrict: Bool
+    private let acceptsAny: Bool
 
-    package init(wantsReset: Bool, isStrict: Bool) {
+    package init(wantsReset: Bool, isStrict: Bool, acceptsAny: Bool = false) {
         self.wantsReset = wantsReset
         self.isStrict = isStrict
+        self.acceptsAny = acceptsAny
     }
 
     package var acceptsEnd: Bool { true }
@@ -28,7 +30,7 @@ package final class EndMatcher: Matcher {
         guard feed.hasEnded else { return .pending(from: inbox.end) }
         switch feed.session.channel.input {
         case .open: return .pending(from: inbox.end)
-        case .ended where !wantsReset, .reset where wantsReset, .cut where wantsReset:
+        case .ended where !wantsReset, .reset where wantsReset || acceptsAny, .cut where wantsReset || acceptsAny:
             return .found(Match(start: inbox.end, end: inbox.end, takesEnd: true))
         case .ended: return .impossible("expected a reset, got the end of the stream")
         case .reset: return .impossible("expected the end of the stream, got a reset")

@@ -55,8 +55,7 @@ package final class TextSearch: Matcher {
     }
 
     private func find(in bytes: UnsafeRawBufferPointer) -> Int? {
-        guard let base = bytes.baseAddress, bytes.count >= text.count else { return nil }
-        return text.withUnsafeBytes { c_memmem(base, bytes.count, $0.baseAddress, $0.count) }.map { $0 - base }
+        text.withUnsafeBytes { Sessions.find($0, in: bytes) }
     }
 
     /// Returns the length of the longest prefix of the text that `bytes` end with.
@@ -80,6 +79,12 @@ package final class TextSearch: Matcher {
         }
         return borders
     }
+}
+
+/// Returns where `text` first occurs in `bytes`, or nil (memmem(3)).
+func find(_ text: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> Int? {
+    guard let base = bytes.baseAddress, bytes.count >= text.count else { return nil }
+    return c_memmem(base, bytes.count, text.baseAddress, text.count).map { $0 - base }
 }
 
 /// Skips ahead to a match of a regex and consumes through it.
@@ -164,7 +169,7 @@ extension Feed {
     private static let slice = Duration.milliseconds(50)
 
     /// Whether each message is searched separately: a match lies within one message.
-    fileprivate var searchesMessages: Bool { framing.prefixLength != nil || framing.isDatagram }
+    fileprivate var searchesMessages: Bool { framing.format != nil || framing.isDatagram }
 
     /// Searches the messages that end after `searched`; `find` returns the ranges of a match and its groups.
     fileprivate func searchMessages(

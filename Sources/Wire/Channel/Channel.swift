@@ -128,6 +128,8 @@ package final class Channel: DescriptorWatcher {
     package var held: Int { inbox.count + undecoded + heldElsewhere }
     /// The number of bytes of an incomplete frame.
     package var undecoded: Int { decoder?.rest.count ?? 0 }
+    /// The least length of the incomplete frame, with its length field; nil if there is none.
+    package var announced: Int? { decoder?.announced }
     /// Whether the limit is reached; with `Overflow.pause`, nothing more is read until something is consumed.
     package var isFull: Bool { held >= inbox.limit }
 
@@ -142,7 +144,7 @@ package final class Channel: DescriptorWatcher {
         let unread = Array(inbox.bytes) + (decoder?.rest ?? [])
         inbox.consume(through: inbox.end)
         inbox.setMessages(framing != .line, feedEndsMessage: framing == .datagram)
-        decoder = framing.prefixLength == nil ? nil : FrameDecoder(framing)
+        decoder = framing.format.map { FrameDecoder($0) }
         // A datagram socket gets this framing at its start, before it receives anything.
         guard !framing.isDatagram else { return }
         do throws(OversizedFrame) {
