@@ -64,7 +64,9 @@ let package = Package(
                 "VM", "Sessions", "Wire", "Script", "Reactor", "Results", "CPlatform",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
-        .target(name: "Commands", dependencies: ["Engine", "VM", "Sessions", "Wire", "Script", "Reactor", "Results"]),
+        .target(
+            name: "Commands",
+            dependencies: ["Engine", "VM", "Sessions", "Wire", "Functions", "Script", "Reactor", "Results"]),
         .target(
             name: "Terminal",
             dependencies: [

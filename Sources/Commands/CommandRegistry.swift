@@ -26,6 +26,7 @@ package struct CommandRegistry: CommandSet {
             BreakCommand.self, ContinueCommand.self, DefineCommand.self, SourceCommand.self, TryCommand.self,
             RetryCommand.self, ParallelCommand.self, BarrierCommand.self, TestCommand.self, SkipCommand.self,
             CheckCommand.self, FailCommand.self, TimeCommand.self, SleepCommand.self, PrintCommand.self,
+            WriteCommand.self,
             ExitCommand.self,
             ListCommand.self, ShowCommand.self, TalkCommand.self, ViewCommand.self, HistoryCommand.self,
             HelpCommand.self, QuitCommand.self,

@@ -207,6 +207,7 @@ package struct Checker {
         // A definition sees its parameters and the script's variables, but no names of its callers.
         let outside = call.newCommand == nil ? names : Names(isInDefinition: true)
         var inside = outside.union(call.localNames).union(call.description.blockNames)
+        if call.has(option: "--csv") { inside = inside.union(globs: call.localNames.map { $0 + ".*" }) }
         if call.startsStrand {
             inside = inside.union(globs: call.strandGroups + call.block.flatMap { namesSet(inStrand: $0) })
         }

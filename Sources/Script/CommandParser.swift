@@ -155,7 +155,16 @@ struct CommandParser {
                 try call.bind(argument, to: parameter)
             case .repeating(let parameter):
                 if rest.isEmpty { throw missing(parameter.name) }
-                while let argument = rest.popFirst() { try call.bind(argument, to: parameter) }
+                // The values end at the keyword that follows them.
+                let keyword = elements.drop { !$0.isRepeating }.dropFirst().first?.keyword
+                if let keyword, !rest.contains(where: { $0.bareLiteral == keyword }) {
+                    guard let second = rest.dropFirst().first else { throw missing("'\(keyword)'") }
+                    throw misspelt(second, wanted: keyword)
+                }
+                while let argument = rest.first, keyword == nil || argument.bareLiteral != keyword {
+                    rest.removeFirst()
+                    try call.bind(argument, to: parameter)
+                }
             case .optional(let inner):
                 guard let argument = rest.first else { continue }
                 if case .keyword(let keyword)? = inner.first, argument.bareLiteral != keyword { continue }
@@ -268,6 +277,8 @@ extension Element {
         if case .keyword(let keyword) = self { return keyword }
         return nil
     }
+
+    fileprivate var isRepeating: Bool { if case .repeating = self { true } else { false } }
 
     /// The element itself, or the elements of an optional group.
     fileprivate var flattened: [Element] {

@@ -36,6 +36,9 @@ package struct Template {
     /// The name if the template is exactly one variable without functions, otherwise nil.
     package var soleVariable: String? { soleExpansion?.plainName }
 
+    /// Whether the first segment is an expansion.
+    package var startsWithExpansion: Bool { if case .expansion? = segments.first { true } else { false } }
+
     /// The expansions, from left to right; those inside others are not included.
     package var expansions: [Expansion] {
         segments.compactMap { segment in
@@ -207,7 +210,7 @@ func isVariableName(_ name: String) -> Bool {
 }
 
 /// Whether `byte` is a letter, a digit or one of `_ - .`: the bytes of session and variable names.
-func isNameByte(_ byte: UInt8) -> Bool {
+package func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
         UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."):

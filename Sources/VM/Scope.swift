@@ -44,6 +44,12 @@ extension Guardian {
     package func abandon(with failure: Failure, in strand: Strand) {}
 }
 
+/// Supplies the variables of each round of a loop.
+package protocol RowSource: AnyObject {
+    /// Returns the names and values of the next round, or nil if there is none.
+    func next() throws(Failure) -> [(name: String, value: [UInt8])]?
+}
+
 /// The rounds of a loop: consecutive numbers, or values one after the other.
 package struct Rounds {
     /// An element that a loop iterates over.
@@ -55,6 +61,8 @@ package struct Rounds {
     /// The name of the loop variable, or nil.
     package let name: String?
     private let items: [Item]
+    /// The source of rounds with several variables; nil for one variable.
+    let rows: (any RowSource)?
     private var index = 0
     private var number: Int?
     private var overriding: [UInt8]?
@@ -62,6 +70,13 @@ package struct Rounds {
     package init(name: String?, items: [Item]) {
         self.name = name
         self.items = items
+        rows = nil
+    }
+
+    package init(rows: any RowSource) {
+        name = nil
+        items = []
+        self.rows = rows
     }
 
     /// Advances to the next round; returns false if there is none.

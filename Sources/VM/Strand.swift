@@ -213,7 +213,15 @@ package final class Strand {
     }
 
     /// Begins the next round of the innermost loop. If there is none, leaves the loop and returns false.
-    package func nextRound() -> Bool {
+    package func nextRound() throws(Failure) -> Bool {
+        if let rows = scopes.last?.rounds?.rows {
+            guard let row = try rows.next() else {
+                leaveScope()
+                return false
+            }
+            scopes.last?.names = row
+            return true
+        }
         guard scopes.last?.rounds?.advance() == true else {
             leaveScope()
             return false

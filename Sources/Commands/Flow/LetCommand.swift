@@ -1,3 +1,5 @@
+import Engine
+import Reactor
 import Results
 import Script
 import VM
@@ -27,10 +29,11 @@ struct LetCommand: Command {
                     .parameter(name), .parameter(Parameter("A", .text)),
                     .parameter(Parameter("OP", .choice(Operator.allCases.map(\.rawValue)))),
                     .parameter(Parameter("B", .text))),
-                Form(.parameter(name), .parameter(Parameter("VALUE", .text))),
+                Form(.parameter(name), .parameter(Parameter("VALUE", .text))), Form(.parameter(name)),
             ],
             options: [
                 CommandOption("--secret", "never show the value; ${NAME} is shown instead"),
+                CommandOption("--file", Parameter("PATH", .path), "read the value from a file"),
                 CommandOption("--local", "set a variable of the innermost block, unset at its end"),
             ],
             text: """
@@ -66,6 +69,14 @@ struct LetCommand: Command {
                     name: name, left: Value(integer: left), operation: operation,
                     right: Value(integer: try call.required("B")), isSecret: call.has(option: "--secret"),
                     isLocal: call.isLocal, range: call.range))
+        } else if let path = call.value(ofOption: "--file") {
+            if let value = call.argument("VALUE") {
+                throw ScriptError(value.range, "let takes either VALUE or --file")
+            }
+            compiler.emit(
+                LetFileInstruction(
+                    name: name, path: Value(path: path), isSecret: call.has(option: "--secret"), isLocal: call.isLocal,
+                    range: call.range))
         } else {
             let value = try call.required("VALUE")
             let isSecret = call.has(option: "--secret")
@@ -97,6 +108,29 @@ private struct LetInstruction: Instruction {
         }
         if isLocal { strand.setInBlock(name, to: value) } else { strand.set(name, to: value) }
         return .next
+    }
+}
+
+private struct LetFileInstruction: Instruction {
+    let name: VariableName
+    let path: Value<SystemString>
+    let isSecret: Bool
+    let isLocal: Bool
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let name = try name.evaluate(in: strand)
+        let world = strand.world
+        let (isSecret, isLocal) = (isSecret, isLocal)
+        return .wait(
+            try FileReadWait(
+                try path.evaluate(in: strand), limit: world.settings.scaled(world.settings.timeout), on: world.loop
+            ) { strand, bytes in
+                // The file of a password usually ends in a newline, which is not part of it.
+                let value = isSecret && bytes.last == UInt8(ascii: "\n") ? Array(bytes.dropLast()) : bytes
+                if isSecret { strand.world.secrets.add(name: name.name, value: value) }
+                if isLocal { strand.setInBlock(name, to: value) } else { strand.set(name, to: value) }
+            })
     }
 }
 

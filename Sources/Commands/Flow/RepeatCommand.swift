@@ -51,7 +51,7 @@ private struct LoopInstruction: Instruction {
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         strand.enter(Scope(rounds: try rounds(strand)))
-        return strand.nextRound() ? .next : .jump(end)
+        return try strand.nextRound() ? .next : .jump(end)
     }
 }
 
@@ -60,7 +60,7 @@ private struct RoundInstruction: Instruction {
     let body: Int
     let range: SourceRange
 
-    func execute(in strand: Strand) -> Step {
-        strand.nextRound() ? .jump(body) : .next
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        try strand.nextRound() ? .jump(body) : .next
     }
 }
