@@ -18,6 +18,7 @@ package struct CommandRegistry: CommandSet {
     package static func standard() -> CommandRegistry {
         CommandRegistry([
             OpenCommand.self, ListenCommand.self, AcceptCommand.self, ServeCommand.self, SpawnCommand.self,
+            RunCommand.self,
             SignalCommand.self,
             WaitCommand.self, StartTLSCommand.self, BridgeCommand.self, CloseCommand.self,
             SendCommand.self, DrainCommand.self,

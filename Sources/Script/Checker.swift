@@ -126,6 +126,10 @@ package struct Checker {
             }
             for name in call.condition?.definedNames ?? [] { variables.insert(name) }
             variables.formUnion(call.description.resultNames)
+            for option in call.description.options {
+                guard let parameter = option.parameter else { continue }
+                for argument in call.values(ofOption: option.name) { collect(argument, parameter.kind, true) }
+            }
             if call.givesNumberedSession { sessions.formUnion(["s?", "s??", "s???"]) }
             define(call, &defined, &errors)
             let isInside = call.newCommandName == nil && (isInStrand || call.startsStrand)

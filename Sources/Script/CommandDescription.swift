@@ -163,11 +163,20 @@ package struct CommandOption {
     /// The value it takes, or nil for a flag.
     package let parameter: Parameter?
     package let summary: String
+    /// Whether it may be given several times.
+    package let isRepeatable: Bool
+    /// Whether its value may be omitted: then only a bare argument for which this is true is its value.
+    package let isValue: ((String) -> Bool)?
 
-    package init(_ name: String, _ parameter: Parameter, _ summary: String) {
+    package init(
+        _ name: String, _ parameter: Parameter, _ summary: String, isRepeatable: Bool = false,
+        isValue: ((String) -> Bool)? = nil
+    ) {
         self.name = name
         self.parameter = parameter
         self.summary = summary
+        self.isRepeatable = isRepeatable
+        self.isValue = isValue
     }
 
     /// Creates a flag.
@@ -175,11 +184,13 @@ package struct CommandOption {
         self.name = name
         parameter = nil
         self.summary = summary
+        isRepeatable = false
+        isValue = nil
     }
 
     /// The option as shown in the usage: `--retry D`.
     package var usage: String {
-        name + (parameter.map { " " + $0.name } ?? "")
+        name + (parameter.map { isValue == nil ? " \($0.name)" : " [\($0.name)]" } ?? "")
     }
 }
 

@@ -78,6 +78,16 @@ struct CommandParser {
             let value = Template(Array(text.dropFirst(name.count + 1).utf8))
             return try call.bind(option: option, value: Argument(style: .bare, template: value, range: argument.range))
         }
+        if let isValue = option.isValue {
+            // Whether the next argument is the value is known only after reading it.
+            var ahead = lexer
+            let next = try ahead.next(allowsRegex: false)
+            guard let value = next, let text = value.bareLiteral, isValue(text) else {
+                return try call.bind(option: option, value: nil)
+            }
+            lexer = ahead
+            return try call.bind(option: option, value: value)
+        }
         guard let value = try lexer.next(allowsRegex: false) else {
             throw ScriptError(argument.range, "\(name) needs a value", hint: "write \(option.usage)")
         }

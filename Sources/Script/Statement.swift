@@ -65,7 +65,7 @@ package struct CommandCall {
     /// The contents of the block in the chosen form.
     package internal(set) var content = Form.Content.none
     private var parameters: [String: [Argument]] = [:]
-    private var options: [String: Argument?] = [:]
+    private var options: [String: [Argument?]] = [:]
     private var patterns: [String: PatternSource] = [:]
 
     init(description: CommandDescription, range: SourceRange) {
@@ -90,7 +90,7 @@ package struct CommandCall {
 
     /// All arguments and option values, for checks that apply to each of them.
     package var allArguments: [Argument] {
-        parameters.values.flatMap { $0 } + options.values.compactMap { $0 }
+        parameters.values.flatMap { $0 } + options.values.flatMap { $0 }.compactMap { $0 }
     }
 
     /// Whether an option was given.
@@ -100,7 +100,12 @@ package struct CommandCall {
 
     /// Returns the value of an option, or nil if it was not given.
     package func value(ofOption option: String) -> Argument? {
-        options[option] ?? nil
+        options[option]?.last ?? nil
+    }
+
+    /// Returns the values of an option that may be repeated.
+    package func values(ofOption option: String) -> [Argument] {
+        options[option]?.compactMap { $0 } ?? []
     }
 
     mutating func bind(_ argument: Argument, to parameter: Parameter) throws(ScriptError) {
@@ -122,7 +127,10 @@ package struct CommandCall {
     }
 
     mutating func bind(option: CommandOption, value: Argument?) throws(ScriptError) {
-        options[option.name] = .some(value)
+        guard options[option.name] == nil || option.isRepeatable || value == nil else {
+            throw ScriptError(value?.range ?? range, "duplicate '\(option.name)'")
+        }
+        options[option.name, default: []].append(value)
         if let value, let problem = option.parameter?.kind.problem(with: value) {
             throw ScriptError(value.range, problem)
         }

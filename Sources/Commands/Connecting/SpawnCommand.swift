@@ -18,8 +18,16 @@ struct SpawnCommand: Command {
                     .optional([.repeating(Parameter("ARG", .argument))]))
             ],
             options: [
-                CommandOption("--pty", "run on a pseudo-terminal instead of pipes"),
+                CommandOption(
+                    "--pty", Parameter("ROWSxCOLS", .checked(terminalSizeProblem)),
+                    "run on a pseudo-terminal instead of pipes (24x80)", isValue: looksLikeTerminalSize),
                 CommandOption("--no-echo", "turn off the echo of the terminal (with --pty)"),
+                CommandOption("--cd", Parameter("DIR", .path), "working directory of the program"),
+                CommandOption(
+                    "--env", Parameter("NAME=VALUE", .checked(assignmentProblem)), "set an environment variable",
+                    isRepeatable: true),
+                CommandOption("--input", Parameter("PATH", .path), "standard input from a file"),
+                CommandOption("--stderr", Parameter("OTHER", .newSession), "standard error as a session of its own"),
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "framing, such as raw or u16; see 'help frames'"),
             ],
@@ -61,7 +69,10 @@ struct SpawnCommand: Command {
             SpawnInstruction(
                 name: Value(name: try call.required("NAME")), program: Value(systemString: arguments[0]),
                 arguments: arguments.dropFirst().map { Value(systemString: $0) },
-                hasTerminal: call.has(option: "--pty"), isWithoutEcho: call.has(option: "--no-echo"),
+                setup: ProgramSetup(call), hasTerminal: call.has(option: "--pty"),
+                terminalSize: call.value(ofOption: "--pty").map { Value(terminalSize: $0) },
+                isWithoutEcho: call.has(option: "--no-echo"),
+                errorName: call.value(ofOption: "--stderr").map { Value(name: $0) },
                 lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
                 framing: call.value(ofOption: "--frame").map { Value(framing: $0) }, range: call.range))
     }
@@ -71,8 +82,11 @@ private struct SpawnInstruction: Instruction {
     let name: Value<String>
     let program: Value<SystemString>
     let arguments: [Value<SystemString>]
+    let setup: ProgramSetup
     let hasTerminal: Bool
+    let terminalSize: Value<TerminalSize>?
     let isWithoutEcho: Bool
+    let errorName: Value<String>?
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
     let range: SourceRange
@@ -86,9 +100,18 @@ private struct SpawnInstruction: Instruction {
         var request = ChildRequest(program: try program.evaluate(in: strand), arguments: values)
         request.hasTerminal = hasTerminal
         request.isWithoutEcho = isWithoutEcho
+        if let size = try terminalSize?.evaluate(in: strand) { request.terminalSize = size }
+        try setup.apply(to: &request, strand)
+        let errorName = try errorName?.evaluate(in: strand)
+        if let errorName {
+            guard errorName != name else { throw Failure(.expectation, "two sessions cannot be named '\(name)'") }
+            try world.sessions.requireFree(errorName)
+            request.separatesErrors = true
+        }
         return .wait(
             SpawnWait(
-                request, name: name, lineEnding: try lineEnding?.evaluate(in: strand) ?? .lf,
+                request, name: name, errorName: errorName, input: try setup.input?.evaluate(in: strand),
+                lineEnding: try lineEnding?.evaluate(in: strand) ?? .lf,
                 framing: try framing?.evaluate(in: strand), world))
     }
 }
@@ -101,6 +124,10 @@ private final class SpawnWait: Wait {
     private let name: String
     private let lineEnding: LineEnding
     private let framing: Framing?
+    /// The name of the session of its standard error, or nil.
+    private let errorName: String?
+    /// The path of its standard input, or nil.
+    private let input: SystemString?
     private unowned let world: World
     private var starting: ChildStarting?
     private var hasStarted = false
@@ -108,12 +135,15 @@ private final class SpawnWait: Wait {
     private var result: Result<Void, WireFailure>?
 
     init(
-        _ request: ChildRequest, name: String, lineEnding: LineEnding, framing: Framing?, _ world: World
+        _ request: ChildRequest, name: String, errorName: String?, input: SystemString?, lineEnding: LineEnding,
+        framing: Framing?, _ world: World
     ) {
         self.request = request
         self.name = name
         self.lineEnding = lineEnding
         self.framing = framing
+        self.errorName = errorName
+        self.input = input
         self.world = world
         limit = world.settings.scaled(world.settings.timeout)
     }
@@ -122,7 +152,7 @@ private final class SpawnWait: Wait {
         if !hasStarted { try begin(strand) }
         switch result {
         case .success: return true
-        case .failure(let failure): throw cannotStart(failure)
+        case .failure(let failure): throw StartFailure(request, "\(name): ", command: "spawn \(name)").failure(failure)
         case nil where isLate:
             cancel()
             throw Failure(.connection, "\(name): timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
@@ -137,7 +167,10 @@ private final class SpawnWait: Wait {
     }
 
     private func releaseName() {
-        if hasName { world.sessions.unreserve(name) }
+        if hasName {
+            world.sessions.unreserve(name)
+            if let errorName { world.sessions.unreserve(errorName) }
+        }
         hasName = false
     }
 
@@ -145,71 +178,46 @@ private final class SpawnWait: Wait {
         hasStarted = true
         hasName = true
         world.sessions.reserve(name)
+        if let errorName { world.sessions.reserve(errorName) }
         world.transcript.statement(statement)
         do throws(WireFailure) {
             starting = try world.children.start(request) { [unowned self, unowned strand] outcome in
                 starting = nil
                 releaseName()
-                result = outcome.map { child, transport in began(child, transport, strand) }
+                result = outcome.map { began($0, strand) }
                 strand.wake()
             }
         } catch {
             releaseName()
-            throw cannotStart(error)
+            throw StartFailure(request, "\(name): ", command: "spawn \(name)").failure(error)
         }
     }
 
-    private func began(_ child: ChildProcess, _ transport: any Transport, _ strand: Strand) {
+    private func began(_ started: StartedChild, _ strand: Strand) {
+        let child = started.process
         let title = request.commandLine.map { quotedArgument($0.description) }.joined(separator: " ")
         let session = world.adopt(
-            transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
+            started.transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
             framing: framing, child: child)
         strand.holdings?.open(session)
+        if let errorName, let errors = started.errors {
+            let session = world.adopt(
+                errors, name: errorName, address: "standard error of \(name)", peer: "pid \(child.number)",
+                lineEnding: lineEnding, framing: framing)
+            strand.holdings?.open(session)
+        }
         world.transcript.note("\(name): running as process \(child.number)")
     }
 
-    private func cannotStart(_ failure: WireFailure) -> Failure {
-        let program = request.program.description
-        let isMissing = failure.isMissingFile
-        let problem = isMissing && !program.contains("/") ? "not found in PATH" : failure.message
-        // The file exists: its interpreter or loader is missing.
-        if isMissing, program.contains("/"), request.program.withCString({ access($0, F_OK) }) == 0 {
-            return Failure(.connection, "\(name): cannot start \(quotedArgument(program)): \(missingInterpreter)")
-        }
-        return Failure(
-            .connection, "\(name): cannot start \(quotedArgument(program)): \(problem)",
-            details: isMissing ? hint(for: program) : [])
-    }
-
-    /// The missing program in the first line of a script (execve(2), Interpreter scripts), or whatever else is missing.
-    private var missingInterpreter: String {
-        let descriptor = request.program.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
-        guard descriptor >= 0 else { return "its interpreter does not exist" }
-        let file = Descriptor(owning: descriptor)
-        var bytes = [UInt8](repeating: 0, count: 256)
-        let count = read(file.number, &bytes, bytes.count)
-        guard count > 2, bytes.starts(with: "#!".utf8) else { return "its dynamic loader does not exist" }
-        let line = bytes[2..<count].prefix { $0 != UInt8(ascii: "\n") }
-        let interpreter = line.drop { $0 == 0x20 || $0 == 0x09 }.prefix { $0 != 0x20 && $0 != 0x09 }
-        let hint = interpreter.last == UInt8(ascii: "\r") ? " (the file has CRLF line endings)" : ""
-        return "its interpreter \(Escapes.visible(interpreter)) does not exist\(hint)"
-    }
-
-    /// Returns a hint for syntax that only a shell understands.
-    private func hint(for program: String) -> [String] {
-        if program.contains(" ") {
-            return [
-                "spawn does not run a shell: pass each argument separately, or write: spawn \(name) sh -c \(quotedArgument(program))"
-            ]
-        }
-        if program.contains("=") {
-            return ["to set an environment variable, write: spawn \(name) env \(program) COMMAND"]
-        }
-        return []
-    }
-
     private var statement: String {
-        let options = (request.hasTerminal ? ["--pty"] : []) + (request.isWithoutEcho ? ["--no-echo"] : [])
+        let size = "\(request.terminalSize.rows)x\(request.terminalSize.columns)"
+        var options: [String] = []
+        if request.hasTerminal { options += size == "24x80" ? ["--pty"] : ["--pty", size] }
+        if request.isWithoutEcho { options.append("--no-echo") }
+        if let directory = request.directory { options += ["--cd", quotedArgument(directory.description)] }
+        for variable in request.environment { options += ["--env", quotedArgument(variable.description)] }
+        if let input { options += ["--input", quotedArgument(input.description)] }
+        if let errorName { options += ["--stderr", errorName] }
         let command = request.commandLine.map { commandArgument($0.description) }
         return
             (["spawn", name] + options + world.settings.options(lineEnding, framing, isDatagram: false)

@@ -9,8 +9,8 @@ final class PipeTransport: Transport {
 
     /// - Parameters:
     ///   - output: the non-blocking end to read from.
-    ///   - input: the non-blocking end to write to.
-    init(reading output: SharedDescriptor, writing input: SharedDescriptor) {
+    ///   - input: the non-blocking end to write to; nil if the program reads something else.
+    init(reading output: SharedDescriptor, writing input: SharedDescriptor?) {
         self.output = output
         self.input = input
     }

@@ -4,7 +4,7 @@ import Reactor
 import SystemPackage
 
 /// A program to start, and its environment.
-package struct ChildRequest: Sendable {
+package struct ChildRequest {
     /// The program, looked up as a shell does (execvp(3)).
     package let program: SystemString
     package let arguments: [SystemString]
@@ -12,6 +12,16 @@ package struct ChildRequest: Sendable {
     package var hasTerminal = false
     /// Whether the terminal does not echo its input (termios(3), ECHO).
     package var isWithoutEcho = false
+    /// The size of its terminal, in rows and columns.
+    package var terminalSize = (rows: 24, columns: 80)
+    /// Its working directory; nil for ours.
+    package var directory: SystemString?
+    /// Environment variables to set, each `NAME=VALUE`.
+    package var environment: [SystemString] = []
+    /// The file that is its standard input; nil for a pipe or the terminal.
+    package var input: SharedDescriptor?
+    /// Whether its standard error is a stream of its own.
+    package var separatesErrors = false
 
     package init(program: SystemString, arguments: [SystemString] = []) {
         self.program = program
@@ -20,6 +30,14 @@ package struct ChildRequest: Sendable {
 
     /// The program and its arguments.
     package var commandLine: [SystemString] { [program] + arguments }
+}
+
+/// A program that is running, with the transports to it.
+package struct StartedChild {
+    package let process: ChildProcess
+    package let transport: any Transport
+    /// Its standard error, if it is a stream of its own.
+    package let errors: (any Transport)?
 }
 
 /// The child processes: starts and ends them, and ensures that no descendant outlives us.
@@ -46,14 +64,14 @@ package final class Children {
     /// Whether no children are left.
     package var isEmpty: Bool { children.isEmpty && sweepTimer == nil }
 
-    /// Starts a program. `completion` is called with the process and the transport to it, or with the failure. The
-    /// caller must keep the returned value until then.
+    /// Starts a program. `completion` is called with the running program, or with the failure. The caller must keep the
+    /// returned value until then.
     package func start(
-        _ request: ChildRequest, completion: @escaping (Result<(ChildProcess, any Transport), WireFailure>) -> Void
+        _ request: ChildRequest, completion: @escaping (Result<StartedChild, WireFailure>) -> Void
     ) throws(WireFailure) -> ChildStarting {
         do throws(Errno) {
             let report = try Descriptor.pipe()
-            let ends = try request.hasTerminal ? ChildEnds.terminal(request) : ChildEnds.pipes()
+            let ends = try request.hasTerminal ? ChildEnds.terminal(request) : ChildEnds.pipes(request)
             return try start(request, ends, report, completion)
         } catch {
             throw error.rawValue == EAGAIN ? .other(Wire.message(ofFork: error)) : .system(error)
@@ -62,10 +80,13 @@ package final class Children {
 
     private func start(
         _ request: ChildRequest, _ ends: ChildEnds, _ report: consuming Pipe,
-        _ completion: @escaping (Result<(ChildProcess, any Transport), WireFailure>) -> Void
+        _ completion: @escaping (Result<StartedChild, WireFailure>) -> Void
     ) throws(Errno) -> ChildStarting {
         let commandLine = request.commandLine.map { argument in argument.withCString { strdup($0) } } + [nil]
-        defer { for argument in commandLine { free(argument) } }
+        let variables = request.environment.map { variable in variable.withCString { strdup($0) } }
+        let directory = request.directory.flatMap { $0.withCString { strdup($0) } }
+        // The program keeps the variables; in this process they are copies.
+        defer { for text in commandLine + variables + [directory] { free(text) } }
         becomeReaper()
         let parent = getpid()
         let writing = report.writing.number
@@ -76,11 +97,15 @@ package final class Children {
         defer { sigprocmask(SIG_SETMASK, &former, nil) }
         let warden = c_fork()
         if warden == 0 {
-            Warden.live(parent: parent, report: writing) { warden in enter(ends, commandLine, warden: warden) }
+            Warden.live(parent: parent, report: writing) { warden in
+                if let directory, chdir(directory) != 0 { return }
+                for case let variable? in variables { putenv(variable) }
+                enter(ends, commandLine, warden: warden)
+            }
         }
         guard warden > 0 else { throw Errno(rawValue: errno) }
         wardens.insert(warden)
-        let transport = ends.transport
+        let (transport, errors) = (ends.transport, ends.errorTransport)
         return ChildStarting(warden, report: report.takeReadingEnd(), on: loop) { [unowned self] outcome in
             if case .failure = outcome { wardenEnded(warden) }
             completion(
@@ -92,7 +117,7 @@ package final class Children {
                         children.removeAll { $0 === process }
                         wardenEnded(warden)
                     }
-                    return (process, transport)
+                    return StartedChild(process: process, transport: transport, errors: errors)
                 })
         }
     }
@@ -142,10 +167,10 @@ package final class Children {
         _ = c_die_with_parent(SIGKILL)
         // The warden may have died before that was set.
         if getppid() != warden { _exit(127) }
-        if ends.isTerminal { _ = c_take_terminal(ends.input.number) }
+        if ends.isTerminal { _ = c_take_terminal(ends.output.number) }
         dup2(ends.input.number, 0)
         dup2(ends.output.number, 1)
-        dup2(ends.output.number, 2)
+        dup2(ends.errors.number, 2)
         state.restore()
         // execve closes our own descriptors (O_CLOEXEC); this closes those that others left open before us.
         _ = c_close_range_on_exec(3, UInt32.max)
@@ -225,17 +250,31 @@ private struct ChildEnds {
     let transport: any Transport
     let input: SharedDescriptor
     let output: SharedDescriptor
+    let errors: SharedDescriptor
+    /// Reads the standard error, if it is a stream of its own.
+    let errorTransport: (any Transport)?
     let isTerminal: Bool
 
-    static func pipes() throws(Errno) -> ChildEnds {
+    static func pipes(_ request: ChildRequest) throws(Errno) -> ChildEnds {
         let input = try Descriptor.pipe().shared()
         let output = try Descriptor.pipe().shared()
         // Only our ends are non-blocking: a program expects its ends to block.
         _ = c_set_flags(input.reading.number, O_RDONLY)
         _ = c_set_flags(output.writing.number, O_WRONLY)
+        let errors = try errorPipe(request)
         return ChildEnds(
-            transport: PipeTransport(reading: output.reading, writing: input.writing), input: input.reading,
-            output: output.writing, isTerminal: false)
+            transport: PipeTransport(reading: output.reading, writing: request.input == nil ? input.writing : nil),
+            input: request.input ?? input.reading, output: output.writing, errors: errors?.writing ?? output.writing,
+            errorTransport: errors.map { PipeTransport(reading: $0.reading, writing: nil) }, isTerminal: false)
+    }
+
+    private static func errorPipe(
+        _ request: ChildRequest
+    ) throws(Errno) -> (reading: SharedDescriptor, writing: SharedDescriptor)? {
+        guard request.separatesErrors else { return nil }
+        let pipe = try Descriptor.pipe().shared()
+        _ = c_set_flags(pipe.writing.number, O_WRONLY)
+        return pipe
     }
 
     static func terminal(_ request: ChildRequest) throws(Errno) -> ChildEnds {
@@ -249,11 +288,15 @@ private struct ChildEnds {
         let number = Glibc.open(name, O_RDWR | O_NOCTTY | O_CLOEXEC)
         guard number >= 0 else { throw Errno(rawValue: errno) }
         let terminal = SharedDescriptor(Descriptor(owning: number))
-        _ = c_set_window_size(number, 24, 80)
+        _ = c_set_window_size(number, UInt16(request.terminalSize.rows), UInt16(request.terminalSize.columns))
         if request.isWithoutEcho, let settings = TerminalSettings(of: number) {
             settings.hasEcho = false
             settings.apply(to: number)
         }
-        return ChildEnds(transport: transport, input: terminal, output: terminal, isTerminal: true)
+        let errors = try errorPipe(request)
+        return ChildEnds(
+            transport: transport, input: request.input ?? terminal, output: terminal,
+            errors: errors?.writing ?? terminal,
+            errorTransport: errors.map { PipeTransport(reading: $0.reading, writing: nil) }, isTerminal: true)
     }
 }
