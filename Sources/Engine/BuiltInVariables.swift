@@ -26,6 +26,9 @@ extension World {
         if name.hasSuffix(".pid"), let child = sessions[String(name.dropLast(4))]?.child {
             return Array(String(child.number).utf8)
         }
+        if let fact = TLSFact(name), let tls = sessions[fact.session]?.channel.tls {
+            return fact.value(in: tls)?.losslessBytes
+        }
         return try environment(name)?.bytes
     }
 

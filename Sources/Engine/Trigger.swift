@@ -10,6 +10,18 @@ package final class Trigger: Resource {
     package enum Pattern {
         case text([UInt8])
         case regex(Regex)
+        /// An event instead of a line.
+        case event(Event)
+    }
+
+    /// An event of a session.
+    package enum Event: String, CaseIterable {
+        /// A listener has accepted it.
+        case connect
+        /// The peer has ended its side, and all lines before that have been judged.
+        case eof
+        /// The connection was reset.
+        case reset
     }
 
     package let range: SourceRange
@@ -37,6 +49,9 @@ package final class Trigger: Resource {
 
     package var isOpen: Bool { owner != nil }
 
+    /// The event that starts its block; nil if lines do.
+    var event: Event? { if case .event(let event) = pattern { event } else { nil } }
+
     package func close() { owner?.remove(self) }
 
     func applies(to session: Session) -> Bool {
@@ -60,6 +75,7 @@ package final class Trigger: Resource {
             case .none, .partial, .paused: return nil
             case .limit(let why): throw Failure(.expectation, "pattern too complex: \(why)", range: range)
             }
+        case .event: return nil
         }
     }
 
@@ -74,6 +90,7 @@ package final class Trigger: Resource {
 
     /// Whether a line that begins with `part` may match.
     func mayMatch(_ part: UnsafeRawBufferPointer) -> Bool {
+        guard event == nil else { return false }
         guard case .regex(let regex) = pattern, regex.matchesAtLineStartOnly else { return true }
         return regex.search(part, from: 0, isWhole: false, beginsLine: true) != .none
     }

@@ -73,6 +73,34 @@ package final class Triggers {
         if !new.isEmpty { set(new, on: session) }
     }
 
+    /// Starts the block of 'on … connect' for a connection that a listener has accepted.
+    func accepted(_ session: Session) {
+        guard let judge = judge(of: session), judge.responder == nil,
+            let trigger = judge.triggers.first(where: { $0.event == .connect })
+        else { return }
+        answer(trigger, judge, session)
+    }
+
+    /// Starts the block of 'on … eof' or 'on … reset', once, when the stream has ended and every line is answered.
+    private func answerEnd(_ session: Session, _ filter: LineFilter) {
+        let event: Trigger.Event? =
+            switch session.channel.input {
+            case .ended: .eof
+            case .reset, .cut: .reset
+            default: nil
+            }
+        guard let event, let judge = judge(of: session), judge.responder == nil, !filter.withholds, !judge.hasJudgedEnd
+        else { return }
+        judge.hasJudgedEnd = true
+        if let trigger = judge.triggers.first(where: { $0.event == event }) { answer(trigger, judge, session) }
+    }
+
+    /// Starts the block of an event; lines wait for it if it may read from the session.
+    private func answer(_ trigger: Trigger, _ judge: SessionJudge, _ session: Session) {
+        judge.responder = answer(Match(start: 0, end: 0), of: trigger, session)
+        if trigger.mayRead(session, definitions) { session.filter?.hold() }
+    }
+
     /// Returns the feed that a strand reads from a session: a block that answers a line reads the data after that line.
     package func feed(of session: Session, for strand: Strand) -> Feed {
         guard let filter = session.filter, filter.isHeld, let responder = judge(of: session)?.responder,
@@ -85,6 +113,7 @@ package final class Triggers {
     /// continue.
     package func look(at session: Session) {
         guard let filter = session.filter, world.sessions[session.name] === session else { return }
+        answerEnd(session, filter)
         if filter.discards { closeIfDone(session, filter) }
         if session.hasTriggers, !session.hasReportedEnd, case .oversized = session.channel.input {
             session.hasReportedEnd = true
@@ -202,6 +231,8 @@ private final class SessionJudge: LineJudge {
     var triggers: [Trigger] = []
     /// The strand that answers a line, one at a time.
     var responder: Strand?
+    /// Whether the end of the stream was judged.
+    var hasJudgedEnd = false
     private unowned let owner: Triggers
     private unowned let session: Session
 

@@ -43,6 +43,10 @@ package final class World: SessionObserver, Host {
         on: loop, host: self, variables: variables, definitions: definitions
     ) { [unowned self] status in end(.exited(status)) }
     package private(set) lazy var triggers = Triggers(self)
+    /// The running strands of `start`, by name.
+    var backgrounds: [String: Background] = [:]
+    /// All names that `start` has used.
+    var startedNames: Set<String> = []
     private var main: Strand?
     /// Script lines for which a match that counted only at the time limit was already reported.
     private var cutLines: Set<String> = []
@@ -112,6 +116,7 @@ package final class World: SessionObserver, Host {
             self.outcome = outcome
             if case .passed = outcome { return }
             triggers.cancelAll()
+            endBackgrounds()
         }
         scheduler.start(strand)
     }
@@ -132,6 +137,13 @@ package final class World: SessionObserver, Host {
         if let main { return scheduler.end(main, outcome) }
         triggers.cancelAll()
         self.outcome = outcome
+    }
+
+    /// Fails the script at its current statement with the failure of a strand that runs alongside it: a running test
+    /// takes it.
+    package func fail(_ failure: Failure) {
+        guard let main else { return end(.failed(failure)) }
+        scheduler.interrupt(main, failure)
     }
 
     /// Returns, once, how a trigger ended the script while no statements ran.
@@ -257,13 +269,23 @@ package final class World: SessionObserver, Host {
     /// Programs that were expected to end that way are omitted.
     package func explained(_ failure: Failure) -> Failure {
         var failure = failure
-        for session in sessions.all {
-            guard let ending = session.child?.ending, ending.status != 0, !session.isEndAwaited else { continue }
+        for session in failedPrograms {
+            guard let ending = session.child?.ending else { continue }
             // A strand's failure already lists the programs that were dead by then.
             failure.add(DeadProgram(name: session.name, ending: ending.description, lastLine: session.lastLine))
         }
         return failure
     }
+
+    /// The programs that have failed although the script does not wait for their ends.
+    private var failedPrograms: [Session] {
+        sessions.all.filter { session in
+            session.child?.ending.map { $0.status != 0 } == true && !session.isEndAwaited
+        }
+    }
+
+    /// Whether a program has failed although the script does not wait for its end.
+    var hasFailedProgram: Bool { !failedPrograms.isEmpty }
 
     package func didReport(_ failure: Failure) {
         for name in failure.reportedEnds {

@@ -64,6 +64,11 @@ package struct Checker {
     /// Names that commands set during the run; a script may not assign them.
     private static let reserved: Set<String> = ["session", "status", "error"]
 
+    /// The ends of the names of built-in variables of a session or service.
+    private static let sessionSuffixes =
+        [".port", ".address", ".pid"]
+        + ["version", "cipher", "alpn", "subject", "issuer", "expires"].map { ".tls." + $0 }
+
     /// - Parameters:
     ///   - variables: the variables set outside the script (`-D`).
     ///   - sessions: the sessions that are already open (`-o`, or at the prompt).
@@ -394,7 +399,7 @@ package struct Checker {
         if isBuiltIn(name) {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
-        for suffix in [".port", ".address", ".pid"] where name.hasSuffix(suffix) {
+        for suffix in Self.sessionSuffixes where name.hasSuffix(suffix) {
             let session = String(name.dropLast(suffix.count))
             if sessions.contains(session) { return true }
         }

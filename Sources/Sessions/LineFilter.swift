@@ -86,6 +86,11 @@ package final class LineFilter {
         session.channel.inboxShrank()
     }
 
+    /// Judges nothing until `release`: a block that no line has started may read from here.
+    package func hold() {
+        isHeld = true
+    }
+
     /// Ends the hold, after the block that held everything has ended.
     package func release() {
         guard isHeld else { return }

@@ -199,6 +199,12 @@ package final class Scheduler {
         }
     }
 
+    /// Fails a strand at its current statement, because of a failure elsewhere.
+    package func interrupt(_ strand: Strand, _ failure: Failure) {
+        guard !strand.isFinished else { return }
+        fail(strand, failure)
+    }
+
     /// Passes a failure to the block that handles it, or ends the strand with it.
     private func fail(_ strand: Strand, _ failure: Failure) {
         let failure = placed(failure, strand)

@@ -241,6 +241,7 @@ final class Shell {
 
     /// Waits until the sessions that are still open end (muxsh(1), END OF INPUT).
     func endInput(of world: World) -> Int32 {
+        world.endBackgrounds()
         endsInput = true
         defer { endsInput = false }
         let ending = EndOfInput(world)

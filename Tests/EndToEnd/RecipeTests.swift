@@ -18,13 +18,14 @@ struct RecipeTests {
     /// The server for each address in the recipes.
     private static let servers: [String: RealServer.Kind] = [
         "localhost:6379": .redis, "localhost:6380": .redis, "localhost:8080": .nginx, "localhost:8443": .nginxTLS,
+        "localhost:11211": .memcached,
     ]
 
     /// The recipes that wait for a client or need a server with a special configuration.
     private static let special = ["Test a proxy", "Record a real client"]
 
     /// Whether the Debian programs that recipes start are installed.
-    private static let isComplete = RealServer.areInstalled([.redis, .nginx])
+    private static let isComplete = RealServer.areInstalled([.redis, .nginx, .memcached])
 
     private static let page: String = {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -8,7 +8,9 @@ struct OnCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
             name: "on", summary: "run a block whenever a line matches",
-            forms: [Form(.parameter(.target), .parameter(Expectation.pattern), content: .statements)],
+            forms: Trigger.Event.allCases.map {
+                Form(.parameter(.target), .keyword($0.rawValue), content: .statements)
+            } + [Form(.parameter(.target), .parameter(Expectation.pattern), content: .statements)],
             blockNames: ["session"], startsStrand: true,
             text: """
                 Each whole line from T that the script has not read yet is tested once, on arrival; sessions opened \
@@ -16,11 +18,15 @@ struct OnCommand: Command {
                 ${session} and the captures set. Other lines are left for the script. The same 'on' run again \
                 replaces its former block; 'off T' removes it. A trigger set inside a test ends with the test.
 
+                Events start a block too: 'connect', when a listener has accepted the connection (for a server that \
+                speaks first), 'eof' and 'reset', when the stream has ended and every line is answered.
+
                 The blocks of one session run one after the other, and a line that has to wait for a block holds \
                 back the lines after it. A block may read from the session: it reads the data that follows its line, \
                 and data that it leaves unread is tested again.
                 """,
             examples: [
+                "listen mail :0 --eol crlf\non mail.* connect {\n    ${session}> 220 ready\n}",
                 "listen fake :0\non fake.* /^GET (\\w+)/ {\n    ${session}> VALUE ${1}\n}",
                 "on irc /^PING (.*)/ {\n    irc> PONG ${1}\n}",
             ],
@@ -45,7 +51,15 @@ struct OnCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         guard !compiler.place.isInStrand else {
             throw ScriptError(
-                call.range, "'on' is not allowed inside 'parallel' or 'on'", hint: "set the trigger before that block")
+                call.range, "'on' is not allowed inside 'parallel', 'on' or 'start'",
+                hint: "set the trigger before that block")
+        }
+        let program = compiler.strand(call)
+        if let event = Trigger.Event.allCases.first(where: { call.keywords.contains($0.rawValue) }) {
+            return compiler.emit(
+                OnInstruction(
+                    target: try call.target(), argument: nil, pattern: nil, event: event, program: program,
+                    range: call.range))
         }
         let pattern = try call.required("PATTERN")
         if let argument = pattern.bareLiteral, Expectation.keywords.contains(argument) || argument == "timeout" {
@@ -55,31 +69,35 @@ struct OnCommand: Command {
         }
         compiler.emit(
             OnInstruction(
-                target: try call.target(), argument: pattern, pattern: call.regex("PATTERN"),
-                program: compiler.strand(call), range: call.range))
+                target: try call.target(), argument: pattern, pattern: call.regex("PATTERN"), event: nil,
+                program: program, range: call.range))
     }
 }
 
 private struct OnInstruction: Instruction {
     let target: Target
-    let argument: Argument
+    /// The text or regex; nil for an event.
+    let argument: Argument?
     let pattern: PatternSource?
+    let event: Trigger.Event?
     let program: Program
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
-        let world = strand.world
-        let text = try pattern == nil ? strand.expand(argument.template) : []
-        guard pattern != nil || !text.isEmpty else {
-            throw Failure(.expectation, "the search text is empty", range: argument.range)
-        }
         let trigger = Trigger(
-            targets: try strand.names(of: target),
-            pattern: try pattern.map { pattern throws(Failure) in .regex(try strand.regex(pattern)) } ?? .text(text),
-            program: program, environment: strand.environment, range: range)
-        world.triggers.add(trigger)
+            targets: try strand.names(of: target), pattern: try pattern(in: strand), program: program,
+            environment: strand.environment, range: range)
+        strand.world.triggers.add(trigger)
         strand.holdings?.open(trigger)
         return .next
+    }
+
+    private func pattern(in strand: Strand) throws(Failure) -> Trigger.Pattern {
+        if let event { return .event(event) }
+        if let pattern { return .regex(try strand.regex(pattern)) }
+        let text = try argument.map { argument throws(Failure) in try strand.expand(argument.template) } ?? []
+        guard !text.isEmpty else { throw Failure(.expectation, "the search text is empty", range: argument?.range) }
+        return .text(text)
     }
 }
 

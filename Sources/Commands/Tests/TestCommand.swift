@@ -30,7 +30,7 @@ struct TestCommand: Command {
         let place = compiler.place
         guard !place.isInTest else { throw ScriptError(call.range, "a test is not allowed inside another test") }
         guard !place.isInStrand else {
-            throw ScriptError(call.range, "'test' is not allowed inside 'parallel' or 'on'")
+            throw ScriptError(call.range, "'test' is not allowed inside 'parallel', 'on' or 'start'")
         }
         let start = compiler.position
         compiler.emit(JumpInstruction(destination: 0, range: call.range))
@@ -58,7 +58,7 @@ private struct TestInstruction: Instruction {
             throw Failure(.expectation, "a test is not allowed inside another test")
         }
         guard strand.place == nil else {
-            throw Failure(.expectation, "'test' is not allowed inside 'parallel' or 'on'")
+            throw Failure(.expectation, "'test' is not allowed inside 'parallel', 'on' or 'start'")
         }
         guard world.results.isSelected(name) else { return .jump(end) }
         world.transcript.note("test \(TestGuardian.quoted(name))")

@@ -59,8 +59,9 @@ package final class Opening: Wait {
     private var isDone = false
     private var hasName = false
 
-    /// The pause between two attempts.
-    private static let retryPause = Duration.milliseconds(100)
+    /// The pause after the first attempt; it doubles with each attempt up to the longest.
+    private static let firstPause = Duration.milliseconds(5)
+    private static let longestPause = Duration.milliseconds(100)
 
     /// - Throws: if a file of the TLS options cannot be used.
     package init(_ request: OpeningRequest, _ world: World) throws(Failure) {
@@ -192,9 +193,11 @@ package final class Opening: Wait {
     private func failed(_ problem: TLSError) {
         if let attemptTimer { world.loop.cancel(attemptTimer) }
         lastProblem = problem
-        isPermanent = problem.isRefusal
+        // A program that has failed is probably the server.
+        isPermanent = problem.isRefusal || world.hasFailedProgram
         guard request.retry != nil, !isPermanent else { return wake() }
-        pause = world.loop.schedule(after: Self.retryPause) { [unowned self] in
+        let length = min(Self.longestPause, Self.firstPause * (1 << min(attempts - 1, 10)))
+        pause = world.loop.schedule(after: length) { [unowned self] in
             pause = nil
             attempt()
         }

@@ -163,6 +163,7 @@ package final class Reception: Service, Resource {
         if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
             world.transcript.note("\(session.name): \(details.summary(isInsecure: false))")
         }
+        world.triggers.accepted(session)
         // One strand per connection: several may arrive in one turn.
         for strand in waiting.prefix(backlog.count) { strand.wake() }
     }

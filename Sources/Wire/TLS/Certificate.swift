@@ -13,6 +13,8 @@ package struct Certificate: Equatable, Sendable {
     /// The start and end of its validity, in UTC: `2026-11-23 12:00:00 UTC`.
     package let notBefore: String
     package let notAfter: String
+    /// The end of its validity as Unix time in seconds.
+    package let expiry: Int?
 
     /// Reads a certificate, which the caller still owns.
     init(_ certificate: OpaquePointer) {
@@ -21,6 +23,8 @@ package struct Certificate: Equatable, Sendable {
         names = Self.names(of: certificate)
         notBefore = Self.text(X509_get0_notBefore(certificate))
         notAfter = Self.text(X509_get0_notAfter(certificate))
+        var parts = tm()
+        expiry = ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) == 1 ? timegm(&parts) : nil
     }
 
     /// The first of its names, or its subject if it has none.
