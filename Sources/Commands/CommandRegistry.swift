@@ -8,30 +8,64 @@ package struct CommandRegistry: CommandSet {
     package let table: CommandTable
     private let types: [String: any Command.Type]
 
-    private init(_ types: [any Command.Type]) {
-        let descriptions = types.map { $0.description }
-        table = CommandTable(descriptions)
-        self.types = Dictionary(zip(descriptions.map(\.name), types)) { first, _ in first }
+    private init(_ commands: [(name: String, type: any Command.Type)]) {
+        table = CommandTable(commands.map { command in (command.name, { command.type.description }) })
+        types = Dictionary(commands) { first, _ in first }
     }
 
     /// Returns all commands, in the order of the manual.
     package static func standard() -> CommandRegistry {
         CommandRegistry([
-            OpenCommand.self, ListenCommand.self, AcceptCommand.self, ServeCommand.self, SpawnCommand.self,
-            RunCommand.self,
-            SignalCommand.self,
-            WaitCommand.self, StartTLSCommand.self, BridgeCommand.self, CloseCommand.self,
-            SendCommand.self, DrainCommand.self,
-            ExpectCommand.self, SelectCommand.self, CompareCommand.self, OnCommand.self, OffCommand.self,
-            LetCommand.self, SetCommand.self, IfCommand.self, WhileCommand.self, RepeatCommand.self, ForCommand.self,
-            BreakCommand.self, ContinueCommand.self, DefineCommand.self, SourceCommand.self, TryCommand.self,
-            RetryCommand.self, ParallelCommand.self, StartCommand.self, JoinCommand.self, BarrierCommand.self,
-            TestCommand.self, SkipCommand.self,
-            CheckCommand.self, FailCommand.self, TimeCommand.self, SleepCommand.self, PrintCommand.self,
-            WriteCommand.self,
-            ExitCommand.self,
-            ListCommand.self, ShowCommand.self, TalkCommand.self, ViewCommand.self, HistoryCommand.self,
-            HelpCommand.self, QuitCommand.self,
+            ("open", OpenCommand.self),
+            ("listen", ListenCommand.self),
+            ("accept", AcceptCommand.self),
+            ("serve", ServeCommand.self),
+            ("spawn", SpawnCommand.self),
+            ("run", RunCommand.self),
+            ("signal", SignalCommand.self),
+            ("wait", WaitCommand.self),
+            ("starttls", StartTLSCommand.self),
+            ("bridge", BridgeCommand.self),
+            ("close", CloseCommand.self),
+            ("send", SendCommand.self),
+            ("drain", DrainCommand.self),
+            ("expect", ExpectCommand.self),
+            ("select", SelectCommand.self),
+            ("compare", CompareCommand.self),
+            ("on", OnCommand.self),
+            ("off", OffCommand.self),
+            ("let", LetCommand.self),
+            ("set", SetCommand.self),
+            ("if", IfCommand.self),
+            ("while", WhileCommand.self),
+            ("repeat", RepeatCommand.self),
+            ("for", ForCommand.self),
+            ("break", BreakCommand.self),
+            ("continue", ContinueCommand.self),
+            ("define", DefineCommand.self),
+            ("source", SourceCommand.self),
+            ("try", TryCommand.self),
+            ("retry", RetryCommand.self),
+            ("parallel", ParallelCommand.self),
+            ("start", StartCommand.self),
+            ("join", JoinCommand.self),
+            ("barrier", BarrierCommand.self),
+            ("test", TestCommand.self),
+            ("skip", SkipCommand.self),
+            ("check", CheckCommand.self),
+            ("fail", FailCommand.self),
+            ("time", TimeCommand.self),
+            ("sleep", SleepCommand.self),
+            ("print", PrintCommand.self),
+            ("write", WriteCommand.self),
+            ("exit", ExitCommand.self),
+            ("list", ListCommand.self),
+            ("show", ShowCommand.self),
+            ("talk", TalkCommand.self),
+            ("view", ViewCommand.self),
+            ("history", HistoryCommand.self),
+            ("help", HelpCommand.self),
+            ("quit", QuitCommand.self),
         ])
     }
 

@@ -53,19 +53,19 @@ package struct Manual {
         \\\\ \\xHH \\u{HHHH} are expanded; write '\\${' for a literal '${'. A single '\\' at the end means: no line ending.
         """
 
-    /// The topics of `help` other than commands.
-    package static let topics: [(name: String, summary: String, text: String)] = [
-        ("arrows", "lines to and from a session", arrows),
-        ("sessions", "names, lists, globs and addresses", sessions),
-        ("patterns", "texts and regexes to search for", patterns),
-        ("variables", "let, ${name}, captures and built-in names", variables),
-        ("functions", "functions on values, such as ${name:upper}", FunctionManual.topic),
-        ("frames", "lines, line endings and length prefixes", frames),
-        ("tls", "certificates, starttls, acting as a server", tls),
-        ("programs", "programs as sessions, pseudo-terminals", programs),
-        ("tests", "test, retry, try, reports", tests),
-        ("keys", "keys at the prompt", keys),
-        ("talk", "sending every typed line", talk),
+    /// The topics of `help` other than commands. The texts are made on demand: no script pays for them at its start.
+    package static let topics: [(name: String, summary: String, text: @Sendable () -> String)] = [
+        ("arrows", "lines to and from a session", { arrows }),
+        ("sessions", "names, lists, globs and addresses", { sessions }),
+        ("patterns", "texts and regexes to search for", { patterns }),
+        ("variables", "let, ${name}, captures and built-in names", { variables }),
+        ("functions", "functions on values, such as ${name:upper}", { FunctionManual.topic }),
+        ("frames", "lines, line endings and length prefixes", { frames }),
+        ("tls", "certificates, starttls, acting as a server", { tls }),
+        ("programs", "programs as sessions, pseudo-terminals", { programs }),
+        ("tests", "test, retry, try, reports", { tests }),
+        ("keys", "keys at the prompt", { keys }),
+        ("talk", "sending every typed line", { talk }),
     ]
 
     private static let sessions = """

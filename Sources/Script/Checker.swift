@@ -77,7 +77,7 @@ package struct Checker {
         commands: CommandTable, variables: some Sequence<String>, sessions: some Sequence<String>,
         environment: some Sequence<String>
     ) {
-        self.commands = commands.descriptions.map(\.name)
+        self.commands = commands.names
         self.variables = KnownNames(variables)
         owners = VariableOwners(variables)
         for name in variables { possible.insert(nil, for: name) }

@@ -309,16 +309,25 @@ package struct Parameter {
 }
 
 /// All commands, by name and in the order of the manual.
-package struct CommandTable {
-    package let descriptions: [CommandDescription]
-    private let byName: [String: CommandDescription]
+///
+/// A description is made when it is first asked for: with all of them, a script would start 0.1 ms later.
+package final class CommandTable {
+    /// The names, in the order of the manual.
+    package let names: [String]
+    private let makers: [String: () -> CommandDescription]
+    private var made: [String: CommandDescription] = [:]
 
-    package init(_ descriptions: [CommandDescription]) {
-        self.descriptions = descriptions
-        byName = Dictionary(descriptions.map { ($0.name, $0) }) { first, _ in first }
+    package init(_ commands: [(name: String, description: () -> CommandDescription)]) {
+        names = commands.map(\.name)
+        makers = Dictionary(commands.map { ($0.name, $0.description) }) { first, _ in first }
     }
 
+    package var descriptions: [CommandDescription] { names.compactMap { self[$0] } }
+
     package subscript(name: String) -> CommandDescription? {
-        byName[name]
+        if let description = made[name] { return description }
+        let description = makers[name]?()
+        made[name] = description
+        return description
     }
 }

@@ -309,7 +309,7 @@ package struct Parser {
     }
 
     private func unknownCommand(_ name: String, _ range: SourceRange) -> ScriptError {
-        ScriptError(unknownCommand: name, range, known: commands.descriptions.map(\.name))
+        ScriptError(unknownCommand: name, range, known: commands.names)
     }
 
     private mutating func closeBlock(_ line: SourceRange, start: Int) throws {

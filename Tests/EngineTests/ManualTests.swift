@@ -34,6 +34,12 @@ struct ManualTests {
         #expect(manual.help(for: "nonsense") == nil)
     }
 
+    @Test func commandsAreRegisteredByTheirNames() {
+        let table = CommandRegistry.standard().table
+        #expect(table.descriptions.map(\.name) == table.names && table.names.count >= 50)
+        #expect(Set(table.names).count == table.names.count)
+    }
+
     @Test func theScriptsOfTheReadmeCheck() throws {
         let readme = try String(contentsOf: root.appendingPathComponent("README.md"), encoding: .utf8)
         let scripts = readme.components(separatedBy: "```\n").filter {
