@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 import Results
 import Sessions
@@ -18,6 +19,8 @@ package final class EndOfInput {
         let session: Session
         var step = Step.flushing
         var timer: Timer?
+        /// Whether its program was told to end.
+        var isTerminated = false
 
         init(_ session: Session) {
             self.session = session
@@ -35,6 +38,24 @@ package final class EndOfInput {
         open = world.sessions.all.map(Course.init)
         world.onChange = { [unowned self] in changed($0) }
         for course in open { advance(course) }
+        endIdlePrograms()
+    }
+
+    /// How long a program must have been silent to be ended without waiting for the linger time.
+    private static let idleTime = Duration.seconds(1)
+
+    /// Ends the programs that nothing waits for: they were sent nothing, or have answered, and are silent. Other sessions
+    /// may talk to them, so they are ended last. What they write is read to its end.
+    private func endIdlePrograms() {
+        guard open.allSatisfy({ $0.session.child != nil }) else { return }
+        for course in open where !course.isTerminated && course.step == .reading {
+            let session = course.session
+            guard session.child?.ending == nil, world.loop.readClock() - session.silentSince >= Self.idleTime else {
+                continue
+            }
+            course.isTerminated = true
+            session.child?.send(signal: SIGTERM)
+        }
     }
 
     deinit {
@@ -132,5 +153,6 @@ package final class EndOfInput {
         // The caller of `turn()` has to see that it is over.
         if isOver { world.loop.requestImmediateTurn() }
         world.sessions.remove(session.name)
+        endIdlePrograms()
     }
 }

@@ -6,11 +6,17 @@
 ///
 /// A class, because templates are copied where they run.
 package final class Expansion {
-    /// One function with its arguments.
-    package struct Application {
+    /// One function with its arguments. A class, because a loop that applies it copies it.
+    package final class Application {
         package let function: ValueFunction
         package let arguments: [Template]
         package let range: SourceRange
+
+        init(function: ValueFunction, arguments: [Template], range: SourceRange) {
+            self.function = function
+            self.arguments = arguments
+            self.range = range
+        }
     }
 
     /// The name; it contains expansions of its own if it is computed.

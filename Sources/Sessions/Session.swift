@@ -94,6 +94,9 @@ package final class Session: ChannelDelegate {
     /// Whether data has arrived within the last 20 ms.
     var isReceiving: Bool { receivedAt.map { loop.readClock() - $0 < .milliseconds(20) } ?? false }
 
+    /// The time since which the peer has sent nothing.
+    package var silentSince: Instant { max(openedAt, receivedAt ?? openedAt) }
+
     /// The time since which neither side has sent anything.
     package var idleSince: Instant { [openedAt, receivedAt ?? openedAt, sentAt ?? openedAt].max() ?? openedAt }
 

@@ -339,7 +339,12 @@ package final class Strand {
     /// Returns the bytes that `template` expands to.
     package func expand(_ template: Template) throws(Failure) -> [UInt8] {
         if let literal = template.literal { return literal }
-        let bytes = try template.expanded { expansion throws(Failure) in try value(of: expansion) }
+        let bytes =
+            if let only = template.soleExpansion {
+                try value(of: only)
+            } else {
+                try template.expanded { expansion throws(Failure) in try value(of: expansion) }
+            }
         guard bytes.count <= Self.longestText else {
             throw Failure(.expectation, "a value of \(bytes.count) bytes is too large (limit 64 MiB)")
         }
@@ -367,7 +372,8 @@ package final class Strand {
         for application in expansion.functions {
             let source = value
             value = try apply(application, to: source)
-            if !application.function.isHarmless { scheduler.host.derive(value, from: source, title: expansion.title) }
+            if application.function.isHarmless { continue }
+            scheduler.host.derive(value, from: source, title: expansion.title)
         }
         return value
     }
