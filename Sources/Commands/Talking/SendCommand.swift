@@ -19,6 +19,7 @@ struct SendCommand: Command {
                     "--base64", Parameter("BASE64", .checked(base64Problem)), "bytes in base64, without a line ending"),
                 CommandOption(
                     "--file", Parameter("PATH", .path), "the bytes of a file, read while sending"),
+                CommandOption("--pace", .duration, "pause between bytes, for peers that lose what comes too fast"),
                 CommandOption("--wait", "wait until the kernel has accepted everything"),
             ],
             text: """
@@ -44,7 +45,21 @@ struct SendCommand: Command {
                 count == 0 ? "send needs TEXT here" : "send takes one of TEXT, --hex, --base64 and --file",
                 hint: count == 0 ? "write send T TEXT, or one of --hex, --base64 and --file" : nil)
         }
-        if let path = call.value(ofOption: "--file") {
+        if let pace = call.value(ofOption: "--pace") {
+            if let path = call.value(ofOption: "--file") {
+                throw ScriptError(path.range, "--pace and --file cannot be combined")
+            }
+            if let text = call.argument("TEXT"), text.isHeredoc, !call.has(option: "--raw") {
+                throw ScriptError(text.range, "--pace takes a heredoc only with --raw")
+            }
+            let text = call.argument("TEXT")
+            let bytes: Value<[UInt8]>
+            if let text { bytes = Value(text: text) } else { bytes = try Self.bytes(call) }
+            compiler.emit(
+                PacedSendInstruction(
+                    target: target, bytes: bytes, pace: Value(duration: pace),
+                    hasEnding: text != nil && !call.has(option: "--raw"), range: call.range))
+        } else if let path = call.value(ofOption: "--file") {
             compiler.emit(SendFileInstruction(target: target, path: Value(path: path), range: call.range))
         } else if let text = call.argument("TEXT") {
             compiler.emit(instruction(target, text, isRaw: call.has(option: "--raw"), call.range))
