@@ -68,12 +68,17 @@ struct ExpansionParser {
     private let offset: Int
     private let end: Int
     private var index: Int
+    /// How many expansions it is in.
+    private let depth: Int
+
+    static let deepest = 32
 
     /// `text[range]` is a whole `${…}`; `offset` is the column of `text` in `line`.
-    init(_ text: [UInt8], _ range: Range<Int>, line: SourceRange, offset: Int) {
+    init(_ text: [UInt8], _ range: Range<Int>, line: SourceRange, offset: Int, depth: Int) {
         self.text = text
         self.line = line
         self.offset = offset
+        self.depth = depth
         index = range.lowerBound + 2
         end = range.upperBound - 1
     }
@@ -116,7 +121,8 @@ struct ExpansionParser {
         let start = index
         skip { $0 == UInt8(ascii: ":") }
         let name = Array(text[start..<index])
-        let template = try Template(parsing: name, notation: .argument, at: line, offset: offset + start)
+        let template = try Template(
+            parsing: name, notation: .argument, at: line, offset: offset + start, depth: depth + 1)
         if template.literal == nil, template.literalParts.joined().allSatisfy(isNameByte) { return template }
         let shown = String(decoding: name, as: UTF8.self)
         guard isVariableName(shown) else {
@@ -175,6 +181,6 @@ struct ExpansionParser {
                 columns(start + place..<start + place + 1), "no spaces and quotes in the arguments of a function",
                 hint: "put the text into a variable and write ${NAME} here")
         }
-        return try Template(parsing: argument, notation: .argument, at: line, offset: offset + start)
+        return try Template(parsing: argument, notation: .argument, at: line, offset: offset + start, depth: depth + 1)
     }
 }

@@ -142,9 +142,13 @@ struct Lexer {
     private mutating func regex() throws -> Argument {
         let start = index
         index += 1
+        // An expansion that is not closed is reported later; to look for its end again and again would take long.
+        var isClosed = true
         while index < text.count, text[index] != UInt8(ascii: "/") {
-            if text[index...].starts(with: "${".utf8), let end = Expansion.end(in: text, from: index) {
-                index = end
+            if isClosed, text[index...].starts(with: "${".utf8) {
+                let end = Expansion.end(in: text, from: index)
+                isClosed = end != nil
+                index = end ?? index + 2
             } else {
                 index += text[index] == UInt8(ascii: "\\") ? 2 : 1
             }

@@ -128,7 +128,9 @@ enum TemplateNotation {
 
 extension Template {
     /// Parses `text`, which begins at byte `offset` of the line that `line` refers to.
-    init(parsing text: [UInt8], notation: TemplateNotation, at line: SourceRange, offset: Int) throws(ScriptError) {
+    init(
+        parsing text: [UInt8], notation: TemplateNotation, at line: SourceRange, offset: Int, depth: Int = 0
+    ) throws(ScriptError) {
         self.init()
         var index = 0
         var plainStart = 0
@@ -140,7 +142,7 @@ extension Template {
             }
             if plainStart < index { append(text[plainStart..<index]) }
             if byte == UInt8(ascii: "$") {
-                try readVariable(text, at: &index, line: line, offset: offset)
+                try readVariable(text, at: &index, line: line, offset: offset, depth: depth)
             } else {
                 try readBackslash(text, at: &index, notation: notation, line: line, offset: offset)
             }
@@ -150,7 +152,7 @@ extension Template {
     }
 
     private mutating func readVariable(
-        _ text: [UInt8], at index: inout Int, line: SourceRange, offset: Int
+        _ text: [UInt8], at index: inout Int, line: SourceRange, offset: Int, depth: Int
     ) throws(ScriptError) {
         guard index + 1 < text.count, text[index + 1] == UInt8(ascii: "{") else {
             append([text[index]])
@@ -163,7 +165,11 @@ extension Template {
                 line.at(start..<offset + text.count), "'${' without '}'",
                 hint: "for a literal '${' write '\\${'")
         }
-        var parser = ExpansionParser(text, index..<end, line: line, offset: offset)
+        guard depth < ExpansionParser.deepest else {
+            throw ScriptError(
+                line.at(start..<start + 2), "expansions are nested too deeply (limit \(ExpansionParser.deepest))")
+        }
+        var parser = ExpansionParser(text, index..<end, line: line, offset: offset, depth: depth)
         append(try parser.parse())
         index = end
     }

@@ -170,4 +170,14 @@ struct ParserTests {
         let error = try #require(parse("\u{1B}[31mfoo").errors.first)
         #expect(!error.rendered.utf8.contains(0x1B))
     }
+
+    /// Texts that a recursion or a search without memory would not survive.
+    @Test(arguments: ["print \"", "print ", "expect x /", "", "print /"])
+    func deepAndOpenExpansionsAreErrors(front: String) {
+        for (open, close) in [("${", "}"), ("${x:first(", ")}"), ("${", ""), ("${x:", "")] {
+            let count = 20_000
+            let line = front + String(repeating: open, count: count) + "x" + String(repeating: close, count: count)
+            #expect(!parse("let x 1\n" + line + (front.isEmpty ? "> text\n" : "\n")).errors.isEmpty, "\(front)\(open)")
+        }
+    }
 }
