@@ -48,7 +48,7 @@ package final class Expansion {
         var depth = 0
         var index = index
         while index < text.count {
-            if text[index...].starts(with: "${".utf8) {
+            if text[index] == UInt8(ascii: "$"), index + 1 < text.count, text[index + 1] == UInt8(ascii: "{") {
                 depth += 1
                 index += 2
                 continue
