@@ -83,7 +83,8 @@ enum JSON {
 
     private static func message(of problem: json_error_t) -> String {
         withUnsafeBytes(of: problem.text) { bytes in
-            "\(Escapes.visible(bytes.prefix { $0 != 0 })) (line \(problem.line), column \(problem.column))"
+            // What follows 'near' quotes the text, which may be a secret.
+            "\(Escapes.visible(bytes.prefix { $0 != 0 }).components(until: " near ")) (line \(problem.line), column \(problem.column))"
         }
     }
 
@@ -126,5 +127,12 @@ enum JSON {
         guard let text = json_dumps(value, flags) else { return nil }
         defer { free(text) }
         return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
+    }
+}
+
+extension String {
+    /// The text before the first `end`.
+    fileprivate func components(until end: String) -> Substring {
+        firstRange(of: end).map { self[..<$0.lowerBound] } ?? self[...]
     }
 }

@@ -54,7 +54,9 @@ struct PossibleValues {
             switch parameter.kind {
             case .newVariable:
                 guard let name = call.argument(parameter.name)?.template.literalText else { continue }
-                insert(call.argument("VALUE")?.template.literalText, for: name)
+                // The name of a variable that contains a secret must not be shown.
+                let isSecret = call.has(option: "--secret")
+                insert(isSecret ? nil : call.argument("VALUE")?.template.literalText, for: name)
             case .localVariable: collect(loop: call, call.arguments(parameter.name).compactMap(\.template.literalText))
             default: break
             }

@@ -36,8 +36,13 @@ package struct Template {
     /// The name if the template is exactly one variable without functions, otherwise nil.
     package var soleVariable: String? { soleExpansion?.plainName }
 
-    /// Whether the first segment is an expansion.
-    package var startsWithExpansion: Bool { if case .expansion? = segments.first { true } else { false } }
+    /// Whether it begins with the variable `name`, followed by a slash.
+    package func isInside(directory name: String) -> Bool {
+        guard segments.count >= 2, case .expansion(let first) = segments[0], first.plainName == name,
+            case .literal(let rest) = segments[1]
+        else { return false }
+        return rest.first == UInt8(ascii: "/")
+    }
 
     /// The expansions, from left to right; those inside others are not included.
     package var expansions: [Expansion] {

@@ -369,11 +369,12 @@ package final class Strand {
         if let literal = expansion.literalName { name = literal } else { name = try text(expansion.name) }
         var value = try value(of: name, expansion.range)
         if expansion.functions.isEmpty { return value }
+        // A short value between two functions is not kept as a secret, so each is traced to the first value.
+        var origin = value
         for application in expansion.functions {
-            let source = value
-            value = try apply(application, to: source)
-            if application.function.isHarmless { continue }
-            scheduler.host.derive(value, from: source, title: expansion.title)
+            value = try apply(application, to: value)
+            if application.function.isHarmless { origin = value }
+            scheduler.host.derive(value, from: origin, title: expansion.title)
         }
         return value
     }

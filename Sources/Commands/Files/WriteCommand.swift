@@ -14,7 +14,7 @@ struct WriteCommand: Command {
             options: [CommandOption("--append", "add to the file instead of replacing it")],
             text: """
                 The file then contains exactly TEXT: no line ending is added. A new file gets mode 600. PATH is \
-                constant or begins with ${tmp}, so that received data cannot choose a file.
+                constant or begins with ${tmp}/, so that received data cannot choose a file.
                 """,
             examples: [
                 "write ${tmp}/input \"one\\ntwo\\n\"", "write --append log.txt <<END\nthe end\nEND",
@@ -26,10 +26,10 @@ struct WriteCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let path = try call.required("PATH")
-        let isInside = path.template.expansions.first?.plainName == "tmp" && path.template.startsWithExpansion
+        let isInside = path.template.isInside(directory: "tmp")
         guard path.literal != nil || isInside else {
             throw ScriptError(
-                path.range, "the path must be constant or begin with ${tmp}",
+                path.range, "the path must be constant or begin with ${tmp}/",
                 hint: "received data must not choose the file: write ${tmp}/name")
         }
         compiler.emit(

@@ -22,6 +22,9 @@ package final class FrameMatcher: Matcher {
         }
         switch format.front(of: inbox.bytes, searched: searched) {
         case .invalid: return .impossible("the length of the frame is too large")
+        case .incomplete(let length) where length > inbox.limit:
+            return .impossible(
+                "a frame of \(shown(bytes: length)) is longer than the inbox (\(shown(bytes: inbox.limit)))")
         case .incomplete:
             searched = inbox.count
             return .pending(from: front)
