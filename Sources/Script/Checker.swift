@@ -97,7 +97,7 @@ package struct Checker {
         for statement in statements { collect(statement, isInStrand: false, &defined, &errors) }
         definitions.merge(defined) { _, new in new }
         nameComputed(statements)
-        owners.collect(statements, definitions: definitions.mapValues(\.body), possible: possible)
+        owners.collect(statements, possible)
         for invocation in invocations where definitions[invocation.name] == nil { suspect(invocation.range.lineText) }
         invocations = []
         for statement in statements where errors.count < ScriptErrors.maxKept { check(statement, Names(), &errors) }
@@ -137,7 +137,7 @@ package struct Checker {
             }
             if call.givesNumberedSession { sessions.formUnion(["s?", "s??", "s???"]) }
             define(call, &defined, &errors)
-            let isInside = call.newCommandName == nil && (isInStrand || call.startsStrand)
+            let isInside = call.newCommand == nil && (isInStrand || call.startsStrand)
             for alternative in call.alternatives {
                 collect(.command(alternative), isInStrand: isInside, &defined, &errors)
             }
@@ -238,7 +238,7 @@ package struct Checker {
     /// The names that a statement in a strand's block sets for that strand; a strand inside it has its own.
     private func namesSet(inStrand statement: Statement) -> [String] {
         let own = statement.namesSet(possible)
-        guard case .command(let call) = statement, !call.startsStrand, call.newCommandName == nil else { return own }
+        guard case .command(let call) = statement, !call.startsStrand, call.newCommand == nil else { return own }
         let parts = call.alternatives.map(Statement.command) + call.block + (call.otherwise ?? [])
         return own + parts.flatMap { namesSet(inStrand: $0) }
     }
@@ -457,7 +457,7 @@ extension CommandCall {
     }
 
     /// The name of the command that it defines, or nil.
-    fileprivate var newCommand: Argument? {
+    var newCommand: Argument? {
         arguments {
             if case .newCommand = $0 { return true }
             return false

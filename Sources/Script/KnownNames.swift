@@ -2,14 +2,14 @@
 ///
 /// Most globs are a prefix and a suffix around one `*`. They are indexed by both, so a lookup compares a name with
 /// only a few of them.
-package struct KnownNames {
+struct KnownNames {
     /// The literal names.
     private(set) var names: Set<String> = []
     /// The suffixes of globs with one `*`, by prefix.
     private var ends: [Substring: Set<Substring>] = [:]
     private var otherGlobs: Set<String> = []
 
-    package init(_ names: some Sequence<String> = []) {
+    init(_ names: some Sequence<String> = []) {
         for name in names { insert(name) }
     }
 
@@ -31,7 +31,7 @@ package struct KnownNames {
     }
 
     /// Whether `name` is a literal name or matches a glob.
-    package func contains(_ name: String) -> Bool {
+    func contains(_ name: String) -> Bool {
         names.contains(name) || !ends.isEmpty && endsContain(name[...])
             || otherGlobs.contains { globMatches($0, name) }
     }

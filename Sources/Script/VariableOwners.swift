@@ -3,10 +3,10 @@
 /// A name that is set outside all strands, above a strand's block, is the script's, also inside that block. Any other
 /// name that the block sets belongs to the strand. In a definition the calling strand decides.
 package struct VariableOwners {
-    /// The names that the script itself has set so far.
-    private(set) var names: KnownNames
+    /// The order in which the script itself sets its names.
+    private let order = NameOrder()
     /// For each strand block of the last statements, the names that are the script's there.
-    private var shared: [Place: KnownNames] = [:]
+    private var shared: [Place: SharedNames] = [:]
     /// The first strand block that sets a name of its own.
     private(set) var strands: [String: SourceRange] = [:]
     private var definitions: [String: [Statement]] = [:]
@@ -29,65 +29,103 @@ package struct VariableOwners {
 
     /// `names` are set before the first statement, for example by `-D`.
     package init(_ names: some Sequence<String> = []) {
-        self.names = KnownNames(names)
+        for name in names { order.add(name) }
     }
 
     /// Returns the names that are the script's in the strand block that begins at `range`.
-    package func shared(at range: SourceRange) -> KnownNames { shared[Place(range)] ?? names }
+    package func shared(at range: SourceRange) -> SharedNames { shared[Place(range)] ?? order.soFar }
 
     /// Adds statements that follow those of earlier calls.
     package mutating func collect(_ statements: [Statement]) {
-        for statement in statements.flatMap(\.withAllInside) {
-            guard case .command(let call) = statement, let name = call.newCommandName else { continue }
-            definitions[name] = call.block
-        }
-        let definitions = definitions
-        for statement in statements.flatMap(\.withAllInside) {
-            possible.collect(statement) { _ in definitions.isEmpty ? nil : [] }
-        }
+        var possible = PossibleValues()
+        for statement in statements.flatMap(\.withAllInside) { possible.collect(statement) { _ in [] } }
         collect(statements, possible)
     }
 
     /// Adds statements; `possible` are the values of the variables in computed names.
-    mutating func collect(
-        _ statements: [Statement], definitions: [String: [Statement]], possible: PossibleValues
-    ) {
-        self.definitions = definitions
-        collect(statements, possible)
-    }
-
-    private mutating func collect(_ statements: [Statement], _ possible: PossibleValues) {
+    mutating func collect(_ statements: [Statement], _ possible: PossibleValues) {
         self.possible = possible
         shared = [:]
+        var new: [[Statement]] = []
+        for case .command(let call) in statements.flatMap(\.withAllInside) {
+            guard let name = call.newCommand?.template.literalText else { continue }
+            definitions[name] = call.block
+            new.append(call.block)
+        }
         for statement in statements { walk(statement) }
         // What is above the call of a definition cannot be seen in its text: all names of the script count.
-        for body in definitions.values {
-            for statement in body { share(strandsIn: statement, names) }
-        }
+        for statement in new.flatMap({ $0 }) { share(strandsIn: statement) }
     }
 
     private mutating func walk(_ statement: Statement) {
-        names.formUnion(statement.namesSet(possible))
+        for name in statement.namesSet(possible) { order.add(name) }
         switch statement {
         case .arrow: break
         case .invocation(let invocation):
             guard called.insert(invocation.name).inserted else { return }
             for statement in definitions[invocation.name] ?? [] { walk(statement) }
         case .command(let call):
-            if call.newCommandName != nil { return }
-            if call.startsStrand { return share(strandsIn: statement, names) }
+            if call.newCommand != nil { return }
+            if call.startsStrand { return share(strandsIn: statement) }
             for alternative in call.alternatives { walk(.command(alternative)) }
             for statement in call.block + (call.otherwise ?? []) { walk(statement) }
         }
     }
 
     /// Records the names that are the script's in all strand blocks of a statement.
-    private mutating func share(strandsIn statement: Statement, _ names: KnownNames) {
-        for case .command(let call) in statement.withAllInside where call.startsStrand {
+    private mutating func share(strandsIn statement: Statement) {
+        let names = order.soFar
+        let inside = statement.withAllInside
+        for case .command(let call) in inside where call.startsStrand {
             shared[Place(call.range)] = names
-            let set = call.strandGroups + call.block.flatMap(\.withAllInside).flatMap { $0.namesSet(possible) }
-            for name in set where !names.contains(name) && strands[name] == nil { strands[name] = call.range }
+            note(call.strandGroups, at: call.range, names)
         }
+        for inner in inside { note(inner.namesSet(possible), at: statement.range, names) }
+    }
+
+    private mutating func note(_ set: [String], at range: SourceRange, _ names: SharedNames) {
+        for name in set where strands[name] == nil && !names.contains(name) { strands[name] = range }
+    }
+}
+
+/// The names that a script sets, numbered in the order in which it sets them first. A computed name is a glob.
+private final class NameOrder {
+    fileprivate private(set) var names: [String: Int] = [:]
+    fileprivate private(set) var globs: [String: Int] = [:]
+
+    func add(_ name: String) {
+        let number = names.count + globs.count
+        if isGlob(name) {
+            if globs[name] == nil { globs[name] = number }
+        } else if names[name] == nil {
+            names[name] = number
+        }
+    }
+
+    /// The names until now.
+    var soFar: SharedNames { SharedNames(order: self, count: names.count + globs.count) }
+}
+
+/// The variables of the script at one place of its text. Later names are not among them, so no copy is needed.
+package struct SharedNames {
+    fileprivate let order: NameOrder?
+    fileprivate let count: Int
+
+    fileprivate init(order: NameOrder, count: Int) {
+        self.order = order
+        self.count = count
+    }
+
+    /// No names.
+    package init() {
+        order = nil
+        count = 0
+    }
+
+    package func contains(_ name: String) -> Bool {
+        guard let order else { return false }
+        if let number = order.names[name], number < count { return true }
+        return order.globs.contains { $0.value < count && globMatches($0.key, name) }
     }
 }
 
@@ -128,13 +166,4 @@ extension CommandCall {
 
     /// Whether it sets a variable of the innermost block: `let --local`.
     package var isLocal: Bool { has(option: "--local") }
-
-    /// The name of the command that it defines, or nil.
-    var newCommandName: String? {
-        for parameter in description.allParameters {
-            guard case .newCommand = parameter.kind else { continue }
-            return argument(parameter.name)?.template.literalText
-        }
-        return nil
-    }
 }

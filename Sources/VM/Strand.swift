@@ -24,7 +24,7 @@ package final class Strand {
     /// The variables of a strand other than the script.
     private var own: [String: [UInt8]]
     /// The variables that are the script's although this strand sets them.
-    private let shared: KnownNames
+    private let shared: SharedNames
     /// The latest instant at which waits end: the end of a `retry`.
     private(set) var cutoff: Instant?
     /// The scheduler that runs it, with access to the host.
@@ -87,7 +87,7 @@ package final class Strand {
         nesting = 0
         inherited = [:]
         own = [:]
-        shared = KnownNames()
+        shared = SharedNames()
     }
 
     /// Creates a strand concurrent with the script. `parent`, if given, waits for it. It starts with a copy of the

@@ -6,7 +6,7 @@ package final class Program {
     /// The sessions and commands it may use.
     package var reach = Reach()
     /// In a strand's program: the variables that are the script's. All others that the strand sets are its own.
-    package fileprivate(set) var shared = KnownNames()
+    package fileprivate(set) var shared = SharedNames()
     /// The indices of the instructions that begin a statement, in ascending order.
     private var starts: [Int] = []
 
@@ -40,7 +40,7 @@ package final class Program {
         }
     }
 
-    func share(_ names: KnownNames) {
+    func share(_ names: SharedNames) {
         shared = names
     }
 
