@@ -27,7 +27,7 @@ extension World {
             return Array(String(child.number).utf8)
         }
         if let fact = TLSFact(name), let tls = sessions[fact.session]?.channel.tls {
-            return fact.value(in: tls)?.losslessBytes
+            return tls.value(of: fact.property)?.losslessBytes
         }
         return try environment(name)?.bytes
     }

@@ -64,11 +64,6 @@ package struct Checker {
     /// Names that commands set during the run; a script may not assign them.
     private static let reserved: Set<String> = ["session", "status", "error"]
 
-    /// The ends of the names of built-in variables of a session or service.
-    private static let sessionSuffixes =
-        [".port", ".address", ".pid"]
-        + ["version", "cipher", "alpn", "subject", "issuer", "expires"].map { ".tls." + $0 }
-
     /// - Parameters:
     ///   - variables: the variables set outside the script (`-D`).
     ///   - sessions: the sessions that are already open (`-o`, or at the prompt).
@@ -374,7 +369,7 @@ package struct Checker {
             return ScriptError(range, "environment variable '\(name.dropFirst(4))' is not set")
         }
         var hint = "set it first: let \(name) VALUE, or -D \(name)=VALUE"
-        if name.hasSuffix(".port") || name.hasSuffix(".address") || name.hasSuffix(".pid") {
+        if name.hasSuffix(".port") || name.hasSuffix(".address") || name.hasSuffix(".pid") || TLSFact(name) != nil {
             hint = "open a session or service of that name first"
         }
         if names.isInDefinition, name == "session" || name == "error" || localNames.contains(name) {
@@ -399,7 +394,8 @@ package struct Checker {
         if isBuiltIn(name) {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
-        for suffix in Self.sessionSuffixes where name.hasSuffix(suffix) {
+        if let fact = TLSFact(name) { return sessions.contains(fact.session) }
+        for suffix in [".port", ".address", ".pid"] where name.hasSuffix(suffix) {
             let session = String(name.dropLast(suffix.count))
             if sessions.contains(session) { return true }
         }

@@ -52,7 +52,7 @@ struct LetCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        let name = VariableName(try call.required("NAME"))
+        let variable = Assignment(call, try call.required("NAME"))
         if let left = call.argument("A") {
             for operand in [left, try call.required("B")] {
                 guard let literal = operand.literal, Literals.integer(literal) == nil else { continue }
@@ -66,92 +66,92 @@ struct LetCommand: Command {
             }
             compiler.emit(
                 CalculateInstruction(
-                    name: name, left: Value(integer: left), operation: operation,
-                    right: Value(integer: try call.required("B")), isSecret: call.has(option: "--secret"),
-                    isLocal: call.isLocal, range: call.range))
+                    variable: variable, left: Value(integer: left), operation: operation,
+                    right: Value(integer: try call.required("B")), range: call.range))
         } else if let path = call.value(ofOption: "--file") {
             if let value = call.argument("VALUE") {
                 throw ScriptError(value.range, "let takes either VALUE or --file")
             }
-            compiler.emit(
-                LetFileInstruction(
-                    name: name, path: Value(path: path), isSecret: call.has(option: "--secret"), isLocal: call.isLocal,
-                    range: call.range))
+            compiler.emit(LetFileInstruction(variable: variable, path: Value(path: path), range: call.range))
         } else {
             let value = try call.required("VALUE")
-            let isSecret = call.has(option: "--secret")
-            if isSecret, let literal = value.literal, let name = call.argument("NAME")?.template.literalText {
+            if variable.isSecret, let literal = value.literal, let name = call.argument("NAME")?.template.literalText {
                 compiler.hide(name: name, value: literal)
             }
-            compiler.emit(
-                LetInstruction(
-                    name: name, value: Value(text: value), isSecret: isSecret, isLocal: call.isLocal, range: call.range)
-            )
+            compiler.emit(LetInstruction(variable: variable, value: Value(text: value), range: call.range))
         }
     }
 }
 
-private struct LetInstruction: Instruction {
-    let name: VariableName
-    let value: Value<[UInt8]>
+/// The variable that `let` sets, with the options that say how.
+private struct Assignment {
+    private let name: VariableName
     let isSecret: Bool
-    let isLocal: Bool
-    let range: SourceRange
+    private let isLocal: Bool
 
-    func execute(in strand: Strand) throws(Failure) -> Step {
+    init(_ call: CommandCall, _ name: Argument) {
+        self.name = VariableName(name)
+        isSecret = call.has(option: "--secret")
+        isLocal = call.isLocal
+    }
+
+    /// Sets the variable. A value that contains a secret is a secret.
+    func set(_ value: [UInt8], in strand: Strand) throws(Failure) {
         let name = try name.evaluate(in: strand)
-        let value = try value.evaluate(in: strand)
         if isSecret {
             strand.world.secrets.add(name: name.name, value: value)
         } else {
             strand.world.derive(value, from: value, title: name.name)
         }
         if isLocal { strand.setInBlock(name, to: value) } else { strand.set(name, to: value) }
+    }
+
+    /// Sets the variable to a number; a loop that counts makes no text of it.
+    func set(_ number: Int, in strand: Strand) throws(Failure) {
+        guard !isSecret, !isLocal else { return try set(Array(String(number).utf8), in: strand) }
+        strand.set(try name.evaluate(in: strand), toInteger: number)
+    }
+}
+
+private struct LetInstruction: Instruction {
+    let variable: Assignment
+    let value: Value<[UInt8]>
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        try variable.set(try value.evaluate(in: strand), in: strand)
         return .next
     }
 }
 
 private struct LetFileInstruction: Instruction {
-    let name: VariableName
+    let variable: Assignment
     let path: Value<SystemString>
-    let isSecret: Bool
-    let isLocal: Bool
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
-        let name = try name.evaluate(in: strand)
         let world = strand.world
-        let (isSecret, isLocal) = (isSecret, isLocal)
+        let variable = variable
         return .wait(
             try FileReadWait(
                 try path.evaluate(in: strand), limit: world.settings.scaled(world.settings.timeout), on: world.loop
-            ) { strand, bytes in
+            ) { strand, bytes throws(Failure) in
                 // The file of a password usually ends in a newline, which is not part of it.
-                let value = isSecret && bytes.last == UInt8(ascii: "\n") ? Array(bytes.dropLast()) : bytes
-                if isSecret { strand.world.secrets.add(name: name.name, value: value) }
-                if isLocal { strand.setInBlock(name, to: value) } else { strand.set(name, to: value) }
+                let hasNewline = variable.isSecret && bytes.last == UInt8(ascii: "\n")
+                try variable.set(hasNewline ? Array(bytes.dropLast()) : bytes, in: strand)
             })
     }
 }
 
 private struct CalculateInstruction: Instruction {
-    let name: VariableName
+    let variable: Assignment
     let left: Value<Int>
     let operation: LetCommand.Operator
     let right: Value<Int>
-    let isSecret: Bool
-    let isLocal: Bool
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
-        let name = try name.evaluate(in: strand)
-        let result = try calculate(try left.evaluate(in: strand), try right.evaluate(in: strand))
-        if isSecret { strand.world.secrets.add(name: name.name, value: Array(String(result).utf8)) }
-        if isLocal {
-            strand.setInBlock(name, to: Array(String(result).utf8))
-        } else {
-            strand.set(name, toInteger: result)
-        }
+        try variable.set(try calculate(left.evaluate(in: strand), right.evaluate(in: strand)), in: strand)
         return .next
     }
 

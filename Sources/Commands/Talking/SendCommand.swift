@@ -143,14 +143,10 @@ private struct SendFileInstruction: Instruction {
         let world = strand.world
         let path = try path.evaluate(in: strand)
         let sessions = try strand.sessions(target, orFail: .connection)
-        let descriptor = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
-        guard descriptor >= 0 else {
-            throw Failure(.connection, "cannot read \(path): \(errorMessage(errno))")
-        }
-        let file = Descriptor(owning: descriptor)
+        let file = try openForReading(path)
         // A file is sent as one datagram, so its size is checked before it is read.
         var status = stat()
-        if fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
+        if fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
             for session in sessions where session.framing.isDatagram {
                 try session.requireFit(Int(status.st_size))
             }
@@ -172,7 +168,7 @@ private final class FileWait: Wait, DescriptorWatcher {
     var limit: Duration?
     var wanted: String { isAwaitingFile ? "more data from \(path)" : "room to send \(path)" }
     private let path: SystemString
-    private let file: Descriptor
+    private let file: SharedDescriptor
     private let timeout: Duration
     private var isWatching = false
     private var isAwaitingFile = false
@@ -188,7 +184,7 @@ private final class FileWait: Wait, DescriptorWatcher {
     private static let highWater = 1 << 20
 
     init(
-        path: SystemString, file: consuming Descriptor, _ sessions: [Session], limit: Duration,
+        path: SystemString, file: SharedDescriptor, _ sessions: [Session], limit: Duration,
         _ world: World
     ) {
         self.path = path

@@ -1,4 +1,5 @@
 import Results
+import Script
 import Wire
 
 extension TLSOptions {
@@ -41,6 +42,18 @@ extension TLSDetails {
             )
         }
         return parts.joined(separator: ", ")
+    }
+
+    /// Returns a property as text, or nil if there is none: without a certificate, or without a negotiated protocol.
+    func value(of property: TLSFact.Property) -> String? {
+        switch property {
+        case .version: version
+        case .cipher: cipher
+        case .alpn: chosenProtocol
+        case .subject: certificate?.subject
+        case .issuer: certificate?.issuer
+        case .expires: certificate?.expiry.map { String($0 * 1000) }
+        }
     }
 
     /// The facts that `show` prints.
