@@ -50,3 +50,25 @@ struct KnownNames {
         }
     }
 }
+
+/// The names visible only inside a block: parameters, loop variables, `session` and `error`.
+struct VisibleNames {
+    var known: Set<String> = []
+    /// Whether the block is the body of a definition or inside it; the names of its callers are not visible there.
+    var isInDefinition = false
+
+    /// Names of strands and blocks that are computed.
+    var globs = KnownNames()
+
+    func contains(_ name: String) -> Bool { known.contains(name) || globs.contains(name) }
+
+    func union(_ more: some Sequence<String>) -> VisibleNames {
+        VisibleNames(known: known.union(more), isInDefinition: isInDefinition, globs: globs)
+    }
+
+    func union(globs more: [String]) -> VisibleNames {
+        var names = self
+        names.globs.formUnion(more)
+        return names
+    }
+}

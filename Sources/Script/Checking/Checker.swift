@@ -37,28 +37,6 @@ package struct Checker {
         let range: SourceRange
     }
 
-    /// The names visible only inside a block: parameters, loop variables, `session` and `error`.
-    private struct Names {
-        var known: Set<String> = []
-        /// Whether the block is the body of a definition or inside it; the names of its callers are not visible there.
-        var isInDefinition = false
-
-        /// Names of strands and blocks that are computed.
-        var globs = KnownNames()
-
-        func contains(_ name: String) -> Bool { known.contains(name) || globs.contains(name) }
-
-        func union(_ more: some Sequence<String>) -> Names {
-            Names(known: known.union(more), isInDefinition: isInDefinition, globs: globs)
-        }
-
-        func union(globs more: [String]) -> Names {
-            var names = self
-            names.globs.formUnion(more)
-            return names
-        }
-    }
-
     /// Names that are always set.
     private static let builtIn: Set<String> = ["tmp", "file", "line", "dir", "now", "elapsed", "random"]
     /// Names that commands set during the run; a script may not assign them.
@@ -95,7 +73,9 @@ package struct Checker {
         owners.collect(statements, possible)
         for invocation in invocations where definitions[invocation.name] == nil { suspect(invocation.range.lineText) }
         invocations = []
-        for statement in statements where errors.count < ScriptErrors.maxKept { check(statement, Names(), &errors) }
+        for statement in statements where errors.count < ScriptErrors.maxKept {
+            check(statement, VisibleNames(), &errors)
+        }
         return errors
     }
 
@@ -184,7 +164,7 @@ package struct Checker {
         }
     }
 
-    private mutating func check(_ statement: Statement, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ statement: Statement, _ names: VisibleNames, _ errors: inout [ScriptError]) {
         switch statement {
         case .arrow(let arrow):
             check(arrow.target, names, &errors)
@@ -199,7 +179,7 @@ package struct Checker {
         }
     }
 
-    private mutating func check(_ call: CommandCall, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ call: CommandCall, _ names: VisibleNames, _ errors: inout [ScriptError]) {
         for argument in call.allArguments { check(argument.template, names, &errors) }
         for argument in call.condition?.arguments ?? [] { check(argument.template, names, &errors) }
         for pattern in call.condition?.patterns ?? [] { check(pattern.template, names, &errors) }
@@ -209,7 +189,7 @@ package struct Checker {
             }
         }
         // A definition sees its parameters and the script's variables, but no names of its callers.
-        let outside = call.newCommand == nil ? names : Names(isInDefinition: true)
+        let outside = call.newCommand == nil ? names : VisibleNames(isInDefinition: true)
         var inside = outside.union(call.localNames).union(call.description.blockNames)
         if call.has(option: "--csv") { inside = inside.union(globs: call.localNames.map { $0 + ".*" }) }
         if call.startsStrand {
@@ -221,7 +201,7 @@ package struct Checker {
         check(block: call.otherwise ?? [], inElse, &errors)
     }
 
-    private mutating func check(block: [Statement], _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(block: [Statement], _ names: VisibleNames, _ errors: inout [ScriptError]) {
         let locals = block.compactMap { statement -> String? in
             guard case .command(let call) = statement, call.isLocal else { return nil }
             return call.argument("NAME")?.template.glob
@@ -238,7 +218,7 @@ package struct Checker {
         return own + parts.flatMap { namesSet(inStrand: $0) }
     }
 
-    private mutating func check(_ invocation: Invocation, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ invocation: Invocation, _ names: VisibleNames, _ errors: inout [ScriptError]) {
         for argument in invocation.arguments { check(argument.template, names, &errors) }
         guard let definition = definitions[invocation.name] else {
             // The line itself counts as one.
@@ -293,7 +273,8 @@ package struct Checker {
     }
 
     private mutating func check(
-        _ argument: Argument, _ kind: Parameter.Kind, of command: String, _ names: Names, _ errors: inout [ScriptError]
+        _ argument: Argument, _ kind: Parameter.Kind, of command: String, _ names: VisibleNames,
+        _ errors: inout [ScriptError]
     ) {
         switch kind {
         case .target, .session:
@@ -313,7 +294,7 @@ package struct Checker {
         }
     }
 
-    private mutating func check(_ target: Target, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ target: Target, _ names: VisibleNames, _ errors: inout [ScriptError]) {
         for item in target.items {
             check(item.template, names, &errors)
             guard let name = item.template.literalText, !isGlob(name), !sessions.contains(name), suspects[name] == nil
@@ -339,7 +320,7 @@ package struct Checker {
         }
     }
 
-    private mutating func check(_ template: Template, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(_ template: Template, _ names: VisibleNames, _ errors: inout [ScriptError]) {
         for expansion in template.allExpansions {
             if let name = expansion.literalName {
                 guard !names.contains(name), !isKnown(variable: name), suspects[name] == nil else { continue }
@@ -351,7 +332,7 @@ package struct Checker {
     }
 
     /// Reports a computed name of which no possible value is ever set.
-    private mutating func check(computed expansion: Expansion, _ names: Names, _ errors: inout [ScriptError]) {
+    private mutating func check(computed expansion: Expansion, _ names: VisibleNames, _ errors: inout [ScriptError]) {
         guard let possible = possible.names(of: expansion.name), !possible.isEmpty else { return }
         let unknown = possible.filter { !names.contains($0) && !isKnown(variable: $0) && suspects[$0] == nil }
         guard unknown.count == possible.count, let name = unknown.min() else { return }
@@ -364,7 +345,7 @@ package struct Checker {
         return hintsLeft >= 0
     }
 
-    private mutating func unset(_ name: String, _ names: Names, _ range: SourceRange) -> ScriptError {
+    private mutating func unset(_ name: String, _ names: VisibleNames, _ range: SourceRange) -> ScriptError {
         if name.hasPrefix("env.") {
             return ScriptError(range, "environment variable '\(name.dropFirst(4))' is not set")
         }
@@ -411,78 +392,4 @@ package struct Checker {
 /// Whether `name` is `port.NAME`, a free port, or `bad.port`.
 private func isPort(_ name: String) -> Bool {
     name == "bad.port" || name.hasPrefix("port.") && isSessionName(String(name.dropFirst(5)))
-}
-
-extension Template {
-    /// The template as a glob: a variable can have any value, so it becomes `*`.
-    package var glob: String { segments.map(\.globText).joined() }
-}
-
-extension Template.Segment {
-    /// The segment as a glob: a variable can have any value, so it becomes `*`.
-    fileprivate var globText: String {
-        switch self {
-        case .literal(let bytes): String(decoding: bytes, as: UTF8.self)
-        case .expansion: "*"
-        }
-    }
-}
-
-extension CommandDescription {
-    /// The parameters of all forms, without duplicates.
-    package var allParameters: [Parameter] {
-        var seen: Set<String> = []
-        return forms.flatMap { $0.elements.flatMap(\.parameters) }.filter { seen.insert($0.name).inserted }
-    }
-}
-
-extension Element {
-    fileprivate var parameters: [Parameter] {
-        switch self {
-        case .keyword, .condition: []
-        case .parameter(let parameter), .repeating(let parameter): [parameter]
-        case .optional(let inner): inner.flatMap(\.parameters)
-        }
-    }
-}
-
-extension CommandCall {
-    /// Returns the arguments of all parameters of the wanted kinds.
-    private func arguments(where isWanted: (Parameter.Kind) -> Bool) -> [Argument] {
-        description.allParameters.filter { isWanted($0.kind) }.flatMap { arguments($0.name) }
-    }
-
-    /// The name of the command that it defines, or nil.
-    var newCommand: Argument? {
-        arguments {
-            if case .newCommand = $0 { return true }
-            return false
-        }.first
-    }
-
-    /// The names of the variables that are local to its block.
-    fileprivate var localNames: [String] {
-        arguments {
-            if case .localVariable = $0 { return true }
-            return false
-        }.compactMap(\.template.literalText)
-    }
-
-    /// Whether it generates a session name, because the optional name was omitted.
-    fileprivate var givesNumberedSession: Bool {
-        description.allParameters.contains { parameter in
-            if case .newSession = parameter.kind { return argument(parameter.name) == nil }
-            return false
-        }
-    }
-}
-
-extension Argument {
-    /// Whether it is written like a regex: `/…/` with flags, without quotes.
-    fileprivate var looksLikeRegex: Bool {
-        guard case .bare = style else { return false }
-        let text = template.glob
-        guard text.hasPrefix("/"), let end = text.lastIndex(of: "/"), end > text.startIndex else { return false }
-        return text[text.index(after: end)...].allSatisfy { "ims".contains($0) }
-    }
 }
