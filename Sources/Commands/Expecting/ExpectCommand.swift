@@ -77,7 +77,8 @@ enum Expectation {
     }
 
     private static func hexProblem(_ bytes: [UInt8]) -> String? {
-        Literals.hexPattern(bytes) == nil
+        if bytes.isEmpty { return "the search text is empty" }
+        return Literals.hexPattern(bytes) == nil
             ? "'\(Escapes.visible(bytes))' is not hexadecimal; write pairs such as \"0d 0a\", ?? for any byte" : nil
     }
 

@@ -41,6 +41,9 @@ struct ForCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let names = call.arguments("X").compactMap(\.template.literalText)
         guard !names.isEmpty else { throw ScriptError(call.range, "'in' cannot name a loop variable") }
+        if let twice = names.first(where: { name in names.count { $0 == name } > 1 }) {
+            throw ScriptError(call.range, "duplicate loop variable '\(twice)'")
+        }
         let options = ["--lines", "--file", "--csv"].filter { call.has(option: $0) }
         let values = call.arguments("VALUE")
         guard options.count + (values.isEmpty ? 0 : 1) == 1 else {

@@ -136,6 +136,11 @@ private final class RunWait: Wait {
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         if !hasStarted { try begin(strand) }
         if let problem { throw StartFailure(request, "", command: "run").failure(problem) }
+        // A program that cannot write its output would never end.
+        if let output, output.channel.isFull {
+            cancel()
+            throw Failure(.expectation, "\(title): its output is longer than 64 MiB")
+        }
         if let output, let errors, let ending = child?.ending {
             // Processes it has left could keep its output open.
             if let child { world.children.release(child, isForced: true) }
@@ -177,7 +182,7 @@ private final class RunWait: Wait {
     private func began(_ started: StartedChild, _ strand: Strand?) {
         child = started.process
         started.process.onExit = { [weak strand] in strand?.wake() }
-        let output = Stream(started.transport, limit: Self.longestOutput, on: world.loop) { [weak strand] in
+        let output = Stream(started.transport, limit: Self.longestOutput + 1, on: world.loop) { [weak strand] in
             strand?.wake()
         }
         input.withUnsafeBytes { output.channel.send($0) }
@@ -192,9 +197,6 @@ private final class RunWait: Wait {
         _ ending: ChildProcess.Ending, _ output: Stream, _ errors: Stream, _ strand: Strand
     ) throws(Failure) -> Bool {
         let bytes = Array(output.channel.inbox.bytes)
-        guard bytes.count < Self.longestOutput else {
-            throw Failure(.expectation, "\(title): its output is longer than 64 MiB")
-        }
         strand.capture([bytes])
         strand.setResult("status", to: Array(String(ending.status).utf8))
         if let status, ending != .exited(Int32(status)) {
@@ -231,8 +233,7 @@ private final class Stream: ChannelDelegate {
         channel.delegate = self
     }
 
-    /// Whether it has ended, or cannot be kept.
-    var hasEnded: Bool { channel.input != .open || channel.isFull && channel.overflow == .pause }
+    var hasEnded: Bool { channel.input != .open }
 
     func close() { channel.close() }
 
