@@ -23,6 +23,9 @@ extension World {
         if name.hasSuffix(".address"), let address = address(of: String(name.dropLast(8))) {
             return address.losslessBytes
         }
+        if name.hasSuffix(".peer"), let channel = sessions[String(name.dropLast(5))]?.channel, channel.isShared {
+            return channel.recipient?.description.losslessBytes
+        }
         if name.hasSuffix(".pid"), let child = sessions[String(name.dropLast(4))]?.child {
             return Array(String(child.number).utf8)
         }
@@ -36,6 +39,7 @@ extension World {
     package var builtInNames: [String] {
         let ofSessions = sessions.all.flatMap { session in
             ["address", session.child == nil ? "port" : "pid"].map { session.name + "." + $0 }
+                + (session.channel.isShared ? [session.name + ".peer"] : [])
         }
         let ofServices = sessions.allServices.flatMap { service in ["address", "port"].map { service.name + "." + $0 } }
         return ["tmp", "file", "line", "dir", "now", "elapsed", "random", "bad.port", "0", "1"] + ofSessions

@@ -216,7 +216,7 @@ package final class LineFilter {
         let inbox = incoming.inbox
         if !discards {
             passed.inbox.append(inbox.bytes(in: inbox.front..<end))
-            if isMessage { passed.inbox.endMessage() }
+            if isMessage { passed.inbox.endMessage(from: inbox.nextSender) }
             if end <= incoming.sendMark { passed.sendMark = passed.inbox.end }
         }
         remove(through: end, isMessage: isMessage)

@@ -33,6 +33,8 @@ package final class Session: ChannelDelegate {
     }
     /// The default time limit of a wait in this session, or nil for the script's.
     package var timeout: Duration?
+    /// The least time between two lines that the script sends, or nil.
+    package var pace: Duration?
     /// Shows the session in the transcript.
     package let voice: Voice
     /// The waiters for room to send, or for an end.
@@ -44,6 +46,7 @@ package final class Session: ChannelDelegate {
     /// When data last arrived and was last sent.
     private var receivedAt: Instant?
     private var sentAt: Instant?
+    private var lineSentAt: Instant?
     /// Whether the script has waited for the program to end in a certain way.
     package var isEndAwaited = false
     /// Whether a failure has reported how the connection ended.
@@ -154,8 +157,15 @@ package final class Session: ChannelDelegate {
         filter?.incoming.waiters.title = name
     }
 
+    /// When the next line may be sent, if lines have a pace.
+    package var readyAt: Instant? {
+        guard let pace, let lineSentAt else { return nil }
+        return lineSentAt + pace
+    }
+
     /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script line, for failures.
     package func send(line text: [UInt8], at line: Int?) throws(Failure) {
+        if pace != nil { lineSentAt = loop.readClock() }
         guard let format = framing.format else { return try send(text + lineEnding.bytes, line: line) }
         try requireFit(text.count)
         try send(format.encoded(text), line: line, shown: text)

@@ -24,12 +24,14 @@ extension Session {
     func consumed(from feed: Feed, isPart: Bool) {
         if filter != nil, feed === self.feed { channel.heldElsewhere = feed.inbox.count }
         channel.inboxShrank()
+        if let sender = feed.inbox.lastSender { channel.recipient = sender }
         if isPart { voice.showPart() }
     }
 
     /// Records that a trigger takes the line that ends at `position`: failures show it as answered.
     func lineWasTaken(through position: Int, of inbox: Inbox) {
         log.take(position - inbox.front, following: inbox.end - position)
+        if let sender = inbox.nextSender { channel.recipient = sender }
     }
 
     /// Whether triggers apply to its lines.

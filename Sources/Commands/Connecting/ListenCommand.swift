@@ -15,6 +15,7 @@ struct ListenCommand: Command {
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "framing, such as raw or u16; see 'help frames'"),
                 CommandOption("--tls", "act as TLS server on each connection"),
+                CommandOption("--shared", "make NAME one session that receives from every UDP peer"),
             ] + TLSCommandOptions.ofBothSides,
             text: """
                 Without a host it listens on 127.0.0.1. Port 0 picks a free port; ${NAME.port} and ${NAME.address} \
@@ -24,13 +25,16 @@ struct ListenCommand: Command {
                 With --tls, or at a tls:// address, each connection starts with a TLS handshake using the \
                 certificate of --cert. With --ca the clients must present a certificate from one of those \
                 authorities. At a udp:// address each peer that sends a datagram is a connection.
+
+                With --shared, NAME itself is a session that receives the datagrams of all peers. ${NAME.peer} is the                 sender of the datagram read last, and data sent goes there.
                 """,
             examples: [
                 "listen fake :0", "listen fake unix:/run/fake.sock --eol crlf",
                 "listen fake :0 --tls --cert server.pem --key server.key",
+                "listen log udp://:0 --shared\nopen a udp://127.0.0.1:${log.port}\na> hello\nlog< hello",
             ],
             caveats: [
-                "NAME itself is not a session: send to NAME.1 or to the name given by accept."
+                "Without --shared NAME itself is not a session: send to NAME.1 or to the name given by accept."
             ])
     }
 
@@ -40,8 +44,8 @@ struct ListenCommand: Command {
             name: Value(name: try call.required("NAME")), address: address,
             lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
             framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
-            hasTLS: call.has(option: "--tls"), tls: TLSCommandOptions(call), hasCertificate: call.has(option: "--cert"),
-            range: call.range)
+            isShared: call.has(option: "--shared"), hasTLS: call.has(option: "--tls"), tls: TLSCommandOptions(call),
+            hasCertificate: call.has(option: "--cert"), range: call.range)
         if let problem = address.constant.flatMap(instruction.problem) {
             throw ScriptError(address.argument.range, problem)
         }
@@ -54,6 +58,7 @@ private struct ListenInstruction: Instruction {
     let address: Value<Address>
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
+    let isShared: Bool
     let hasTLS: Bool
     let tls: TLSCommandOptions
     let hasCertificate: Bool
@@ -69,6 +74,10 @@ private struct ListenInstruction: Instruction {
             throw Failure(.expectation, problem, range: self.address.argument.range)
         }
         let options = try tls.evaluate(in: strand)
+        if isShared {
+            try world.share(name, at: address, lineEnding, framing, in: strand)
+            return .next
+        }
         let isTLS = hasTLS || address.isTLS
         let context = isTLS ? try options.context(.server, for: name) : nil
         let listener = try world.listener(name, at: address)
@@ -87,6 +96,9 @@ private struct ListenInstruction: Instruction {
     /// Returns the conflict between the options and this kind of address, or nil.
     func problem(with address: Address) -> String? {
         if address.isUDP, let problem = datagramProblem(framing) { return problem }
+        if isShared, !address.isUDP {
+            return "--shared is for UDP: write udp://\(address.host ?? ""):PORT; each connection has its own session"
+        }
         let isTLS = hasTLS || address.isTLS
         if hasTLS, address.isUDP { return "--tls does not apply to UDP" }
         if isTLS, !hasCertificate { return "a TLS server needs a certificate: give --cert FILE and --key FILE" }
@@ -101,6 +113,26 @@ func datagramProblem(_ framing: Value<Framing>?) -> String? {
 }
 
 extension World {
+    /// Opens a session that shares one datagram socket among all peers that send to it.
+    fileprivate func share(
+        _ name: String, at address: Address, _ lineEnding: LineEnding?, _ framing: Framing?, in strand: Strand
+    ) throws(Failure) {
+        try sessions.requireFree(name)
+        let transport: SharedDatagramTransport
+        do throws(ListenError) {
+            transport = try SharedDatagramTransport(at: address)
+        } catch {
+            throw Failure(.connection, "\(name): \(error.message)")
+        }
+        let location = "udp://\(transport.address.description)"
+        let session = adopt(
+            transport, name: name, address: location, peer: location, lineEnding: lineEnding, framing: framing)
+        strand.holdings?.open(session)
+        let options = settings.options(lineEnding, framing, isDatagram: true)
+        transcript.statement((["listen", name, location, "--shared"] + options).joined(separator: " "))
+        transcript.note("\(name): listening on \(location)")
+    }
+
     /// Returns a new listener of that name; throws if the name or the address is taken.
     func listener(_ name: String, at address: Address) throws(Failure) -> any Acceptor {
         try sessions.requireFree(name)

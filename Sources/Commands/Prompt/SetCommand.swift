@@ -25,7 +25,7 @@ struct SetCommand: Command {
                 Form(.keyword("history"), .parameter(Parameter("N", .count))), Form(idle, duration),
                 Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
                 Form(session, .keyword("frame"), framing), Form(session, .keyword("inbox"), size),
-                Form(session, .keyword("cut-is-eof"), cut),
+                Form(session, .keyword("cut-is-eof"), cut), Form(session, .keyword("pace"), duration),
             ],
             text: """
                 timeout: the default time limit of a wait (5s). eol: the line ending to send (lf, crlf, cr, nul or \
@@ -33,12 +33,13 @@ struct SetCommand: Command {
                 much unread data a session holds before the peer is made to wait (16MiB). linger: the longest \
                 silence at the end of input (1s). idle: how long a peer of a UDP listener may be silent before it is \
                 removed, unless accepted (60s). cut-is-eof on: treat a TLS connection closed without close_notify as \
-                an ordinary end of the stream.
+                an ordinary end of the stream. pace: the least time between two lines that are sent, for peers that \
+                lose what comes too fast; the script waits meanwhile (0s ends that).
 
                 For the prompt: color (auto, always or never), view (text or hex) and history, the number of typed \
                 lines kept (10000).
                 """,
-            examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB"],
+            examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB", "set router pace 50ms"],
             caveats: [
                 "Without T a setting applies to open sessions and to those opened later.",
                 "eol and frame do not apply to UDP.",
@@ -59,6 +60,9 @@ struct SetCommand: Command {
         case "timeout":
             let value = Value(duration: try call.required("D"))
             return { strand throws(Failure) in .timeout(try value.evaluate(in: strand)) }
+        case "pace":
+            let value = Value(duration: try call.required("D"))
+            return { strand throws(Failure) in .pace(try value.evaluate(in: strand)) }
         case "linger":
             let value = Value(duration: try call.required("D"))
             return { strand throws(Failure) in .linger(try value.evaluate(in: strand)) }
@@ -93,6 +97,7 @@ struct SetCommand: Command {
 private struct SetInstruction: Instruction {
     enum Change {
         case timeout(Duration)
+        case pace(Duration)
         case linger(Duration)
         case idle(Duration)
         case lineEnding(LineEnding)
@@ -107,7 +112,7 @@ private struct SetInstruction: Instruction {
         func concerns(_ session: Session) -> Bool {
             switch self {
             case .lineEnding, .framing: !session.framing.isDatagram
-            case .timeout, .linger, .idle, .inbox, .color, .cutIsEnd, .view, .historySize: true
+            case .timeout, .pace, .linger, .idle, .inbox, .color, .cutIsEnd, .view, .historySize: true
             }
         }
     }
@@ -138,6 +143,7 @@ private struct SetInstruction: Instruction {
         switch change {
         case .timeout(let limit): world.settings.timeout = limit
         case .linger(let limit): world.settings.linger = limit
+        case .pace: break
         case .idle(let limit): world.settings.idle = limit
         case .lineEnding(let ending): world.settings.lineEnding = ending
         case .framing(let framing): world.settings.framing = framing
@@ -164,6 +170,9 @@ private struct SetInstruction: Instruction {
             let isDatagram = session.framing.isDatagram
             session.setFraming(world.settings.framing(framing, isDatagram: isDatagram))
             world.transcript.statement("set \(session.name) frame \(quotedArgument(framing.name))")
+        case .pace(let pace):
+            session.pace = pace > .zero ? pace : nil
+            world.transcript.statement("set \(session.name) pace \(microseconds(pace))")
         case .inbox(let size): session.channel.setInboxLimit(size)
         case .cutIsEnd(let isEnd): session.channel.cutIsEnd = isEnd
         case .linger, .idle, .color, .view, .historySize: break

@@ -89,14 +89,9 @@ struct SendInstruction: Instruction {
         let world = strand.world
         let bytes = try strand.expand(text)
         let sessions = try strand.sessions(target, orFail: .connection)
-        for session in sessions {
-            if world.isTyped { session.feed.drain() }
-            if hasEnding {
-                try session.send(line: bytes, at: range.line)
-            } else {
-                try session.send(bytes, line: range.line)
-            }
-        }
+        if world.isTyped { for session in sessions { session.feed.drain() } }
+        if hasEnding { return try LinesWait.step([bytes], to: sessions, at: range.line, world) }
+        for session in sessions { try session.send(bytes, line: range.line) }
         return SendWait.step(for: sessions, world)
     }
 }

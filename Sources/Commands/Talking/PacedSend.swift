@@ -25,15 +25,15 @@ struct PacedSendInstruction: Instruction {
             }
             let options = hasEnding ? "" : " --raw"
             let text = quotedArgument(String(lossless: bytes))
-            world.transcript.statement("send \(session.name) --pace \(shown(pace))\(options) \(text)")
+            world.transcript.statement("send \(session.name) --pace \(microseconds(pace))\(options) \(text)")
         }
         let all = sessions.map { PacedSendWait.Course($0, bytes + (hasEnding ? $0.lineEnding.bytes : [])) }
         return .wait(PacedSendWait(all, pace: pace))
     }
-
-    /// The pause as a duration in the language.
-    private func shown(_ pace: Duration) -> String { "\(fixed(pace.inSeconds * 1e6, digits: 0))us" }
 }
+
+/// Returns a duration as an argument in the language.
+func microseconds(_ duration: Duration) -> String { "\(fixed(duration.inSeconds * 1e6, digits: 0))us" }
 
 /// Sends the next byte whenever the pause is over.
 private final class PacedSendWait: Wait {
@@ -69,5 +69,51 @@ private final class PacedSendWait: Wait {
         if next >= all.map(\.bytes.count).max() ?? 0 { return true }
         if isLate { strand.scheduler.extend(strand, by: pace) }
         return false
+    }
+}
+
+/// Sends lines, to each session at its own pace (`set T pace`).
+final class LinesWait: Wait {
+    var limit: Duration?
+    let succeedsLate = true
+    var wanted: String { "the time of the next line to \(courses.map(\.session.name).joined(separator: ", "))" }
+    private let lines: [[UInt8]]
+    private let line: Int
+    private unowned let world: World
+    /// The sessions that have not been sent all lines, and how many each has been sent.
+    private var courses: [(session: Session, sent: Int)]
+
+    /// Sends the lines to sessions without a pace immediately, and returns a wait for the others.
+    static func step(
+        _ lines: [[UInt8]], to sessions: [Session], at line: Int, _ world: World
+    ) throws(Failure) -> Step {
+        if sessions.contains(where: { $0.pace != nil }) { return .wait(LinesWait(lines, sessions, line, world)) }
+        for session in sessions {
+            for text in lines { try session.send(line: text, at: line) }
+        }
+        return SendWait.step(for: sessions, world)
+    }
+
+    private init(_ lines: [[UInt8]], _ sessions: [Session], _ line: Int, _ world: World) {
+        self.lines = lines
+        self.line = line
+        self.world = world
+        courses = sessions.map { ($0, 0) }
+    }
+
+    func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
+        let now = world.loop.readClock()
+        for index in courses.indices { try advance(&courses[index], now) }
+        courses.removeAll { $0.sent == lines.count }
+        guard let due = courses.compactMap(\.session.readyAt).min() else { return true }
+        if isLate { strand.scheduler.extend(strand, by: due - now) } else { limit = limit ?? due - now }
+        return false
+    }
+
+    private func advance(_ course: inout (session: Session, sent: Int), _ now: Instant) throws(Failure) {
+        while course.sent < lines.count, course.session.readyAt.map({ $0 <= now }) ?? true {
+            try course.session.send(line: lines[course.sent], at: line)
+            course.sent += 1
+        }
     }
 }

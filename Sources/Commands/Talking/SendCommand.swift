@@ -113,10 +113,7 @@ private struct SendLinesInstruction: Instruction {
         let world = strand.world
         let lines = SourceText.lines(of: try strand.expand(text))
         let sessions = try strand.sessions(target, orFail: .connection)
-        for session in sessions {
-            for line in lines { try session.send(line: line, at: range.line) }
-        }
-        return SendWait.step(for: sessions, world)
+        return try LinesWait.step(lines, to: sessions, at: range.line, world)
     }
 }
 

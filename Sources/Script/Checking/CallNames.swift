@@ -60,6 +60,12 @@ extension CommandCall {
             return false
         }
     }
+
+    /// Returns what an argument of the call means: 'listen --shared' opens a session instead of a listener.
+    func kind(of parameter: Parameter) -> Parameter.Kind {
+        if case .newListener = parameter.kind, has(option: "--shared") { return .newSession }
+        return parameter.kind
+    }
 }
 
 extension Argument {

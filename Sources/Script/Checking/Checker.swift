@@ -39,6 +39,8 @@ package struct Checker {
 
     /// Names that are always set.
     private static let builtIn: Set<String> = ["tmp", "file", "line", "dir", "now", "elapsed", "random"]
+    /// The endings of the names that describe a session or listener.
+    private static let ofSessions = [".port", ".address", ".pid", ".peer"]
     /// Names that commands set during the run; a script may not assign them.
     private static let reserved: Set<String> = ["session", "status", "error"]
 
@@ -96,7 +98,8 @@ package struct Checker {
         case .command(let call):
             for parameter in call.description.allParameters {
                 let isElsewhere = isInStrand || call.isLocal
-                for argument in call.arguments(parameter.name) { collect(argument, parameter.kind, isElsewhere) }
+                let kind = call.kind(of: parameter)
+                for argument in call.arguments(parameter.name) { collect(argument, kind, isElsewhere) }
                 if let pattern = call.regex(parameter.name), !isInStrand, !call.startsStrand {
                     variables.formUnion(pattern.groupNames)
                 }
@@ -350,7 +353,7 @@ package struct Checker {
             return ScriptError(range, "environment variable '\(name.dropFirst(4))' is not set")
         }
         var hint = "set it first: let \(name) VALUE, or -D \(name)=VALUE"
-        if name.hasSuffix(".port") || name.hasSuffix(".address") || name.hasSuffix(".pid") || TLSFact(name) != nil {
+        if Self.ofSessions.contains(where: { name.hasSuffix($0) }) || TLSFact(name) != nil {
             hint = "open a session or service of that name first"
         }
         if names.isInDefinition, name == "session" || name == "error" || localNames.contains(name) {
@@ -376,7 +379,7 @@ package struct Checker {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
         if let fact = TLSFact(name) { return sessions.contains(fact.session) }
-        for suffix in [".port", ".address", ".pid"] where name.hasSuffix(suffix) {
+        for suffix in Self.ofSessions where name.hasSuffix(suffix) {
             let session = String(name.dropLast(suffix.count))
             if sessions.contains(session) { return true }
         }

@@ -79,6 +79,14 @@ package final class Channel: DescriptorWatcher {
         updateInterest()
     }
 
+    /// Whether all peers share its socket.
+    package var isShared: Bool { transport is SharedDatagramTransport }
+    /// The peer that sends go to, if several share the socket: the chosen one, or the last that sent something.
+    package var recipient: DatagramPeer? {
+        get { transport?.recipient ?? transport?.sender }
+        set { transport?.recipient = newValue }
+    }
+
     /// The number of bytes queued for the kernel.
     package var bytesWaiting: Int { outbox.count }
 
@@ -308,7 +316,7 @@ package final class Channel: DescriptorWatcher {
         } else {
             let piece = inbox.bytes(from: start)
             guard !piece.isEmpty || framing.isDatagram else { return }
-            if framing != .line { inbox.endMessage() }
+            if framing != .line { inbox.endMessage(from: transport?.sender) }
             delegate?.channel(self, received: piece)
         }
         makeRoomIfNeeded()

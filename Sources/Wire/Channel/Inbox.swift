@@ -30,6 +30,10 @@ package final class Inbox {
     private var lineScanned = 0
     /// The end positions of the unread messages, ascending.
     private var ends: Deque<Int>?
+    /// The senders of the unread messages; empty unless the messages have senders.
+    private var senders: Deque<DatagramPeer> = []
+    /// The sender of the last message that was consumed or begun.
+    package private(set) var lastSender: DatagramPeer?
 
     /// The position of the first unread byte.
     package private(set) var front = 0
@@ -97,15 +101,22 @@ package final class Inbox {
         tail = head + position - front
     }
 
-    /// Ends a message at the current end.
-    package func endMessage() {
+    /// Ends a message at the current end. In one inbox either every message has a sender or none has.
+    package func endMessage(from sender: DatagramPeer? = nil) {
         ends?.append(end)
+        if let sender { senders.append(sender) }
     }
+
+    /// The sender of the first unread message.
+    package var nextSender: DatagramPeer? { senders.first }
 
     /// Sets whether lines end with messages or with line feeds. A change removes the message ends of unread data.
     package func setMessages(_ hasMessages: Bool, feedEndsMessage: Bool = false) {
         self.feedEndsMessage = feedEndsMessage
-        if hasMessages != (ends != nil) { ends = hasMessages ? [] : nil }
+        if hasMessages != (ends != nil) {
+            ends = hasMessages ? [] : nil
+            senders = []
+        }
         lineScanned = front
         revision += 1
     }
@@ -127,7 +138,7 @@ package final class Inbox {
     package func consumeMessage() {
         guard let end = ends?.first else { return }
         // An empty message ends where it begins.
-        if end == front { ends?.removeFirst() } else { consume(through: end) }
+        if end == front { removeFirstEnd() } else { consume(through: end) }
     }
 
     /// Returns the end of the first line, or nil if it has not arrived. Scans each byte only once.
@@ -172,6 +183,10 @@ package final class Inbox {
             let kept = ends.firstIndex { $0 > position || $0 == position && position == front } ?? ends.endIndex
             rest.ends = Deque(ends[kept...])
             self.ends?.removeSubrange(kept...)
+            if !senders.isEmpty {
+                rest.senders = Deque(senders[kept...])
+                senders.removeSubrange(kept...)
+            }
         }
         tail = head + position - front
         lineScanned = front
@@ -184,6 +199,7 @@ package final class Inbox {
         let shift = front - other.front
         let all = Array(other.bytes) + Array(bytes)
         if let ends { self.ends = Deque((other.ends ?? []).map { $0 + shift } + ends.map { $0 + other.count }) }
+        senders = other.senders + senders
         head = 0
         tail = 0
         lineScanned = front
@@ -195,9 +211,15 @@ package final class Inbox {
     private func dropEnds(through position: Int) {
         var start = front
         while let end = ends?.first, end <= position, end > start || position > start {
-            ends?.removeFirst()
+            removeFirstEnd()
             start = end
         }
+        if position > start, let sender = senders.first { lastSender = sender }
+    }
+
+    private func removeFirstEnd() {
+        ends?.removeFirst()
+        if let sender = senders.popFirst() { lastSender = sender }
     }
 
     private func lineFeed(in range: Range<Int>) -> Int? {

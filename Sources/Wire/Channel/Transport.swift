@@ -65,6 +65,10 @@ package protocol Transport: AnyObject {
     var roundTripTime: Duration { get }
     /// The number of bytes that the kernel has accepted but that have not reached the peer, as far as known.
     var unacknowledgedBytes: Int { get }
+    /// The sender of the last datagram read, if several peers send to this socket.
+    var sender: DatagramPeer? { get }
+    /// Where datagrams go, if several peers send to this socket.
+    var recipient: DatagramPeer? { get set }
 }
 
 extension Transport {
@@ -75,6 +79,11 @@ extension Transport {
     package func admit(_ bytes: UnsafeRawBufferPointer) -> String? { nil }
     package var roundTripTime: Duration { .zero }
     package var unacknowledgedBytes: Int { 0 }
+    package var sender: DatagramPeer? { nil }
+    package var recipient: DatagramPeer? {
+        get { nil }
+        set {}
+    }
 }
 
 /// A connected stream socket: TCP or Unix.

@@ -45,6 +45,14 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
     /// Binds to a literal address or localhost.
     package init(at address: Address, on loop: EventLoop) throws(ListenError) {
         self.loop = loop
+        let socket = SharedDescriptor(try Self.bound(to: address))
+        self.address = Listener.localAddress(of: socket.number)
+        self.socket = socket
+        loop.watch(socket.number, read: true, write: false, watcher: self)
+    }
+
+    /// Returns a socket bound to a literal address or localhost.
+    static func bound(to address: Address) throws(ListenError) -> Descriptor {
         var failure = Errno(rawValue: EADDRNOTAVAIL)
         let candidates = try Listener.candidates(for: address).addresses
         if let hint = candidates.lazy.compactMap(\.interfaceHint).first {
@@ -52,12 +60,10 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
         }
         for candidate in candidates {
             do throws(Errno) {
-                let socket = SharedDescriptor(try Socket.make(SOCK_DGRAM, family: candidate.family))
-                guard candidate.withPointer({ bind(socket.number, $0, $1) }) == 0 else { throw Errno(rawValue: errno) }
-                self.address = Listener.localAddress(of: socket.number)
-                self.socket = socket
-                loop.watch(socket.number, read: true, write: false, watcher: self)
-                return
+                let socket = try Socket.make(SOCK_DGRAM, family: candidate.family)
+                let number = socket.number
+                guard candidate.withPointer({ bind(number, $0, $1) }) == 0 else { throw Errno(rawValue: errno) }
+                return socket
             } catch {
                 failure = error
             }
