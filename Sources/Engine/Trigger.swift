@@ -35,14 +35,18 @@ package final class Trigger: Resource {
     package weak var owner: Triggers?
     private var excluded: [String] = []
     private let pattern: Pattern
+    /// Whether it looks at the beginning of a line whose end has not arrived, instead of at whole lines.
+    let isPrompt: Bool
 
     package init(
-        targets: [String], pattern: Pattern, program: Program, environment: Strand.Environment, range: SourceRange
+        targets: [String], pattern: Pattern, isPrompt: Bool = false, program: Program,
+        environment: Strand.Environment, range: SourceRange
     ) {
         self.range = range
         title = "on " + targets.joined(separator: ",")
         self.targets = targets
         self.pattern = pattern
+        self.isPrompt = isPrompt
         self.program = program
         self.environment = environment
     }
@@ -65,13 +69,25 @@ package final class Trigger: Resource {
 
     /// Returns the match in a whole line, or nil; throws if the pattern is too complex.
     package func match(_ line: UnsafeRawBufferPointer) throws(Failure) -> Match? {
+        isPrompt ? nil : try search(line)
+    }
+
+    /// Returns the match in a line whose end has not arrived, or nil; it consumes at least one byte.
+    func match(prompt part: UnsafeRawBufferPointer) throws(Failure) -> Match? {
+        guard isPrompt, let match = try search(part), match.end > 0 else { return nil }
+        return match
+    }
+
+    private func search(_ line: UnsafeRawBufferPointer) throws(Failure) -> Match? {
         switch pattern {
-        case .text(let text): return line.contains(text) ? Match(start: 0, end: 0, captures: [text]) : nil
+        case .text(let text):
+            return line.position(of: text).map { Match(start: $0, end: $0 + text.count, captures: [text]) }
         case .regex(let regex):
             switch regex.search(line, from: 0, isWhole: true, beginsLine: true) {
             case .match(let groups):
                 let values = groups.map { $0.map { Array(line[$0]) } }
-                return Match(start: 0, end: 0, captures: values, groups: regex.groups)
+                let whole = groups.first.flatMap { $0 } ?? 0..<0
+                return Match(start: whole.lowerBound, end: whole.upperBound, captures: values, groups: regex.groups)
             case .none, .partial, .paused: return nil
             case .limit(let why): throw Failure(.expectation, "pattern too complex: \(why)", range: range)
             }
@@ -91,6 +107,7 @@ package final class Trigger: Resource {
     /// Whether a line that begins with `part` may match.
     func mayMatch(_ part: UnsafeRawBufferPointer) -> Bool {
         guard event == nil else { return false }
+        guard !isPrompt else { return true }
         guard case .regex(let regex) = pattern, regex.matchesAtLineStartOnly else { return true }
         return regex.search(part, from: 0, isWhole: false, beginsLine: true) != .none
     }
@@ -122,9 +139,9 @@ extension Session {
 }
 
 extension UnsafeRawBufferPointer {
-    /// Whether the buffer contains `text`.
-    fileprivate func contains(_ text: [UInt8]) -> Bool {
-        guard let base = baseAddress, count >= text.count else { return text.isEmpty }
-        return text.withUnsafeBytes { c_memmem(base, count, $0.baseAddress, $0.count) } != nil
+    /// Returns where `text` begins, or nil.
+    fileprivate func position(of text: [UInt8]) -> Int? {
+        guard let base = baseAddress, count >= text.count else { return text.isEmpty ? 0 : nil }
+        return text.withUnsafeBytes { c_memmem(base, count, $0.baseAddress, $0.count) }.map { $0 - base }
     }
 }

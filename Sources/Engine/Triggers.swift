@@ -261,6 +261,22 @@ private final class SessionJudge: LineJudge {
     func mayTake(_ part: UnsafeRawBufferPointer) -> Bool {
         triggers.contains { $0.mayMatch(part) }
     }
+
+    var awaitsPrompts: Bool { triggers.contains(where: \.isPrompt) }
+
+    func judge(prompt part: UnsafeRawBufferPointer) -> (verdict: LineFilter.Verdict, end: Int) {
+        do throws(Failure) {
+            for trigger in triggers {
+                guard let match = try trigger.match(prompt: part) else { continue }
+                guard responder == nil else { return (.wait, 0) }
+                responder = owner.answer(match, of: trigger, session)
+                return (.take(isHeld: trigger.mayRead(session, owner.definitions)), match.end)
+            }
+        } catch {
+            owner.fail(error)
+        }
+        return (.pass, 0)
+    }
 }
 
 extension Failure {

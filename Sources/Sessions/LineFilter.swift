@@ -11,6 +11,10 @@ package protocol LineJudge: AnyObject {
     func judge(_ line: UnsafeRawBufferPointer) -> LineFilter.Verdict
     /// Whether a line that begins with `part` may be taken.
     func mayTake(_ part: UnsafeRawBufferPointer) -> Bool
+    /// Whether it also looks at lines whose end has not arrived, when nothing more has arrived for a while.
+    var awaitsPrompts: Bool { get }
+    /// Returns where the beginning of a line goes, and how many bytes of it are taken; `pass` leaves it where it is.
+    func judge(prompt: UnsafeRawBufferPointer) -> (verdict: LineFilter.Verdict, end: Int)
 }
 
 /// Judges each whole line of a session once, before the script can read it: lines that a trigger wants are taken out,
@@ -83,6 +87,26 @@ package final class LineFilter {
         if isPausing { session.siftLater() }
         if !isHeld, !isWaiting, !isPausing, session.framing == .line, !incoming.inbox.isEmpty { siftRest() }
         session.channel.heldElsewhere = passed.inbox.count
+        session.channel.inboxShrank()
+        if holdsPrompt { session.siftWhenQuiet() }
+    }
+
+    /// Whether the beginning of a line waits that may be a prompt.
+    private var holdsPrompt: Bool {
+        judge.awaitsPrompts && withholds && !withholdsForBlock && !isInLine && session.framing == .line
+            && incoming.inbox.nextLineEnd() == nil
+    }
+
+    /// Judges the beginning of a line, after nothing has arrived for a while.
+    func siftPrompt() {
+        guard holdsPrompt else { return }
+        let inbox = incoming.inbox
+        let (verdict, end) = judge.judge(prompt: inbox.bytes)
+        guard case .take(let isHeld) = verdict else { return }
+        self.isHeld = isHeld
+        session.lineWasTaken(through: inbox.front + end, of: inbox)
+        remove(through: inbox.front + end, isMessage: false)
+        skipsEnding = true
         session.channel.inboxShrank()
     }
 

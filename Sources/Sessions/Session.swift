@@ -60,6 +60,7 @@ package final class Session: ChannelDelegate {
     var log = ExchangeLog()
 
     private var siftTimer: Timer?
+    private var promptTimer: Timer?
     private var hasNotedDrop = false
     private var hasNotedFull = false
     private var hasNotedEnding = false
@@ -126,6 +127,24 @@ package final class Session: ChannelDelegate {
             siftTimer = nil
             filter?.sift()
             changed()
+        }
+    }
+
+    /// How long nothing arrives after a prompt.
+    private static let promptQuiet = Duration.milliseconds(50)
+
+    /// Lets the filter look for a prompt once nothing has arrived for a while.
+    func siftWhenQuiet() {
+        guard promptTimer == nil else { return }
+        let due = (receivedAt ?? loop.now) + Self.promptQuiet
+        promptTimer = loop.schedule(at: due) { [weak self] in
+            guard let self else { return }
+            promptTimer = nil
+            guard let receivedAt, receivedAt + Self.promptQuiet > loop.now else {
+                filter?.siftPrompt()
+                return changed()
+            }
+            siftWhenQuiet()
         }
     }
 

@@ -10,7 +10,11 @@ struct OnCommand: Command {
             name: "on", summary: "run a block whenever a line matches",
             forms: Trigger.Event.allCases.map {
                 Form(.parameter(.target), .keyword($0.rawValue), content: .statements)
-            } + [Form(.parameter(.target), .parameter(Expectation.pattern), content: .statements)],
+            } + [
+                Form(
+                    .parameter(.target), .keyword("prompt"), .parameter(Expectation.pattern), content: .statements),
+                Form(.parameter(.target), .parameter(Expectation.pattern), content: .statements),
+            ],
             blockNames: ["session"], startsStrand: true,
             text: """
                 Each whole line from T that the script has not read yet is tested once, on arrival; sessions opened \
@@ -21,6 +25,9 @@ struct OnCommand: Command {
                 Events start a block too: 'connect', when a listener has accepted the connection (for a server that \
                 speaks first), 'eof' and 'reset', when the stream has ended and every line is answered.
 
+                'prompt' looks at a line whose end has not arrived, such as 'login: ', whenever nothing has arrived for \
+                50ms, and consumes it through the match.
+
                 The blocks of one session run one after the other, and a line that has to wait for a block holds \
                 back the lines after it. A block may read from the session: it reads the data that follows its line, \
                 and data that it leaves unread is tested again.
@@ -29,12 +36,13 @@ struct OnCommand: Command {
                 "listen mail :0 --eol crlf\non mail.* connect {\n    ${session}> 220 ready\n}",
                 "listen fake :0\non fake.* /^GET (\\w+)/ {\n    ${session}> VALUE ${1}\n}",
                 "on irc /^PING (.*)/ {\n    irc> PONG ${1}\n}",
+                "on router prompt \"Password: \" {\n    router> ${env.PASSWORD}\n}",
             ],
             caveats: [
                 "Lines that match no trigger are discarded unless the script reads the session.",
                 """
                 A line can be read by the script only when it is complete, unless no trigger can match it. If the \
-                peer prompts without a newline (a login prompt), anchor the pattern of 'on' with ^.
+                peer prompts without a newline and the script waits for that, anchor the pattern of 'on' with ^.
                 """,
                 """
                 A failure in a block fails the script. Exception: if a client of a listener has left before it was \
@@ -58,8 +66,8 @@ struct OnCommand: Command {
         if let event = Trigger.Event.allCases.first(where: { call.keywords.contains($0.rawValue) }) {
             return compiler.emit(
                 OnInstruction(
-                    target: try call.target(), argument: nil, pattern: nil, event: event, program: program,
-                    range: call.range))
+                    target: try call.target(), argument: nil, pattern: nil, event: event, isPrompt: false,
+                    program: program, range: call.range))
         }
         let pattern = try call.required("PATTERN")
         if let argument = pattern.bareLiteral, Expectation.keywords.contains(argument) || argument == "timeout" {
@@ -70,7 +78,7 @@ struct OnCommand: Command {
         compiler.emit(
             OnInstruction(
                 target: try call.target(), argument: pattern, pattern: call.regex("PATTERN"), event: nil,
-                program: program, range: call.range))
+                isPrompt: call.keywords.contains("prompt"), program: program, range: call.range))
     }
 }
 
@@ -80,13 +88,14 @@ private struct OnInstruction: Instruction {
     let argument: Argument?
     let pattern: PatternSource?
     let event: Trigger.Event?
+    let isPrompt: Bool
     let program: Program
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let trigger = Trigger(
-            targets: try strand.names(of: target), pattern: try pattern(in: strand), program: program,
-            environment: strand.environment, range: range)
+            targets: try strand.names(of: target), pattern: try pattern(in: strand), isPrompt: isPrompt,
+            program: program, environment: strand.environment, range: range)
         strand.world.triggers.add(trigger)
         strand.holdings?.open(trigger)
         return .next
