@@ -43,6 +43,7 @@ package struct CommandRegistry: CommandSet {
             ("break", BreakCommand.self),
             ("continue", ContinueCommand.self),
             ("define", DefineCommand.self),
+            ("defer", DeferCommand.self),
             ("source", SourceCommand.self),
             ("try", TryCommand.self),
             ("retry", RetryCommand.self),

@@ -33,6 +33,8 @@ package final class Trigger: Resource {
     package let environment: Strand.Environment
     /// The triggers it belongs to while it is set.
     package weak var owner: Triggers?
+    /// The strand of `parallel` that has set it, which it ends with; nil for the others.
+    package let strand: ObjectIdentifier?
     private var excluded: [String] = []
     private let pattern: Pattern
     /// Whether it looks at the beginning of a line whose end has not arrived, instead of at whole lines.
@@ -40,13 +42,14 @@ package final class Trigger: Resource {
 
     package init(
         targets: [String], pattern: Pattern, isPrompt: Bool = false, program: Program,
-        environment: Strand.Environment, range: SourceRange
+        environment: Strand.Environment, strand: ObjectIdentifier? = nil, range: SourceRange
     ) {
         self.range = range
         title = "on " + targets.joined(separator: ",")
         self.targets = targets
         self.pattern = pattern
         self.isPrompt = isPrompt
+        self.strand = strand
         self.program = program
         self.environment = environment
     }

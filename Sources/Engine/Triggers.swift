@@ -25,10 +25,13 @@ package final class Triggers {
     private struct Place: Hashable {
         let source: ObjectIdentifier
         let line: Int
+        /// The strand of `parallel` whose trigger it is, or nil.
+        let strand: ObjectIdentifier?
 
-        init(_ range: SourceRange) {
-            source = ObjectIdentifier(range.source)
-            line = range.line
+        init(of trigger: Trigger) {
+            source = ObjectIdentifier(trigger.range.source)
+            line = trigger.range.line
+            strand = trigger.strand
         }
     }
 
@@ -38,7 +41,7 @@ package final class Triggers {
 
     /// Adds a trigger, replacing one set by the same line.
     package func add(_ trigger: Trigger) {
-        let place = Place(trigger.range)
+        let place = Place(of: trigger)
         if let former = triggers[place] { remove(former) }
         triggers[place] = trigger
         trigger.owner = self
@@ -46,10 +49,16 @@ package final class Triggers {
     }
 
     package func remove(_ trigger: Trigger) {
-        let place = Place(trigger.range)
+        let place = Place(of: trigger)
         guard triggers[place] === trigger else { return }
         triggers.removeValue(forKey: place)
         forget(trigger) { _ in true }
+    }
+
+    /// Removes the triggers that a strand of `parallel` has set.
+    package func remove(of strand: Strand) {
+        let id = ObjectIdentifier(strand)
+        for trigger in triggers.values.filter({ $0.strand == id }) { remove(trigger) }
     }
 
     /// Removes the triggers of sessions with these names and globs.
@@ -162,7 +171,7 @@ package final class Triggers {
     }
 
     private func forget(_ trigger: Trigger, where isMeant: (Session) -> Bool) {
-        if triggers[Place(trigger.range)] !== trigger { trigger.owner = nil }
+        if triggers[Place(of: trigger)] !== trigger { trigger.owner = nil }
         for session in world.sessions.all where isMeant(session) {
             guard let judge = judge(of: session), judge.triggers.contains(where: { $0 === trigger }) else { continue }
             judge.triggers.removeAll { $0 === trigger }

@@ -48,6 +48,8 @@ package final class World: SessionObserver, Host {
     /// All names that `start` has used.
     var startedNames: Set<String> = []
     private var main: Strand?
+    /// The blocks of `defer` that run at the end of the script, the last one first.
+    private var deferred: [Call] = []
     /// Script lines for which a match that counted only at the time limit was already reported.
     private var cutLines: Set<String> = []
     private var lastCaptures: [[UInt8]?] = []
@@ -107,7 +109,18 @@ package final class World: SessionObserver, Host {
         } else {
             triggers.readers = nil
         }
-        let strand = Strand(program: script.program, captures: lastCaptures, on: scheduler)
+        begin(Strand(program: script.program, captures: lastCaptures, on: scheduler))
+    }
+
+    /// Begins to run the last block of `defer` that has not run yet; false if there is none.
+    package func startDeferred() -> Bool {
+        guard let call = deferred.popLast() else { return false }
+        outcome = nil
+        begin(Strand(calling: call, on: scheduler))
+        return true
+    }
+
+    private func begin(_ strand: Strand) {
         main = strand
         strand.onEnd = { [unowned self, unowned strand] outcome in
             lastCaptures = strand.captures
@@ -129,7 +142,7 @@ package final class World: SessionObserver, Host {
 
     /// Cancels the running statements, without a failure.
     package func cancel() {
-        if let main { scheduler.cancel(main) }
+        if let main { scheduler.end(main, .cancelled) }
     }
 
     /// Ends the whole script from a strand that runs alongside it.
@@ -257,6 +270,8 @@ package final class World: SessionObserver, Host {
 
     /// A shorter value computed from a secret reveals too little to be hidden, and would hide too much other text.
     private static let shortestDerived = 4
+
+    package func runAtEnd(_ call: Call) { deferred.append(call) }
 
     package var isCongested: Bool { output.isCongested }
     package var isTracing: Bool { settings.isVerbose }

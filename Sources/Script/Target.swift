@@ -68,3 +68,8 @@ package func globMatches(_ glob: String, _ name: String) -> Bool {
 private func escaped(_ glob: String) -> String {
     String(glob.flatMap { $0 == "[" || $0 == "\\" ? ["\\", $0] : [$0] })
 }
+
+/// Whether a name could match both globs, as far as a simple check can determine.
+package func globsOverlap(_ one: String, _ other: String) -> Bool {
+    isGlob(one) && isGlob(other) || globMatches(one, other) || globMatches(other, one)
+}

@@ -82,22 +82,27 @@ package final class Scheduler {
         ready.append(strand)
     }
 
-    /// Ends a strand prematurely.
+    /// Ends a strand now; what it has deferred runs where it was started, or at the end of the script.
     package func cancel(_ strand: Strand) {
+        guard !strand.isFinished else { return }
+        let deferred = strand.takeDeferred()
         finish(strand, .cancelled)
+        for call in deferred {
+            if let parent = strand.parent { parent.add(deferred: call) } else { host.runAtEnd(call) }
+        }
     }
 
     /// Ends a strand with an external failure: an interrupt, the time limit of the run.
     package func stop(_ strand: Strand, _ failure: Failure) {
-        let failure = placed(failure, strand)
-        strand.abandon(with: failure)
-        finish(strand, .failed(failure))
+        end(strand, .failed(placed(failure, strand)))
     }
 
-    /// Ends a strand because another strand has ended all of them.
+    /// Ends a strand from outside. What it has deferred runs first, unless the strand is already being ended.
     package func end(_ strand: Strand, _ outcome: Outcome) {
-        if case .failed(let failure) = outcome { strand.abandon(with: failure) }
-        finish(strand, outcome)
+        guard !strand.isFinished else { return }
+        guard !strand.isEnding else { return finish(strand, outcome) }
+        strand.isEnding = true
+        depart(strand, .end(outcome))
     }
 
     /// Extends a wait that makes progress, at its deadline.
@@ -123,8 +128,8 @@ package final class Scheduler {
         let isTracing = host.isTracing
         for step in 1...Self.stepsInTurn {
             guard let instruction = strand.instruction else {
-                if strand.returnFromCall() { continue }
-                return finish(strand, .passed)
+                guard let outcome = strand.returnFromCall() else { continue }
+                return finish(strand, outcome)
             }
             if isTracing, strand.beginsStatement { host.trace(instruction.range) }
             switch try instruction.execute(in: strand) {
@@ -209,14 +214,14 @@ package final class Scheduler {
     private func fail(_ strand: Strand, _ failure: Failure) {
         let failure = placed(failure, strand)
         host.didReport(failure)
+        depart(strand, .failure(failure))
+    }
+
+    /// Leaves the blocks of a strand as far as possible now.
+    private func depart(_ strand: Strand, _ cause: Strand.Departure) {
         strand.wait?.cancel()
         endWait(strand)
-        do throws(Failure) {
-            try strand.recover(from: failure)
-            wake(strand)
-        } catch {
-            finish(strand, .failed(error))
-        }
+        if let outcome = strand.depart(cause) { finish(strand, outcome) } else { wake(strand) }
     }
 
     private func endWait(_ strand: Strand) {

@@ -8,15 +8,20 @@ package final class Scope {
     let guardian: (any Guardian)?
     /// Whether the resources opened inside are closed with it.
     let holds: Bool
+    /// Whether it is the block of a test: the blocks of `defer` inside run at its end.
+    let isTest: Bool
+    /// The blocks of `defer` that run at its end, the last one first.
+    var deferred: [Call] = []
 
     package init(
         names: [(name: String, value: [UInt8])] = [], rounds: Rounds? = nil, guardian: (any Guardian)? = nil,
-        holds: Bool = false
+        holds: Bool = false, isTest: Bool = false
     ) {
         self.names = names
         self.rounds = rounds
         self.guardian = guardian
         self.holds = holds
+        self.isTest = isTest
     }
 
     /// Returns the value of a name in this scope, or nil.
@@ -36,12 +41,12 @@ package protocol Guardian: AnyObject {
     /// - Parameter holdings: the resources that the block has opened, if its scope holds them.
     func recover(from failure: Failure, in strand: Strand, _ holdings: Holdings?) throws(Failure)
     /// Called when the script ends inside the block with an external failure.
-    func abandon(with failure: Failure, in strand: Strand)
+    func abandon(with failure: Failure, in strand: Strand, _ holdings: Holdings?)
 }
 
 extension Guardian {
     package var deadline: Instant? { nil }
-    package func abandon(with failure: Failure, in strand: Strand) {}
+    package func abandon(with failure: Failure, in strand: Strand, _ holdings: Holdings?) {}
 }
 
 /// Supplies the variables of each round of a loop.

@@ -16,6 +16,10 @@ package final class Strand {
     var scopes: [Scope] = []
     /// `${0}`, `${1}`, … of the last match in the current call.
     package internal(set) var captures: [[UInt8]?]
+    /// The blocks of `defer` that run at its end, the last one first; those of the script itself are the host's.
+    var deferred: [Call] = []
+    /// Whether it ends because of something outside of it.
+    var isEnding = false
     /// The calls that wait for the current one to return, innermost last.
     var callers: [Frame] = []
     /// A copy of the parameters and loop names where it was started.
@@ -53,10 +57,13 @@ package final class Strand {
         package let title: String
         /// The line that started it.
         package let range: SourceRange
+        /// Whether the triggers that it sets end with it.
+        package let ownsTriggers: Bool
 
-        package init(title: String, range: SourceRange) {
+        package init(title: String, range: SourceRange, ownsTriggers: Bool = false) {
             self.title = title
             self.range = range
+            self.ownsTriggers = ownsTriggers
         }
     }
 
@@ -68,6 +75,16 @@ package final class Strand {
         let captures: [[UInt8]?]
         /// The call that it waits for.
         let call: Call
+        /// Why blocks are being left, if the call is a block of `defer` that runs for that reason.
+        let cause: Departure?
+    }
+
+    /// Why blocks are left before their end.
+    package enum Departure {
+        /// A failure, until a guardian handles it.
+        case failure(Failure)
+        /// The strand ends from outside.
+        case end(Scheduler.Outcome)
     }
 
     /// The maximum nesting of calls in a strand, and of strands in each other.
@@ -87,6 +104,12 @@ package final class Strand {
         inherited = [:]
         own = [:]
         shared = SharedNames()
+    }
+
+    /// Creates a strand that runs a block of `defer` at the end of the script.
+    package convenience init(calling call: Call, on scheduler: Scheduler) {
+        self.init(program: Program(), captures: [], on: scheduler)
+        begin(call, then: nil)
     }
 
     /// Creates a strand concurrent with the script. `parent`, if given, waits for it. It starts with a copy of the
@@ -149,12 +172,17 @@ package final class Strand {
         guard callers.count < Self.deepest else {
             throw Failure(.expectation, "calls are nested too deeply (limit \(Self.deepest))")
         }
+        begin(call, then: nil)
+    }
+
+    func begin(_ call: Call, then cause: Departure?) {
         callers.append(
-            Frame(program: program, position: position, scopes: scopes, captures: captures, call: call))
+            Frame(
+                program: program, position: position, scopes: scopes, captures: captures, call: call, cause: cause))
         program = call.definition.program
         position = 0
         scopes = [call.scope]
-        captures = []
+        captures = call.captures
     }
 
     /// Throws if strands inside this one would be nested too deeply.
@@ -164,16 +192,22 @@ package final class Strand {
         }
     }
 
-    /// Returns to the instruction after the call, at the end of a defined command; false if there is no caller.
-    func returnFromCall() -> Bool {
-        guard !callers.isEmpty else { return false }
+    /// Returns from a call at the end of its code: to the instruction after it, or to what a block of `defer` has
+    /// delayed. Returns the outcome at the end of the strand, nil if it continues.
+    func returnFromCall() -> Scheduler.Outcome? {
+        if let call = callers.isEmpty ? deferred.popLast() : scopes.first?.deferred.popLast() {
+            begin(call, then: nil)
+            return nil
+        }
+        guard let frame = callers.last else { return .passed }
         leave(to: 0)
         restoreCaller()
+        if let cause = frame.cause { return depart(cause) }
         position += 1
-        return true
+        return nil
     }
 
-    private func restoreCaller() {
+    func restoreCaller() {
         guard let frame = callers.popLast() else { return }
         program = frame.program
         position = frame.position
@@ -204,13 +238,6 @@ package final class Strand {
     /// Returns the guardian of the innermost scope; the instruction knows its type.
     package func guardian<G: Guardian>(_ type: G.Type) -> G? { scopes.last?.guardian as? G }
 
-    /// Notifies the guardians of all enclosing blocks that the script ends there with an external failure.
-    package func abandon(with failure: Failure) {
-        for scope in (callers.flatMap(\.scopes) + scopes).reversed() {
-            scope.guardian?.abandon(with: failure, in: self)
-        }
-    }
-
     /// Begins the next round of the innermost loop. If there is none, leaves the loop and returns false.
     package func nextRound() throws(Failure) -> Bool {
         if let rows = scopes.last?.rounds?.rows {
@@ -236,25 +263,5 @@ package final class Strand {
 
     private var remainingCutoff: Instant? {
         guardians.compactMap(\.deadline).min()
-    }
-
-    /// Passes a failure to the innermost guardian that handles it and continues where that specifies; throws the
-    /// failure on if there is none. Leaves the scopes and calls in between.
-    package func recover(from failure: Failure) throws(Failure) {
-        var failure = failure
-        while true {
-            while let scope = scopes.last {
-                let held = scope.holds ? holdings : nil
-                leaveScope()
-                guard let guardian = scope.guardian else { continue }
-                do throws(Failure) {
-                    return try guardian.recover(from: failure, in: self, held)
-                } catch {
-                    failure = error
-                }
-            }
-            guard !callers.isEmpty else { throw failure }
-            restoreCaller()
-        }
     }
 }

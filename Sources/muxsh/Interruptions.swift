@@ -60,6 +60,11 @@ extension Shell {
         guard let world else { return diagnostics.report(failure) }
         if world.isRunning {
             world.stop(failure)
+            // What the script has deferred may take as long as one wait.
+            maxTimer = loop.schedule(after: world.settings.timeout) { [unowned self] in
+                graceIsOver = true
+                world.stop(failure)
+            }
         } else {
             world.report(failure)
         }

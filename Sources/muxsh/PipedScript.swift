@@ -13,7 +13,7 @@ struct PipedScript {
     /// Runs until the end of input; returns the exit status.
     func run() -> Int32 {
         let world = shell.makeWorld(output: shell.makeOutput())
-        let early = runLines(in: world)
+        let early = shell.runDeferred(in: world, after: runLines(in: world))
         let status = early ?? shell.endInput(of: world)
         world.printLatencies()
         let final = shell.finish(world) ?? status

@@ -52,13 +52,14 @@ final class Prompt {
             sessions: world.sessions.all.map(\.name), variables: world.variables.names)
         let final =
             readInitialFile(in: world, keyboard, &checker) ?? readLines(from: keyboard, in: world, &checker)
+        let status = shell.runDeferred(in: world, after: final) ?? final
         shell.handleSignal = { _ in false }
         world.onChange = nil
         world.history = nil
         keyboard.end()
         output.editor = nil
         let outputStatus = shell.finish(world)
-        return shell.interruption?.rawValue ?? outputStatus ?? final
+        return shell.interruption?.rawValue ?? outputStatus ?? status
     }
 
     /// Shows the initial hints.

@@ -42,6 +42,8 @@ final class Shell {
     var awaitedFile: SystemString?
     var world: World?
     var maxTimer: Timer?
+    /// Whether the blocks of `defer` have had their time after --max-time.
+    var graceIsOver = false
     /// The reason why the run has to end before its script does: a signal, or its time limit.
     var interruption: Failure.Status?
     /// What the run is waiting for when no statement waits: the end of its sessions, or standard input.
@@ -191,6 +193,27 @@ final class Shell {
         _ script: CompiledScript, in world: World, as entry: World.Entry = .script(isWhole: false)
     ) -> Int32? {
         world.start(script, as: entry)
+        return runToEnd(world)
+    }
+
+    /// Runs the blocks of `defer` at the end of a script that ended with `status`. Returns the status of their first
+    /// failure if the script had none.
+    func runDeferred(in world: World, after status: Int32?) -> Int32? {
+        world.endBackgrounds()
+        var status = status
+        while !graceIsOver, !world.output.isBroken, world.startDeferred() {
+            // A failure is told, but the run already has its status and its place in the reports.
+            if status == nil || status == 0 {
+                status = runToEnd(world) ?? status
+            } else {
+                while world.isRunning, !world.output.isBroken { world.turn() }
+                if case .failed(let failure) = world.outcome { world.report(failure) }
+            }
+        }
+        return status
+    }
+
+    private func runToEnd(_ world: World) -> Int32? {
         while world.isRunning {
             world.turn()
             if world.output.isBroken { return Failure.Status.connection.rawValue }
@@ -329,7 +352,9 @@ final class Shell {
         for (index, script) in scripts.enumerated() {
             let world = makeWorld(output: output)
             let stays = thenPrompts && index == scripts.count - 1
-            let early = openSessions(in: world) ?? run(script.script, in: world, as: .script(isWhole: !stays))
+            let first = openSessions(in: world) ?? run(script.script, in: world, as: .script(isWhole: !stays))
+            let isExit = first != nil && { if case .exited = world.outcome { true } else { false } }()
+            let early = stays && interruption == nil ? first : runDeferred(in: world, after: first)
             if stays && interruption == nil {
                 world.printLatencies()
                 statuses.append(statusWithTests(early ?? 0, of: script.source.name))
@@ -342,7 +367,7 @@ final class Shell {
             statuses.append(outputStatus ?? statusWithTests(status, of: script.source.name))
             if interruption != nil || outputStatus != nil { break }
             // `exit` ends the whole run, not only this script. So does a failure that a report has recorded as the end.
-            if early != nil, case .exited = world.outcome { break }
+            if isExit { break }
             if hasFailedOutsideTest && !invocation.reports.isEmpty { break }
         }
         return conclude(statuses)

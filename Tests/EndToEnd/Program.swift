@@ -34,8 +34,13 @@ enum Program {
         }
     }
 
+    /// One process starts at a time: Foundation's `run` has crashed when several threads called it at once.
+    private static let startLock = NSLock()
+
     /// Starts a process with no signal blocked: otherwise it would inherit the signals that the test threads block.
     static func start(_ process: Process) throws {
+        startLock.lock()
+        defer { startLock.unlock() }
         var none = sigset_t()
         var former = sigset_t()
         sigemptyset(&none)

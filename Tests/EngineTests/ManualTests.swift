@@ -86,7 +86,7 @@ struct ManualTests {
             for example in command.examples {
                 let errors = check(
                     example, variables: ["n", "version", "lag"],
-                    sessions: ["a", "b", "echo", "irc", "replica", "replica1"],
+                    sessions: ["a", "b", "echo", "irc", "replica", "replica1", "router"],
                     environment: ["PASSWORD"])
                 #expect(errors.isEmpty, "\(example): \(errors)")
             }

@@ -42,7 +42,7 @@ struct ParallelCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         if let argument = call.argument("N") {
-            let program = compiler.strand(call)
+            let program = compiler.strand(call, sessions: call.sessionsOpenedInside)
             compiler.emit(
                 ParallelRoundsInstruction(
                     count: Value(count: argument), name: call.argument("I")?.template.literalText, program: program,
@@ -57,7 +57,7 @@ struct ParallelCommand: Command {
             branches.append(
                 ParallelBranchesInstruction.Branch(
                     name: row.argument("NAME").map { Value(string: $0) },
-                    program: compiler.strand(row), range: row.range))
+                    program: compiler.strand(row, sessions: row.sessionsOpenedInside), range: row.range))
         }
         compiler.emit(ParallelBranchesInstruction(branches: branches, range: call.range))
     }
@@ -77,7 +77,8 @@ private struct ParallelRoundsInstruction: Instruction {
         let environment = strand.environment
         let strands = (1...count).map { number in
             Strand(
-                program: program, place: Strand.Place(title: "round \(number) of parallel", range: range),
+                program: program,
+                place: Strand.Place(title: "round \(number) of parallel", range: range, ownsTriggers: true),
                 environment: environment, parent: strand,
                 names: name.map { [($0, Array(String(number).utf8))] } ?? [], on: strand.scheduler)
         }
@@ -104,7 +105,8 @@ private struct ParallelBranchesInstruction: Instruction {
             let name = try branch.name?.evaluate(in: strand) ?? "\(index + 1)"
             strands.append(
                 Strand(
-                    program: branch.program, place: Strand.Place(title: "branch \(name)", range: branch.range),
+                    program: branch.program,
+                    place: Strand.Place(title: "branch \(name)", range: branch.range, ownsTriggers: true),
                     environment: environment, parent: strand, on: strand.scheduler))
         }
         return .wait(ParallelWait(strands, of: strand))
@@ -123,7 +125,9 @@ private final class ParallelWait: Wait {
         self.strands = strands
         running = strands.count
         for strand in strands {
-            strand.onEnd = { [unowned self, unowned parent] outcome in
+            strand.onEnd = { [unowned self, unowned parent, unowned strand] outcome in
+                // Its triggers end with it.
+                parent.world.triggers.remove(of: strand)
                 ended(outcome)
                 if running == 0 || failure != nil { parent.wake() }
             }

@@ -57,11 +57,7 @@ struct OnCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        guard !compiler.place.isInStrand else {
-            throw ScriptError(
-                call.range, "'on' is not allowed inside 'parallel', 'on' or 'start'",
-                hint: "set the trigger before that block")
-        }
+        try requireOwnSessions(call, compiler.place)
         let program = compiler.strand(call)
         if let event = Trigger.Event.allCases.first(where: { call.keywords.contains($0.rawValue) }) {
             return compiler.emit(
@@ -82,6 +78,23 @@ struct OnCommand: Command {
     }
 }
 
+extension OnCommand {
+    /// Throws in a block of another strand, unless it is one of `parallel` that opens the session itself.
+    private static func requireOwnSessions(_ call: CommandCall, _ place: Compiler.Place) throws(ScriptError) {
+        guard place.isInStrand else { return }
+        let target = try call.target()
+        guard let sessions = place.parallelSessions else {
+            throw ScriptError(
+                call.range, "'on' is not allowed inside 'on' or 'start'", hint: "set the trigger before that block")
+        }
+        for item in target.items where !sessions.overlaps(item.template.glob) {
+            throw ScriptError(
+                item.range, "inside 'parallel', 'on' is only for sessions that the same block opens",
+                hint: "set the trigger before 'parallel'")
+        }
+    }
+}
+
 private struct OnInstruction: Instruction {
     let target: Target
     /// The text or regex; nil for an event.
@@ -95,7 +108,8 @@ private struct OnInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let trigger = Trigger(
             targets: try strand.names(of: target), pattern: try pattern(in: strand), isPrompt: isPrompt,
-            program: program, environment: strand.environment, range: range)
+            program: program, environment: strand.environment,
+            strand: strand.place?.ownsTriggers == true ? ObjectIdentifier(strand) : nil, range: range)
         strand.world.triggers.add(trigger)
         strand.holdings?.open(trigger)
         return .next

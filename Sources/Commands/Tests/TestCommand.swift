@@ -37,6 +37,7 @@ struct TestCommand: Command {
         compiler.depth += 1
         compiler.compileTest(call.block)
         compiler.depth -= 1
+        compiler.emitDeferred(call.range)
         compiler.emit(FlushTestInstruction(range: call.range))
         compiler.emit(PassTestInstruction(range: call.range))
         compiler.replace(
@@ -65,7 +66,7 @@ private struct TestInstruction: Instruction {
         strand.enter(
             Scope(
                 guardian: TestGuardian(name: name, range: range, began: world.loop.readClock(), end: end),
-                holds: true))
+                holds: true, isTest: true))
         return .next
     }
 }
@@ -132,8 +133,8 @@ private final class TestGuardian: Guardian {
     }
 
     /// Counts the failure without reporting it: it is reported as the script's.
-    func abandon(with failure: Failure, in strand: Strand) {
-        end(.failed(failure), strand.world, strand.holdings, isReported: true)
+    func abandon(with failure: Failure, in strand: Strand, _ holdings: Holdings?) {
+        end(.failed(failure), strand.world, holdings, isReported: true)
     }
 
     /// Records the outcome and closes the resources that the test has opened.

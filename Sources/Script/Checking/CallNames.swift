@@ -61,6 +61,29 @@ extension CommandCall {
         }
     }
 
+    /// The names and globs of the sessions that it opens, including connections of a listener.
+    private var openedSessions: [String] {
+        var names = givesNumberedSession ? ["s*"] : []
+        for parameter in description.allParameters {
+            for argument in arguments(parameter.name) {
+                switch kind(of: parameter) {
+                case .newSession: names.append(argument.template.glob)
+                case .newListener: names.append(argument.template.glob + ".*")
+                default: break
+                }
+            }
+        }
+        for argument in values(ofOption: "--stderr") { names.append(argument.template.glob) }
+        return names
+    }
+
+    /// The names and globs of the sessions that the statements of its block open.
+    package var sessionsOpenedInside: KnownNames {
+        var names = KnownNames()
+        for case .command(let call) in block.flatMap(\.withAllInside) { names.formUnion(call.openedSessions) }
+        return names
+    }
+
     /// Returns what an argument of the call means: 'listen --shared' opens a session instead of a listener.
     func kind(of parameter: Parameter) -> Parameter.Kind {
         if case .newListener = parameter.kind, has(option: "--shared") { return .newSession }

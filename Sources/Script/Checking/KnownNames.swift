@@ -2,7 +2,7 @@
 ///
 /// Most globs are a prefix and a suffix around one `*`. They are indexed by both, so a lookup compares a name with
 /// only a few of them.
-struct KnownNames {
+package struct KnownNames {
     /// The literal names.
     private(set) var names: Set<String> = []
     /// The suffixes of globs with one `*`, by prefix.
@@ -31,10 +31,19 @@ struct KnownNames {
     }
 
     /// Whether `name` is a literal name or matches a glob.
-    func contains(_ name: String) -> Bool {
+    package func contains(_ name: String) -> Bool {
         names.contains(name) || !ends.isEmpty && endsContain(name[...])
             || otherGlobs.contains { globMatches($0, name) }
     }
+
+    /// Whether a name that matches the glob `name` may be one of these names.
+    package func overlaps(_ name: String) -> Bool {
+        isGlob(name)
+            ? hasGlobs || names.contains { globMatches(name, $0) }
+            : contains(name)
+    }
+
+    private var hasGlobs: Bool { !ends.isEmpty || !otherGlobs.isEmpty }
 
     private func endsContain(_ name: Substring) -> Bool {
         var start = name

@@ -35,6 +35,8 @@ package struct Compiler {
         package var isInTest = false
         /// Whether it is inside a block that runs concurrently with the script.
         package var isInStrand = false
+        /// The names and globs of the sessions that the innermost block of `parallel` opens; nil in other strands.
+        package var parallelSessions: KnownNames?
         package var isInDefinition = false
         /// The innermost loop, to which `break` and `continue` apply.
         package var loop: Loop?
@@ -100,8 +102,11 @@ package struct Compiler {
     }
 
     /// Compiles the block of a call that runs concurrently with the script.
-    package mutating func strand(_ call: CommandCall) -> Program {
-        let program = subprogram(call.block) { $0.isInStrand = true }
+    package mutating func strand(_ call: CommandCall, sessions: KnownNames? = nil) -> Program {
+        let program = subprogram(call.block) {
+            $0.isInStrand = true
+            $0.parallelSessions = sessions
+        }
         program.share(owners.shared(at: call.range))
         return program
     }

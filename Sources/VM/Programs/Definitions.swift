@@ -38,11 +38,20 @@ package final class Call {
     package let definition: Definition
     /// The names and values of the parameters.
     let scope: Scope
+    /// The captures that the code begins with: those of the place of a `defer`.
+    let captures: [[UInt8]?]
     package let range: SourceRange
 
-    package init(definition: Definition, scope: Scope, range: SourceRange) {
+    package init(definition: Definition, scope: Scope, captures: [[UInt8]?] = [], range: SourceRange) {
         self.definition = definition
         self.scope = scope
+        self.captures = captures
         self.range = range
+    }
+
+    /// A block of `defer`: it sees the names and captures of its place.
+    package convenience init(deferring definition: Definition, in strand: Strand, at range: SourceRange) {
+        let names = strand.visibleNames.map { (name: $0, value: $1) }
+        self.init(definition: definition, scope: Scope(names: names), captures: strand.captures, range: range)
     }
 }

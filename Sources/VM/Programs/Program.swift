@@ -67,8 +67,3 @@ package final class Program {
         return low < starts.count && starts[low] == index
     }
 }
-
-/// Whether a name could match both globs, as far as a simple check can determine.
-private func globsOverlap(_ one: String, _ other: String) -> Bool {
-    isGlob(one) && isGlob(other) || globMatches(one, other) || globMatches(other, one)
-}
