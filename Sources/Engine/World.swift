@@ -43,6 +43,8 @@ package final class World: SessionObserver, Host {
         on: loop, host: self, variables: variables, definitions: definitions
     ) { [unowned self] status in end(.exited(status)) }
     package private(set) lazy var triggers = Triggers(self)
+    /// What TLS servers have given to sessions to resume them, by name; also of sessions that are closed.
+    package var tickets: [String: TLSTicket] = [:]
     /// The running strands of `start`, by name.
     var backgrounds: [String: Background] = [:]
     /// All names that `start` has used.

@@ -23,6 +23,8 @@ struct OpenCommand: Command {
                 CommandOption(
                     "--bind", Parameter("ADDRESS", .checked(addressProblem)),
                     "local address and port; port 0 picks a free one"),
+                CommandOption(
+                    "--resume", Parameter("OTHER", .session), "resume the TLS session of OTHER, which may be closed"),
             ] + TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients,
             optionHints: [
                 "--tls": "write the address as tls://HOST:PORT, or use 'starttls' later",
@@ -34,7 +36,8 @@ struct OpenCommand: Command {
                 and so on.
 
                 Over TLS (1.2 or newer) the certificate chain and the host name are verified against the system's \
-                authorities, or those of --ca.
+                authorities, or those of --ca. --resume offers the last ticket of another session, as a client that \
+                reconnects does; ${NAME.tls.resumed} is 1 if the server has accepted it.
                 """,
             examples: [
                 "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
@@ -64,6 +67,7 @@ struct OpenCommand: Command {
             lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
             framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
             bind: call.value(ofOption: "--bind").map { Value(address: $0) },
+            resumed: call.value(ofOption: "--resume").map { Value(name: $0) },
             tls: TLSCommandOptions(call), range: call.range)
         if let problem = address.constant.flatMap(instruction.problem) {
             throw ScriptError(address.argument.range, problem)
@@ -107,6 +111,7 @@ private struct OpenInstruction: Instruction {
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
     let bind: Value<Address>?
+    let resumed: Value<String>?
     let tls: TLSCommandOptions
     let range: SourceRange
 
@@ -123,6 +128,7 @@ private struct OpenInstruction: Instruction {
         let timeout = try self.timeout?.evaluate(in: strand)
         let request = OpeningRequest(
             name: name, address: address, bind: try bind?.evaluate(in: strand),
+            resumed: try resumed?.evaluate(in: strand),
             lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
             retry: try retryArgument.map { argument throws(Failure) in try strand.text(argument.template) },
             limit: world.settings.scaled(retry ?? timeout ?? world.settings.timeout),
@@ -134,6 +140,9 @@ private struct OpenInstruction: Instruction {
     func problem(with address: Address) -> String? {
         if let option = tls.first, !address.isTLS {
             return "\(option) applies to TLS only: write tls://\(address.host ?? "host"):PORT, or use 'starttls' later"
+        }
+        if resumed != nil, !address.isTLS {
+            return "--resume applies to TLS only: write tls://\(address.host ?? "host"):PORT"
         }
         return address.isUDP ? datagramProblem(framing) : nil
     }

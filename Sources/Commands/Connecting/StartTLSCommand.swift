@@ -178,6 +178,7 @@ private final class StartTLSWait: Wait {
         switch result {
         case .success(let transport):
             session.channel.resume(with: transport)
+            world.tickets[session.name] = transport.ticket
             if let details = transport.details {
                 let summary = details.summary(isInsecure: options.isInsecure)
                 world.transcript.note("\(session.name): \(summary)")

@@ -11,6 +11,8 @@ package struct OpeningRequest {
     let address: Address
     /// The local address, or nil for any.
     let bind: Address?
+    /// The session whose TLS session is resumed, or nil.
+    let resumed: String?
     let lineEnding: LineEnding?
     let framing: Framing?
     let tls: TLSOptions
@@ -22,12 +24,14 @@ package struct OpeningRequest {
     let attemptLimit: Duration
 
     package init(
-        name: String, address: Address, bind: Address?, lineEnding: LineEnding?, framing: Framing?, tls: TLSOptions,
+        name: String, address: Address, bind: Address?, resumed: String? = nil, lineEnding: LineEnding?,
+        framing: Framing?, tls: TLSOptions,
         retry: String?, limit: Duration, attemptLimit: Duration
     ) {
         self.name = name
         self.address = address
         self.bind = bind
+        self.resumed = resumed
         self.lineEnding = lineEnding
         self.framing = framing
         self.tls = tls
@@ -46,6 +50,8 @@ package final class Opening: Wait {
     private unowned let world: World
     private unowned var strand: Strand?
     private let context: TLSContext?
+    /// The ticket of the session to resume, or nil.
+    private let ticket: TLSTicket?
     private var began: Instant
     private var attempts = 0
     private var resolver: Resolver?
@@ -57,6 +63,7 @@ package final class Opening: Wait {
     /// Whether retrying cannot solve the problem.
     private var isPermanent = false
     private var isDone = false
+    private var isAwaitingTicket = false
     private var hasName = false
 
     /// The pause after the first attempt; it doubles with each attempt up to the longest.
@@ -70,6 +77,12 @@ package final class Opening: Wait {
         limit = request.limit
         began = world.loop.readClock()
         context = request.address.isTLS ? try request.tls.context(.client, for: request.name) : nil
+        ticket = try request.resumed.map { name throws(Failure) in
+            guard let ticket = world.tickets[name] else {
+                throw Failure(.connection, "\(request.name): '\(name)' has no TLS session to resume")
+            }
+            return ticket
+        }
     }
 
     package func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
@@ -78,18 +91,41 @@ package final class Opening: Wait {
             world.transcript.statement(statement)
             world.sessions.reserve(request.name)
             hasName = true
-            attempt()
+            try awaitTicket()
         }
         if isLate { _ = handshake?.settle() }
         if isDone { return true }
-        let isIdle = resolver == nil && connector == nil && handshake == nil && pause == nil
+        if isLate, isAwaitingTicket { throw noTicket }
+        let isIdle = !isAwaitingTicket && resolver == nil && connector == nil && handshake == nil && pause == nil
         guard isLate || isIdle else { return false }
         let failure = failure(isLate: isLate)
         cancel()
         throw failure
     }
 
+    /// Begins, or waits for the ticket of the session to resume: over TLS 1.3 it comes after the handshake.
+    private func awaitTicket() throws(Failure) {
+        guard let ticket, !ticket.isThere, let name = request.resumed else { return attempt() }
+        guard world.sessions[name]?.channel.input == .open else {
+            cancel()
+            throw noTicket
+        }
+        isAwaitingTicket = true
+        ticket.onArrival = { [unowned self] in
+            ticket.onArrival = {}
+            isAwaitingTicket = false
+            attempt()
+        }
+    }
+
+    private var noTicket: Failure {
+        Failure(
+            .connection,
+            "\(request.name): the server has given '\(request.resumed ?? "")' no ticket to resume its session")
+    }
+
     package func cancel() {
+        ticket?.onArrival = {}
         releaseName()
         cancelAttempt()
         if let pause { world.loop.cancel(pause) }
@@ -145,7 +181,7 @@ package final class Opening: Wait {
             return opened(over: connection.transport, to: connection.address)
         }
         do throws(TLSError) {
-            let transport = try TLSTransport(over: socket, context, host: request.address.host ?? "")
+            let transport = try TLSTransport(over: socket, context, host: request.address.host ?? "", resuming: ticket)
             let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
                 self.handshake = nil
                 switch result {
@@ -182,6 +218,7 @@ package final class Opening: Wait {
             lineEnding: request.lineEnding, framing: request.framing)
         if let strand { strand.holdings?.open(session) }
         world.transcript.note("\(name): connected to \(peer.description) in \(took)")
+        if let transport = transport as? TLSTransport { world.tickets[name] = transport.ticket }
         if let details = transport.details {
             world.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")
         }
@@ -228,6 +265,7 @@ package final class Opening: Wait {
         arguments += world.settings.options(
             request.lineEnding, request.framing, isDatagram: request.address.isUDP)
         arguments += request.tls.arguments
+        if let resumed = request.resumed { arguments += ["--resume", resumed] }
         if let retry = request.retry { arguments += ["--retry", retry] }
         if let bind = request.bind { arguments += ["--bind", quotedArgument(bind.description)] }
         return arguments.joined(separator: " ")

@@ -33,6 +33,7 @@ extension TLSDetails {
     package func summary(isInsecure: Bool) -> String {
         var parts = [version, cipher]
         if let chosenProtocol { parts.append(chosenProtocol) }
+        if isResumed { parts.append("resumed") }
         switch (certificate, doubt) {
         case (nil, _): parts.append("the peer sent no certificate")
         case (_, let doubt?): parts.append("NOT VERIFIED (--insecure): \(doubt)")
@@ -52,6 +53,7 @@ extension TLSDetails {
         case .alpn: chosenProtocol
         case .subject: certificate?.subject
         case .issuer: certificate?.issuer
+        case .resumed: isResumed ? "1" : "0"
         case .expires: certificate?.expiry.map { String($0 * 1000) }
         }
     }

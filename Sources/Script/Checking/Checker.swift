@@ -191,6 +191,12 @@ package struct Checker {
                 check(argument, parameter.kind, of: call.description.name, names, &errors)
             }
         }
+        for option in call.description.options {
+            guard let parameter = option.parameter, case .session = parameter.kind else { continue }
+            for argument in call.values(ofOption: option.name) {
+                check(argument, parameter.kind, of: call.description.name, names, &errors)
+            }
+        }
         // A definition sees its parameters and the script's variables, but no names of its callers.
         let outside = call.newCommand == nil ? names : VisibleNames(isInDefinition: true)
         var inside = outside.union(call.localNames).union(call.description.blockNames)

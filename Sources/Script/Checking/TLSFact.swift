@@ -5,6 +5,8 @@ package struct TLSFact {
         case version, cipher, alpn, subject, issuer
         /// The end of the certificate's validity, as `${now}`: Unix time in milliseconds.
         case expires
+        /// 1 if the connection resumed an earlier session, else 0.
+        case resumed
     }
 
     package let session: String

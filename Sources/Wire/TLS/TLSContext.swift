@@ -142,9 +142,10 @@ package final class TLSContext {
                 return 1
             }, nil)
         c_SSL_CTX_tell_tickets(pointer)
-        SSL_CTX_sess_set_new_cb(pointer) { ssl, _ in
-            TLSTransport.of(ssl)?.hasTicket = true
-            return 0
+        SSL_CTX_sess_set_new_cb(pointer) { ssl, session in
+            guard let session, let transport = TLSTransport.of(ssl) else { return 0 }
+            transport.ticket.take(session)
+            return 1
         }
     }
 

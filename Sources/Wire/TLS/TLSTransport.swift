@@ -17,6 +17,8 @@ package struct TLSDetails: Equatable, Sendable {
     package let certificate: Certificate?
     /// The problem with the certificate, or nil if it was verified.
     package let doubt: String?
+    /// Whether it resumes an earlier session.
+    package let isResumed: Bool
 }
 
 /// TLS over a connected stream socket (OpenSSL 3). The descriptor to watch is the socket's.
@@ -42,8 +44,11 @@ package final class TLSTransport: Transport {
     private var refusal: TLSError?
     /// Whether the server has requested our certificate.
     var wasAskedForCertificate = false
-    /// Whether the server has sent a ticket, as it does once it has completed the handshake too (RFC 8446, 4.6.1).
-    var hasTicket = false
+    /// What the server has given us to resume the session with, as it does once it has completed the handshake too
+    /// (RFC 8446, 4.6.1).
+    package let ticket: TLSTicket
+    /// The ticket of the session that this one should resume, or nil.
+    private let resumed: TLSTicket?
 
     package let kind = TransportKind.tls
     package private(set) var needsWriteToRead = false
@@ -62,7 +67,16 @@ package final class TLSTransport: Transport {
     /// Prepares a TLS connection over `socket`; `handshake` begins it.
     ///
     /// - Parameter host: the name or address used to reach the peer; its certificate must be valid for it.
-    package init(over socket: SocketTransport, _ context: TLSContext, host: String) throws(TLSError) {
+    /// - Parameter ticket: that of the session to resume, or nil. It must have been verified with the same options.
+    package init(
+        over socket: SocketTransport, _ context: TLSContext, host: String, resuming ticket: TLSTicket? = nil
+    ) throws(TLSError) {
+        let host = Self.withoutDot(context.options.serverName ?? host)
+        if let ticket, !ticket.covers(context.options, host: host) {
+            throw TLSError(
+                message: "the session to resume was verified with another host, --ca, --servername or --insecure",
+                isRefusal: true)
+        }
         ERR_clear_error()
         guard let ssl = SSL_new(context.pointer) else {
             throw TLSError(message: "TLS is not available: \(TLSErrors.takeMessage())")
@@ -70,11 +84,17 @@ package final class TLSTransport: Transport {
         self.socket = socket
         self.context = context
         self.ssl = ssl
-        self.host = Self.withoutDot(context.options.serverName ?? host)
+        self.host = host
+        self.ticket = TLSTicket(context.options, host: host)
+        resumed = ticket
         SSL_set_fd(ssl, socket.descriptor)
         c_SSL_set_app_data(ssl, Unmanaged.passUnretained(self).toOpaque())
         if context.role == .client {
             SSL_set_connect_state(ssl)
+            if let copy = ticket?.copySession() {
+                SSL_set_session(ssl, copy)
+                SSL_SESSION_free(copy)
+            }
             name()
         } else {
             SSL_set_accept_state(ssl)
@@ -121,13 +141,13 @@ package final class TLSTransport: Transport {
     /// Returns whether the server accepted our certificate. In TLS 1.3 our side completes the handshake before the
     /// server has checked it (RFC 8446, 4.4.2.4); the server's first message shows the result.
     private func verdict() -> Handshake {
-        let isDue = wasAskedForCertificate && !hasTicket && SSL_version(ssl) == TLS1_3_VERSION
+        let isDue = wasAskedForCertificate && !ticket.isThere && SSL_version(ssl) == TLS1_3_VERSION
         guard isDue, deferred == nil else { return .done }
         var byte: UInt8 = 0
         var count = 0
         ERR_clear_error()
         let result = SSL_peek_ex(ssl, &byte, 1, &count)
-        if result == 1 || hasTicket { return .done }
+        if result == 1 || ticket.isThere { return .done }
         let systemError = errno
         let code = SSL_get_error(ssl, result)
         if code == SSL_ERROR_WANT_READ { return .needsVerdict }
@@ -322,12 +342,16 @@ package final class TLSTransport: Transport {
         let name =
             isServer
             ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name).map { SystemString(copying: $0).description } : host
+        let isResumed = SSL_session_reused(ssl) == 1
+        // A resumed session is not verified again: its certificate is as doubtful as it was.
+        let doubt = refusal?.message ?? (isResumed ? resumed?.doubt : nil)
+        ticket.doubt = doubt
         details = TLSDetails(
             version: String(cString: SSL_get_version(ssl)),
             cipher: SSL_get_current_cipher(ssl).flatMap { SSL_CIPHER_get_name($0) }.map { String(cString: $0) } ?? "?",
             chosenProtocol: alpn.isEmpty ? nil : String(lossless: alpn), serverName: name,
             certificate: SSL_get0_peer_certificate(ssl).map { Certificate($0) },
-            doubt: refusal?.message)
+            doubt: doubt, isResumed: isResumed)
     }
 
     // MARK: Failures
