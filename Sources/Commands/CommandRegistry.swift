@@ -20,6 +20,7 @@ package struct CommandRegistry: CommandSet {
             ("listen", ListenCommand.self),
             ("accept", AcceptCommand.self),
             ("serve", ServeCommand.self),
+            ("reserve", ReserveCommand.self),
             ("spawn", SpawnCommand.self),
             ("run", RunCommand.self),
             ("signal", SignalCommand.self),

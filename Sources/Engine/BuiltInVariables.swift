@@ -26,6 +26,9 @@ extension World {
         if name.hasSuffix(".peer"), let channel = sessions[String(name.dropLast(5))]?.channel, channel.isShared {
             return channel.recipient?.description.losslessBytes
         }
+        if name.hasSuffix(".fd"), let place = sessions.service(named: String(name.dropLast(3))) as? ReservedPlace {
+            return place.descriptor.map { Array(String($0).utf8) }
+        }
         if name.hasSuffix(".pid"), let child = sessions[String(name.dropLast(4))]?.child {
             return Array(String(child.number).utf8)
         }
@@ -41,7 +44,9 @@ extension World {
             ["address", session.child == nil ? "port" : "pid"].map { session.name + "." + $0 }
                 + (session.channel.isShared ? [session.name + ".peer"] : [])
         }
-        let ofServices = sessions.allServices.flatMap { service in ["address", "port"].map { service.name + "." + $0 } }
+        let ofServices = sessions.allServices.flatMap { name, service in
+            ["address", "port"].map { name + "." + $0 } + (service is ReservedPlace ? [name + ".fd"] : [])
+        }
         return ["tmp", "file", "line", "dir", "now", "elapsed", "random", "bad.port", "0", "1"] + ofSessions
             + ofServices
     }

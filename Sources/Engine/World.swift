@@ -34,6 +34,8 @@ package final class World: SessionObserver, Host {
 
     /// Returns the lines typed earlier at a prompt; nil without a prompt.
     package var history: (() -> [String])?
+    /// Takes the terminal from the prompt, with its usual settings, and gives it back; nil without a prompt.
+    package var terminal: (lend: () -> Void, takeBack: () -> Void)?
     /// Talk mode, which gets typed lines that are not commands.
     package var talk: Talk?
     /// The source of the running statements: the lines of a script, or one line that was just typed.

@@ -252,6 +252,20 @@ package final class LineEditor: DescriptorWatcher {
         hasResumed = true
     }
 
+    /// Leaves the terminal to others, with its usual settings, until `takeBack`: keys are not read.
+    package func lend() {
+        screen.finishLine()
+        write(pasteMarks(false))
+        screen.stream.flush()
+        libedit.setRaw(false)
+        loop.unwatch(STDIN_FILENO)
+    }
+
+    package func takeBack() {
+        takeTerminal()
+        if !isClosed { loop.watch(STDIN_FILENO, read: true, write: false, watcher: self) }
+    }
+
     /// Takes over the terminal when the process continues after a stop (SIGCONT).
     package func resume() {
         // The SIGCONT that ended `suspend` arrives after the terminal has been taken over.

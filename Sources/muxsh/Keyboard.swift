@@ -42,6 +42,16 @@ final class Keyboard {
         editor?.takeSignal = { shell.take($0) }
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
+        world.terminal = (
+            lend: { [unowned self] in
+                editor?.lend()
+                plain?.pause(true)
+            },
+            takeBack: { [unowned self] in
+                editor?.takeBack()
+                plain?.pause(false)
+            }
+        )
     }
 
     /// Handles ^C: discards the line being typed.
@@ -56,6 +66,7 @@ final class Keyboard {
     }
 
     func end() {
+        world.terminal = nil
         editor?.end()
         plain?.end()
     }

@@ -11,6 +11,7 @@ final class StandardInput: DescriptorWatcher {
     /// The reason why it could not be read completely, as text.
     private(set) var problem: String?
     private var isWatching = false
+    private var isPaused = false
 
     private static let maximum = 1 << 20
 
@@ -34,6 +35,12 @@ final class StandardInput: DescriptorWatcher {
     /// Discards the lines that have not been read yet.
     func drop() {
         consume(through: buffer.count)
+    }
+
+    /// Stops reading for a while, or continues.
+    func pause(_ isPaused: Bool) {
+        self.isPaused = isPaused
+        updateInterest()
     }
 
     func end() {
@@ -66,7 +73,7 @@ final class StandardInput: DescriptorWatcher {
     private func updateInterest() {
         // A line longer than the buffer must still be read completely.
         let hasRoom = buffer.count - head < Self.maximum || !buffer[head...].contains(UInt8(ascii: "\n"))
-        let wants = !isAtEnd && hasRoom
+        let wants = !isAtEnd && hasRoom && !isPaused
         guard wants != isWatching else { return }
         isWatching = wants
         loop.watch(STDIN_FILENO, read: wants, write: false, watcher: self)

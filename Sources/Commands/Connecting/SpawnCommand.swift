@@ -27,6 +27,8 @@ struct SpawnCommand: Command {
                     "--env", Parameter("NAME=VALUE", .checked(assignmentProblem)), "set an environment variable",
                     isRepeatable: true),
                 CommandOption("--input", Parameter("PATH", .path), "standard input from a file"),
+                CommandOption(
+                    "--socket", Parameter("RESERVED", .session), "give it the socket of 'reserve'", isRepeatable: true),
                 CommandOption("--stderr", Parameter("OTHER", .newSession), "standard error as a session of its own"),
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "framing, such as raw or u16; see 'help frames'"),
@@ -72,6 +74,7 @@ struct SpawnCommand: Command {
                 setup: ProgramSetup(call), hasTerminal: call.has(option: "--pty"),
                 terminalSize: call.value(ofOption: "--pty").map { Value(terminalSize: $0) },
                 isWithoutEcho: call.has(option: "--no-echo"),
+                sockets: call.values(ofOption: "--socket").map { Value(name: $0) },
                 errorName: call.value(ofOption: "--stderr").map { Value(name: $0) },
                 lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
                 framing: call.value(ofOption: "--frame").map { Value(framing: $0) }, range: call.range))
@@ -86,6 +89,7 @@ private struct SpawnInstruction: Instruction {
     let hasTerminal: Bool
     let terminalSize: Value<TerminalSize>?
     let isWithoutEcho: Bool
+    let sockets: [Value<String>]
     let errorName: Value<String>?
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
@@ -95,9 +99,12 @@ private struct SpawnInstruction: Instruction {
         let world = strand.world
         let name = try name.evaluate(in: strand)
         try world.sessions.requireFree(name)
+        // Before the arguments, which may contain the numbers of the descriptors.
+        let sockets = try sockets(in: strand)
         var values: [SystemString] = []
         for argument in arguments { values.append(try argument.evaluate(in: strand)) }
         var request = ChildRequest(program: try program.evaluate(in: strand), arguments: values)
+        request.sockets = sockets
         request.hasTerminal = hasTerminal
         request.isWithoutEcho = isWithoutEcho
         if let size = try terminalSize?.evaluate(in: strand) { request.terminalSize = size }
@@ -113,6 +120,29 @@ private struct SpawnInstruction: Instruction {
                 request, name: name, errorName: errorName, input: try setup.input?.evaluate(in: strand),
                 lineEnding: try lineEnding?.evaluate(in: strand) ?? .lf,
                 framing: try framing?.evaluate(in: strand), world))
+    }
+}
+
+extension SpawnInstruction {
+    /// Returns the reserved sockets, which listen from now on, and numbers them as the program will see them.
+    private func sockets(in strand: Strand) throws(Failure) -> [(SharedDescriptor, SystemString)] {
+        var result: [(SharedDescriptor, SystemString)] = []
+        for value in sockets {
+            let name = try value.evaluate(in: strand)
+            guard let place = strand.world.sessions.service(named: name) as? ReservedPlace,
+                let bytes = SystemString(Array(name.utf8))
+            else {
+                throw Failure(
+                    .connection, "'\(name)' is not reserved; write: reserve \(name) :0", range: value.argument.range)
+            }
+            do throws(WireFailure) {
+                result.append((try place.reservation.handOver(), bytes))
+            } catch {
+                throw Failure(.connection, "\(name): cannot listen on \(place.location): \(error.message)")
+            }
+            place.descriptor = 2 + result.count
+        }
+        return result
     }
 }
 
@@ -216,6 +246,7 @@ private final class SpawnWait: Wait {
         if request.isWithoutEcho { options.append("--no-echo") }
         if let directory = request.directory { options += ["--cd", quotedArgument(directory.description)] }
         for variable in request.environment { options += ["--env", quotedArgument(variable.description)] }
+        for (_, name) in request.sockets { options += ["--socket", quotedArgument(name.description)] }
         if let input { options += ["--input", quotedArgument(input.description)] }
         if let errorName { options += ["--stderr", errorName] }
         let command = request.commandLine.map { commandArgument($0.description) }

@@ -34,13 +34,17 @@ struct LetCommand: Command {
             options: [
                 CommandOption("--secret", "never show the value; ${NAME} is shown instead"),
                 CommandOption("--file", Parameter("PATH", .path), "read the value from a file"),
+                CommandOption("--ask", Parameter("QUESTION", .text), "ask for a secret at the terminal, without echo"),
                 CommandOption("--local", "set a variable of the innermost block, unset at its end"),
             ],
             text: """
                 ${NAME} is the value from then on. The form with OP calculates with 64-bit whole numbers: \
                 OP is + - * / % or, for bits, & | ^ << >>. Numbers may be hexadecimal: 0x1a.
                 """,
-            examples: ["let greeting \"hello world\"", "let n ${n} + 1", "let --secret password ${env.PASSWORD}"],
+            examples: [
+                "let greeting \"hello world\"", "let n ${n} + 1", "let --secret password ${env.PASSWORD}",
+                "let --secret password --ask \"Password: \"",
+            ],
             caveats: [
                 "A regex cannot be kept in a variable: in a pattern, the value of ${NAME} matches itself literally.",
                 """
@@ -68,9 +72,17 @@ struct LetCommand: Command {
                 CalculateInstruction(
                     variable: variable, left: Value(integer: left), operation: operation,
                     right: Value(integer: try call.required("B")), range: call.range))
+        } else if let question = call.value(ofOption: "--ask") {
+            if let other = call.argument("VALUE") ?? call.value(ofOption: "--file") {
+                throw ScriptError(other.range, "let takes one of VALUE, --file and --ask")
+            }
+            guard variable.isSecret else {
+                throw ScriptError(question.range, "--ask is for secrets: let --secret NAME --ask QUESTION")
+            }
+            compiler.emit(LetAskInstruction(variable: variable, question: Value(string: question), range: call.range))
         } else if let path = call.value(ofOption: "--file") {
             if let value = call.argument("VALUE") {
-                throw ScriptError(value.range, "let takes either VALUE or --file")
+                throw ScriptError(value.range, "let takes one of VALUE, --file and --ask")
             }
             compiler.emit(LetFileInstruction(variable: variable, path: Value(path: path), range: call.range))
         } else {
@@ -94,6 +106,8 @@ private struct Assignment {
         isSecret = call.has(option: "--secret")
         isLocal = call.isLocal
     }
+
+    func name(in strand: Strand) throws(Failure) -> String { try name.evaluate(in: strand).name }
 
     /// Sets the variable. A value that contains a secret is a secret.
     func set(_ value: [UInt8], in strand: Strand) throws(Failure) {
@@ -139,6 +153,22 @@ private struct LetFileInstruction: Instruction {
                 // The file of a password usually ends in a newline, which is not part of it.
                 let hasNewline = variable.isSecret && bytes.last == UInt8(ascii: "\n")
                 try variable.set(hasNewline ? Array(bytes.dropLast()) : bytes, in: strand)
+            })
+    }
+}
+
+private struct LetAskInstruction: Instruction {
+    let variable: Assignment
+    let question: Value<String>
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let variable = variable
+        let name = try variable.name(in: strand)
+        return .wait(
+            try AskWait(try question.evaluate(in: strand), variable: name, strand.world) {
+                strand, answer throws(Failure) in
+                try variable.set(answer, in: strand)
             })
     }
 }

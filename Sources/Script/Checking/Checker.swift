@@ -40,7 +40,7 @@ package struct Checker {
     /// Names that are always set.
     private static let builtIn: Set<String> = ["tmp", "file", "line", "dir", "now", "elapsed", "random"]
     /// The endings of the names that describe a session or listener.
-    private static let ofSessions = [".port", ".address", ".pid", ".peer"]
+    private static let ofSessions = [".port", ".address", ".pid", ".peer", ".fd"]
     /// Names that commands set during the run; a script may not assign them.
     private static let reserved: Set<String> = ["session", "status", "error"]
 

@@ -30,25 +30,12 @@ package final class Listener: DescriptorWatcher, Acceptor {
 
     /// Binds and listens. The host must be a literal or localhost, so that nothing blocks.
     package init(at address: Address, on loop: EventLoop) throws(ListenError) {
-        let (candidates, path) = try Self.candidates(for: address)
+        let (socket, path) = try Self.bound(to: address, listens: true)
         self.loop = loop
         self.path = path
-        var failure = Errno(rawValue: EADDRNOTAVAIL)
-        if let hint = candidates.lazy.compactMap(\.interfaceHint).first {
-            throw ListenError(message: "cannot listen on \(address.description): \(hint)")
-        }
-        for candidate in candidates {
-            do {
-                let socket = SharedDescriptor(try Self.bound(to: candidate, path: path))
-                self.socket = socket
-                self.address = Self.localAddress(of: socket.number)
-                loop.watch(socket.number, read: true, write: false, watcher: self)
-                return
-            } catch {
-                failure = error
-            }
-        }
-        throw ListenError(message: "cannot listen on \(address.description): \(message(for: failure))")
+        self.socket = socket
+        self.address = Self.localAddress(of: socket.number)
+        loop.watch(socket.number, read: true, write: false, watcher: self)
     }
 
     /// Pauses or resumes accepting.
@@ -82,7 +69,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         if let timer = retry { loop.cancel(timer) }
         loop.unwatch(socket.number)
         self.socket = nil
-        if let path, Self.isSocket(path) { _ = path.withCString { unlink($0) } }
+        if let path { Self.removeSocket(path) }
     }
 
     package func descriptorIsReadable() {
@@ -141,7 +128,28 @@ package final class Listener: DescriptorWatcher, Acceptor {
         }
     }
 
-    private static func bound(to address: SocketAddress, path: SystemString?) throws(Errno) -> Descriptor {
+    /// Returns a socket bound to an address, which may listen, and the path of a Unix socket's file.
+    static func bound(
+        to address: Address, listens: Bool
+    ) throws(ListenError) -> (socket: SharedDescriptor, path: SystemString?) {
+        let (candidates, path) = try candidates(for: address)
+        var failure = Errno(rawValue: EADDRNOTAVAIL)
+        if let hint = candidates.lazy.compactMap(\.interfaceHint).first {
+            throw ListenError(message: "cannot listen on \(address.description): \(hint)")
+        }
+        for candidate in candidates {
+            do throws(Errno) {
+                return (SharedDescriptor(try bound(to: candidate, path: path, listens: listens)), path)
+            } catch {
+                failure = error
+            }
+        }
+        throw ListenError(message: "cannot listen on \(address.description): \(message(for: failure))")
+    }
+
+    private static func bound(
+        to address: SocketAddress, path: SystemString?, listens: Bool
+    ) throws(Errno) -> Descriptor {
         let socket = try Socket.make(SOCK_STREAM, family: address.family)
         if address.port != nil { Socket.setOption(socket.number, level: SOL_SOCKET, SO_REUSEADDR, 1) }
         if address.family == AF_INET6 { Socket.setOption(socket.number, level: Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
@@ -153,7 +161,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
             _ = path.withCString { unlink($0) }
             if let number = bind(socket, to: address) { throw Errno(rawValue: number) }
         }
-        guard listen(socket.number, SOMAXCONN) == 0 else { throw Errno(rawValue: errno) }
+        if listens, listen(socket.number, SOMAXCONN) != 0 { throw Errno(rawValue: errno) }
         return socket
     }
 
@@ -161,6 +169,11 @@ package final class Listener: DescriptorWatcher, Acceptor {
     private static func bind(_ socket: borrowing Descriptor, to address: SocketAddress) -> Int32? {
         let number = socket.number
         return address.withPointer { Glibc.bind(number, $0, $1) } == 0 ? nil : errno
+    }
+
+    /// Removes the file of a Unix socket.
+    static func removeSocket(_ path: SystemString) {
+        if isSocket(path) { _ = path.withCString { unlink($0) } }
     }
 
     /// Whether `path` is a socket; no other file is ever removed.

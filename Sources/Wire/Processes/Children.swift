@@ -22,6 +22,8 @@ package struct ChildRequest {
     package var input: SharedDescriptor?
     /// Whether its standard error is a stream of its own.
     package var separatesErrors = false
+    /// Sockets that it gets as descriptors 3, 4, … (sd_listen_fds(3)), with their names.
+    package var sockets: [(socket: SharedDescriptor, name: SystemString)] = []
 
     package init(program: SystemString, arguments: [SystemString] = []) {
         self.program = program
@@ -83,7 +85,13 @@ package final class Children {
         _ completion: @escaping (Result<StartedChild, WireFailure>) -> Void
     ) throws(Errno) -> ChildStarting {
         let commandLine = request.commandLine.map { argument in argument.withCString { strdup($0) } } + [nil]
-        let variables = request.environment.map { variable in variable.withCString { strdup($0) } }
+        let names = request.sockets.map(\.name.bytes).joined(separator: [UInt8(ascii: ":")])
+        let listening =
+            request.sockets.isEmpty
+            ? [] : ["LISTEN_FDS=\(request.sockets.count)", "LISTEN_FDNAMES=" + String(lossless: Array(names))]
+        let variables = (request.environment + listening.compactMap { SystemString($0.losslessBytes) }).map {
+            variable in variable.withCString { strdup($0) }
+        }
         let directory = request.directory.flatMap { $0.withCString { strdup($0) } }
         // The program keeps the variables; in this process they are copies.
         defer { for text in commandLine + variables + [directory] { free(text) } }
@@ -100,7 +108,7 @@ package final class Children {
             Warden.live(parent: parent, report: writing) { warden in
                 if let directory, chdir(directory) != 0 { return }
                 for case let variable? in variables { putenv(variable) }
-                enter(ends, commandLine, warden: warden)
+                enter(ends, request.sockets.map(\.socket.number), commandLine, warden: warden)
             }
         }
         guard warden > 0 else { throw Errno(rawValue: errno) }
@@ -162,7 +170,9 @@ package final class Children {
     }
 
     /// Runs in the child of the warden: becomes the program. Returns only on failure, with errno set.
-    private func enter(_ ends: ChildEnds, _ commandLine: [UnsafeMutablePointer<CChar>?], warden: pid_t) {
+    private func enter(
+        _ ends: ChildEnds, _ sockets: [Int32], _ commandLine: [UnsafeMutablePointer<CChar>?], warden: pid_t
+    ) {
         setsid()
         _ = c_die_with_parent(SIGKILL)
         // The warden may have died before that was set.
@@ -171,9 +181,15 @@ package final class Children {
         dup2(ends.input.number, 0)
         dup2(ends.output.number, 1)
         dup2(ends.errors.number, 2)
+        let first = Int32(3)
+        let count = Int32(sockets.count)
+        // Each goes up first, so that no place is taken before what is there has moved.
+        let copies = sockets.map { fcntl($0, F_DUPFD_CLOEXEC, first + count) }
+        for (index, copy) in copies.enumerated() { dup2(copy, first + Int32(index)) }
+        if count > 0 { setenv("LISTEN_PID", "\(getpid())", 1) }
         state.restore()
         // execve closes our own descriptors (O_CLOEXEC); this closes those that others left open before us.
-        _ = c_close_range_on_exec(3, UInt32.max)
+        _ = c_close_range_on_exec(UInt32(first + count), UInt32.max)
         if let program = commandLine[0] { execvp(program, commandLine) }
     }
 }

@@ -68,13 +68,16 @@ struct Warden {
 
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { leave(telling: 0, errno, 0, to: report) }
-        _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+        // Above the descriptors that the program may be given.
+        let failure = fcntl(ends[1], F_DUPFD_CLOEXEC, 64)
+        guard failure >= 0 else { leave(telling: 0, errno, 0, to: report) }
+        close(ends[1])
         let warden = getpid()
         let program = c_fork()
         if program == 0 {
             start(warden)
             var number = errno
-            _ = write(ends[1], &number, MemoryLayout<Int32>.size)
+            _ = write(failure, &number, MemoryLayout<Int32>.size)
             _exit(127)
         }
         guard program > 0 else { leave(telling: 0, errno, 0, to: report) }
