@@ -4,6 +4,5 @@
 
 #include <jansson.h>
 
-static inline size_t c_JSON_REAL_PRECISION(size_t digits) { return JSON_REAL_PRECISION(digits); }
 
 #endif

@@ -20,6 +20,11 @@ package final class Background: Resource {
         strand.onEnd = { [weak self] outcome in self?.ended(outcome) }
     }
 
+    /// Whether a strand is this one, or one that it waits for.
+    package func contains(_ other: Strand) -> Bool {
+        sequence(first: other, next: \.parent).contains { $0 === strand }
+    }
+
     package func close() {
         guard isOpen else { return }
         world.scheduler.cancel(strand)

@@ -12,6 +12,8 @@ package struct CSV {
 
     package init(_ text: [UInt8]) {
         self.text = text
+        // A byte order mark, as spreadsheets write it, is no part of the first field.
+        if text.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
     }
 
     /// Returns the fields of the next row, or nil at the end.
@@ -40,6 +42,9 @@ package struct CSV {
             while index < text.count, text[index] != UInt8(ascii: ","), !isAtLineEnding { index += 1 }
             let field = Array(text[start..<index])
             guard !field.contains(quote) else { throw Failure(message: "has a quote inside an unquoted CSV field") }
+            guard !field.contains(0x0D) else {
+                throw Failure(message: "has a carriage return inside an unquoted CSV field")
+            }
             return field
         }
         var field: [UInt8] = []

@@ -26,6 +26,7 @@ extension Call {
         var result: [UInt8] = []
         var rest = value
         repeat {
+            guard result.isEmpty || rest.starts(with: [0x1F, 0x8B]) else { throw failure("has data after its end") }
             var stream = z_stream()
             guard c_inflateInit(&stream, windowBits) == Z_OK else { throw outOfMemory }
             defer { inflateEnd(&stream) }

@@ -30,7 +30,10 @@ extension Call {
     /// The value as a number from 0 to 2^bits - 1, and at most 2^63 - 1.
     private func natural(bits: Int) throws(Functions.Failure) -> Int {
         let most = bits >= 63 ? Int.max : (1 << bits) - 1
-        guard let number = Literals.integer(value) else { throw failure("is not a whole number") }
+        guard let number = Literals.integer(value) else {
+            let isNumber = Literals.integerProblem(value).hasSuffix("too large")
+            throw failure(isNumber ? "is too large for 64 bits" : "is not a whole number")
+        }
         guard (0...most).contains(number) else { throw failure("is out of range (0 to \(most))") }
         return number
     }

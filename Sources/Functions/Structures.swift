@@ -27,7 +27,7 @@ enum JSON {
             throw call.failure("is not valid UTF-8")
         }
         defer { json_decref(string) }
-        guard let quoted = dump(string, precision: 17) else { throw call.failure("is not valid UTF-8") }
+        guard let quoted = dump(string) else { throw call.failure("is not valid UTF-8") }
         return Array(quoted.dropFirst().dropLast())
     }
 
@@ -44,21 +44,23 @@ enum JSON {
     /// The element at `path`: keys and indexes separated by dots. An empty path is the whole value.
     static func element(of text: [UInt8], at path: [UInt8], _ call: Call) throws(Functions.Failure) -> [UInt8] {
         var problem = json_error_t()
-        let flags = anyValue | Int(JSON_ALLOW_NUL)
+        // As a real number no integer is too large; its digits are taken from the text.
+        let flags = anyValue | Int(JSON_ALLOW_NUL) | Int(JSON_DECODE_INT_AS_REAL)
         guard let root = load(text, flags: flags, &problem) else {
             throw call.failure("is not JSON: \(message(of: problem))")
         }
-        defer { json_decref(root) }
-        var element = root
-        var seen: [String] = []
-        for step in path.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: true) {
-            seen.append(Escapes.visible(step))
-            guard let next = child(of: element, Array(step)) else {
-                throw Functions.Failure(message: "json-get: no element '\(seen.joined(separator: "."))'")
+        json_decref(root)
+        var element = JSONText(text)
+        let steps = path.isEmpty ? [] : path.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        for (count, step) in steps.enumerated() {
+            guard let next = element.child(Array(step), key: { try? unescaped($0, call) }) else {
+                let seen = steps[...count].map { Escapes.visible($0) }.joined(separator: ".")
+                throw Functions.Failure(message: "json-get: no element '\(seen)'")
             }
             element = next
         }
-        return rendered(element)
+        guard let inside = element.stringContents else { return element.compact }
+        return try unescaped(inside, call)
     }
 
     /// Calls `body` with a pointer that is never nil, also for an empty text: jansson takes nil for an error.
@@ -92,39 +94,13 @@ enum JSON {
         value.pointee.type == type
     }
 
-    private static func child(
-        of element: UnsafeMutablePointer<json_t>, _ key: [UInt8]
-    ) -> UnsafeMutablePointer<json_t>? {
-        if element.pointee.type == JSON_ARRAY {
-            return Literals.count(String(decoding: key, as: UTF8.self)).flatMap { json_array_get(element, $0) }
-        }
-        return withCharacters(key) { json_object_getn(element, $0, key.count) }
-    }
-
-    /// A string as its text, a number in its shortest form, everything else as compact JSON.
-    private static func rendered(_ element: UnsafeMutablePointer<json_t>) -> [UInt8] {
-        switch element.pointee.type {
-        case JSON_STRING: return bytes(of: element)
-        case JSON_REAL: return Array(json_real_value(element).description.utf8)
-        default:
-            // The shortest precision that keeps every number.
-            let short = dump(element, precision: 15) ?? []
-            if let copy = load(short, flags: anyValue | Int(JSON_ALLOW_NUL)) {
-                defer { json_decref(copy) }
-                if json_equal(copy, element) == 1 { return short }
-            }
-            return dump(element, precision: 17) ?? short
-        }
-    }
-
     private static func bytes(of string: UnsafeMutablePointer<json_t>) -> [UInt8] {
         guard let text = json_string_value(string) else { return [] }
         return Array(UnsafeRawBufferPointer(start: text, count: json_string_length(string)))
     }
 
-    private static func dump(_ value: UnsafeMutablePointer<json_t>, precision: Int) -> [UInt8]? {
-        let flags = Int(JSON_ENCODE_ANY) | Int(JSON_COMPACT) | Int(c_JSON_REAL_PRECISION(precision))
-        guard let text = json_dumps(value, flags) else { return nil }
+    private static func dump(_ value: UnsafeMutablePointer<json_t>) -> [UInt8]? {
+        guard let text = json_dumps(value, Int(JSON_ENCODE_ANY)) else { return nil }
         defer { free(text) }
         return Array(UnsafeRawBufferPointer(start: text, count: strlen(text)))
     }

@@ -9,7 +9,7 @@ final class RealServer {
 
     /// The available servers.
     enum Kind: String {
-        case redis, memcached, nginx, nginxTLS, ngircd, smtp, smtpTLS
+        case redis, memcached, nginx, nginxTLS, ngircd, smtp, smtpTLS, dnsmasq, mosquitto, postgres
 
         var program: String {
             switch self {
@@ -18,8 +18,15 @@ final class RealServer {
             case .nginx, .nginxTLS: "/usr/sbin/nginx"
             case .ngircd: "/usr/sbin/ngircd"
             case .smtp, .smtpTLS: "/usr/bin/python3"
+            case .dnsmasq: "/usr/sbin/dnsmasq"
+            case .mosquitto: "/usr/sbin/mosquitto"
+            case .postgres: "/usr/lib/postgresql"
             }
         }
+
+        /// Whether muxsh starts it and ends it. dnsmasq and PostgreSQL close all inherited descriptors: Foundation takes
+        /// that for their end, and then waits for it forever.
+        var isSupervised: Bool { self == .dnsmasq || self == .postgres }
     }
 
     /// Whether all of these are installed; scripts/setup installs them where apt is available.
@@ -31,7 +38,7 @@ final class RealServer {
     init(_ kind: Kind, backend: Int? = nil) throws {
         folder = try Program.Folder()
         port = Self.freePort()
-        process.executableURL = URL(fileURLWithPath: kind.program)
+        process.executableURL = URL(fileURLWithPath: kind.isSupervised ? Program.path("muxsh") : kind.program)
         process.currentDirectoryURL = folder.url
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
@@ -58,6 +65,14 @@ final class RealServer {
                     Certificates.path("server.pem").description,
                     "--tlskey", Certificates.path("server.key").description,
                 ]
+            case .dnsmasq:
+                Self.supervised([
+                    kind.program, "-k", "-C", "/dev/null", "--no-hosts", "--no-resolv", "--port=\(port)",
+                    "--bind-interfaces",
+                    "--listen-address=127.0.0.1", "--address=/fruit.test/192.0.2.7", "--local=/test/", "--pid-file=",
+                ])
+            case .mosquitto: ["-p", "\(port)"]
+            case .postgres: Self.supervised(["sh", try write("postgres.sh", Self.postgres(port)), folder.url.path])
             }
         try Program.start(process)
     }
@@ -103,6 +118,31 @@ final class RealServer {
         try "<h1>hello</h1>\n".write(
             to: folder.url.appendingPathComponent("index.html"), atomically: true, encoding: .utf8)
         return url.path
+    }
+
+    /// The password of the user `fruit` of the PostgreSQL server.
+    static let password = "apple-pie"
+
+    /// The arguments of a muxsh that runs a program, and takes it along when it is killed.
+    private static func supervised(_ command: [String]) -> [String] {
+        ["-q", "-c", "spawn server -- \(command.joined(separator: " "))\nwait server within 10m"]
+    }
+
+    /// A shell script that makes a database in the folder $1 and becomes its server, never as root.
+    private static func postgres(_ port: Int) -> String {
+        """
+        bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)
+        mkdir "$1/db"
+        echo \(password) > "$1/db/password"
+        as=
+        if [ "$(id -u)" = 0 ]; then
+            chmod 755 "$1"
+            chown -R postgres "$1/db"
+            as="setpriv --reuid postgres --regid postgres --clear-groups"
+        fi
+        $as $bin/initdb -D "$1/db/data" -U fruit --pwfile="$1/db/password" -A scram-sha-256 --no-sync
+        exec $as $bin/postgres -D "$1/db/data" -p \(port) -k "$1/db" -h 127.0.0.1 -c fsync=off
+        """
     }
 
     private static func nginx(_ port: Int, _ folder: String, _ backend: Int?, isTLS: Bool) -> String {

@@ -18,14 +18,17 @@ struct RecipeTests {
     /// The server for each address in the recipes.
     private static let servers: [String: RealServer.Kind] = [
         "localhost:6379": .redis, "localhost:6380": .redis, "localhost:8080": .nginx, "localhost:8443": .nginxTLS,
-        "localhost:11211": .memcached,
+        "localhost:11211": .memcached, "localhost:5353": .dnsmasq, "localhost:1883": .mosquitto,
+        "localhost:5432": .postgres,
     ]
 
     /// The recipes that wait for a client or need a server with a special configuration.
     private static let special = ["Test a proxy", "Record a real client"]
 
     /// Whether the Debian programs that recipes start are installed.
-    private static let isComplete = RealServer.areInstalled([.redis, .nginx, .memcached])
+    private static let isComplete = RealServer.areInstalled([
+        .redis, .nginx, .memcached, .dnsmasq, .mosquitto, .postgres,
+    ])
 
     private static let page: String = {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -75,7 +78,9 @@ struct RecipeTests {
         let programs = URL(fileURLWithPath: Program.path("muxsh")).deletingLastPathComponent().path
         return try Program.run(
             "/bin/sh", ["-e", "-c", commands.joined(separator: "\n")], in: folder,
-            environment: ["PATH": "\(programs):/usr/bin:/bin", "MUXSH_TIMEOUT_SCALE": "4"])
+            environment: [
+                "PATH": "\(programs):/usr/bin:/bin", "MUXSH_TIMEOUT_SCALE": "4", "PGPASSWORD": RealServer.password,
+            ])
     }
 
     @Test func thePageHasRecipes() {

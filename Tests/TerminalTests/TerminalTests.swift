@@ -227,12 +227,12 @@ struct CompletionTests {
     @Test(arguments: [
         ("op", 2, ["open"]), ("al", 2, ["alpha>", "alto>"]),
         ("se", 2, ["select", "send", "serve", "set"]), ("if no", 2, ["not"]), ("gre", 3, ["greet"]),
-        ("send b", 1, ["beta"]), ("send beta,al", 2, ["alpha", "alto"]), ("open --re", 4, ["--retry"]),
+        ("send b", 1, ["beta"]), ("send beta,al", 2, ["alpha", "alto"]), ("open --re", 4, ["--resume", "--retry"]),
         (
             "open x y --", 2,
             [
                 "--alpn", "--bind", "--ca", "--cert", "--eol", "--frame", "--insecure", "--key", "--key-password",
-                "--retry",
+                "--resume", "--retry",
                 "--servername",
                 "--timeout",
             ]

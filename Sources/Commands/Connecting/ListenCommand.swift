@@ -148,7 +148,7 @@ extension Parameter {
     static var framing: Parameter {
         let kind = Kind.checked { bytes in
             Framing(bytes) == nil
-                ? "'\(Escapes.visible(bytes))' is not a framing; write line, raw, u8 to u64le, varint, cr, nul or until:TEXT"
+                ? "'\(Escapes.visible(bytes))' is not a framing; write line, raw, u8 to u64le, varint, cr, nul, until:TEXT, or such as u32@4"
                 : nil
         }
         return Parameter("F", kind, suggestions: Framing.plainNames + ["until:"])

@@ -14,7 +14,7 @@ struct ReserveCommand: Command {
             text: """
                 Connections to the address are refused until 'spawn --socket NAME' gives its socket to a program; \
                 from then on it listens, also while no program has it. So the address is known before the program \
-                runs, and nobody else can take it. The program gets the socket as systemd would give it: LISTEN_FDS \
+                runs, and no other program can take it. The program gets the socket as systemd would give it: LISTEN_FDS \
                 and LISTEN_PID are set, and ${NAME.fd} is the number of the descriptor. ${NAME.port} and \
                 ${NAME.address} hold the address. 'close NAME' closes our copy of the socket.
                 """,

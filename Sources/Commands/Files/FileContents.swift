@@ -153,22 +153,41 @@ final class CSVRows: RowSource {
     private let path: SystemString
     private var rows: CSV
     private var columns: [String] = []
+    /// The variable of each column, or nil if its name is not unique.
+    private var names: [String?] = []
 
     init(_ name: String, file path: SystemString) throws(Failure) {
         self.name = name
         self.path = path
         let lines = try LineRows(name, file: path)
         rows = CSV(try lines.rest())
-        for column in try row() ?? [] {
-            columns.append(String(decoding: column.map { isNameByte($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self))
-        }
+        columns =
+            try row()?.map { column in
+                String(decoding: column.map { isNameByte($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+            } ?? []
+        // A name that stands for several columns stands for none.
+        let counts = Dictionary(columns.map { ($0, 1) }, uniquingKeysWith: +)
+        names = columns.map { $0.isEmpty || counts[$0] != 1 ? nil : "\(name).\($0)" }
     }
 
     func next() throws(Failure) -> [(name: String, value: [UInt8])]? {
-        guard let row = try row() else { return nil }
-        var names = row.enumerated().map { ("\(name).\($0 + 1)", $1) }
-        for (column, value) in zip(columns, row) { names.append(("\(name).\(column)", value)) }
-        return names
+        var line = rows.line
+        guard var row = try row() else { return nil }
+        // A blank line is no row, unless the rows have only one field.
+        while row == [[]], columns.count > 1 {
+            line = rows.line
+            guard let next = try self.row() else { return nil }
+            row = next
+        }
+        guard row.count == columns.count else {
+            throw Failure(
+                .expectation,
+                "\(path), line \(line): the row has \(counted(row.count, "field")), but the first row has \(columns.count)"
+            )
+        }
+        var values = row.enumerated().map { ("\(name).\($0 + 1)", $1) }
+        for case (let name?, let value) in zip(names, row) { values.append((name, value)) }
+        return values
     }
 
     private func row() throws(Failure) -> [[UInt8]]? {

@@ -57,6 +57,13 @@ struct ForCommand: Command {
             }
             return compileRows(call, option, argument, names[0], &compiler)
         }
+        for value in values {
+            guard let text = value.bareLiteral, text != "..", text.hasPrefix("..") || text.hasSuffix(".."),
+                Literals.integer(Array(text.replacing("..", with: "").utf8)) != nil
+            else { continue }
+            throw ScriptError(
+                value.range, "'\(text)' is half a range", hint: "write FIRST..LAST, or quote the text: \"\(text)\"")
+        }
         let arguments = values.map { ($0, NumberRange($0)) }
         compiler.compileRounds(call) { strand throws(Failure) in
             var items: [Rounds.Item] = []
@@ -159,7 +166,7 @@ private struct NumberRange {
     private func number(_ template: Template, _ strand: Strand) throws(Failure) -> Int {
         let bytes = try strand.expand(template)
         guard let number = Literals.integer(bytes) else {
-            throw Failure(.expectation, "'\(Escapes.escaped(bytes))' is not a whole number", range: range)
+            throw Failure(.expectation, Literals.integerProblem(bytes), range: range)
         }
         return number
     }

@@ -60,7 +60,7 @@ struct LetCommand: Command {
         if let left = call.argument("A") {
             for operand in [left, try call.required("B")] {
                 guard let literal = operand.literal, Literals.integer(literal) == nil else { continue }
-                throw ScriptError(operand.range, "'\(Escapes.escaped(literal))' is not a whole number")
+                throw ScriptError(operand.range, Literals.integerProblem(literal))
             }
             let symbol = try call.required("OP")
             guard let operation = symbol.bareLiteral.flatMap(Operator.init(rawValue:)) else {

@@ -78,6 +78,9 @@ private struct JoinInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         guard let background = try world.background(named: try name.evaluate(in: strand)) else { return .next }
+        guard !background.contains(strand) else {
+            throw Failure(.expectation, "a block cannot wait for its own end", range: range)
+        }
         return .wait(
             JoinWait(
                 background, limit: world.settings.scaled(try limit?.evaluate(in: strand) ?? world.settings.timeout)))

@@ -39,7 +39,12 @@ struct ProgramSetup {
         if let path = try input?.evaluate(in: strand) {
             let number = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY) }
             guard number >= 0 else { throw Failure(.connection, "cannot read \(path): \(lastErrorMessage())") }
-            request.input = SharedDescriptor(Descriptor(owning: number))
+            let file = SharedDescriptor(Descriptor(owning: number))
+            var status = stat()
+            guard fstat(number, &status) != 0 || status.st_mode & S_IFMT != S_IFDIR else {
+                throw Failure(.connection, "cannot read \(path): it is a directory")
+            }
+            request.input = file
         }
     }
 }

@@ -43,6 +43,17 @@ package enum Literals {
         return "the \(what) '\(text)' is too large"
     }
 
+    /// Returns the problem with a text that is not a whole number of 64 bits.
+    package static func integerProblem(_ bytes: [UInt8]) -> String {
+        let text = String(decoding: bytes, as: UTF8.self)
+        let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+        let isHexadecimal = digits.hasPrefix("0x") && digits.dropFirst(2).allSatisfy(\.isHexDigit)
+        let isNumber =
+            isHexadecimal ? digits.count > 2 : !digits.isEmpty && digits.utf8.allSatisfy { (48...57).contains($0) }
+        let shown = Escapes.escaped(bytes)
+        return isNumber ? "the number '\(shown)' is too large" : "'\(shown)' is not a whole number"
+    }
+
     /// Returns a whole number, zero or greater, decimal or hexadecimal (`0x1a`); nil for anything else.
     package static func count(_ text: String) -> Int? {
         guard let first = text.utf8.first, (48...57).contains(first) else { return nil }
@@ -129,7 +140,8 @@ package enum Literals {
                 bits &= (1 << count) - 1
             }
         }
-        return bytes
+        // Bits that no byte holds would be lost (RFC 4648, section 3.5).
+        return bits == 0 ? bytes : nil
     }
 
     private static func base64Value(_ digit: UInt8) -> Int? {

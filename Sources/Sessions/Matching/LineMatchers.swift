@@ -59,12 +59,24 @@ package final class LineMatcher: Matcher {
         return difference(feed, front, front..<end.text, next: end.next)
     }
 
+    /// A hint if the expected text is what arrived, followed by a time limit.
+    private func limitHint(_ feed: Feed, _ range: Range<Int>) -> [String] {
+        let arrived = Array(feed.inbox.bytes(in: range))
+        let rest = Array(" within ".utf8)
+        guard text.starts(with: arrived + rest),
+            Literals.duration(String(decoding: text[(arrived.count + rest.count)...], as: UTF8.self)) != nil
+        else { return [] }
+        let limit = String(decoding: text[(arrived.count + 1)...], as: UTF8.self)
+        return ["a line after an arrow has no limit; write: expect \(feed.session.name) \"…\" \(limit)"]
+    }
+
     private func difference(_ feed: Feed, _ front: Int, _ range: Range<Int>, next: Int?) -> Finding {
         let hasPassedEnding = front > feed.inbox.front
         let hints =
             feed.restHint(at: front)
             + (text.isEmpty && hasPassedEnding
                 ? ["the line ending left over from an earlier match was skipped: it does not count as a line"] : [])
+            + limitHint(feed, range)
         return .differs(
             "the line differs", feed.mismatch(.text(text, isPart: !hasEnding), range, next: next), hints: hints)
     }

@@ -76,12 +76,7 @@ extension Value where Result == Int {
 
     /// A whole number with an optional sign.
     package convenience init(integer argument: Argument) {
-        let kind = Parameter.Kind.checked { bytes in
-            let text = Escapes.visible(bytes)
-            let digits = text.hasPrefix("-") || text.hasPrefix("+") ? String(text.dropFirst()) : text
-            return Literals.tooLarge(digits, "number") ?? "'\(text)' is not a whole number"
-        }
-        self.init(argument, kind, convert: { $0 }) { Literals.integer($0) }
+        self.init(argument, .checked { Literals.integerProblem($0) }, convert: { $0 }) { Literals.integer($0) }
     }
 
     package convenience init(size argument: Argument) {
