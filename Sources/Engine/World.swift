@@ -52,8 +52,6 @@ package final class World: SessionObserver, Host {
     /// All names that `start` has used.
     var startedNames: Set<String> = []
     private var main: Strand?
-    /// The blocks of `defer` that run at the end of the script, the last one first.
-    private var deferred: [Call] = []
     /// Script lines for which a match that counted only at the time limit was already reported.
     private var cutLines: Set<String> = []
     private var lastCaptures: [[UInt8]?] = []
@@ -118,9 +116,9 @@ package final class World: SessionObserver, Host {
 
     /// Begins to run the last block of `defer` that has not run yet; false if there is none.
     package func startDeferred() -> Bool {
-        guard let call = deferred.popLast() else { return false }
+        guard let strand = scheduler.nextDeferred() else { return false }
         outcome = nil
-        begin(Strand(calling: call, on: scheduler))
+        begin(strand)
         return true
     }
 
@@ -274,8 +272,6 @@ package final class World: SessionObserver, Host {
 
     /// A shorter value computed from a secret reveals too little to be hidden, and would hide too much other text.
     private static let shortestDerived = 4
-
-    package func runAtEnd(_ call: Call) { deferred.append(call) }
 
     package var isCongested: Bool { output.isCongested }
     package var isTracing: Bool { settings.isVerbose }

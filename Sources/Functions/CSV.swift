@@ -12,7 +12,7 @@ package struct CSV {
 
     package init(_ text: [UInt8]) {
         self.text = text
-        // A byte order mark, as spreadsheets write it, is no part of the first field.
+        // The first field begins after a byte order mark, as spreadsheets write it.
         if text.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
     }
 

@@ -205,6 +205,9 @@ package final class Session: ChannelDelegate {
         (text ?? bytes).withUnsafeBytes { buffer in
             if text != nil {
                 voice.message(buffer, arrow: "> ")
+            } else if framing.format != nil {
+                // Not a frame: after an arrow it would be sent as one.
+                transcript.statement("send \(name) --raw \(quotedArgument(String(lossless: bytes)))")
             } else {
                 voice.sent(buffer)
             }

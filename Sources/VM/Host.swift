@@ -9,8 +9,6 @@ package protocol Host: AnyObject {
     var outputLimit: Int { get }
     /// Called when `value` was computed from `source`. A value computed from a secret is a secret named `title`.
     func derive(_ value: [UInt8], from source: [UInt8], title: String)
-    /// Runs a block of `defer` at the end of the script.
-    func runAtEnd(_ call: Call)
     /// Reports the failure of a block of `defer` that ran because of another failure.
     func report(_ failure: Failure)
     /// Called when a statement begins to run, only while `isTracing`.

@@ -27,6 +27,8 @@ package final class Scheduler {
     /// Called when an instruction ends the run of all strands.
     private let onExit: (Int32?) -> Void
     private var ready: Deque<Strand> = []
+    /// The blocks of `defer` that run at the end of the script, the last one first.
+    var deferred: [Call] = []
     private var strandCount = 0
 
     /// The delay before another check of a deadline that passed while nothing was read.
@@ -58,6 +60,9 @@ package final class Scheduler {
         wake(strand)
     }
 
+    /// Returns a strand for the last block of `defer` of the script that has not run yet, or nil.
+    package func nextDeferred() -> Strand? { deferred.popLast().map { Strand(calling: $0, on: self) } }
+
     /// Throws if `count` more strands would exceed the limit.
     package func requireRoom(forStrands count: Int) throws(Failure) {
         guard count <= Self.maxStrands - strandCount else {
@@ -88,7 +93,7 @@ package final class Scheduler {
         let deferred = strand.takeDeferred()
         finish(strand, .cancelled)
         for call in deferred {
-            if let parent = strand.parent { parent.add(deferred: call) } else { host.runAtEnd(call) }
+            if let parent = strand.parent { parent.add(deferred: call) } else { self.deferred.append(call) }
         }
     }
 
@@ -97,7 +102,7 @@ package final class Scheduler {
         end(strand, .failed(placed(failure, strand)))
     }
 
-    /// Ends a strand from outside. What it has deferred runs first, unless the strand is already being ended.
+    /// Ends a strand because of another one. Its deferred blocks run first, unless it is already ending.
     package func end(_ strand: Strand, _ outcome: Outcome) {
         guard !strand.isFinished else { return }
         guard !strand.isEnding else { return finish(strand, outcome) }

@@ -107,7 +107,7 @@ package final class Strand {
     }
 
     /// Creates a strand that runs a block of `defer` at the end of the script.
-    package convenience init(calling call: Call, on scheduler: Scheduler) {
+    convenience init(calling call: Call, on scheduler: Scheduler) {
         self.init(program: Program(), captures: [], on: scheduler)
         begin(call, then: nil)
     }

@@ -1,13 +1,20 @@
 import Results
+import Script
 
 /// Leaving blocks and calls before their end, and the blocks of `defer` that run then.
 extension Strand {
-    /// Adds a block of `defer`, which runs when the test, the call, the strand or the script around it ends.
-    package func add(deferred call: Call) {
+    /// Runs a block when the test, the call, the strand or the script around it ends. It sees the names and captures of
+    /// this place.
+    package func `defer`(_ block: Definition, at range: SourceRange) {
+        let names = visibleNames.map { (name: $0, value: $1) }
+        add(deferred: Call(definition: block, scope: Scope(names: names), captures: captures, range: range))
+    }
+
+    func add(deferred call: Call) {
         if let scope = scopes.last(where: \.isTest) ?? (callers.isEmpty ? nil : scopes.first) {
             scope.deferred.append(call)
         } else if place == nil {
-            scheduler.host.runAtEnd(call)
+            scheduler.deferred.append(call)
         } else {
             deferred.append(call)
         }

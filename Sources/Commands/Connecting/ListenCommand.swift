@@ -120,7 +120,7 @@ extension World {
         try sessions.requireFree(name)
         let transport: SharedDatagramTransport
         do throws(ListenError) {
-            transport = try SharedDatagramTransport(at: address)
+            transport = try DatagramListener.shared(at: address)
         } catch {
             throw Failure(.connection, "\(name): \(error.message)")
         }

@@ -67,6 +67,11 @@ struct SpawnCommand: Command {
         guard call.has(option: "--pty") || !call.has(option: "--no-echo") else {
             throw ScriptError(call.range, "--no-echo needs --pty")
         }
+        if let name = call.argument("NAME")?.template.literalText, let errors = call.value(ofOption: "--stderr"),
+            errors.template.literalText == name
+        {
+            throw ScriptError(errors.range, "two sessions cannot be named '\(name)'")
+        }
         compiler.emit(
             SpawnInstruction(
                 name: Value(name: try call.required("NAME")), program: Value(systemString: arguments[0]),

@@ -35,12 +35,12 @@ private struct DeferInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand) -> Step {
-        strand.add(deferred: Call(deferring: definition, in: strand, at: range))
+        strand.defer(definition, at: range)
         return .next
     }
 }
 
-/// Calls the next block of `defer` of the test that ends, or goes on behind the jump that follows.
+/// Calls the next block of `defer` of the test that ends, or skips the jump that follows.
 private struct RunDeferredInstruction: Instruction {
     let range: SourceRange
 

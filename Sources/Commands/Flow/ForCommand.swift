@@ -65,6 +65,9 @@ struct ForCommand: Command {
                 value.range, "'\(text)' is half a range", hint: "write FIRST..LAST, or quote the text: \"\(text)\"")
         }
         let arguments = values.map { ($0, NumberRange($0)) }
+        if names.count > 1, arguments.allSatisfy({ $0.1 == nil }), values.count % names.count != 0 {
+            throw ScriptError(call.range, TupleRows.unfilled(names.count))
+        }
         compiler.compileRounds(call) { strand throws(Failure) in
             var items: [Rounds.Item] = []
             for (argument, range) in arguments {
@@ -114,10 +117,13 @@ private final class TupleRows: RowSource {
             count = (count + numbers.upperBound % names.count - numbers.lowerBound % names.count + 1) % names.count
         }
         guard count % names.count == 0 else {
-            throw Failure(
-                .expectation, "the values do not fill the last round: each takes \(counted(names.count, "value"))",
-                range: range)
+            throw Failure(.expectation, Self.unfilled(names.count), range: range)
         }
+    }
+
+    /// The message for values that do not fill all rounds of `count`.
+    static func unfilled(_ count: Int) -> String {
+        "the values do not fill the last round: each takes \(counted(count, "value"))"
     }
 
     func next() -> [(name: String, value: [UInt8])]? {

@@ -18,6 +18,34 @@ struct LetCommand: Command {
         case exclusiveOr = "^"
         case shiftLeft = "<<"
         case shiftRight = ">>"
+
+        /// Returns the result for two numbers.
+        func calculate(_ left: Int, _ right: Int) throws(Failure) -> Int {
+            let (result, overflow): (Int, Bool)
+            switch self {
+            case .plus: (result, overflow) = left.addingReportingOverflow(right)
+            case .minus: (result, overflow) = left.subtractingReportingOverflow(right)
+            case .times: (result, overflow) = left.multipliedReportingOverflow(by: right)
+            case .dividedBy, .remainder:
+                if right == 0 { throw Failure(.expectation, "division by zero") }
+                (result, overflow) =
+                    self == .dividedBy
+                    ? left.dividedReportingOverflow(by: right) : left.remainderReportingOverflow(dividingBy: right)
+            case .and: return left & right
+            case .or: return left | right
+            case .exclusiveOr: return left ^ right
+            case .shiftLeft, .shiftRight:
+                guard (0...63).contains(right) else {
+                    throw Failure(.expectation, "cannot shift by \(right): the limits are 0 and 63")
+                }
+                if self == .shiftRight { return left >> right }
+                (result, overflow) = (left << right, (left << right) >> right != left)
+            }
+            if overflow {
+                throw Failure(.expectation, "\(left) \(rawValue) \(right) overflows a 64-bit integer")
+            }
+            return result
+        }
     }
 
     static var description: CommandDescription {
@@ -68,10 +96,11 @@ struct LetCommand: Command {
                     symbol.range, "an operator must be written without quotes and variables",
                     hint: "use one of \(Operator.allCases.map(\.rawValue).joined(separator: " "))")
             }
+            let (left, right) = (Value(integer: left), Value(integer: try call.required("B")))
+            try check(operation, left.constant, right.constant, call.range)
             compiler.emit(
                 CalculateInstruction(
-                    variable: variable, left: Value(integer: left), operation: operation,
-                    right: Value(integer: try call.required("B")), range: call.range))
+                    variable: variable, left: left, operation: operation, right: right, range: call.range))
         } else if let question = call.value(ofOption: "--ask") {
             if let other = call.argument("VALUE") ?? call.value(ofOption: "--file") {
                 throw ScriptError(other.range, "let takes one of VALUE, --file and --ask")
@@ -91,6 +120,24 @@ struct LetCommand: Command {
                 compiler.hide(name: name, value: literal)
             }
             compiler.emit(LetInstruction(variable: variable, value: Value(text: value), range: call.range))
+        }
+    }
+}
+
+extension LetCommand {
+    /// Throws if a calculation fails whatever the variables in it are.
+    private static func check(
+        _ operation: Operator, _ left: Int?, _ right: Int?, _ range: SourceRange
+    ) throws(ScriptError) {
+        guard let right else { return }
+        do throws(Failure) {
+            // Zero divided or shifted fails only because of the right side.
+            if let left { _ = try operation.calculate(left, right) }
+            if [.dividedBy, .remainder, .shiftLeft, .shiftRight].contains(operation) {
+                _ = try operation.calculate(0, right)
+            }
+        } catch {
+            throw ScriptError(range, error.message)
         }
     }
 }
@@ -181,35 +228,8 @@ private struct CalculateInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
-        try variable.set(try calculate(left.evaluate(in: strand), right.evaluate(in: strand)), in: strand)
+        try variable.set(try operation.calculate(left.evaluate(in: strand), right.evaluate(in: strand)), in: strand)
         return .next
-    }
-
-    private func calculate(_ left: Int, _ right: Int) throws(Failure) -> Int {
-        let (result, overflow): (Int, Bool)
-        switch operation {
-        case .plus: (result, overflow) = left.addingReportingOverflow(right)
-        case .minus: (result, overflow) = left.subtractingReportingOverflow(right)
-        case .times: (result, overflow) = left.multipliedReportingOverflow(by: right)
-        case .dividedBy, .remainder:
-            if right == 0 { throw Failure(.expectation, "division by zero") }
-            (result, overflow) =
-                operation == .dividedBy
-                ? left.dividedReportingOverflow(by: right) : left.remainderReportingOverflow(dividingBy: right)
-        case .and: return left & right
-        case .or: return left | right
-        case .exclusiveOr: return left ^ right
-        case .shiftLeft, .shiftRight:
-            guard (0...63).contains(right) else {
-                throw Failure(.expectation, "cannot shift by \(right): the limits are 0 and 63")
-            }
-            if operation == .shiftRight { return left >> right }
-            (result, overflow) = (left << right, (left << right) >> right != left)
-        }
-        if overflow {
-            throw Failure(.expectation, "\(left) \(operation.rawValue) \(right) overflows a 64-bit integer")
-        }
-        return result
     }
 }
 

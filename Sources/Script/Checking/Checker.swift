@@ -39,6 +39,8 @@ package struct Checker {
 
     /// Names that are always set.
     private static let builtIn: Set<String> = ["tmp", "file", "line", "dir", "now", "elapsed", "random"]
+    /// The names of the blocks of `start`.
+    private var started = KnownNames()
     /// The endings of the names that describe a session or listener.
     private static let ofSessions = [".port", ".address", ".pid", ".peer", ".fd"]
     /// Names that commands set during the run; a script may not assign them.
@@ -109,6 +111,7 @@ package struct Checker {
             }
             for name in call.condition?.definedNames ?? [] { variables.insert(name) }
             variables.formUnion(call.description.resultNames)
+            if call.description.name == "start", let name = call.argument("NAME") { started.insert(name.template.glob) }
             for option in call.description.options {
                 guard let parameter = option.parameter else { continue }
                 for argument in call.values(ofOption: option.name) { collect(argument, parameter.kind, true) }
@@ -190,6 +193,12 @@ package struct Checker {
             for argument in call.arguments(parameter.name) {
                 check(argument, parameter.kind, of: call.description.name, names, &errors)
             }
+        }
+        if call.description.name == "join", let argument = call.argument("NAME"),
+            let name = argument.template.literalText, !started.contains(name)
+        {
+            errors.append(
+                ScriptError(argument.range, "'\(name)' is never started", hint: "start it: start \(name) { … }"))
         }
         for option in call.description.options {
             guard let parameter = option.parameter, case .session = parameter.kind else { continue }

@@ -48,10 +48,4 @@ package final class Call {
         self.captures = captures
         self.range = range
     }
-
-    /// A block of `defer`: it sees the names and captures of its place.
-    package convenience init(deferring definition: Definition, in strand: Strand, at range: SourceRange) {
-        let names = strand.visibleNames.map { (name: $0, value: $1) }
-        self.init(definition: definition, scope: Scope(names: names), captures: strand.captures, range: range)
-    }
 }

@@ -3,18 +3,6 @@ import Glibc
 import Reactor
 import SystemPackage
 
-/// The sender of a datagram.
-package final class DatagramPeer {
-    let address: SocketAddress
-    /// The address as text, such as `127.0.0.1:5353`.
-    package let description: String
-
-    init(_ address: SocketAddress) {
-        self.address = address
-        description = address.description
-    }
-}
-
 /// A bound datagram socket without a peer of its own: it receives from everyone and sends to one recipient (udp(7)).
 package final class SharedDatagramTransport: Transport {
     private let socket: Descriptor
@@ -27,10 +15,10 @@ package final class SharedDatagramTransport: Transport {
     /// The address it is bound to, with the port the kernel has chosen.
     package let address: SocketAddress
 
-    /// Binds to a literal address or localhost.
-    package init(at address: Address) throws(ListenError) {
-        socket = try DatagramListener.bound(to: address)
-        self.address = Listener.localAddress(of: socket.number)
+    /// Takes ownership of a bound, non-blocking datagram socket.
+    init(owning socket: consuming Descriptor) {
+        address = SocketAddress(of: socket.number)
+        self.socket = socket
     }
 
     package let kind = TransportKind.udp

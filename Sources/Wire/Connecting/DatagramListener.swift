@@ -46,7 +46,7 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
     package init(at address: Address, on loop: EventLoop) throws(ListenError) {
         self.loop = loop
         let socket = SharedDescriptor(try Self.bound(to: address))
-        self.address = Listener.localAddress(of: socket.number)
+        self.address = SocketAddress(of: socket.number)
         self.socket = socket
         loop.watch(socket.number, read: true, write: false, watcher: self)
     }
@@ -69,6 +69,11 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
             }
         }
         throw ListenError(message: "cannot listen on \(address.description): \(message(for: failure))")
+    }
+
+    /// Returns a socket for datagrams of all peers, bound to a literal address or localhost.
+    package static func shared(at address: Address) throws(ListenError) -> SharedDatagramTransport {
+        SharedDatagramTransport(owning: try bound(to: address))
     }
 
     package func close() {

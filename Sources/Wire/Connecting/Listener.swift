@@ -34,7 +34,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         self.loop = loop
         self.path = path
         self.socket = socket
-        self.address = Self.localAddress(of: socket.number)
+        self.address = SocketAddress(of: socket.number)
         loop.watch(socket.number, read: true, write: false, watcher: self)
     }
 
@@ -187,9 +187,5 @@ package final class Listener: DescriptorWatcher, Acceptor {
     private static func isStale(_ address: SocketAddress) -> Bool {
         guard let probe = try? Socket.make(SOCK_DGRAM, family: AF_UNIX) else { return false }
         return address.withPointer { connect(probe.number, $0, $1) } != 0 && errno == ECONNREFUSED
-    }
-
-    static func localAddress(of socket: Int32) -> SocketAddress {
-        SocketAddress.filled { getsockname(socket, $0, $1) }.address
     }
 }

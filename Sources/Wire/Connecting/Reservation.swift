@@ -22,7 +22,7 @@ package final class Reservation {
         // While this is on, others could bind to the address too.
         if !address.isUDP { Socket.setOption(number, level: SOL_SOCKET, SO_REUSEADDR, 0) }
         isStream = !address.isUDP
-        self.address = Listener.localAddress(of: number)
+        self.address = SocketAddress(of: number)
     }
 
     /// Returns the socket for a program. From now on it listens, also while no program has it.

@@ -28,6 +28,11 @@ package struct SocketAddress {
         }
     }
 
+    /// The address that a socket is bound to.
+    init(of socket: Int32) {
+        self = Self.filled { getsockname(socket, $0, $1) }.address
+    }
+
     static func unix(path: SystemString) -> SocketAddress {
         SocketAddress(unixName: path.bytes)
     }
