@@ -80,7 +80,7 @@ package final class Strand {
     }
 
     /// Why blocks are left before their end.
-    package enum Departure {
+    package indirect enum Departure {
         /// A failure, until a guardian handles it.
         case failure(Failure)
         /// The strand ends from outside.
@@ -195,14 +195,19 @@ package final class Strand {
     /// Returns from a call at the end of its code: to the instruction after it, or to what a block of `defer` has
     /// delayed. Returns the outcome at the end of the strand, nil if it continues.
     func returnFromCall() -> Scheduler.Outcome? {
-        if let call = callers.isEmpty ? deferred.popLast() : scopes.first?.deferred.popLast() {
+        if callers.isEmpty {
+            guard let call = deferred.popLast() else { return .passed }
             begin(call, then: nil)
             return nil
         }
-        guard let frame = callers.last else { return .passed }
+        if let scope = scopes.first, !scope.deferred.isEmpty {
+            begin(scope.deferred.removeLast(), then: nil)
+            return nil
+        }
+        let cause = callers[callers.count - 1].cause
         leave(to: 0)
         restoreCaller()
-        if let cause = frame.cause { return depart(cause) }
+        if let cause { return depart(cause) }
         position += 1
         return nil
     }
