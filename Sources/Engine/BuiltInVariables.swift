@@ -32,6 +32,7 @@ extension World {
         if name.hasSuffix(".pid"), let child = sessions[String(name.dropLast(4))]?.child {
             return Array(String(child.number).utf8)
         }
+        if let figure = TimeFigure(name), let value = latencies.value(of: figure) { return Array(value.utf8) }
         if let fact = TLSFact(name), let tls = sessions[fact.session]?.channel.tls {
             return tls.value(of: fact.property)?.losslessBytes
         }
@@ -47,8 +48,9 @@ extension World {
         let ofServices = sessions.allServices.flatMap { name, service in
             ["address", "port"].map { name + "." + $0 } + (service is ReservedPlace ? [name + ".fd"] : [])
         }
+        let ofBlocks = latencies.names.flatMap { name in TimeFigure.Figure.allCases.map { "\(name).\($0.rawValue)" } }
         return ["tmp", "file", "line", "dir", "now", "elapsed", "random", "bad.port", "0", "1"] + ofSessions
-            + ofServices
+            + ofServices + ofBlocks
     }
 
     /// The seconds since 1970.

@@ -4,7 +4,10 @@ import Script
 
 /// The run times of `time` blocks, by name.
 package final class Latencies {
+    /// Those that have not been reported.
     private var measurements: [(name: String, measurement: Measurement)] = []
+    /// The last ones that were reported, by name.
+    private var reported: [String: Measurement] = [:]
 
     /// All runs of one name.
     private struct Measurement {
@@ -35,9 +38,39 @@ package final class Latencies {
     /// Returns the measurements since the last call as lines and clears them: figures and a small histogram for each
     /// name.
     package func takeReport() -> [String] {
-        defer { measurements = [] }
+        defer {
+            for (name, measurement) in measurements { reported[name] = measurement }
+            measurements = []
+        }
         return measurements.flatMap { lines(for: $0.name, $0.measurement) }
     }
+
+    /// The names of all blocks that have run.
+    package var names: [String] { reported.keys.sorted() + measurements.map(\.name).filter { reported[$0] == nil } }
+
+    /// Returns a figure as text: a number, or a duration such as `5.01ms`; nil if no block of that name has ended.
+    package func value(of figure: TimeFigure) -> String? {
+        guard
+            let measurement = measurements.first(where: { $0.name == figure.name })?.measurement
+                ?? reported[figure.name]
+        else { return nil }
+        let histogram = measurement.histogram
+        switch figure.figure {
+        case .count: return String(histogram.totalCount)
+        case .rate:
+            let time = max((measurement.ended - measurement.began).inSeconds, 1e-9)
+            return fixed(Double(histogram.totalCount) / time, digits: 1)
+        case .min: return duration(histogram.min)
+        case .mean: return duration(UInt64(histogram.mean))
+        case .p50: return duration(histogram.valueAtPercentile(50))
+        case .p90: return duration(histogram.valueAtPercentile(90))
+        case .p99: return duration(histogram.valueAtPercentile(99))
+        case .p999: return duration(histogram.valueAtPercentile(99.9))
+        case .max: return duration(histogram.max)
+        }
+    }
+
+    private func duration(_ nanoseconds: UInt64) -> String { String(rounded(nanoseconds).filter { $0 != " " }) }
 
     private func lines(for name: String, _ measurement: Measurement) -> [String] {
         let histogram = measurement.histogram

@@ -55,6 +55,30 @@ package protocol RowSource: AnyObject {
     func next() throws(Failure) -> [(name: String, value: [UInt8])]?
 }
 
+/// The times at which the rounds of a loop are due.
+package struct Schedule {
+    private let began: Instant
+    private let interval: Duration
+    private var round = 0
+    /// When the current round was due; nil once it has been taken.
+    var due: Instant?
+
+    /// The first round is due at `began`.
+    package init(from began: Instant, every interval: Duration) {
+        self.began = began
+        self.interval = interval
+        due = began
+    }
+
+    /// Returns when the next round is due.
+    package mutating func advance() -> Instant {
+        round += 1
+        let next = began + interval * round
+        due = next
+        return next
+    }
+}
+
 /// The rounds of a loop: consecutive numbers, or values one after the other.
 package struct Rounds {
     /// An element that a loop iterates over.
@@ -66,6 +90,8 @@ package struct Rounds {
     /// The name of the loop variable, or nil.
     package let name: String?
     private let items: [Item]
+    /// When each round is due, for rounds that begin at fixed times.
+    package var schedule: Schedule?
     /// The source of rounds with several variables; nil for one variable.
     let rows: (any RowSource)?
     private var index = 0

@@ -260,6 +260,19 @@ package final class Strand {
         return true
     }
 
+    /// Begins the next round of the innermost loop's schedule and returns when it is due; nil without a schedule.
+    package func nextDueTime() -> Instant? { scopes.last?.rounds?.schedule?.advance() }
+
+    /// Returns, once in each round, when the round of the nearest loop with a schedule was due; nil without one.
+    package func takeDueTime() -> Instant? {
+        for scope in scopes.reversed() + callers.reversed().flatMap({ $0.scopes.reversed() }) {
+            guard let schedule = scope.rounds?.schedule else { continue }
+            scope.rounds?.schedule?.due = nil
+            return schedule.due
+        }
+        return nil
+    }
+
     /// All guardians of the current position, innermost first, including those of the enclosing calls and strands.
     package var guardians: [any Guardian] {
         let own = (scopes.reversed() + callers.reversed().flatMap { $0.scopes.reversed() }).compactMap(\.guardian)

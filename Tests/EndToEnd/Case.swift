@@ -12,7 +12,7 @@ import Foundation
 ///     === err             standard error
 ///     === status          the exit status (default: 0)
 ///
-/// In the output, <PORT> represents a port, <TIME> a time, <PID> a process ID, and <*> any text within a line.
+/// In the output, <PORT> represents a port, <TIME> a time, <PID> a process ID, <*> any text within a line, and a line <**> any lines.
 struct Case: CustomTestStringConvertible {
     /// The result of a run: output, status, and the files that the case checks, by name.
     struct Result {
@@ -119,6 +119,13 @@ func matches(_ text: String, _ expected: String) -> Bool {
         text.split(separator: "\n", omittingEmptySubsequences: false),
         expected.split(separator: "\n", omittingEmptySubsequences: false)
     )
+    // A line `<**>` stands for any number of lines.
+    if let gap = wanted.firstIndex(of: "<**>") {
+        let (before, after) = (wanted[..<gap], wanted[(gap + 1)...])
+        guard lines.count >= before.count + after.count else { return false }
+        return matches(lines[..<before.count].joined(separator: "\n"), before.joined(separator: "\n"))
+            && matches(lines.suffix(after.count).joined(separator: "\n"), after.joined(separator: "\n"))
+    }
     guard lines.count == wanted.count else { return false }
     return zip(lines, wanted).allSatisfy { line, wanted in
         let pieces = wanted.components(separatedBy: "<*>")

@@ -39,6 +39,8 @@ package struct Checker {
 
     /// Names that are always set.
     private static let builtIn: Set<String> = ["tmp", "file", "line", "dir", "now", "elapsed", "random"]
+    /// The names of the blocks of `time`.
+    private var timed = KnownNames()
     /// The names of the blocks of `start`.
     private var started = KnownNames()
     /// The endings of the names that describe a session or listener.
@@ -111,6 +113,7 @@ package struct Checker {
             }
             for name in call.condition?.definedNames ?? [] { variables.insert(name) }
             variables.formUnion(call.description.resultNames)
+            if call.description.name == "time", let name = call.argument("NAME") { timed.insert(name.template.glob) }
             if call.description.name == "start", let name = call.argument("NAME") { started.insert(name.template.glob) }
             for option in call.description.options {
                 guard let parameter = option.parameter else { continue }
@@ -368,6 +371,7 @@ package struct Checker {
             return ScriptError(range, "environment variable '\(name.dropFirst(4))' is not set")
         }
         var hint = "set it first: let \(name) VALUE, or -D \(name)=VALUE"
+        if TimeFigure(name) != nil { hint = "measure it first: time \(name.split(separator: ".")[0]) { … }" }
         if Self.ofSessions.contains(where: { name.hasSuffix($0) }) || TLSFact(name) != nil {
             hint = "open a session or service of that name first"
         }
@@ -394,6 +398,7 @@ package struct Checker {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
         if let fact = TLSFact(name) { return sessions.contains(fact.session) }
+        if let figure = TimeFigure(name), timed.contains(figure.name) { return true }
         for suffix in Self.ofSessions where name.hasSuffix(suffix) {
             let session = String(name.dropLast(suffix.count))
             if sessions.contains(session) { return true }
