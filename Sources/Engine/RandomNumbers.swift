@@ -12,7 +12,7 @@ package final class RandomNumbers {
     }
 
     /// Returns the next number.
-    func next() -> UInt32 {
+    package func next() -> UInt32 {
         isUsed = true
         state &+= 0x9E37_79B9_7F4A_7C15
         var mixed = state

@@ -6,6 +6,9 @@ package struct Talk {
     /// Names and globs, as written.
     private let targets: [String]
 
+    /// How to leave the mode, for those who did not ask for it.
+    package static let hint = "each line is sent; ':' returns to the commands, ':quit' ends muxsh"
+
     package init(targets: [String]) {
         self.targets = targets
     }

@@ -30,6 +30,13 @@ package final class TestResults {
     /// Called with the record of each test when it has ended.
     package var onRecord: (Record) -> Void = { _ in }
     package private(set) var records: [Record] = []
+    /// How often each test runs.
+    package var rounds = 1
+    private var round = 1
+    /// Whether the first failed test ends the run.
+    package var stopsAtFailure = false
+    /// Whether a failed test has ended the run.
+    package private(set) var hasStopped = false
     /// The number of tests excluded by the filter.
     package private(set) var unselected = 0
 
@@ -49,6 +56,46 @@ package final class TestResults {
     package func add(_ record: Record) {
         records.append(record)
         onRecord(record)
+    }
+
+    /// Returns, after a test, whether to run it again.
+    package func beginsNextRound() -> Bool {
+        round = round < rounds ? round + 1 : 1
+        return round > 1
+    }
+
+    /// Returns, after a test, whether the run ends here: at the first failed test, if that was requested.
+    package func stops() -> Bool {
+        guard stopsAtFailure, case .failed = records.last?.outcome else { return false }
+        hasStopped = true
+        return true
+    }
+
+    /// The tests that failed in some rounds and not in others, as text.
+    package var flaky: [String] {
+        guard rounds > 1 else { return [] }
+        var counts: [String: (failed: Int, all: Int)] = [:]
+        var order: [String] = []
+        for record in records {
+            let title = "\"\(Escapes.escaped(record.name.losslessBytes))\" (\(record.range.description))"
+            if counts[title] == nil { order.append(title) }
+            var count = counts[title] ?? (0, 0)
+            if case .failed = record.outcome { count.failed += 1 }
+            count.all += 1
+            counts[title] = count
+        }
+        return order.compactMap { title in
+            guard let count = counts[title], count.failed > 0, count.failed < count.all else { return nil }
+            return "flaky: \(title) failed \(count.failed) of \(count.all) times"
+        }
+    }
+
+    /// The slowest tests that took at least 100 ms, slowest first, as text.
+    package var slowest: [String] {
+        let slow = records.filter { $0.duration >= .milliseconds(100) }.sorted { $0.duration > $1.duration }
+        return slow.prefix(5).map { record in
+            "slow: \(shown(record.duration)) for \"\(Escapes.escaped(record.name.losslessBytes))\" (\(record.range.description))"
+        }
     }
 
     /// Returns the exit status of a script from its records, which begin at `start`: the status of the first failure,
@@ -83,6 +130,7 @@ package final class TestResults {
         if failed > 0 { parts.append("\(failed) failed") }
         if skipped > 0 { parts.append("\(skipped) skipped") }
         if unselected > 0 { parts.append("\(unselected) excluded by --filter") }
+        if hasStopped { parts.append("the rest not run (--fail-fast)") }
         let count = counted(records.count, "test")
         return "\(count): \(parts.joined(separator: ", ")) in \(shown(took))"
     }

@@ -150,7 +150,7 @@ extension Statement {
 
 extension Statement {
     /// The statement itself and all statements in its blocks.
-    var withAllInside: [Statement] {
+    package var withAllInside: [Statement] {
         guard case .command(let call) = self else { return [self] }
         let parts = call.alternatives.flatMap { Statement.command($0).withAllInside }
         return [self] + parts + (call.block + (call.otherwise ?? [])).flatMap(\.withAllInside)

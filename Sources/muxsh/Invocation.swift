@@ -1,4 +1,6 @@
+import Glibc
 import Reactor
+import Wire
 
 /// The request for a run: the options of the command line, parsed and checked.
 struct Invocation {
@@ -6,6 +8,8 @@ struct Invocation {
     /// The lines of -c: one script.
     var lines: [SystemString] = []
     var sessions: [Assignment] = []
+    /// The names of the sessions whose addresses are arguments: the prompt begins in talk mode with them.
+    var talks: [String] = []
     var definitions: [Assignment] = []
     var staysAtPrompt = false
     var checksOnly = false
@@ -23,6 +27,12 @@ struct Invocation {
     var filter: SystemString?
     /// The seed of `${random}`; nil for a different one in each run.
     var seed: UInt32?
+    /// Whether the first failed test ends the run, and how often each test runs.
+    var stopsAtFailure = false
+    var rounds = 1
+    /// The order of neighbouring tests; nil for that of the file.
+    var shuffle: ShuffleSeed?
+    var listsTests = false
     var printsManual = false
 
     /// Whether there is a script other than standard input read line by line.
@@ -36,7 +46,32 @@ struct Invocation {
         let isPlain =
             !arguments.contains { $0.bytes.first == UInt8(ascii: "-") }
             && Environment.setting(Options.scaleVariable) == nil
-        return isPlain
-            ? Invocation(files: arguments) : try Options.parse(arguments.map(\.description.inOneLine)).invocation
+        var invocation =
+            isPlain
+            ? Invocation(files: arguments)
+            : try Options.parse(arguments.map { completed($0.description.inOneLine) }).invocation
+        invocation.takeAddresses()
+        return invocation
+    }
+
+    /// Turns the files that are addresses, and exist as no file, into sessions `a`, `b`, … to talk to.
+    private mutating func takeAddresses() {
+        var scripts: [SystemString] = []
+        for argument in files {
+            guard argument.bytes.contains(UInt8(ascii: ":")), argument.withCString({ access($0, F_OK) }) != 0,
+                (try? Address(parsing: argument.bytes)) != nil, talks.count < 26
+            else {
+                scripts.append(argument)
+                continue
+            }
+            talks.append(String(UnicodeScalar(UInt8(ascii: "a") + UInt8(talks.count))))
+            sessions.append(Assignment(name: talks[talks.count - 1], value: argument.description))
+        }
+        files = scripts
+    }
+
+    /// Returns an argument with the value that it omits.
+    private static func completed(_ argument: String) -> String {
+        argument == "--shuffle" ? "--shuffle=\(ShuffleSeed.omitted)" : argument
     }
 }

@@ -77,6 +77,20 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(help: ArgumentHelp("Run only the tests whose names match.", valueName: "regex"))
     var filter: SystemString?
 
+    @Flag(help: "End the run at the first failed test.")
+    var failFast = false
+
+    @Option(
+        name: .customLong("repeat"), help: ArgumentHelp("Run each test N times; name the flaky ones.", valueName: "n"))
+    var rounds: Rounds?
+
+    @Option(
+        help: ArgumentHelp("Run neighbouring tests in random order, or in that of SEED.", valueName: "seed"))
+    var shuffle: ShuffleSeed?
+
+    @Flag(name: .customLong("list"), help: "List the tests without running them.")
+    var listsTests = false
+
     @Option(help: ArgumentHelp("Seed of ${random}, to repeat a run (0 to 4294967295).", valueName: "n"))
     var seed: UInt32?
 
@@ -93,13 +107,24 @@ struct Options: ParsableArguments, ParsableCommand {
     /// The options as plain values.
     var invocation: Invocation {
         let scale = timeoutScale ?? Environment.setting(Self.scaleVariable).flatMap { Scale(argument: $0.description) }
-        return Invocation(
+        var invocation = Invocation(
             files: files, lines: lines, sessions: sessions, definitions: definitions, staysAtPrompt: staysAtPrompt,
-            checksOnly: checksOnly, isQuiet: quiet, isVerbose: verbose, showsTimestamps: timestamps,
-            timeout: timeout?.duration ?? nil, timeoutScale: scale?.factor ?? 1, maxTime: maxTime?.duration ?? nil,
-            linger: linger?.duration ?? nil, transcript: transcript, color: color, reports: reports, filter: filter,
-            seed: seed,
-            printsManual: printsManual)
+            checksOnly: checksOnly, isQuiet: quiet, isVerbose: verbose, showsTimestamps: timestamps)
+        invocation.timeout = timeout?.duration
+        invocation.timeoutScale = scale?.factor ?? 1
+        invocation.maxTime = maxTime?.duration
+        invocation.linger = linger?.duration
+        invocation.transcript = transcript
+        invocation.color = color
+        invocation.reports = reports
+        invocation.filter = filter
+        invocation.seed = seed
+        invocation.stopsAtFailure = failFast
+        invocation.rounds = rounds?.count ?? 1
+        invocation.shuffle = shuffle
+        invocation.listsTests = listsTests
+        invocation.printsManual = printsManual
+        return invocation
     }
 
     func validate() throws {
@@ -130,8 +155,9 @@ struct Options: ParsableArguments, ParsableCommand {
                 "\(Self.scaleVariable) is '\(text.description.inOneLine)'; it takes a number above 0, such as 2.5")
         }
         if staysAtPrompt && isatty(STDIN_FILENO) == 0 { throw ValidationError("-i needs a terminal") }
-        if checksOnly && files.isEmpty && lines.isEmpty {
-            throw ValidationError("--check needs a FILE (- for standard input) or -c")
+        for (option, isGiven) in [("--check", checksOnly), ("--list", listsTests), ("--shuffle", shuffle != nil)]
+        where isGiven && files.isEmpty && lines.isEmpty {
+            throw ValidationError("\(option) needs a FILE (- for standard input) or -c")
         }
     }
 }
@@ -183,6 +209,11 @@ struct Assignment: ExpressibleByArgument {
     let name: String
     let value: String
 
+    init(name: String, value: String) {
+        self.name = name
+        self.value = value
+    }
+
     init?(argument: String) {
         guard let equals = argument.firstIndex(of: "=") else { return nil }
         name = String(argument[..<equals])
@@ -201,6 +232,31 @@ struct TimeLimit: ExpressibleByArgument {
         duration = Literals.duration(argument)
         problem = duration == nil ? Literals.tooLong(argument) : nil
         if duration == nil && problem == nil { return nil }
+    }
+}
+
+/// How often each test runs.
+struct Rounds: ExpressibleByArgument {
+    let count: Int
+
+    init?(argument: String) {
+        guard let count = Literals.count(argument), (1...1_000_000).contains(count) else { return nil }
+        self.count = count
+    }
+}
+
+/// The seed of --shuffle, which may be omitted.
+struct ShuffleSeed: ExpressibleByArgument {
+    /// The argument for a seed that is omitted: the option library always takes one.
+    static let omitted = "random"
+
+    let seed: UInt32
+    let isChosen: Bool
+
+    init?(argument: String) {
+        isChosen = argument != Self.omitted
+        guard let seed = isChosen ? UInt32(argument) : .random(in: 0...UInt32.max) else { return nil }
+        self.seed = seed
     }
 }
 

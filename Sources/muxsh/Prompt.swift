@@ -32,6 +32,7 @@ final class Prompt {
         let world = shell.makeWorld(output: output)
         world.settings.isAtPrompt = true
         let status = shell.openSessions(in: world)
+        if status == nil, !shell.invocation.talks.isEmpty { talk(to: shell.invocation.talks, in: world) }
         return run(continuing: world, on: output, status: status ?? 0)
     }
 
@@ -60,6 +61,13 @@ final class Prompt {
         output.editor = nil
         let outputStatus = shell.finish(world)
         return shell.interruption?.rawValue ?? outputStatus ?? status
+    }
+
+    /// Begins in talk mode with the sessions of the command line.
+    private func talk(to names: [String], in world: World) {
+        world.talk = Talk(targets: names)
+        guard !shell.invocation.isQuiet else { return }
+        world.transcript.hint(Talk.hint)
     }
 
     /// Shows the initial hints.

@@ -1,4 +1,5 @@
 import Commands
+import Engine
 import Results
 import VM
 import Reactor
@@ -8,6 +9,8 @@ import Script
 struct CheckedScript {
     let script: CompiledScript
     let source: SourceText
+    /// The names of its tests, as written where they are computed, with the place of each.
+    let tests: [(name: String, range: SourceRange)]
 }
 
 /// Reads scripts: from files, from `-c`, from standard input.
@@ -70,7 +73,9 @@ struct ScriptReader {
             let lines = invocation.lines.flatMap { SourceText.lines(of: $0.bytes) }
             sources.append((lines, SourceText(name: "<command>")))
         }
-        for path in invocation.files {
+        var paths: [SystemString] = []
+        for path in invocation.files { paths += try scripts(path) }
+        for path in paths {
             let isInput = path.bytes == [UInt8(ascii: "-")]
             switch isInput ? files.readInput() : files.read(path) {
             case .failure(let failure):
@@ -87,6 +92,17 @@ struct ScriptReader {
         return sources
     }
 
+    /// Returns the scripts that an argument names: itself, or the scripts in a folder, in order of their names.
+    private func scripts(_ path: SystemString) throws(Refusal) -> [SystemString] {
+        guard let names = Folder.names(in: path) else { return [path] }
+        let scripts = names.filter { $0.bytes.suffix(4) == Array(".mux".utf8)[...] }
+        guard !scripts.isEmpty else {
+            throw Refusal(status: .usage, message: "muxsh: the folder \(path.shown) contains no *.mux\n")
+        }
+        let folder = path.bytes.last == UInt8(ascii: "/") ? path.bytes : path.bytes + [UInt8(ascii: "/")]
+        return scripts.compactMap { SystemString(folder + $0.bytes) }
+    }
+
     /// Parses and checks a whole script. On failure returns all errors, ordered by line.
     private func check(_ lines: [[UInt8]], _ source: SourceText) -> Result<CheckedScript, ScriptErrors> {
         var parser = parser(for: source)
@@ -95,7 +111,7 @@ struct ScriptReader {
         var checker = checker()
         do throws(ScriptErrors) {
             let script = try compile(parser.completed, &checker, parseErrors: parser.errors)
-            return .success(CheckedScript(script: script, source: source))
+            return .success(CheckedScript(script: script, source: source, tests: parser.completed.tests))
         } catch {
             return .failure(ScriptErrors(errors: error.errors.inOrder))
         }
@@ -107,7 +123,9 @@ struct ScriptReader {
     ) throws(ScriptErrors) -> CompiledScript {
         let found = parseErrors + checker.check(statements, parseErrors: parseErrors)
         do throws(ScriptErrors) {
-            let script = try registry.compile(statements, owners: checker.owners)
+            // Checked in the order of the text: in another one, a name may be set later.
+            let ordered = invocation.shuffle.map { statements.withTestsShuffled(by: $0.seed) } ?? statements
+            let script = try registry.compile(ordered, owners: checker.owners)
             guard found.isEmpty else { throw ScriptErrors(errors: found) }
             return script
         } catch {
@@ -116,6 +134,48 @@ struct ScriptReader {
             let more = error.errors.filter { !places.contains("\($0.range.description) \($0.message)") }
             throw ScriptErrors(errors: found + more)
         }
+    }
+}
+
+extension [Statement] {
+    /// The tests among them, also inside blocks.
+    fileprivate var tests: [(name: String, range: SourceRange)] {
+        flatMap(\.withAllInside).compactMap { statement in
+            guard case .command(let call) = statement, call.description.name == "test",
+                let name = call.argument("NAME")
+            else { return nil }
+            let written = name.range.lineText[name.range.columns]
+            let isQuoted = written.count >= 2 && written.first == written.last && written.first == UInt8(ascii: "\"")
+            let inside = isQuoted ? written.dropFirst().dropLast() : written
+            return (name.template.literalText ?? String(lossless: inside), call.range)
+        }
+    }
+
+    /// Returns them with each run of neighbouring tests in random order.
+    fileprivate func withTestsShuffled(by seed: UInt32) -> [Statement] {
+        let random = RandomNumbers(seed: seed)
+        var result: [Statement] = []
+        var group: [Statement] = []
+        for statement in self {
+            if case .command(let call) = statement, call.description.name == "test" {
+                group.append(statement)
+            } else {
+                result += random.shuffled(group) + [statement]
+                group = []
+            }
+        }
+        return result + random.shuffled(group)
+    }
+}
+
+extension RandomNumbers {
+    /// Returns the elements in random order (Fisher and Yates).
+    fileprivate func shuffled(_ statements: [Statement]) -> [Statement] {
+        var statements = statements
+        for index in statements.indices.dropFirst().reversed() {
+            statements.swapAt(index, Int(next()) % (index + 1))
+        }
+        return statements
     }
 }
 

@@ -62,6 +62,8 @@ final class Shell {
             OutputStream.areSame(STDOUT_FILENO, STDERR_FILENO) ? standardOutput : OutputStream(STDERR_FILENO, on: loop)
         raiseDescriptorLimit()
         results.filter = invocation.filter.flatMap { try? Regex($0.bytes) }
+        results.stopsAtFailure = invocation.stopsAtFailure
+        results.rounds = invocation.rounds
         results.onRecord = { [unowned self] in reports?.add($0) }
     }
 
@@ -101,10 +103,21 @@ final class Shell {
             say(error.message)
             return error.status.rawValue
         }
+        if invocation.listsTests {
+            list(scripts)
+            return 0
+        }
         if invocation.checksOnly { return 0 }
         if let status = openFiles() { return status }
         if !scripts.isEmpty { return runAll(scripts, thenPrompts: hasPrompt) }
         return hasPrompt ? Prompt(self).run() : PipedScript(self).run()
+    }
+
+    /// Prints the tests that the filter selects, a line each.
+    private func list(_ scripts: [CheckedScript]) {
+        for (name, range) in scripts.flatMap(\.tests) where results.isSelected(name) {
+            standardOutput.write(Array(visible("\(range.source.name):\(range.line): \(name)").utf8) + [0x0A])
+        }
     }
 
     var hasPrompt: Bool {
@@ -314,6 +327,10 @@ final class Shell {
         if result != 0, result != skipped, random.isUsed, invocation.seed == nil {
             say("muxsh: ${random} was used; to repeat this run: --seed \(random.seed)\n")
         }
+        if let shuffle = invocation.shuffle, !shuffle.isChosen, !results.records.isEmpty {
+            say("muxsh: to repeat this order of the tests: --shuffle=\(shuffle.seed)\n")
+        }
+        for line in results.flaky + (invocation.isVerbose ? results.slowest : []) { say("muxsh: \(line)\n") }
         if let summary = results.summary(took: loop.readClock() - start) { say("muxsh: \(summary)\n") }
         if let filter = invocation.filter, results.records.isEmpty, result == 0 {
             say("muxsh: --filter '\(visible(filter.description))' matches no tests\n")

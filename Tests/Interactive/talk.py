@@ -1,7 +1,7 @@
 """Talk mode: every line is sent to sessions, and the prompt shows which ones and their state."""
 
-from support import connected, muxsh
-from terminal import Server
+from support import MUXSH, connected, muxsh
+from terminal import Server, Terminal
 
 
 def test_talk_sends_every_line_and_commands_begin_with_a_colon():
@@ -145,3 +145,27 @@ def test_the_answer_to_a_question_is_not_kept():
         # The arrow keys still recall it: it may have been the answer to any prompt.
         terminal.send("\x1b[A\x1b[A\x1b[A")
         terminal.until_last("muxsh> s3cret")
+
+
+def test_an_address_on_the_command_line_is_talked_to():
+    server = Server()
+    with Terminal([MUXSH, f"127.0.0.1:{server.port}"]) as terminal:
+        server.accept()
+        terminal.until_last("a> ")
+        terminal.until_line("each line is sent; ':' returns to the commands, ':quit' ends muxsh")
+        terminal.line("hello")
+        assert server.hear(6) == b"hello\n"
+        server.say("world\n")
+        terminal.until_line("^a< world$")
+        terminal.line(":quit")
+        assert terminal.status() == 0
+
+
+def test_an_address_without_a_listener_leaves_the_commands():
+    server = Server()
+    server.close()
+    with Terminal([MUXSH, f"127.0.0.1:{server.port}"]) as terminal:
+        terminal.until_line("error: a: cannot connect to 127.0.0.1:[0-9]+: connection refused")
+        terminal.until_prompt()
+        terminal.line("quit")
+        terminal.status()

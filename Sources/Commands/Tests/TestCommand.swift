@@ -40,10 +40,11 @@ struct TestCommand: Command {
         compiler.emitDeferred(call.range)
         compiler.emit(FlushTestInstruction(range: call.range))
         compiler.emit(PassTestInstruction(range: call.range))
+        let end = compiler.position
+        compiler.emit(EndTestInstruction(start: start, range: call.range))
         compiler.replace(
             at: start,
-            with: TestInstruction(
-                name: Value(string: try call.required("NAME")), end: compiler.position, range: call.range))
+            with: TestInstruction(name: Value(string: try call.required("NAME")), end: end, range: call.range))
     }
 }
 
@@ -61,7 +62,7 @@ private struct TestInstruction: Instruction {
         guard strand.place == nil else {
             throw Failure(.expectation, "'test' is not allowed inside 'parallel', 'on' or 'start'")
         }
-        guard world.results.isSelected(name) else { return .jump(end) }
+        guard world.results.isSelected(name) else { return .jump(end + 1) }
         world.transcript.note("test \(TestGuardian.quoted(name))")
         strand.enter(
             Scope(
@@ -99,6 +100,18 @@ private struct PassTestInstruction: Instruction {
         strand.leaveScope()
         guardian?.end(.passed, world, holdings)
         return .next
+    }
+}
+
+/// Runs a test again (--repeat), or ends the run after a failure (--fail-fast).
+private struct EndTestInstruction: Instruction {
+    let start: Int
+    let range: SourceRange
+
+    func execute(in strand: Strand) -> Step {
+        let results = strand.world.results
+        if results.stops() { return .exit(nil) }
+        return results.beginsNextRound() ? .jump(start) : .next
     }
 }
 
