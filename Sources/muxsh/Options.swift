@@ -71,7 +71,7 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(
         name: .customLong("report"),
         help: ArgumentHelp(
-            "Report test results as tap on standard output or in FILE.", valueName: "format[=file]"))
+            "Report test results as tap or junit, on standard output or in FILE.", valueName: "format[=file]"))
     var reports: [ReportRequest] = []
 
     @Option(help: ArgumentHelp("Run only the tests whose names match.", valueName: "regex"))
@@ -185,16 +185,20 @@ extension Options {
 
 /// `FORMAT` or `FORMAT=FILE`.
 struct ReportRequest: ExpressibleByArgument {
+    let format: Reports.Format
     /// Nil for standard output.
     let path: SystemString?
 
     init?(argument: String) {
         let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.first == "tap", parts.count == 1 || !parts[1].isEmpty else { return nil }
+        guard let format = Reports.Format(rawValue: String(parts[0])), parts.count == 1 || !parts[1].isEmpty else {
+            return nil
+        }
+        self.format = format
         path = parts.count == 2 ? SystemString(String(parts[1]).losslessBytes) : nil
     }
 
-    static var allValueStrings: [String] { ["tap"] }
+    static var allValueStrings: [String] { Reports.Format.allCases.map(\.rawValue) }
 }
 
 /// Bytes as received from the system; the option library carries them in a string.

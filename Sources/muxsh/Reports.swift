@@ -3,23 +3,46 @@ import Reactor
 
 /// The reports requested by --report, on standard output and in files.
 final class Reports {
-    private var reports: [TapReport] = []
+    /// The formats of --report.
+    enum Format: String, CaseIterable {
+        case tap, junit
+    }
+
+    private var reports: [any Report] = []
+    private let requests: [ReportRequest]
     let files: [OutputFile]
     /// Standard output, if a report is written to it.
     private let stream: OutputStream?
 
     /// Opens the files; `begin` writes the first lines.
     init(_ requests: [ReportRequest], standardOutput: OutputStream, on loop: EventLoop) {
+        self.requests = requests
         stream = requests.contains { $0.path == nil } ? standardOutput : nil
         files = requests.compactMap { request in request.path.map { OutputFile(path: $0, on: loop) } }
     }
 
     func begin(_ diagnostics: Diagnostics) {
-        // prove(1) rejects TAP 14, and announces itself in the environment.
-        let version = Environment.setting("HARNESS_ACTIVE") == nil ? 14 : 13
-        if let stream { reports.append(TapReport(version: version, diagnostics: diagnostics) { stream.write($0) }) }
-        for file in files { reports.append(TapReport(version: version, diagnostics: diagnostics) { file.write($0) }) }
+        var files = self.files[...]
+        for request in requests {
+            let file = request.path == nil ? nil : files.popFirst()
+            reports.append(
+                report(request.format, diagnostics) { [stream] bytes in
+                    if let file { file.write(bytes) } else { stream?.write(bytes) }
+                })
+        }
         stream?.flush()
+    }
+
+    private func report(
+        _ format: Format, _ diagnostics: Diagnostics, write: @escaping ([UInt8]) -> Void
+    ) -> any Report {
+        switch format {
+        case .tap:
+            // prove(1) rejects TAP 14, and announces itself in the environment.
+            let version = Environment.setting("HARNESS_ACTIVE") == nil ? 14 : 13
+            return TapReport(version: version, diagnostics: diagnostics, write: write)
+        case .junit: return JUnitReport(diagnostics: diagnostics, write: write)
+        }
     }
 
     /// The first problem with a file, as a line, or nil.

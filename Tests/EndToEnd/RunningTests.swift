@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Behavior visible only while muxsh runs: lines arriving one by one through a pipe, signals, readers that disappear.
@@ -241,5 +242,34 @@ struct RunningTests {
         #expect(client.hear(9) == "FEW BYTES")
         shell.endInput()
         #expect(shell.end().status == 0)
+    }
+
+    /// The schema is that of CI servers. A random text in names, messages and outputs must not break the document.
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/xmllint")), arguments: 0..<20)
+    func junitReportsAreValid(seed: UInt64) throws {
+        var generator = Generator(seed: seed)
+        func hostile() -> String {
+            let bytes = (0..<30).map { _ in UInt8.random(in: 1...255, using: &generator) }
+            return bytes.map { "\\x" + String($0 / 16, radix: 16) + String($0 % 16, radix: 16) }.joined()
+        }
+        let folder = try Program.Folder()
+        let script = """
+            test "\(hostile()) ]]>" {
+                fail "\(hostile()) <![CDATA["
+            }
+            test "\(hostile())" {
+                skip "\(hostile())"
+            }
+            test "passes" {
+            }
+            fail "\(hostile()) &amp;"
+            """
+        try script.write(to: folder.url.appendingPathComponent("a.mux"), atomically: true, encoding: .utf8)
+        let run = try Program.run("muxsh", ["-q", "--report", "junit=out.xml", "a.mux"], in: folder)
+        #expect(run.status == 4)
+        let schema = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("junit.xsd")
+        let check = try Program.run(
+            "/usr/bin/xmllint", ["--noout", "--schema", schema.path, "out.xml"], in: folder)
+        #expect(check.status == 0, "\(check.err)")
     }
 }

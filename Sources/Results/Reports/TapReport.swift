@@ -1,5 +1,5 @@
 /// Reports test results in TAP, version 14 (testanything.org).
-package final class TapReport {
+package final class TapReport: Report {
     private let write: ([UInt8]) -> Void
     private let diagnostics: Diagnostics
     private var count = 0
