@@ -41,7 +41,7 @@ let package = Package(
         .target(
             name: "Results",
             dependencies: [
-                "Script", "Reactor",
+                "Functions", "Script", "Reactor",
                 .product(name: "OrderedCollections", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),

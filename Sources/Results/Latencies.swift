@@ -17,6 +17,25 @@ package final class Latencies {
         var ended: Instant
     }
 
+    /// The run times of one name as data.
+    package struct Interval {
+        package let name: String
+        /// In nanoseconds, with three significant digits.
+        package let histogram: Histogram<UInt64>
+        /// The beginning of the first run, and the time from there to the end of the last one.
+        package let began: Instant
+        package let length: Duration
+    }
+
+    /// The run times of each name since the last report.
+    package var intervals: [Interval] {
+        measurements.map { name, measurement in
+            Interval(
+                name: name, histogram: measurement.histogram, began: measurement.began,
+                length: measurement.ended - measurement.began)
+        }
+    }
+
     /// The maximum number of histogram rows up to the 99th percentile, and the maximum width of the bars in columns.
     private static let rows = 8
     private static let width = 40

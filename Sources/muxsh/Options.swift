@@ -71,7 +71,7 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(
         name: .customLong("report"),
         help: ArgumentHelp(
-            "Report test results as tap or junit, on standard output or in FILE.", valueName: "format[=file]"))
+            "Report results as tap, junit or hdr, on standard output or in FILE.", valueName: "format[=file]"))
     var reports: [ReportRequest] = []
 
     @Option(help: ArgumentHelp("Run only the tests whose names match.", valueName: "regex"))

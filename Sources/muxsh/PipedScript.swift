@@ -15,7 +15,7 @@ struct PipedScript {
         let world = shell.makeWorld(output: shell.makeOutput())
         let early = shell.runDeferred(in: world, after: runLines(in: world))
         let status = early ?? shell.endInput(of: world)
-        world.printLatencies()
+        shell.report(latenciesOf: world)
         let final = shell.finish(world) ?? status
         return shell.concludeTests(final, of: "<stdin>")
     }

@@ -206,7 +206,7 @@ final class Prompt {
         checker = attempt
         let isTyped = typedLine != nil && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
         let status = shell.run(script, in: world, as: isTyped ? .typed : .script(isWhole: false))
-        world.printLatencies()
+        shell.report(latenciesOf: world)
         keyboard.showPages()
         keyboard.editor?.setHistorySize(world.settings.historySize)
         if case .exited(let given) = world.outcome { return given ?? self.status }

@@ -5,11 +5,12 @@ import Reactor
 final class Reports {
     /// The formats of --report.
     enum Format: String, CaseIterable {
-        case tap, junit
+        case tap, junit, hdr
     }
 
     private var reports: [any Report] = []
     private let requests: [ReportRequest]
+    private let now: Instant
     let files: [OutputFile]
     /// Standard output, if a report is written to it.
     private let stream: OutputStream?
@@ -17,6 +18,7 @@ final class Reports {
     /// Opens the files; `begin` writes the first lines.
     init(_ requests: [ReportRequest], standardOutput: OutputStream, on loop: EventLoop) {
         self.requests = requests
+        now = loop.readClock()
         stream = requests.contains { $0.path == nil } ? standardOutput : nil
         files = requests.compactMap { request in request.path.map { OutputFile(path: $0, on: loop) } }
     }
@@ -41,6 +43,7 @@ final class Reports {
             // prove(1) rejects TAP 14, and announces itself in the environment.
             let version = Environment.setting("HARNESS_ACTIVE") == nil ? 14 : 13
             return TapReport(version: version, diagnostics: diagnostics, write: write)
+        case .hdr: return HDRReport(now: now, write: write)
         case .junit: return JUnitReport(diagnostics: diagnostics, write: write)
         }
     }
@@ -54,6 +57,11 @@ final class Reports {
 
     func add(_ record: TestResults.Record) {
         for report in reports { report.add(record) }
+        stream?.flush()
+    }
+
+    func add(_ intervals: [Latencies.Interval]) {
+        for report in reports { report.add(intervals) }
         stream?.flush()
     }
 

@@ -306,6 +306,12 @@ final class Shell {
         return isIncomplete ? Failure.Status.connection.rawValue : nil
     }
 
+    /// Shows the run times of the `time` blocks of a script that has ended, and adds them to the reports.
+    func report(latenciesOf world: World) {
+        reports?.add(world.latencies.intervals)
+        world.printLatencies()
+    }
+
     /// Returns the status of a script including its tests; `status` is how it ended otherwise. Reports a script without
     /// tests as a test.
     private func statusWithTests(_ status: Int32, of name: String) -> Int32 {
@@ -373,13 +379,13 @@ final class Shell {
             let isExit = first != nil && { if case .exited = world.outcome { true } else { false } }()
             let early = stays && interruption == nil ? first : runDeferred(in: world, after: first)
             if stays && interruption == nil {
-                world.printLatencies()
+                report(latenciesOf: world)
                 statuses.append(statusWithTests(early ?? 0, of: script.source.name))
                 let status = conclude(statuses)
                 return Prompt(self).run(continuing: world, on: output, status: status)
             }
             let status = early ?? endInput(of: world)
-            world.printLatencies()
+            report(latenciesOf: world)
             let outputStatus = finish(world)
             statuses.append(outputStatus ?? statusWithTests(status, of: script.source.name))
             if interruption != nil || outputStatus != nil { break }

@@ -6,6 +6,12 @@ package protocol Report: AnyObject {
     func addScript(_ name: String)
     /// Reports a failure outside a test, which has stopped the run.
     func bailOut(_ failure: Failure)
+    /// Reports the run times of the `time` blocks of a script that has ended.
+    func add(_ intervals: [Latencies.Interval])
     /// Ends the report. `reason` is why a script without tests was skipped.
     func end(skipReason reason: String?)
+}
+
+extension Report {
+    package func add(_ intervals: [Latencies.Interval]) {}
 }
