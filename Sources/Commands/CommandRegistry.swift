@@ -66,6 +66,8 @@ package struct CommandRegistry: CommandSet {
             ("talk", TalkCommand.self),
             ("view", ViewCommand.self),
             ("history", HistoryCommand.self),
+            ("save", SaveCommand.self),
+            ("record", RecordCommand.self),
             ("help", HelpCommand.self),
             ("quit", QuitCommand.self),
         ])

@@ -50,6 +50,15 @@ extension Session {
     /// The number of unread bytes, for all readers together.
     package var unreadCount: Int { feed.inbox.count + (filter?.incoming.inbox.count ?? 0) }
 
+    /// Its number in the recording, and how much of what was received has been read. A message counts one more than
+    /// its bytes.
+    package var reading: (number: Int, position: Int) {
+        let unreadMessages =
+            (feed.inbox.messageEnds?.count ?? 0) + (filter?.incoming.inbox.messageEnds?.count ?? 0)
+        let position = voice.receivedCount - unreadCount - unreadMessages
+        return (voice.number, max(0, position))
+    }
+
     /// Wakes all waiters for this session.
     package func wakeAll() {
         feed.waiters.wakeAll()

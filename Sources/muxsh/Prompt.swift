@@ -15,6 +15,8 @@ final class Prompt {
     private var typedLine: TypedLine?
     /// The typed lines of an unfinished statement.
     private var unfinished: [String] = []
+    /// The lines of the entry that is being typed or runs.
+    private var entry: [String] = []
     private var pauseTimers: [String: Timer] = [:]
     /// Whether ^C has stopped the execution of a line.
     private var isInterrupted = false
@@ -31,6 +33,7 @@ final class Prompt {
         let output = SwitchedOutput(shell.makeOutput())
         let world = shell.makeWorld(output: output)
         world.settings.isAtPrompt = true
+        world.transcript.record()
         let status = shell.openSessions(in: world)
         if status == nil, !shell.invocation.talks.isEmpty { talk(to: shell.invocation.talks, in: world) }
         return run(continuing: world, on: output, status: status ?? 0)
@@ -140,6 +143,8 @@ final class Prompt {
         for line in lines where !isInterrupted {
             let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
             guard let statement = statement(of: String(line), parser, world) else { continue }
+            if !parser.isInsideStatement { entry = [] }
+            entry.append(statement)
             parser.feed(statement.losslessBytes)
             if lines.count == 1 {
                 isRemembered = true
@@ -175,13 +180,21 @@ final class Prompt {
     /// Returns the statement that a line represents: the line itself, or in talk mode the result of `Talk`. Returns nil
     /// when it has ended the talk.
     private func statement(of line: String, _ parser: Parser, _ world: World) -> String? {
-        guard let talk = world.talk, !parser.isInsideStatement else { return line }
+        guard let talk = world.talk, !parser.isInsideStatement else { return withoutPrompt(line, world) }
         switch talk.read(line) {
         case .statement(let statement): return statement
         case .end:
             world.talk = nil
             return nil
         }
+    }
+
+    /// Returns a line without the prompt that a copy of the screen has in front of it.
+    private func withoutPrompt(_ line: String, _ world: World) -> String {
+        if line.hasPrefix(".....> ") { return String(line.dropFirst(7)) }
+        // It could also be a line to send to a session of that name.
+        guard line.hasPrefix("muxsh> "), world.sessions["muxsh"] == nil else { return line }
+        return String(line.dropFirst(7))
     }
 
     /// Checks and runs the complete statements. Returns a status when the prompt ends. `file` is their source.
@@ -205,7 +218,13 @@ final class Prompt {
         guard !statements.isEmpty else { return nil }
         checker = attempt
         let isTyped = typedLine != nil && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
+        let recorder = EntryRecorder(world)
         let status = shell.run(script, in: world, as: isTyped ? .typed : .script(isWhole: false))
+        let hasPassed = if case .passed = world.outcome { true } else { false }
+        if file == nil {
+            recorder?.end(entry.joined(separator: "\n"), statements, hasPassed: hasPassed)
+            entry = []
+        }
         shell.report(latenciesOf: world)
         keyboard.showPages()
         keyboard.editor?.setHistorySize(world.settings.historySize)

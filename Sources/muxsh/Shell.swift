@@ -295,6 +295,13 @@ final class Shell {
     /// Closes the sessions that a script has left open, and waits until its output has been read.
     func finish(_ world: World) -> Int32? {
         for session in world.sessions.all { session.voice.showRest() }
+        var recordProblem: Int32?
+        do throws(Failure) {
+            try world.endRecord()
+        } catch {
+            world.report(error)
+            recordProblem = error.status.rawValue
+        }
         world.sessions.removeAll()
         world.output.flush()
         while !children.isEmpty { loop.turn() }
@@ -303,7 +310,7 @@ final class Shell {
         if let interruption { return interruption.rawValue }
         if let problem = fileProblem { say(problem) }
         let isIncomplete = world.output.isBroken || fileProblem != nil
-        return isIncomplete ? Failure.Status.connection.rawValue : nil
+        return isIncomplete ? Failure.Status.connection.rawValue : recordProblem
     }
 
     /// Shows the run times of the `time` blocks of a script that has ended, and adds them to the reports.
@@ -375,6 +382,8 @@ final class Shell {
         for (index, script) in scripts.enumerated() {
             let world = makeWorld(output: output)
             let stays = thenPrompts && index == scripts.count - 1
+            // 'save' at the prompt that follows includes the script.
+            if stays { world.transcript.record() }
             let first = openSessions(in: world) ?? run(script.script, in: world, as: .script(isWhole: !stays))
             let isExit = first != nil && { if case .exited = world.outcome { true } else { false } }()
             let early = stays && interruption == nil ? first : runDeferred(in: world, after: first)

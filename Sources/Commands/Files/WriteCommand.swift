@@ -52,25 +52,27 @@ private struct WriteInstruction: Instruction {
         if isInside, path.bytes.split(separator: UInt8(ascii: "/")).contains(Array("..".utf8)[...]) {
             throw Failure(.expectation, "'\(path)' leaves the private directory", range: range)
         }
-        let flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (appends ? O_APPEND : 0)
-        let number = path.withCString { open($0, flags, 0o600) }
-        guard number >= 0 else { throw failure(path) }
-        let file = Descriptor(owning: number)
-        var status = stat()
-        guard fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw Failure(.connection, "cannot write \(path): not a regular file")
-        }
-        if !appends, ftruncate(file.number, 0) != 0 { throw failure(path) }
-        var rest = try text.evaluate(in: strand)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(file.number, $0.baseAddress, $0.count) }
-            if count < 0, errno != EINTR { throw failure(path) }
-            rest = rest.dropFirst(max(0, count))
-        }
+        try writeFile(path, try text.evaluate(in: strand), appends: appends)
         return .next
     }
+}
 
-    private func failure(_ path: SystemString) -> Failure {
-        Failure(.connection, "cannot write \(path): \(lastErrorMessage())")
+/// Writes a regular file, which is new or replaced, or adds to it. A new file is private to its owner.
+func writeFile(_ path: SystemString, _ bytes: [UInt8], appends: Bool = false) throws(Failure) {
+    func failure() -> Failure { Failure(.connection, "cannot write \(path): \(lastErrorMessage())") }
+    let flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (appends ? O_APPEND : 0)
+    let number = path.withCString { open($0, flags, 0o600) }
+    guard number >= 0 else { throw failure() }
+    let file = Descriptor(owning: number)
+    var status = stat()
+    guard fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        throw Failure(.connection, "cannot write \(path): not a regular file")
+    }
+    if !appends, ftruncate(file.number, 0) != 0 { throw failure() }
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { Glibc.write(file.number, $0.baseAddress, $0.count) }
+        if count < 0, errno != EINTR { throw failure() }
+        rest = rest.dropFirst(max(0, count))
     }
 }

@@ -28,6 +28,9 @@ package final class Transcript {
     /// Whether the running statement was typed: it is already on the screen, so displays do not show sends and opens.
     package var hidesStatements: () -> Bool = { false }
 
+    /// What happened so far, for `save`; nil in scripts.
+    package private(set) var recording: Recording?
+
     private let loop: EventLoop
     private let start: Instant
     private let redactor: Redactor
@@ -41,7 +44,12 @@ package final class Transcript {
     }
 
     /// Whether there are no sinks: then nothing needs to be kept for showing.
-    package var isSilent: Bool { sinks.isEmpty }
+    package var isSilent: Bool { sinks.isEmpty && recording == nil }
+
+    /// Keeps what happens from now on, for `save`.
+    package func record() {
+        recording = Recording(hiding: redactor)
+    }
 
     package func add(_ sink: Sink) {
         sinks.append(sink)
@@ -52,12 +60,14 @@ package final class Transcript {
 
     /// Shows a statement that ran, such as an `open` with its options.
     package func statement(_ text: String) {
+        recording?.add(line: text)
         emit(.statement) { $0 += redactor.redacted(text).losslessBytes }
     }
 
     /// Shows a comment: something that happened and is not executable.
     package func note(_ text: String) {
         guard !isSilent else { return }
+        recording?.add(line: "# \(visible(text))")
         // Always one line: text after a newline would be a separate statement.
         emit(.note) { $0 += "# \(visible(redactor.redacted(text)))".utf8 }
     }
@@ -69,6 +79,7 @@ package final class Transcript {
 
     /// Writes the output of `print` as comments to files that can be run again; displays already have it.
     package func printed(_ text: [UInt8]) {
+        for line in SourceText.lines(of: text) { recording?.add(line: "# " + String(lossless: line)) }
         for case .file(let write) in sinks {
             for line in SourceText.lines(of: text) { write(Array("# ".utf8) + line + [UInt8(ascii: "\n")]) }
         }
@@ -93,8 +104,13 @@ package final class Transcript {
     /// Shows data that one session sends or receives: a line with its text, or its bytes where displays show bytes.
     func show(
         _ name: String, arrow: String, color: String, _ text: UnsafeRawBufferPointer, ending: [UInt8] = [],
-        isPart: Bool = false, isRest: Bool = false
+        isPart: Bool = false, isRest: Bool = false, source: Recording.Source? = nil
     ) {
+        if let recording {
+            recording.add(
+                Recording.Data(
+                    name: name, arrow: arrow, bytes: Array(text), isPart: isPart, isRest: isRest, source: source))
+        }
         let isDumped = view == .hex && !(text.isEmpty && ending.isEmpty)
         if isDumped { dump(name, arrow: arrow, color: color, text, ending, isPart: isPart, isRest: isRest) }
         emit(isDumped ? .line : arrow.utf8.first == UInt8(ascii: ">") ? .statement : .speech, color: color) { line in

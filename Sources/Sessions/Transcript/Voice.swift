@@ -21,6 +21,12 @@ package final class Voice {
     private var passedEnding: [UInt8] = []
     /// The sent part of an unfinished line from a bridge, not shown yet.
     private var heldBack: [UInt8] = []
+    /// Its number in the recording, and how much of what was received has been shown: the bytes, and one for each
+    /// message.
+    private(set) lazy var number = transcript.recording?.nextSession() ?? 0
+    private var shownCount = 0
+    /// How much was received, in the same units.
+    var receivedCount: Int { shownCount + unshown.count }
     /// Whether a part of the line that is still arriving was shown.
     private var hasShownPart = false
 
@@ -81,7 +87,7 @@ package final class Voice {
     package func message(_ bytes: UnsafeRawBufferPointer, arrow: String) {
         guard !transcript.isSilent else { return }
         showHeldBack()
-        emit(arrow: arrow, bytes)
+        emit(arrow: arrow, bytes, length: arrow == "< " ? bytes.count + 1 : nil)
     }
 
     /// Shows that our side or the peer's was ended, or the connection reset: `T>|`, `T<|`, `T<| reset`.
@@ -122,13 +128,14 @@ package final class Voice {
         part.removeLast(held)
         guard !part.isEmpty else { return }
         let isRest = hasShownPart
+        let length = part.count
         hasShownPart = true
         // When the transcript runs, a part that begins like a line ending does not skip the ending before it.
         if let first = part.first, first == UInt8(ascii: "\n") || first == UInt8(ascii: "\r") {
             part = passedEnding + part
         }
         passedEnding = []
-        part.withUnsafeBytes { emit(arrow: "< ", $0, isPart: true, isRest: isRest) }
+        part.withUnsafeBytes { emit(arrow: "< ", $0, isPart: true, isRest: isRest, length: length) }
     }
 
     private func showLine(_ bytes: UnsafeRawBufferPointer) {
@@ -148,9 +155,12 @@ package final class Voice {
         let isRest = hasShownPart
         hasShownPart = false
         // When the transcript runs, the ending of a line shown in parts is skipped: it does not count as a line.
-        if isRest && line.isEmpty { return passedEnding = ownEnding }
+        if isRest && line.isEmpty {
+            shownCount += bytes.count + 1
+            return passedEnding = ownEnding
+        }
         passedEnding = []
-        emit(arrow: "< ", line, ending: ownEnding, isRest: isRest)
+        emit(arrow: "< ", line, ending: ownEnding, isRest: isRest, length: bytes.count + 1)
     }
 
     /// Shows the whole lines of bytes that a bridge sends; the rest waits for its line's end.
@@ -168,10 +178,15 @@ package final class Voice {
     }
 
     private func emit(
-        arrow: String, _ text: UnsafeRawBufferPointer, ending: [UInt8] = [], isPart: Bool = false, isRest: Bool = false
+        arrow: String, _ text: UnsafeRawBufferPointer, ending: [UInt8] = [], isPart: Bool = false, isRest: Bool = false,
+        length: Int? = nil
     ) {
+        let source =
+            transcript.recording == nil
+            ? nil : length.map { Recording.Source(session: number, range: shownCount..<(shownCount + $0)) }
+        shownCount += length ?? 0
         transcript.show(
-            name, arrow: arrow, color: color, text, ending: ending, isPart: isPart, isRest: isRest)
+            name, arrow: arrow, color: color, text, ending: ending, isPart: isPart, isRest: isRest, source: source)
     }
 }
 
