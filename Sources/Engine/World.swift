@@ -47,6 +47,8 @@ package final class World: SessionObserver, Host {
     package private(set) lazy var triggers = Triggers(self)
     /// What TLS servers have given to sessions to resume them, by name; also of sessions that are closed.
     package var tickets: [String: TLSTicket] = [:]
+    /// With --bless, what arrived for each expected line; nil otherwise.
+    package var blessing: Blessing?
     /// The file of `record`, and where it began; nil if nothing is being recorded.
     package var record: (path: SystemString, since: Recording.Mark)?
     /// The running strands of `start`, by name.

@@ -33,6 +33,8 @@ struct Invocation {
     /// The order of neighbouring tests; nil for that of the file.
     var shuffle: ShuffleSeed?
     var listsTests = false
+    /// What happens to expected lines that differ; nil if they are failures.
+    var bless: BlessMode?
     var printsManual = false
 
     /// Whether there is a script other than standard input read line by line.
@@ -72,6 +74,10 @@ struct Invocation {
 
     /// Returns an argument with the value that it omits.
     private static func completed(_ argument: String) -> String {
-        argument == "--shuffle" ? "--shuffle=\(ShuffleSeed.omitted)" : argument
+        switch argument {
+        case "--shuffle": "--shuffle=\(ShuffleSeed.omitted)"
+        case "--bless": "--bless=\(BlessMode.write.rawValue)"
+        default: argument
+        }
     }
 }

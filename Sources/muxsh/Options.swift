@@ -91,6 +91,12 @@ struct Options: ParsableArguments, ParsableCommand {
     @Flag(name: .customLong("list"), help: "List the tests without running them.")
     var listsTests = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Rewrite the expected lines that differ (write, the default), or only show them (check).",
+            valueName: "mode"))
+    var bless: BlessMode?
+
     @Option(help: ArgumentHelp("Seed of ${random}, to repeat a run (0 to 4294967295).", valueName: "n"))
     var seed: UInt32?
 
@@ -123,6 +129,7 @@ struct Options: ParsableArguments, ParsableCommand {
         invocation.rounds = rounds?.count ?? 1
         invocation.shuffle = shuffle
         invocation.listsTests = listsTests
+        invocation.bless = bless
         invocation.printsManual = printsManual
         return invocation
     }
@@ -155,6 +162,9 @@ struct Options: ParsableArguments, ParsableCommand {
                 "\(Self.scaleVariable) is '\(text.description.inOneLine)'; it takes a number above 0, such as 2.5")
         }
         if staysAtPrompt && isatty(STDIN_FILENO) == 0 { throw ValidationError("-i needs a terminal") }
+        if bless != nil, files.isEmpty || !lines.isEmpty || files.contains("-") || staysAtPrompt {
+            throw ValidationError("--bless needs FILEs, and allows neither -c, - nor -i")
+        }
         for (option, isGiven) in [("--check", checksOnly), ("--list", listsTests), ("--shuffle", shuffle != nil)]
         where isGiven && files.isEmpty && lines.isEmpty {
             throw ValidationError("\(option) needs a FILE (- for standard input) or -c")
@@ -237,6 +247,11 @@ struct TimeLimit: ExpressibleByArgument {
         problem = duration == nil ? Literals.tooLong(argument) : nil
         if duration == nil && problem == nil { return nil }
     }
+}
+
+/// What --bless does with expected lines that differ.
+enum BlessMode: String, CaseIterable, ExpressibleByArgument {
+    case write, check
 }
 
 /// How often each test runs.

@@ -31,6 +31,7 @@ final class Shell {
     lazy var diagnostics = Diagnostics(output, hiding: secrets)
     private var transcriptFile: OutputFile?
     private let results = TestResults()
+    private let blessing = Blessing()
     private var reports: Reports?
     /// The number of tests that had ended when the current script began.
     private var testsBefore = 0
@@ -190,6 +191,7 @@ final class Shell {
             guard name.hasPrefix("env."), let name = SystemString(name.dropFirst(4).utf8) else { return nil }
             return Environment.value(of: name)
         }
+        if invocation.bless != nil { world.blessing = blessing }
         world.random = random
         world.ports = ports
         let terminal = Environment.setting("TERM")?.description ?? ""
@@ -344,6 +346,7 @@ final class Shell {
             say("muxsh: to repeat this order of the tests: --shuffle=\(shuffle.seed)\n")
         }
         for line in results.flaky + (invocation.isVerbose ? results.slowest : []) { say("muxsh: \(line)\n") }
+        if let mode = invocation.bless { result = bless(mode, after: result) }
         if let summary = results.summary(took: loop.readClock() - start) { say("muxsh: \(summary)\n") }
         if let filter = invocation.filter, results.records.isEmpty, result == 0 {
             say("muxsh: --filter '\(visible(filter.description))' matches no tests\n")
@@ -353,6 +356,44 @@ final class Shell {
         if let problem = reports?.problem { say(problem) }
         let isIncomplete = standardOutput.isBroken || reports?.problem != nil
         return result == 0 && isIncomplete ? Failure.Status.connection.rawValue : result
+    }
+
+    /// Rewrites the expected lines that differed, or shows them; returns the status.
+    private func bless(_ mode: BlessMode, after status: Int32) -> Int32 {
+        let (edits, left) = blessing.result
+        guard status == 0 else {
+            if !edits.isEmpty { say("muxsh: nothing is rewritten, because the run failed otherwise\n") }
+            return status
+        }
+        for line in left { say("\(line.range.description): left as it is: \(line.reason)\n") }
+        var isHeld = left.isEmpty
+        var done: Set<[UInt8]> = []
+        for path in edits.map(\.range.source.path) where done.insert(path).inserted {
+            isHeld = bless(path, edits.filter { $0.range.source.path == path }, mode) && isHeld
+        }
+        return isHeld ? 0 : Failure.Status.expectation.rawValue
+    }
+
+    /// Returns whether the file holds now.
+    private func bless(_ path: [UInt8], _ edits: [Blessing.Edit], _ mode: BlessMode) -> Bool {
+        guard let path = SystemString(path), case .success(let now) = files.read(path),
+            let file = BlessedFile(path, now.bytes, edits, hiding: secrets)
+        else {
+            say("muxsh: \(visible(String(lossless: path))) has changed during the run and is left as it is\n")
+            return false
+        }
+        for line in file.difference { standardOutput.write(Array(diagnostics.hidden(line).utf8) + [0x0A]) }
+        let lines = counted(file.changes.count, "line")
+        guard mode == .write else {
+            say("muxsh: \(lines) of \(path.shown) would change\n")
+            return false
+        }
+        if let problem = file.write() {
+            say("muxsh: cannot write \(path.shown): \(problem)\n")
+            return false
+        }
+        say("muxsh: \(lines) of \(path.shown) rewritten\n")
+        return true
     }
 
     /// Returns the status of a run of one script.

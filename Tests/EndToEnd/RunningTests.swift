@@ -272,4 +272,38 @@ struct RunningTests {
             "/usr/bin/xmllint", ["--noout", "--schema", schema.path, "out.xml"], in: folder)
         #expect(check.status == 0, "\(check.err)")
     }
+
+    /// Whatever arrives, a blessed file holds, is not changed again, and keeps its other bytes and its mode.
+    @Test(arguments: 0..<10)
+    func blessedFilesHold(seed: UInt64) throws {
+        var generator = Generator(seed: seed)
+        let folder = try Program.Folder()
+        var script = "listen l :0\r\nopen a ${l.address}\naccept l b # named\r\n"
+        for _ in 0..<20 {
+            let bytes = (0..<Int.random(in: 0...8, using: &generator)).map { _ in
+                [UInt8](" \\\"${}#/\u{e9}\u{1b}\0\t<>|~".utf8 + [0xFF, 0x61]).randomElement(using: &generator) ?? 0
+            }
+            let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
+            script += "send b --hex \"\(hex) 0a\"\n\ta<  old text\r\n"
+        }
+        let file = folder.url.appendingPathComponent("real.mux")
+        try script.write(to: file, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file.path)
+        try FileManager.default.createSymbolicLink(
+            at: folder.url.appendingPathComponent("link.mux"), withDestinationURL: file)
+        let first = try Program.run("muxsh", ["-q", "--bless", "link.mux"], in: folder)
+        #expect(first.status == 0, "\(first.err)")
+        let blessed = try Data(contentsOf: file)
+        let others = { (text: String) in text.components(separatedBy: "\n").filter { !$0.contains("a<") } }
+        #expect(others(String(decoding: blessed, as: UTF8.self)) == others(script))
+        #expect(String(decoding: blessed, as: UTF8.self).components(separatedBy: "\r\n").count == 23)
+        let mode = try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
+        #expect(mode == 0o640)
+        let again = try Program.run("muxsh", ["-q", "--bless", "link.mux"], in: folder)
+        #expect(again.status == 0 && again.out.isEmpty && again.err.isEmpty, "\(again.out)\(again.err)")
+        let unchanged = try Data(contentsOf: file)
+        #expect(unchanged == blessed)
+        let plain = try Program.run("muxsh", ["-q", "link.mux"], in: folder)
+        #expect(plain.status == 0, "\(plain.err)")
+    }
 }

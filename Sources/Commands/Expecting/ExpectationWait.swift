@@ -52,6 +52,9 @@ final class ExpectationWait: Wait {
         for (index, match, isCut) in standing.met {
             world.met(all[index], match, isCut: isCut, isLate: isLate, at: range, since: began, limit: limit)
             strand.take(match, from: all[index].feed)
+            if let matcher = all[index].matcher as? BlessingMatcher, let actual = matcher.actual {
+                world.blessing?.note(matcher.arrow, expected: matcher.text, arrived: actual)
+            }
         }
         return true
     }

@@ -15,6 +15,9 @@ enum ArrowInstruction {
         case .line(let text, let ending):
             return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
                 let bytes = try strand.expand(text)
+                if ending, strand.world.blessing != nil {
+                    return ({ "the line \"\(Escapes.escaped(bytes))\"" }, { BlessingMatcher(arrow, text: bytes) })
+                }
                 return ({ "the line \"\(Escapes.escaped(bytes))\"" }, { LineMatcher(text: bytes, hasEnding: ending) })
             }
         case .match(let source):
