@@ -68,6 +68,20 @@ package struct CommandDescription {
         }
     }
 
+    /// The keywords of all forms.
+    package var keywords: [String] {
+        func keywords(in elements: [Element]) -> [String] {
+            elements.flatMap { element -> [String] in
+                switch element {
+                case .keyword(let keyword): [keyword]
+                case .optional(let group): keywords(in: group)
+                case .parameter, .repeating, .condition: []
+                }
+            }
+        }
+        return forms.flatMap { keywords(in: $0.elements) }
+    }
+
     /// Whether any form takes `<<` as an operator.
     package var takesShift: Bool {
         forms.contains { form in

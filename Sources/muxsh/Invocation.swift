@@ -1,3 +1,4 @@
+import Commands
 import Glibc
 import Reactor
 import Wire
@@ -36,6 +37,8 @@ struct Invocation {
     /// What happens to expected lines that differ; nil if they are failures.
     var bless: BlessMode?
     var printsManual = false
+    /// The editor whose syntax file is printed; nil for none.
+    var editorSyntax: EditorSyntax.Editor?
 
     /// Whether there is a script other than standard input read line by line.
     var hasScript: Bool { !files.isEmpty || !lines.isEmpty }

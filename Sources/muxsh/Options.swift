@@ -1,4 +1,5 @@
 import ArgumentParser
+import Commands
 import Engine
 import Results
 import Glibc
@@ -107,6 +108,10 @@ struct Options: ParsableArguments, ParsableCommand {
     @Flag(name: .customLong("manual-commands"), help: .hidden)
     var printsManual = false
 
+    /// Prints the syntax file of an editor, for scripts/manual.
+    @Option(name: .customLong("editor-syntax"), help: .hidden)
+    var editorSyntax: EditorSyntax.Editor?
+
     /// The environment variable for --timeout-scale.
     static let scaleVariable: SystemString = "MUXSH_TIMEOUT_SCALE"
 
@@ -131,6 +136,7 @@ struct Options: ParsableArguments, ParsableCommand {
         invocation.listsTests = listsTests
         invocation.bless = bless
         invocation.printsManual = printsManual
+        invocation.editorSyntax = editorSyntax
         return invocation
     }
 
@@ -248,6 +254,8 @@ struct TimeLimit: ExpressibleByArgument {
         if duration == nil && problem == nil { return nil }
     }
 }
+
+extension EditorSyntax.Editor: ExpressibleByArgument {}
 
 /// What --bless does with expected lines that differ.
 enum BlessMode: String, CaseIterable, ExpressibleByArgument {

@@ -96,6 +96,10 @@ final class Shell {
             standardOutput.write(Array(Manual(registry.table).commandSection.utf8))
             return 0
         }
+        if let editor = invocation.editorSyntax {
+            standardOutput.write(Array(EditorSyntax(registry.table).text(for: editor).utf8))
+            return 0
+        }
         let scripts: [CheckedScript]
         do {
             scripts = try reader.readAll()

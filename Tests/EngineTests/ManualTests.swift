@@ -24,6 +24,29 @@ struct ManualTests {
         #expect(String(page[begin.upperBound..<end.lowerBound]) == manual.commandSection, "run scripts/manual")
     }
 
+    @Test(arguments: EditorSyntax.Editor.allCases)
+    func theSyntaxFilesFollowTheCommandTable(editor: EditorSyntax.Editor) throws {
+        let file = try String(contentsOf: root.appendingPathComponent("editors/\(editor.file)"), encoding: .utf8)
+        #expect(file == EditorSyntax(CommandRegistry.standard().table).text(for: editor), "run scripts/manual")
+    }
+
+    @Test func theTextMateGrammarNamesTheParts() throws {
+        let text = EditorSyntax(CommandRegistry.standard().table).text(for: .textmate)
+        let grammar = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+        var patterns: [String: NSRegularExpression] = [:]
+        for rule in try #require(grammar["patterns"] as? [[String: String]]) {
+            patterns[try #require(rule["name"])] = try NSRegularExpression(pattern: try #require(rule["match"]))
+        }
+        func finds(_ name: String, _ line: String) -> Bool {
+            patterns[name + ".muxsh"]?.firstMatch(in: line, range: NSRange(line.startIndex..., in: line)) != nil
+        }
+        for command in CommandRegistry.standard().table.names { #expect(finds("keyword.control", "  \(command) x")) }
+        #expect(!finds("keyword.control", "opened a b") && finds("entity.name.tag", "a,b.*> text"))
+        #expect(finds("variable.other", "x ${a:upper}") && finds("string.regexp", "expect a /x\\/y/i"))
+        #expect(finds("storage.modifier", "open a :1 --eol crlf") && finds("constant.numeric", "within 200ms"))
+        #expect(finds("comment.line.number-sign", "# note") && !finds("comment.line.number-sign", "a> x#y"))
+    }
+
     @Test func helpExplainsEveryCommand() throws {
         for command in CommandRegistry.standard().table.descriptions {
             #expect(manual.overview.contains("  \(command.name) "))
