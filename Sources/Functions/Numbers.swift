@@ -8,15 +8,34 @@ extension Call {
         case .fromVarint: return try fromVarint()
         default: break
         }
-        let name = function.rawValue
-        let isLittle = name.hasSuffix("le")
-        let digits = name.drop { !$0.isNumber }.prefix { $0.isNumber }
-        let count = (Int(digits) ?? 8) / 8
-        if name.hasPrefix("from-") { return try fromBytes(count, isLittle: isLittle) }
-        let number = try natural(bits: 8 * count)
-        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
-        return isLittle ? bytes : bytes.reversed()
+        let format = Self.formats[function] ?? NumberFormat(function)
+        if format.isReading { return try fromBytes(format.count, isLittle: format.isLittle) }
+        let number = try natural(bits: 8 * format.count)
+        return [UInt8](unsafeUninitializedCapacity: format.count) { bytes, count in
+            count = format.count
+            for index in 0..<count {
+                bytes[index] = UInt8(truncatingIfNeeded: number >> (8 * (format.isLittle ? index : count - 1 - index)))
+            }
+        }
     }
+
+    /// How a function such as `u16le` or `from-u32` packs a number. Names are read once: a loop may pack many numbers.
+    private struct NumberFormat {
+        let count: Int
+        let isLittle: Bool
+        let isReading: Bool
+
+        init(_ function: ValueFunction) {
+            let name = function.rawValue
+            let digits = name.drop { !$0.isNumber }.prefix { $0.isNumber }
+            count = (Int(digits) ?? 8) / 8
+            isLittle = name.hasSuffix("le")
+            isReading = name.hasPrefix("from-")
+        }
+    }
+
+    private static let formats = Dictionary(
+        uniqueKeysWithValues: ValueFunction.allCases.filter { $0.group == .number }.map { ($0, NumberFormat($0)) })
 
     /// The functions from a duration to a number.
     func duration() throws(Functions.Failure) -> [UInt8] {
