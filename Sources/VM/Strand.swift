@@ -265,12 +265,11 @@ package final class Strand {
 
     /// Returns, once in each round, when the round of the nearest loop with a schedule was due; nil without one.
     package func takeDueTime() -> Instant? {
-        for scope in scopes.reversed() + callers.reversed().flatMap({ $0.scopes.reversed() }) {
-            guard let schedule = scope.rounds?.schedule else { continue }
-            scope.rounds?.schedule?.due = nil
-            return schedule.due
-        }
-        return nil
+        let scope =
+            scopes.last { $0.rounds?.schedule != nil }
+            ?? callers.lazy.reversed().compactMap { $0.scopes.last { $0.rounds?.schedule != nil } }.first
+        defer { scope?.rounds?.schedule?.due = nil }
+        return scope?.rounds?.schedule?.due
     }
 
     /// All guardians of the current position, innermost first, including those of the enclosing calls and strands.

@@ -16,7 +16,7 @@ final class Shell {
     private(set) lazy var reader = ScriptReader(registry: registry, invocation: invocation, files: files)
     private(set) lazy var files = FileReader(on: loop) { [unowned self] in interruption != nil }
     let start: Instant
-    private let standardOutput: OutputStream
+    let standardOutput: OutputStream
     private let standardError: OutputStream
     /// All output that is written, and standard error.
     private lazy var output = StandardOutput(
@@ -25,13 +25,13 @@ final class Shell {
     private let stateBefore = ProcessState()
     private(set) lazy var children = Children(on: loop, state: stateBefore)
     private let temporary = TemporaryDirectory()
-    private let secrets = Redactor()
+    let secrets = Redactor()
     private lazy var random = RandomNumbers(seed: invocation.seed)
     private let ports = Ports()
     lazy var diagnostics = Diagnostics(output, hiding: secrets)
     private var transcriptFile: OutputFile?
     private let results = TestResults()
-    private let blessing = Blessing()
+    let blessing = Blessing()
     private var reports: Reports?
     /// The number of tests that had ended when the current script began.
     private var testsBefore = 0
@@ -360,44 +360,6 @@ final class Shell {
         if let problem = reports?.problem { say(problem) }
         let isIncomplete = standardOutput.isBroken || reports?.problem != nil
         return result == 0 && isIncomplete ? Failure.Status.connection.rawValue : result
-    }
-
-    /// Rewrites the expected lines that differed, or shows them; returns the status.
-    private func bless(_ mode: BlessMode, after status: Int32) -> Int32 {
-        let (edits, left) = blessing.result
-        guard status == 0 else {
-            if !edits.isEmpty { say("muxsh: nothing is rewritten, because the run failed otherwise\n") }
-            return status
-        }
-        for line in left { say("\(line.range.description): left as it is: \(line.reason)\n") }
-        var isHeld = left.isEmpty
-        var done: Set<[UInt8]> = []
-        for path in edits.map(\.range.source.path) where done.insert(path).inserted {
-            isHeld = bless(path, edits.filter { $0.range.source.path == path }, mode) && isHeld
-        }
-        return isHeld ? 0 : Failure.Status.expectation.rawValue
-    }
-
-    /// Returns whether the file holds now.
-    private func bless(_ path: [UInt8], _ edits: [Blessing.Edit], _ mode: BlessMode) -> Bool {
-        guard let path = SystemString(path), case .success(let now) = files.read(path),
-            let file = BlessedFile(path, now.bytes, edits, hiding: secrets)
-        else {
-            say("muxsh: \(visible(String(lossless: path))) has changed during the run and is left as it is\n")
-            return false
-        }
-        for line in file.difference { standardOutput.write(Array(diagnostics.hidden(line).utf8) + [0x0A]) }
-        let lines = counted(file.changes.count, "line")
-        guard mode == .write else {
-            say("muxsh: \(lines) of \(path.shown) would change\n")
-            return false
-        }
-        if let problem = file.write() {
-            say("muxsh: cannot write \(path.shown): \(problem)\n")
-            return false
-        }
-        say("muxsh: \(lines) of \(path.shown) rewritten\n")
-        return true
     }
 
     /// Returns the status of a run of one script.
