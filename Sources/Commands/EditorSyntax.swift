@@ -16,7 +16,7 @@ package struct EditorSyntax {
         }
     }
 
-    /// The commands, longest first where one begins another, and the words inside commands.
+    /// The commands, the other keywords, and the functions on values.
     private let commands: [String]
     private let keywords: [String]
     private let functions: [String]

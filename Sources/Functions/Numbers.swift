@@ -4,7 +4,7 @@ extension Call {
     /// The functions from numbers to bytes and back.
     func number() throws(Functions.Failure) -> [UInt8] {
         switch function {
-        case .varint: return try Self.varint(natural(bits: 63))
+        case .varint: return try Functions.varint(UInt64(natural(bits: 63)))
         case .fromVarint: return try fromVarint()
         default: break
         }
@@ -67,16 +67,6 @@ extension Call {
         return Array(String(number).utf8)
     }
 
-    private static func varint(_ number: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var rest = UInt64(number)
-        while rest > 0x7F {
-            bytes.append(UInt8(rest & 0x7F) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
-    }
-
     private func fromVarint() throws(Functions.Failure) -> [UInt8] {
         guard let last = value.last, last < 0x80, value.dropLast().allSatisfy({ $0 >= 0x80 }) else {
             throw failure("is not one varint")
@@ -88,5 +78,18 @@ extension Call {
             number |= bits << (7 * UInt64(index))
         }
         return Array(String(number).utf8)
+    }
+}
+
+extension Functions {
+    /// Returns a number in LEB128: seven bits in each byte, the lowest first.
+    package static func varint(_ number: UInt64) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var rest = number
+        while rest > 0x7F {
+            bytes.append(UInt8(rest & 0x7F) | 0x80)
+            rest >>= 7
+        }
+        return bytes + [UInt8(rest)]
     }
 }

@@ -156,3 +156,13 @@ extension Statement {
         return [self] + parts + (call.block + (call.otherwise ?? [])).flatMap(\.withAllInside)
     }
 }
+
+extension ArrowLine {
+    /// Whether it consumes received data.
+    package var reads: Bool {
+        switch action {
+        case .send, .endOutput: false
+        case .line, .match, .endOfStream, .reset: true
+        }
+    }
+}

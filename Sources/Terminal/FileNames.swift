@@ -1,7 +1,8 @@
 import Glibc
+import Reactor
 import Script
 
-/// The files whose paths begin with a given text (readdir(3)).
+/// The files whose paths begin with a given text.
 enum FileNames {
     struct Entry {
         /// The bytes of the path; that of a folder ends in a slash.
@@ -16,15 +17,13 @@ enum FileNames {
     static func completions(of text: [UInt8]) -> [Entry] {
         let cut = text.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0
         let (folder, prefix) = (Array(text[..<cut]), text[cut...])
-        guard let stream = opendir(cString(folder.isEmpty ? [UInt8(ascii: ".")] : folder)) else { return [] }
-        defer { closedir(stream) }
+        guard let path = SystemString(folder.isEmpty ? [UInt8(ascii: ".")] : folder),
+            let names = Folder.names(in: path)
+        else { return [] }
         var entries: [Entry] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+        for name in names.map(\.bytes) {
             let isHidden = name.first == UInt8(ascii: ".")
-            guard name.starts(with: prefix), name != Array(".".utf8), name != Array("..".utf8),
-                !isHidden || prefix.first == UInt8(ascii: ".")
-            else { continue }
+            guard name.starts(with: prefix), !isHidden || prefix.first == UInt8(ascii: ".") else { continue }
             var status = stat()
             let isFolder = stat(cString(folder + name), &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
             let slash = isFolder ? Array("/".utf8) : []

@@ -40,11 +40,7 @@ struct EntryRecorder {
 
     private func isAsTyped(_ statement: Statement) -> Bool {
         switch statement {
-        case .arrow(let arrow):
-            switch arrow.action {
-            case .send, .endOutput: false
-            case .line, .match, .endOfStream, .reset: true
-            }
+        case .arrow(let arrow): arrow.reads
         case .command(let call): !Self.byEffect.contains(call.description.name) && !call.has(option: "--secret")
         case .invocation: true
         }

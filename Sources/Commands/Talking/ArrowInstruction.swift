@@ -42,16 +42,6 @@ enum ArrowInstruction {
     }
 }
 
-extension ArrowLine {
-    /// Whether it consumes received data.
-    var reads: Bool {
-        switch action {
-        case .send, .endOutput: false
-        case .line, .match, .endOfStream, .reset: true
-        }
-    }
-}
-
 extension Strand {
     /// Returns the current values of a pattern's variables, for failures: ` (${x} is "5")`; empty without variables.
     func values(in source: PatternSource) throws(Failure) -> String {

@@ -111,8 +111,7 @@ package final class Opening: Wait {
             throw noTicket
         }
         isAwaitingTicket = true
-        ticket.onArrival = { [unowned self] in
-            ticket.onArrival = {}
+        ticket.waiters[ObjectIdentifier(self)] = { [unowned self] in
             isAwaitingTicket = false
             attempt()
         }
@@ -125,7 +124,7 @@ package final class Opening: Wait {
     }
 
     package func cancel() {
-        ticket?.onArrival = {}
+        ticket?.waiters[ObjectIdentifier(self)] = nil
         releaseName()
         cancelAttempt()
         if let pause { world.loop.cancel(pause) }

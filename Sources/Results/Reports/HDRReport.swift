@@ -86,13 +86,7 @@ package final class HDRReport: Report {
 
     /// A number in ZigZag and LEB128.
     private static func number(_ value: Int) -> [UInt8] {
-        var rest = UInt64(bitPattern: Int64(value << 1 ^ value >> 63))
-        var bytes: [UInt8] = []
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
+        Functions.varint(UInt64(bitPattern: Int64(value << 1 ^ value >> 63)))
     }
 
     private static func bigEndian(_ value: some FixedWidthInteger) -> [UInt8] {

@@ -10,8 +10,8 @@ package final class TLSTicket {
     let host: String
     /// The problem with the certificate that --insecure has accepted, or nil.
     var doubt: String?
-    /// Called when it arrives.
-    package var onArrival: () -> Void = {}
+    /// Called when it arrives, by the objects that wait for it.
+    package var waiters: [ObjectIdentifier: () -> Void] = [:]
     private(set) var session: OpaquePointer?
 
     init(_ options: TLSOptions, host: String) {
@@ -30,7 +30,9 @@ package final class TLSTicket {
     func take(_ session: OpaquePointer) {
         SSL_SESSION_free(self.session)
         self.session = session
-        onArrival()
+        let waiting = waiters.values
+        waiters = [:]
+        for resume in waiting { resume() }
     }
 
     /// Returns a copy that the caller owns: the connection that uses a session changes it.
