@@ -75,14 +75,16 @@ package struct CommandRegistry: CommandSet {
 
     /// Compiles statements; throws all errors that are detected only when they become instructions.
     ///
-    /// `owners` decides which variables are the script's; by default the statements are all of it.
+    /// - Parameters:
+    ///   - owners: decides which variables are the script's; by default the statements are all of it.
+    ///   - isMarked: whether the host is told when each statement begins.
     package func compile(
-        _ statements: [Statement], owners: VariableOwners? = nil
+        _ statements: [Statement], owners: VariableOwners? = nil, isMarked: Bool = false
     ) throws(ScriptErrors) -> CompiledScript {
         var whole = VariableOwners()
         if owners == nil { whole.collect(statements) }
         var compiler = Compiler(commands: self, owners: owners ?? whole)
-        compiler.compile(statements)
+        compiler.compile(script: statements, isMarked: isMarked)
         guard compiler.errors.isEmpty else { throw ScriptErrors(errors: compiler.errors) }
         return compiler.script
     }

@@ -49,6 +49,16 @@ package final class World: SessionObserver, Host {
     package var tickets: [String: TLSTicket] = [:]
     /// With --bless, what arrived for each expected line; nil otherwise.
     package var blessing: Blessing?
+    /// Gets what happens as data; nil if no report shows it.
+    package var events: Events? {
+        didSet {
+            transcript.events = events
+            sessions.events = events
+            events?.place = { [weak self] in self?.scheduler.running?.instruction?.range }
+        }
+    }
+    /// The statement of the script that is running, and how many tests had ended before it; nil without reports.
+    private var statement: (range: SourceRange, tests: Int)?
     /// The file of `record`, and where it began; nil if nothing is being recorded.
     package var record: (path: SystemString, since: Recording.Mark)?
     /// The running strands of `start`, by name.
@@ -131,6 +141,10 @@ package final class World: SessionObserver, Host {
         strand.onEnd = { [unowned self, unowned strand] outcome in
             lastCaptures = strand.captures
             main = nil
+            // A failure is reported before the end of its statement.
+            if case .failed(let failure) = outcome, failure.status != .skipped {} else {
+                endStatement(outcome, strand.captures)
+            }
             self.entry = .script(isWhole: false)
             self.outcome = outcome
             if case .passed = outcome { return }
@@ -138,6 +152,27 @@ package final class World: SessionObserver, Host {
             endBackgrounds()
         }
         scheduler.start(strand)
+    }
+
+    /// Notes that a statement of the script begins, and that the one before it has passed.
+    package func beginStatement(_ range: SourceRange, in strand: Strand) {
+        endStatement(.passed, strand.captures)
+        statement = (range, results.records.count)
+    }
+
+    private func endStatement(_ outcome: Outcome, _ captures: [[UInt8]?]) {
+        guard let (range, tests) = statement else { return }
+        statement = nil
+        let failure: Failure?
+        let status: Int32
+        switch outcome {
+        case .failed(let cause): (status, failure) = (cause.status.rawValue, cause)
+        case .passed: (status, failure) = (results.status(from: tests) ?? 0, nil)
+        case .exited(let given): (status, failure) = (given ?? 0, nil)
+        case .cancelled: (status, failure) = (Failure.Status.interrupted.rawValue, nil)
+        }
+        let hidden = captures.map { $0.map { secrets.redacted($0) } }
+        events?.add(.done(status: status, captures: hidden, failure: failure), at: range)
     }
 
     /// Ends the running statements with a failure: an interrupt, or the time limit of the run.
@@ -206,7 +241,18 @@ package final class World: SessionObserver, Host {
                 session.voice.showRest()
             }
         }
+        events?.add(.failed(failure), at: failure.range)
         diagnostics.report(failure)
+        if main == nil { endStatement(.failed(failure), lastCaptures) }
+    }
+
+    /// Shows the errors of a statement that cannot run.
+    package func refuse(_ errors: ScriptErrors) {
+        for error in errors.errors { events?.add(.failed(Failure(error)), at: error.range) }
+        diagnostics.report(errors.rendered)
+        guard let first = errors.errors.first else { return }
+        events?.add(
+            .done(status: Failure.Status.script.rawValue, captures: [], failure: Failure(first)), at: first.range)
     }
 
     /// Returns the default time limit of a wait in these sessions.
@@ -228,6 +274,13 @@ package final class World: SessionObserver, Host {
                 awaited, range,
                 "matched only at its time limit of \(shown(limit ?? .zero)), because more data could have lengthened the "
                     + "match; end the pattern with what follows the match, or use .*? to stop early")
+        }
+        if let events {
+            let captures = (match.captures ?? []).map { $0.map { secrets.redacted($0) } }
+            events.add(
+                .matched(
+                    session: awaited.session.name, wanted: secrets.redacted(awaited.wanted), captures: captures,
+                    took: loop.readClock() - began), at: range)
         }
         guard settings.isVerbose else { return }
         let took = shown(loop.readClock() - began)

@@ -6,9 +6,9 @@ extension Call {
         switch function {
         case .hex: return Self.hex(value)
         case .fromHex: return try decoded(Literals.hex(value), "is not hexadecimal")
-        case .base64: return Self.base64(value, isForURL: false)
+        case .base64: return Functions.base64(value)
         case .fromBase64: return try decoded(Literals.base64(value), "is not base64")
-        case .base64url: return Self.base64(value, isForURL: true)
+        case .base64url: return Functions.base64(value, isForURL: true)
         case .fromBase64url: return try decoded(Self.standard(value).flatMap(Literals.base64), "is not base64url")
         case .url: return Self.percentEncoded(value)
         case .fromURL: return try percentDecoded()
@@ -30,23 +30,6 @@ extension Call {
         for byte in bytes {
             text.append(digits[Int(byte >> 4)])
             text.append(digits[Int(byte & 15)])
-        }
-        return text
-    }
-
-    private static func base64(_ bytes: [UInt8], isForURL: Bool) -> [UInt8] {
-        let alphabet = Array(
-            ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + (isForURL ? "-_" : "+/")).utf8)
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        var index = 0
-        while index < bytes.count {
-            let count = min(3, bytes.count - index)
-            var group = 0
-            for place in 0..<3 { group = group << 8 | (place < count ? Int(bytes[index + place]) : 0) }
-            for place in 0...count { text.append(alphabet[group >> (18 - 6 * place) & 63]) }
-            if !isForURL { text += [UInt8](repeating: UInt8(ascii: "="), count: 3 - count) }
-            index += 3
         }
         return text
     }
@@ -90,5 +73,25 @@ extension Call {
             }
         }
         return bytes
+    }
+}
+
+extension Functions {
+    /// Returns bytes in base64 (RFC 4648), with the URL-safe alphabet and without padding if `isForURL`.
+    package static func base64(_ bytes: [UInt8], isForURL: Bool = false) -> [UInt8] {
+        let alphabet = Array(
+            ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789" + (isForURL ? "-_" : "+/")).utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity((bytes.count + 2) / 3 * 4)
+        var index = 0
+        while index < bytes.count {
+            let count = min(3, bytes.count - index)
+            var group = 0
+            for place in 0..<3 { group = group << 8 | (place < count ? Int(bytes[index + place]) : 0) }
+            for place in 0...count { text.append(alphabet[group >> (18 - 6 * place) & 63]) }
+            if !isForURL { text += [UInt8](repeating: UInt8(ascii: "="), count: 3 - count) }
+            index += 3
+        }
+        return text
     }
 }

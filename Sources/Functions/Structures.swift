@@ -23,12 +23,15 @@ enum JSON {
 
     /// `text` as the inside of a JSON string.
     static func escaped(_ text: [UInt8], _ call: Call) throws(Functions.Failure) -> [UInt8] {
-        guard let string = withCharacters(text, { json_stringn($0, text.count) }) else {
-            throw call.failure("is not valid UTF-8")
-        }
-        defer { json_decref(string) }
-        guard let quoted = dump(string) else { throw call.failure("is not valid UTF-8") }
+        guard let quoted = quoted(text) else { throw call.failure("is not valid UTF-8") }
         return Array(quoted.dropFirst().dropLast())
+    }
+
+    /// `text` as a JSON string; nil if it is not UTF-8.
+    static func quoted(_ text: [UInt8]) -> [UInt8]? {
+        guard let string = withCharacters(text, { json_stringn($0, text.count) }) else { return nil }
+        defer { json_decref(string) }
+        return dump(string)
     }
 
     /// The text that the inside of a JSON string stands for.
@@ -111,4 +114,9 @@ extension String {
     fileprivate func components(until end: String) -> Substring {
         firstRange(of: end).map { self[..<$0.lowerBound] } ?? self[...]
     }
+}
+
+extension Functions {
+    /// Returns a text as a JSON string, with its quotes; nil if it is not UTF-8.
+    package static func jsonString(_ text: [UInt8]) -> [UInt8]? { JSON.quoted(text) }
 }

@@ -208,6 +208,7 @@ package final class Session: ChannelDelegate {
             } else if framing.format != nil {
                 // Not a frame: after an arrow it would be sent as one.
                 transcript.statement("send \(name) --raw \(quotedArgument(String(lossless: bytes)))")
+                transcript.report(sent: buffer, of: name)
             } else {
                 voice.sent(buffer)
             }
@@ -220,6 +221,7 @@ package final class Session: ChannelDelegate {
     /// Sends bytes that the transcript shows in another way.
     package func transmit(_ bytes: [UInt8]) throws(Failure) {
         try admit(bytes)
+        bytes.withUnsafeBytes { transcript.report(sent: $0, of: name) }
         try transmit(admitted: bytes)
     }
 

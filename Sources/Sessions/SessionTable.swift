@@ -22,6 +22,8 @@ package final class SessionTable {
     private var numbered = 0
     private var opened = 0
 
+    /// Gets what is opened and closed; nil if no report shows it.
+    package var events: Events?
     private let children: Children?
 
     /// - Parameter children: releases the programs of sessions; nil if there are none.
@@ -73,16 +75,25 @@ package final class SessionTable {
         remove(session.name)
         sessions[session.name] = session
         opened += 1
+        noteOpening(session)
     }
 
     package func add(_ service: any Service, named name: String) {
         services[name] = service
+        events?.add(.open(session: name, address: service.location, kind: service.kind, former: nil))
+    }
+
+    private func noteOpening(_ session: Session, formerly name: String? = nil) {
+        let kind = session.child != nil ? "program" : session.listener != nil ? "accepted" : "session"
+        events?.add(.open(session: session.name, address: session.address, kind: kind, former: name))
     }
 
     /// Renames a session.
     package func rename(_ session: Session, to name: String) {
         remove(name)
+        let former = session.name
         session.rename(name)
+        noteOpening(session, formerly: former)
         // The order of opening is kept.
         sessions = OrderedDictionary(
             uniqueKeysWithValues: sessions.map { ($1 === session ? name : $0, $1) })
@@ -96,20 +107,22 @@ package final class SessionTable {
 
     private func close(_ session: Session, reset: Bool = false) {
         session.shut(reset: reset)
+        events?.add(.close(session: session.name))
         if let child = session.child { children?.release(child, isForced: reset) }
     }
 
     /// Stops and removes the service.
     package func removeService(_ name: String) {
-        services.removeValue(forKey: name)?.stop()
+        guard let service = services.removeValue(forKey: name) else { return }
+        service.stop()
+        events?.add(.close(session: name))
     }
 
     /// Closes all sessions and services.
     package func removeAll() {
         for session in sessions.values { close(session) }
-        for (_, service) in services { service.stop() }
         sessions = [:]
-        services = [:]
+        for name in Array(services.keys) { removeService(name) }
     }
 
     /// The color for the next session (ECMA-48 SGR), readable on dark and light backgrounds: of 256 colors, some with a

@@ -27,6 +27,8 @@ package final class Scheduler {
     /// Called when an instruction ends the run of all strands.
     private let onExit: (Int32?) -> Void
     private var ready: Deque<Strand> = []
+    /// The strand that is running now.
+    package private(set) var running: Strand?
     /// The blocks of `defer` that run at the end of the script, the last one first.
     var deferred: [Call] = []
     private var strandCount = 0
@@ -117,6 +119,8 @@ package final class Scheduler {
     }
 
     private func resume(_ strand: Strand) {
+        running = strand
+        defer { running = nil }
         do throws(Failure) {
             if let wait = strand.wait {
                 guard try check(wait, strand, isLate: false) else { return }

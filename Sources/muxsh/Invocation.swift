@@ -13,6 +13,8 @@ struct Invocation {
     var talks: [String] = []
     var definitions: [Assignment] = []
     var staysAtPrompt = false
+    /// Whether a failure of a statement from standard input does not end the run.
+    var keepsGoing = false
     var checksOnly = false
     var isQuiet = false
     var isVerbose = false

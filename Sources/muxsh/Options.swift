@@ -72,11 +72,14 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(
         name: .customLong("report"),
         help: ArgumentHelp(
-            "Report results as tap, junit or hdr, on standard output or in FILE.", valueName: "format[=file]"))
+            "Report results as tap, junit, jsonl or hdr, on standard output or in FILE.", valueName: "format[=file]"))
     var reports: [ReportRequest] = []
 
     @Option(help: ArgumentHelp("Run only the tests whose names match.", valueName: "regex"))
     var filter: SystemString?
+
+    @Flag(help: "Continue after statements of standard input that fail.")
+    var keepGoing = false
 
     @Flag(help: "End the run at the first failed test.")
     var failFast = false
@@ -131,6 +134,7 @@ struct Options: ParsableArguments, ParsableCommand {
         invocation.filter = filter
         invocation.seed = seed
         invocation.stopsAtFailure = failFast
+        invocation.keepsGoing = keepGoing
         invocation.rounds = rounds?.count ?? 1
         invocation.shuffle = shuffle
         invocation.listsTests = listsTests
@@ -170,6 +174,9 @@ struct Options: ParsableArguments, ParsableCommand {
         if staysAtPrompt && isatty(STDIN_FILENO) == 0 { throw ValidationError("-i needs a terminal") }
         if bless != nil, files.isEmpty || !lines.isEmpty || files.contains("-") || staysAtPrompt {
             throw ValidationError("--bless needs FILEs, and allows neither -c, - nor -i")
+        }
+        if keepGoing, !files.isEmpty || !lines.isEmpty || staysAtPrompt {
+            throw ValidationError("--keep-going is for statements from standard input, without FILE, -c and -i")
         }
         for (option, isGiven) in [("--check", checksOnly), ("--list", listsTests), ("--shuffle", shuffle != nil)]
         where isGiven && files.isEmpty && lines.isEmpty {

@@ -5,7 +5,12 @@ import Reactor
 final class Reports {
     /// The formats of --report.
     enum Format: String, CaseIterable {
-        case tap, junit, hdr
+        case tap, junit, jsonl, hdr
+
+        /// Whether the report shows when each statement ends.
+        var showsStatements: Bool { self == .jsonl }
+        /// Whether the report shows what happens between the results.
+        var showsEvents: Bool { self == .jsonl }
     }
 
     private var reports: [any Report] = []
@@ -29,7 +34,7 @@ final class Reports {
             let file = request.path == nil ? nil : files.popFirst()
             reports.append(
                 report(request.format, diagnostics) { [stream] bytes in
-                    if let file { file.write(bytes) } else { stream?.write(bytes) }
+                    if let file { file.stream?.write(bytes) } else { stream?.write(bytes) }
                 })
         }
         stream?.flush()
@@ -45,6 +50,7 @@ final class Reports {
             return TapReport(version: version, diagnostics: diagnostics, write: write)
         case .hdr: return HDRReport(now: now, write: write)
         case .junit: return JUnitReport(diagnostics: diagnostics, write: write)
+        case .jsonl: return JSONLinesReport(version: Options.version, diagnostics: diagnostics, write: write)
         }
     }
 
@@ -69,13 +75,18 @@ final class Reports {
         for report in reports { report.addScript(name) }
     }
 
-    func bailOut(_ failure: Failure) {
-        for report in reports { report.bailOut(failure) }
+    func add(_ failure: Failure, endsRun: Bool) {
+        for report in reports { report.add(failure, endsRun: endsRun) }
         stream?.flush()
     }
 
-    func end(skipReason: String?) {
-        for report in reports { report.end(skipReason: skipReason) }
+    /// Adds an event; it is written before the loop waits, together with those around it.
+    func add(_ event: Event) {
+        for report in reports { report.add(event) }
+    }
+
+    func end(status: Int32, skipReason: String?) {
+        for report in reports { report.end(status: status, skipReason: skipReason) }
         stream?.flush()
     }
 }

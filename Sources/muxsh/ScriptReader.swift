@@ -125,7 +125,8 @@ struct ScriptReader {
         do throws(ScriptErrors) {
             // Checked in the order of the text: in another one, a name may be set later.
             let ordered = invocation.shuffle.map { statements.withTestsShuffled(by: $0.seed) } ?? statements
-            let script = try registry.compile(ordered, owners: checker.owners)
+            let script = try registry.compile(
+                ordered, owners: checker.owners, isMarked: invocation.reports.contains { $0.format.showsStatements })
             guard found.isEmpty else { throw ScriptErrors(errors: found) }
             return script
         } catch {

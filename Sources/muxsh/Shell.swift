@@ -33,6 +33,9 @@ final class Shell {
     private let results = TestResults()
     let blessing = Blessing()
     private var reports: Reports?
+    /// Gives what happens to the reports that show it; nil if there are none.
+    private lazy var events = invocation.reports.contains { $0.format.showsEvents }
+        ? Events(on: loop, start: start) { [unowned self] in reports?.add($0) } : nil
     /// The number of tests that had ended when the current script began.
     private var testsBefore = 0
     /// The reason why a script was skipped as a whole.
@@ -65,7 +68,10 @@ final class Shell {
         results.filter = invocation.filter.flatMap { try? Regex($0.bytes) }
         results.stopsAtFailure = invocation.stopsAtFailure
         results.rounds = invocation.rounds
-        results.onRecord = { [unowned self] in reports?.add($0) }
+        results.onRecord = { [unowned self] in
+            reports?.add($0)
+            events?.add(.test($0), at: $0.range)
+        }
     }
 
     /// Runs what the options request and waits until all output has been read; returns the exit status.
@@ -196,6 +202,7 @@ final class Shell {
             return Environment.value(of: name)
         }
         if invocation.bless != nil { world.blessing = blessing }
+        world.events = events
         world.random = random
         world.ports = ports
         let terminal = Environment.setting("TERM")?.description ?? ""
@@ -256,7 +263,7 @@ final class Shell {
             world.diagnostics.report(line: "\(place)skipped\(reason)")
         } else {
             world.report(failure)
-            reports?.bailOut(failure)
+            reports?.add(failure, endsRun: !invocation.keepsGoing)
             hasFailedOutsideTest = true
         }
         return failure.status.rawValue
@@ -342,7 +349,7 @@ final class Shell {
         if result == 0, !statuses.isEmpty, statuses.allSatisfy({ $0 == skipped }) {
             result = reportsUseStandardOutput ? 0 : skipped
         }
-        reports?.end(skipReason: skipReason)
+        reports?.end(status: result, skipReason: skipReason)
         if result != 0, result != skipped, random.isUsed, invocation.seed == nil {
             say("muxsh: ${random} was used; to repeat this run: --seed \(random.seed)\n")
         }

@@ -55,6 +55,11 @@ package struct Failure: Error {
         self.range = range
     }
 
+    /// The failure of a statement that cannot run.
+    package init(_ error: ScriptError) {
+        self.init(.script, error.message, details: error.hint.map { ["help: \($0)"] } ?? [], range: error.range)
+    }
+
     /// The first line of the message, for `${error}` and reports.
     package var firstLine: String {
         String(message.split(separator: "\n", omittingEmptySubsequences: false).first ?? "")

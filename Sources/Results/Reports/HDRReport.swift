@@ -25,8 +25,8 @@ package final class HDRReport: Report {
 
     package func add(_ record: TestResults.Record) {}
     package func addScript(_ name: String) {}
-    package func bailOut(_ failure: Failure) {}
-    package func end(skipReason reason: String?) {}
+    package func add(_ failure: Failure, endsRun: Bool) {}
+    package func end(status: Int32, skipReason reason: String?) {}
 
     package func add(_ intervals: [Latencies.Interval]) {
         for interval in intervals {
@@ -59,7 +59,7 @@ package final class HDRReport: Report {
         do throws(Functions.Failure) {
             let packed = try Functions.apply(.zlib, to: bytes, [], outputLimit: .max)
             let all = bigEndian(compressedCookie) + bigEndian(UInt32(packed.count)) + packed
-            return String(decoding: try Functions.apply(.base64, to: all, [], outputLimit: .max), as: UTF8.self)
+            return String(decoding: Functions.base64(all), as: UTF8.self)
         } catch {
             return nil
         }

@@ -52,14 +52,14 @@ package final class JUnitReport: Report {
         add(TestCase(name: name, line: nil, duration: .zero, outcome: .passed), to: name)
     }
 
-    package func bailOut(_ failure: Failure) {
+    package func add(_ failure: Failure, endsRun: Bool) {
         let file = failure.range?.source.name ?? "muxsh"
         add(
             TestCase(name: "outside of tests", line: failure.range?.line, duration: .zero, outcome: .stopped(failure)),
             to: file)
     }
 
-    package func end(skipReason reason: String?) {
+    package func end(status: Int32, skipReason reason: String?) {
         if let reason, suites.isEmpty {
             add(TestCase(name: "script", line: nil, duration: .zero, outcome: .skipped(reason)), to: "muxsh")
         }

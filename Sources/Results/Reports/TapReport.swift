@@ -32,16 +32,20 @@ package final class TapReport: Report {
         line("ok \(count) - \(escaped(name))")
     }
 
-    /// Reports a failure outside a test, which has stopped the run.
-    package func bailOut(_ failure: Failure) {
+    package func add(_ failure: Failure, endsRun: Bool) {
         writeSkipped()
+        guard endsRun else {
+            count += 1
+            line("not ok \(count) - outside of tests")
+            return diagnose(failure, duration: .zero)
+        }
         hasBailedOut = true
         let place = failure.range.map { $0.description + ": " } ?? ""
         line("Bail out! \(place)\(failure.firstLine)")
     }
 
     /// Ends the report. `reason` is why a script without tests was skipped.
-    package func end(skipReason reason: String?) {
+    package func end(status: Int32, skipReason reason: String?) {
         guard !hasBailedOut else { return }
         guard hasRun || count > 0 else {
             let reason = reason ?? skipped.first.flatMap(Self.reason)
@@ -65,12 +69,12 @@ package final class TapReport: Report {
         case .skipped(let why): line("ok \(name) # SKIP\(why.isEmpty ? "" : " " + escaped(why))")
         case .failed(let failure):
             line("not ok \(name)")
-            diagnose(failure, record)
+            diagnose(failure, duration: record.duration)
         }
     }
 
     /// Writes the YAML block below a failed test.
-    private func diagnose(_ failure: Failure, _ record: TestResults.Record) {
+    private func diagnose(_ failure: Failure, duration: Duration) {
         line("  ---")
         line("  message: \(quoted(failure.firstLine))")
         line("  severity: fail")
@@ -80,7 +84,7 @@ package final class TapReport: Report {
             line("    line: \(range.line)")
             line("    column: \(range.characterColumn)")
         }
-        line("  duration_ms: \(fixed(Double(record.duration.nanoseconds) / 1e6, digits: 1))")
+        line("  duration_ms: \(fixed(Double(duration.nanoseconds) / 1e6, digits: 1))")
         line("  text: |")
         for text in diagnostics.message(of: failure).split(separator: "\n", omittingEmptySubsequences: false).dropLast()
         {

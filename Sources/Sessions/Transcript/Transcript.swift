@@ -28,6 +28,8 @@ package final class Transcript {
     /// Whether the running statement was typed: it is already on the screen, so displays do not show sends and opens.
     package var hidesStatements: () -> Bool = { false }
 
+    /// Gets what happens as data; nil if no report shows it.
+    package var events: Events?
     /// What happened so far, for `save`; nil in scripts.
     package private(set) var recording: Recording?
 
@@ -44,7 +46,7 @@ package final class Transcript {
     }
 
     /// Whether there are no sinks: then nothing needs to be kept for showing.
-    package var isSilent: Bool { sinks.isEmpty && recording == nil }
+    package var isSilent: Bool { sinks.isEmpty && recording == nil && events == nil }
 
     /// Keeps what happens from now on, for `save`.
     package func record() {
@@ -68,6 +70,7 @@ package final class Transcript {
     package func note(_ text: String) {
         guard !isSilent else { return }
         recording?.add(line: "# \(visible(text))")
+        events?.add(.note(redactor.redacted(text)))
         // Always one line: text after a newline would be a separate statement.
         emit(.note) { $0 += "# \(visible(redactor.redacted(text)))".utf8 }
     }
@@ -80,6 +83,7 @@ package final class Transcript {
     /// Writes the output of `print` as comments to files that can be run again; displays already have it.
     package func printed(_ text: [UInt8]) {
         for line in SourceText.lines(of: text) { recording?.add(line: "# " + String(lossless: line)) }
+        events?.add(.print(text.last == UInt8(ascii: "\n") ? text.dropLast() : text))
         for case .file(let write) in sinks {
             for line in SourceText.lines(of: text) { write(Array("# ".utf8) + line + [UInt8(ascii: "\n")]) }
         }
@@ -111,6 +115,7 @@ package final class Transcript {
                 Recording.Data(
                     name: name, arrow: arrow, bytes: Array(text), isPart: isPart, isRest: isRest, source: source))
         }
+        report(name, arrow, text, ending, isPart: isPart, isRest: isRest)
         let isDumped = view == .hex && !(text.isEmpty && ending.isEmpty)
         if isDumped { dump(name, arrow: arrow, color: color, text, ending, isPart: isPart, isRest: isRest) }
         emit(isDumped ? .line : arrow.utf8.first == UInt8(ascii: ">") ? .statement : .speech, color: color) { line in
@@ -122,6 +127,25 @@ package final class Transcript {
             redactor.appendEscaped(text, to: &line, isCutBefore: isRest, isCutAfter: isPart)
             if isPart { line.append(UInt8(ascii: "\\")) }
         }
+    }
+
+    /// Reports sent bytes that the transcript shows in another way, which may be part of a line.
+    func report(sent bytes: UnsafeRawBufferPointer, of name: String) {
+        report(name, "> ", bytes, [], isPart: true, isRest: true)
+    }
+
+    private func report(
+        _ name: String, _ arrow: String, _ text: UnsafeRawBufferPointer, _ ending: [UInt8], isPart: Bool, isRest: Bool
+    ) {
+        guard let events else { return }
+        let name = redactor.redacted(name)
+        let isSent = arrow.utf8.first == UInt8(ascii: ">")
+        guard !arrow.utf8.dropFirst().starts(with: "|".utf8) else {
+            return events.add(.ended(session: name, byPeer: !isSent, isReset: arrow.hasSuffix("reset")))
+        }
+        let bytes = redactor.redacted(text, isCutBefore: isRest, isCutAfter: isPart)
+        let data = Event.Data(session: name, bytes: bytes, ending: ending, isPart: isPart)
+        events.add(isSent ? .sent(data) : .received(data))
     }
 
     /// Shows the bytes of a line, including its ending, on displays.

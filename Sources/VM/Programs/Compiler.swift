@@ -67,6 +67,15 @@ package struct Compiler {
     /// The index of the next instruction.
     package var position: Int { program.instructions.count }
 
+    /// Compiles the statements of a script itself; `isMarked` means that the host is told when each begins.
+    package mutating func compile(script statements: [Statement], isMarked: Bool) {
+        guard isMarked else { return compile(statements) }
+        for statement in statements {
+            emit(BeginStatementInstruction(range: statement.range))
+            compile([statement])
+        }
+    }
+
     package mutating func compile(_ statements: [Statement]) {
         for statement in statements {
             program.beginStatement()
@@ -201,5 +210,15 @@ package struct Compiler {
                 program.reach.targets.insert(item.template.glob)
             }
         }
+    }
+}
+
+/// Tells the host that a statement of the script begins.
+private struct BeginStatementInstruction: Instruction {
+    let range: SourceRange
+
+    func execute(in strand: Strand) -> Step {
+        strand.scheduler.host.beginStatement(range, in: strand)
+        return .next
     }
 }
