@@ -142,7 +142,8 @@ package final class World: SessionObserver, Host {
             lastCaptures = strand.captures
             main = nil
             // A failure is reported before the end of its statement.
-            if case .failed(let failure) = outcome, failure.status != .skipped {} else {
+            if case .failed(let failure) = outcome, failure.status != .skipped {
+            } else {
                 endStatement(outcome, strand.captures)
             }
             self.entry = .script(isWhole: false)
@@ -155,8 +156,8 @@ package final class World: SessionObserver, Host {
     }
 
     /// Notes that a statement of the script begins, and that the one before it has passed.
-    package func beginStatement(_ range: SourceRange, in strand: Strand) {
-        endStatement(.passed, strand.captures)
+    package func beginStatement(_ range: SourceRange, captures: [[UInt8]?]) {
+        endStatement(.passed, captures)
         statement = (range, results.records.count)
     }
 

@@ -20,6 +20,7 @@ package struct Event {
         case failed(Failure)
         case print([UInt8])
         case note(String)
+        case testBegan
         case test(TestResults.Record)
         case close(session: String)
         /// A statement of the script has ended.

@@ -15,7 +15,9 @@ package protocol Host: AnyObject {
     func trace(_ range: SourceRange)
     var isTracing: Bool { get }
     /// Called when a statement of the script itself begins, if the compiler was told to mark them.
-    func beginStatement(_ range: SourceRange, in strand: Strand)
+    ///
+    /// - Parameter captures: those that the statement before it has left.
+    func beginStatement(_ range: SourceRange, captures: [[UInt8]?])
     /// Returns the failure of a wait, extended by other events that may have caused it.
     func explained(_ failure: Failure) -> Failure
     /// Called when a block handles a failure or the failure ends its strand: the events it reports count as reported.

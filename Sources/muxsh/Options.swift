@@ -72,7 +72,8 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(
         name: .customLong("report"),
         help: ArgumentHelp(
-            "Report results as tap, junit, jsonl or hdr, on standard output or in FILE.", valueName: "format[=file]"))
+            "Report results as tap, junit, jsonl, html or hdr, on standard output or in FILE.",
+            valueName: "format[=file]"))
     var reports: [ReportRequest] = []
 
     @Option(help: ArgumentHelp("Run only the tests whose names match.", valueName: "regex"))

@@ -5,12 +5,14 @@ import Reactor
 final class Reports {
     /// The formats of --report.
     enum Format: String, CaseIterable {
-        case tap, junit, jsonl, hdr
+        case tap, junit, jsonl, html, hdr
 
         /// Whether the report shows when each statement ends.
         var showsStatements: Bool { self == .jsonl }
+        /// Whether the report is of use only as a whole.
+        var isWhole: Bool { [.junit, .html, .hdr].contains(self) }
         /// Whether the report shows what happens between the results.
-        var showsEvents: Bool { self == .jsonl }
+        var showsEvents: Bool { self == .jsonl || self == .html }
     }
 
     private var reports: [any Report] = []
@@ -25,7 +27,9 @@ final class Reports {
         self.requests = requests
         now = loop.readClock()
         stream = requests.contains { $0.path == nil } ? standardOutput : nil
-        files = requests.compactMap { request in request.path.map { OutputFile(path: $0, on: loop) } }
+        files = requests.compactMap { request in
+            request.path.map { OutputFile(path: $0, isWhole: request.format.isWhole, on: loop) }
+        }
     }
 
     func begin(_ diagnostics: Diagnostics) {
@@ -37,7 +41,7 @@ final class Reports {
                     if let file { file.stream?.write(bytes) } else { stream?.write(bytes) }
                 })
         }
-        stream?.flush()
+        flush()
     }
 
     private func report(
@@ -50,6 +54,8 @@ final class Reports {
             return TapReport(version: version, diagnostics: diagnostics, write: write)
         case .hdr: return HDRReport(now: now, write: write)
         case .junit: return JUnitReport(diagnostics: diagnostics, write: write)
+        case .html:
+            return HTMLReport(version: Options.version, diagnostics: diagnostics, write: write)
         case .jsonl: return JSONLinesReport(version: Options.version, diagnostics: diagnostics, write: write)
         }
     }
@@ -63,21 +69,27 @@ final class Reports {
 
     func add(_ record: TestResults.Record) {
         for report in reports { report.add(record) }
-        stream?.flush()
+        flush()
     }
 
     func add(_ intervals: [Latencies.Interval]) {
         for report in reports { report.add(intervals) }
-        stream?.flush()
+        flush()
     }
 
     func addScript(_ name: String) {
         for report in reports { report.addScript(name) }
+        flush()
     }
 
     func add(_ failure: Failure, endsRun: Bool) {
         for report in reports { report.add(failure, endsRun: endsRun) }
+        flush()
+    }
+
+    private func flush() {
         stream?.flush()
+        for file in files { file.stream?.flush() }
     }
 
     /// Adds an event; it is written before the loop waits, together with those around it.
@@ -87,6 +99,7 @@ final class Reports {
 
     func end(status: Int32, skipReason: String?) {
         for report in reports { report.end(status: status, skipReason: skipReason) }
-        stream?.flush()
+        flush()
+        for file in files { file.finish() }
     }
 }

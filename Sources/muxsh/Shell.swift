@@ -34,7 +34,8 @@ final class Shell {
     let blessing = Blessing()
     private var reports: Reports?
     /// Gives what happens to the reports that show it; nil if there are none.
-    private lazy var events = invocation.reports.contains { $0.format.showsEvents }
+    private lazy var events =
+        invocation.reports.contains { $0.format.showsEvents }
         ? Events(on: loop, start: start) { [unowned self] in reports?.add($0) } : nil
     /// The number of tests that had ended when the current script began.
     private var testsBefore = 0
@@ -149,8 +150,12 @@ final class Shell {
             loop.turn()
         }
         awaitedFile = nil
-        if let interruption { return interruption.rawValue }
+        if let interruption {
+            for file in files { file.abandon() }
+            return interruption.rawValue
+        }
         if let problem = fileProblem ?? reports.problem {
+            for file in files { file.abandon() }
             say(problem)
             return Failure.Status.connection.rawValue
         }

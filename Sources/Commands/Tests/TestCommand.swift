@@ -63,6 +63,7 @@ private struct TestInstruction: Instruction {
             throw Failure(.expectation, "'test' is not allowed inside 'parallel', 'on' or 'start'")
         }
         guard world.results.isSelected(name) else { return .jump(end + 1) }
+        world.events?.add(.testBegan)
         world.transcript.note("test \(TestGuardian.quoted(name))")
         strand.enter(
             Scope(

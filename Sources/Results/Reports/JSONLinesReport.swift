@@ -31,6 +31,8 @@ package final class JSONLinesReport: Report {
 
     package func add(_ event: Event) {
         last = event.time
+        // The event at the end of a test has its duration.
+        if case .testBegan = event.kind { return }
         var object = JSONObject(event: Self.name(of: event.kind), at: event.time)
         if let place = event.place {
             object.add("file", bytes: hidden(place.source.name))
@@ -60,7 +62,7 @@ package final class JSONLinesReport: Report {
         case .failed: "failed"
         case .print: "print"
         case .note: "note"
-        case .test: "test"
+        case .test, .testBegan: "test"
         case .close: "close"
         case .done: "done"
         }
@@ -87,6 +89,7 @@ package final class JSONLinesReport: Report {
         case .print(let text): object.add(content: text)
         case .note(let text): object.add(content: text.losslessBytes)
         case .test(let record): describe(record, in: &object)
+        case .testBegan: break
         case .close(let session): object.add("session", bytes: hidden(session))
         case .done(let status, let captures, let failure):
             object.add("status", Int(status))

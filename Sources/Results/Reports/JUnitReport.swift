@@ -33,7 +33,7 @@ package final class JUnitReport: Report {
     package init(diagnostics: Diagnostics, write: @escaping ([UInt8]) -> Void) {
         self.diagnostics = diagnostics
         self.write = write
-        timestamp = Self.now
+        timestamp = utcTime()
     }
 
     package func add(_ record: TestResults.Record) {
@@ -114,7 +114,7 @@ package final class JUnitReport: Report {
     private func element(_ tag: String, _ failure: Failure) -> String {
         let kind = failure.status == .connection ? "connection" : "expectation"
         let lines = diagnostics.message(of: failure).split(separator: "\n", omittingEmptySubsequences: false)
-        let text = lines.map { escaped(visible(String($0))) }.joined(separator: "\n")
+        let text = lines.map { escapedForMarkup(visible(String($0))) }.joined(separator: "\n")
         return
             "      <\(tag) message=\"\(attribute(failure.firstLine))\" type=\"\(kind)\">\(text)</\(tag)>\n"
     }
@@ -122,32 +122,15 @@ package final class JUnitReport: Report {
     private func seconds(_ duration: Duration) -> String { fixed(duration.inSeconds, digits: 3) }
 
     /// Returns a text as the value of an attribute, on one line and with its secrets hidden.
-    private func attribute(_ text: String) -> String { escaped(visible(diagnostics.hidden(text))) }
+    private func attribute(_ text: String) -> String { escapedForMarkup(visible(diagnostics.hidden(text))) }
+}
 
-    /// Returns a text with the characters escaped that XML 1.0 reserves or forbids.
-    private func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "\"": result += "&quot;"
-            case "\t", "\n", " "..."\u{D7FF}", "\u{E000}"..."\u{FFFD}", "\u{10000}"..."\u{10FFFF}":
-                result.unicodeScalars.append(scalar)
-            default: result += "\\u{\(String(scalar.value, radix: 16))}"
-            }
-        }
-        return result
-    }
-
-    /// The time in the format of XML Schema's dateTime, in UTC.
-    private static var now: String {
-        var seconds = Glibc.time(nil)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        var text = [CChar](repeating: 0, count: 32)
-        let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
-        return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
+/// Returns the time in the format of XML Schema's dateTime, in UTC.
+func utcTime() -> String {
+    var seconds = Glibc.time(nil)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    var text = [CChar](repeating: 0, count: 32)
+    let count = strftime(&text, text.count, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    return String(decoding: text.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

@@ -4,7 +4,7 @@ package protocol Report: AnyObject {
     func add(_ record: TestResults.Record)
     /// Reports that a script without tests has passed; it counts as one test.
     func addScript(_ name: String)
-    /// Reports a failure outside of tests; `endsRun` tells whether it has stopped the run.
+    /// Reports a failure outside of tests; `endsRun` is whether it has stopped the run.
     func add(_ failure: Failure, endsRun: Bool)
     /// Reports the run times of the `time` blocks of a script that has ended.
     func add(_ intervals: [Latencies.Interval])

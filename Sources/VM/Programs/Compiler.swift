@@ -218,7 +218,7 @@ private struct BeginStatementInstruction: Instruction {
     let range: SourceRange
 
     func execute(in strand: Strand) -> Step {
-        strand.scheduler.host.beginStatement(range, in: strand)
+        strand.scheduler.host.beginStatement(range, captures: strand.captures)
         return .next
     }
 }
