@@ -66,7 +66,10 @@ let package = Package(
             ]),
         .target(
             name: "Commands",
-            dependencies: ["Engine", "VM", "Sessions", "Wire", "Functions", "Script", "Reactor", "Results"]),
+            dependencies: ["Engine", "VM", "Sessions", "Wire", "Functions", "Script", "Reactor", "Results", "Library"]),
+        .target(
+            name: "Library", path: "scripts/library",
+            resources: ["http", "imap", "redis", "smtp"].map { .embedInCode("\($0).mux") }),
         .target(
             name: "Terminal",
             dependencies: [
@@ -75,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "muxsh",
             dependencies: [
-                "Commands", "Engine", "Terminal", "Sessions", "VM", "Results", "Wire", "Script", "Reactor",
+                "Commands", "Engine", "Terminal", "Sessions", "VM", "Results", "Wire", "Script", "Reactor", "Library",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(

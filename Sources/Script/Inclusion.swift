@@ -3,7 +3,10 @@ extension Parser {
     /// Parses the file that a command includes; its statements become the command's block.
     mutating func including(_ call: CommandCall) throws(ScriptError) -> CommandCall {
         guard let argument = call.includedScript, let text = argument.literal else { return call }
-        let isComplete = text.first == UInt8(ascii: "/") || source.directory.isEmpty
+        let isLibrary = Self.libraryName(text) != nil
+        // A library that the script has already included is there.
+        if isLibrary, !inclusions.libraries.insert(text).inserted { return call }
+        let isComplete = isLibrary || text.first == UInt8(ascii: "/") || source.directory.isEmpty
         let path = isComplete ? text : source.directory + [UInt8(ascii: "/")] + text
         let shown = Escapes.visible(text)
         inclusions.count += 1
@@ -21,7 +24,8 @@ extension Parser {
                 throw ScriptError(argument.range, "'\(shown)' includes itself")
             }
             let included = SourceText(
-                path: path, directory: directory(of: path), includedAt: call.range, identity: file.identity)
+                path: path, directory: isLibrary ? [] : directory(of: path), includedAt: call.range,
+                identity: file.identity)
             var parser = Parser(
                 source: included, commands: commands, load: load, including: including + [file.identity],
                 inclusions: inclusions)
@@ -32,6 +36,14 @@ extension Parser {
             call.block = parser.completed
             return call
         }
+    }
+}
+
+extension Parser {
+    /// Returns the name of the library that a path such as `<http>` stands for; nil for the path of a file.
+    package static func libraryName(_ path: [UInt8]) -> String? {
+        guard path.count > 2, path.first == UInt8(ascii: "<"), path.last == UInt8(ascii: ">") else { return nil }
+        return String(decoding: path.dropFirst().dropLast(), as: UTF8.self)
     }
 }
 

@@ -61,6 +61,8 @@ package struct Parser {
     /// be read endlessly.
     final class Inclusions {
         var count = 0
+        /// The libraries that it has included.
+        var libraries: Set<[UInt8]> = []
         static let maximum = 1000
     }
 
@@ -156,6 +158,8 @@ package struct Parser {
         heredocMark = nil
         errors = []
         completed = []
+        // Their commands may be lost with the statement.
+        inclusions.libraries = []
     }
 
     private mutating func parseLine(isLast: Bool) {

@@ -183,10 +183,13 @@ package struct Completer {
             return completion(argument.text, commands + sources.topics, replacing: argument.raw.unicodeScalars.count)
         case .choice(let choices):
             return completion(argument.text, choices.map { ($0, "") }, replacing: argument.raw.unicodeScalars.count)
-        case .script: return completeFile(argument)
+        case .script where !argument.text.hasPrefix("<"): return completeFile(argument)
         default: break
         }
         switch parameter.name {
+        case "FILE" where argument.text.hasPrefix("<") && !parameter.suggestions.isEmpty:
+            return completion(
+                argument.text, parameter.suggestions.map { ($0, "") }, replacing: argument.raw.unicodeScalars.count)
         case "FILE", "PATH": return completeFile(argument)
         case "ADDRESS":
             return completion(argument.text, addresses.map { ($0, "") }, replacing: argument.raw.unicodeScalars.count)

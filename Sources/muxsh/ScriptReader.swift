@@ -1,5 +1,6 @@
 import Commands
 import Engine
+import Library
 import Results
 import VM
 import Reactor
@@ -28,9 +29,19 @@ struct ScriptReader {
     /// Returns a parser for lines fed one after the other.
     func parser(for source: SourceText) -> Parser {
         Parser(source: source, commands: registry.table) { [files] path in
+            if let name = Parser.libraryName(path) { return Self.library(name) }
             // An argument that is not a valid C path has already been rejected.
-            SystemString(path).map { files.read($0) } ?? .failure(Parser.LoadFailure(message: "no such file"))
+            return SystemString(path).map { files.read($0) } ?? .failure(Parser.LoadFailure(message: "no such file"))
         }
+    }
+
+    /// Returns a script that is built in.
+    private static func library(_ name: String) -> Result<Parser.LoadedFile, Parser.LoadFailure> {
+        guard let text = Library.script(named: name) else {
+            let all = Library.names.map { "<\($0)>" }.joined(separator: ", ")
+            return .failure(Parser.LoadFailure(message: "there is no library of this name; there are \(all)"))
+        }
+        return .success(Parser.LoadedFile(bytes: text, identity: "<\(name)>"))
     }
 
     /// Reads an optional file; returns nil when it cannot be read.

@@ -1,3 +1,4 @@
+import Library
 import Script
 import VM
 
@@ -6,12 +7,15 @@ struct SourceCommand: Command {
     static var description: CommandDescription {
         CommandDescription(
             name: "source", summary: "run the lines of another file",
-            forms: [Form(.parameter(Parameter("FILE", .script)))],
+            forms: [Form(.parameter(Parameter("FILE", .script, suggestions: Library.names.map { "<\($0)>" })))],
             text: """
                 FILE is relative to the file that contains this line. It is read and checked before anything runs. \
                 It shares the sessions and variables of the script.
+
+                source <http>, <imap>, <redis> and <smtp> include commands for these protocols (muxsh(7), LIBRARIES); \
+                a library is included only once.
                 """,
-            examples: ["source login.mux"],
+            examples: ["source login.mux", "source <http>"],
             caveats: [
                 "FILE must be constant. A file cannot include itself."
             ])
