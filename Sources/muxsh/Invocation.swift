@@ -38,6 +38,8 @@ struct Invocation {
     var listsTests = false
     /// What happens to expected lines that differ; nil if they are failures.
     var bless: BlessMode?
+    /// The number of runs of --learn; nil without it.
+    var learningRuns: Int?
     var printsManual = false
     /// The editor whose syntax file is printed; nil for none.
     var editorSyntax: EditorSyntax.Editor?

@@ -102,6 +102,12 @@ struct Options: ParsableArguments, ParsableCommand {
             valueName: "mode"))
     var bless: BlessMode?
 
+    @Flag(help: "Run the FILEs several times and make them hold: what changes becomes patterns and captures.")
+    var learn = false
+
+    @Option(help: ArgumentHelp("Number of runs of --learn (3).", valueName: "n"))
+    var runs: Rounds?
+
     @Option(help: ArgumentHelp("Seed of ${random}, to repeat a run (0 to 4294967295).", valueName: "n"))
     var seed: UInt32?
 
@@ -140,6 +146,7 @@ struct Options: ParsableArguments, ParsableCommand {
         invocation.shuffle = shuffle
         invocation.listsTests = listsTests
         invocation.bless = bless
+        invocation.learningRuns = learn ? runs?.count ?? 3 : nil
         invocation.printsManual = printsManual
         invocation.editorSyntax = editorSyntax
         return invocation
@@ -176,6 +183,10 @@ struct Options: ParsableArguments, ParsableCommand {
         if bless != nil, files.isEmpty || !lines.isEmpty || files.contains("-") || staysAtPrompt {
             throw ValidationError("--bless needs FILEs, and allows neither -c, - nor -i")
         }
+        if learn, files.isEmpty || !lines.isEmpty || files.contains("-") || staysAtPrompt || bless != nil {
+            throw ValidationError("--learn needs FILEs, and allows neither -c, -, -i nor --bless")
+        }
+        if runs != nil, !learn { throw ValidationError("--runs is the number of runs of --learn") }
         if keepGoing, !files.isEmpty || !lines.isEmpty || staysAtPrompt {
             throw ValidationError("--keep-going is for statements from standard input, without FILE, -c and -i")
         }

@@ -10,8 +10,7 @@ import Script
 struct CheckedScript {
     let script: CompiledScript
     let source: SourceText
-    /// The names of its tests, as written where they are computed, with the place of each.
-    let tests: [(name: String, range: SourceRange)]
+    let statements: [Statement]
 }
 
 /// Reads scripts: from files, from `-c`, from standard input.
@@ -115,14 +114,18 @@ struct ScriptReader {
     }
 
     /// Parses and checks a whole script. On failure returns all errors, ordered by line.
-    private func check(_ lines: [[UInt8]], _ source: SourceText) -> Result<CheckedScript, ScriptErrors> {
+    ///
+    /// - Parameter variables: names that have values although the script does not set them.
+    func check(
+        _ lines: [[UInt8]], _ source: SourceText, variables: [String] = []
+    ) -> Result<CheckedScript, ScriptErrors> {
         var parser = parser(for: source)
         for line in lines { parser.feed(line) }
         parser.finish()
-        var checker = checker()
+        var checker = checker(variables: variables)
         do throws(ScriptErrors) {
             let script = try compile(parser.completed, &checker, parseErrors: parser.errors)
-            return .success(CheckedScript(script: script, source: source, tests: parser.completed.tests))
+            return .success(CheckedScript(script: script, source: source, statements: parser.completed))
         } catch {
             return .failure(ScriptErrors(errors: error.errors.inOrder))
         }
@@ -150,8 +153,8 @@ struct ScriptReader {
 }
 
 extension [Statement] {
-    /// The tests among them, also inside blocks.
-    fileprivate var tests: [(name: String, range: SourceRange)] {
+    /// The names of the tests among them, as written where they are computed, with the place of each.
+    var tests: [(name: String, range: SourceRange)] {
         flatMap(\.withAllInside).compactMap { statement in
             guard case .command(let call) = statement, call.description.name == "test",
                 let name = call.argument("NAME")

@@ -31,7 +31,7 @@ final class Shell {
     lazy var diagnostics = Diagnostics(output, hiding: secrets)
     private var transcriptFile: OutputFile?
     private let results = TestResults()
-    let blessing = Blessing()
+    var blessing = Blessing()
     private var reports: Reports?
     /// Gives what happens to the reports that show it; nil if there are none.
     private lazy var events =
@@ -120,6 +120,7 @@ final class Shell {
             return 0
         }
         if invocation.checksOnly { return 0 }
+        if let runs = invocation.learningRuns { return learn(scripts, runs: runs) }
         if let status = openFiles() { return status }
         if !scripts.isEmpty { return runAll(scripts, thenPrompts: hasPrompt) }
         return hasPrompt ? Prompt(self).run() : PipedScript(self).run()
@@ -127,7 +128,7 @@ final class Shell {
 
     /// Prints the tests that the filter selects, a line each.
     private func list(_ scripts: [CheckedScript]) {
-        for (name, range) in scripts.flatMap(\.tests) where results.isSelected(name) {
+        for (name, range) in scripts.flatMap(\.statements.tests) where results.isSelected(name) {
             standardOutput.write(Array(visible("\(range.source.name):\(range.line): \(name)").utf8) + [0x0A])
         }
     }
@@ -206,7 +207,7 @@ final class Shell {
             guard name.hasPrefix("env."), let name = SystemString(name.dropFirst(4).utf8) else { return nil }
             return Environment.value(of: name)
         }
-        if invocation.bless != nil { world.blessing = blessing }
+        if invocation.bless != nil || blessing.learned != nil { world.blessing = blessing }
         world.events = events
         world.random = random
         world.ports = ports
@@ -424,9 +425,17 @@ final class Shell {
         return conclude(statuses)
     }
 
+    /// Runs a script once, without reports, and returns its status; 0 if it has passed.
+    func runOnce(_ script: CheckedScript) -> Int32 {
+        let world = makeWorld(output: makeOutput())
+        let first = openSessions(in: world) ?? run(script.script, in: world, as: .script(isWhole: true))
+        let status = runDeferred(in: world, after: first) ?? endInput(of: world)
+        return finish(world) ?? statusWithTests(status, of: script.source.name)
+    }
+
     private func sinks(_ output: any Output) -> [Transcript.Sink] {
         var sinks: [Transcript.Sink] = []
-        if !invocation.isQuiet { sinks.append(.display { output.write($0) }) }
+        if !invocation.isQuiet, invocation.learningRuns == nil { sinks.append(.display { output.write($0) }) }
         if let transcriptFile { sinks.append(.file { transcriptFile.write($0) }) }
         return sinks
     }

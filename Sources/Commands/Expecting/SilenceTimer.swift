@@ -15,7 +15,7 @@ final class SilenceTimer {
     /// Wakes `strand` at the end of the first silence that is awaited.
     func schedule(for all: [Awaited], _ strand: Strand) {
         cancel()
-        let due = all.compactMap { ($0.matcher as? SilenceMatcher)?.due }.filter { $0 > loop.now }.min()
+        let due = all.compactMap { ($0.matcher as? any AwaitsSilence)?.due }.filter { $0 > loop.now }.min()
         guard let due else { return }
         timer = loop.schedule(at: due) { [weak strand] in strand?.wake() }
     }

@@ -15,8 +15,11 @@ enum ArrowInstruction {
         case .line(let text, let ending):
             return ExpectInstruction(target: arrow.target, range: arrow.range) { strand throws(Failure) in
                 let bytes = try strand.expand(text)
-                if ending, strand.world.blessing != nil {
-                    return ({ "the line \"\(Escapes.escaped(bytes))\"" }, { BlessingMatcher(arrow, text: bytes) })
+                if let blessing = strand.world.blessing, ending || blessing.learned != nil {
+                    return (
+                        { "the line \"\(Escapes.escaped(bytes))\"" },
+                        { blessing.matcher(arrow, text: bytes, isPart: !ending, in: strand.world) }
+                    )
                 }
                 return ({ "the line \"\(Escapes.escaped(bytes))\"" }, { LineMatcher(text: bytes, hasEnding: ending) })
             }
@@ -37,6 +40,20 @@ enum ArrowInstruction {
         case .reset:
             return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
                 ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: true) })
+            }
+        }
+    }
+}
+
+extension Blessing {
+    /// Returns a matcher that accepts what arrives, and captures the values that are to be learned.
+    fileprivate func matcher(
+        _ arrow: ArrowLine, text: [UInt8], isPart: Bool, in world: World
+    ) -> BlessingMatcher {
+        let wanted = captures(of: arrow)
+        return BlessingMatcher(arrow, text: text, isPart: isPart, clock: world.loop.readClock) { arrived in
+            wanted.compactMap { capture in
+                capture.range(in: arrived).map { (capture.name, Array(arrived[$0])) }
             }
         }
     }

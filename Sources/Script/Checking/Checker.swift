@@ -307,9 +307,7 @@ package struct Checker {
                 errors.append(error)
             }
         case .newVariable, .localVariable:
-            guard let name = argument.template.literalText, isBuiltIn(name) || Self.reserved.contains(name) else {
-                return
-            }
+            guard let name = argument.template.literalText, Self.hasMeaning(name) else { return }
             errors.append(ScriptError(argument.range, "'\(name)' is a built-in name and cannot be assigned"))
         default: break
         }
@@ -394,7 +392,7 @@ package struct Checker {
 
     private func isKnown(variable name: String) -> Bool {
         if variables.contains(name) { return true }
-        if isBuiltIn(name) {
+        if Self.isBuiltIn(name) {
             return !name.hasPrefix("env.") || environment.contains(String(name.dropFirst(4)))
         }
         if let fact = TLSFact(name) { return sessions.contains(fact.session) }
@@ -406,8 +404,11 @@ package struct Checker {
         return false
     }
 
-    private func isBuiltIn(_ name: String) -> Bool {
-        Self.builtIn.contains(name) || name.hasPrefix("env.") || isPort(name)
+    /// Whether a name has a meaning of its own, so no variable can have it.
+    package static func hasMeaning(_ name: String) -> Bool { isBuiltIn(name) || reserved.contains(name) }
+
+    private static func isBuiltIn(_ name: String) -> Bool {
+        builtIn.contains(name) || name.hasPrefix("env.") || isPort(name)
             || name.utf8.allSatisfy { (48...57).contains($0) }
     }
 }

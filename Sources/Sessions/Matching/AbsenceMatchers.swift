@@ -53,7 +53,7 @@ package final class NotMatcher: Matcher {
 }
 
 /// Matches everything until nothing has arrived for a while, or the stream has ended.
-package final class SilenceMatcher: Matcher {
+package final class SilenceMatcher: AwaitsSilence {
     private let time: Duration
     private let clock: () -> Instant
     private var lastEnd = -1
@@ -67,7 +67,6 @@ package final class SilenceMatcher: Matcher {
 
     package var acceptsEnd: Bool { true }
 
-    /// The time at which the silence is long enough, if nothing more arrives.
     package var due: Instant { lastArrival + time }
 
     package func look(at feed: Feed, isWhole: Bool) -> Finding {

@@ -118,37 +118,3 @@ package final class LinePatternMatcher: Matcher {
         }
     }
 }
-
-/// Matches any next line, and keeps what it is: with --bless a line that differs is rewritten.
-package final class BlessingMatcher: Matcher {
-    private let expected: LineMatcher
-    /// The arrow line of the script, and the text that it expects.
-    package let arrow: ArrowLine
-    package let text: [UInt8]
-    /// The line that has arrived, without its ending; nil until then.
-    package private(set) var actual: [UInt8]?
-
-    package init(_ arrow: ArrowLine, text: [UInt8]) {
-        expected = LineMatcher(text: text, hasEnding: true)
-        self.arrow = arrow
-        self.text = text
-    }
-
-    package func look(at feed: Feed, isWhole: Bool) -> Finding {
-        let finding = expected.look(at: feed, isWhole: isWhole)
-        switch finding {
-        case .found:
-            actual = text
-            return finding
-        case .differs:
-            guard case .at(let front) = feed.lineFront(isWhole: isWhole), let end = feed.lineEnd(from: front) else {
-                return finding
-            }
-            let line = feed.inbox.bytes(in: front..<end.text)
-            let hasReturn = feed.framing == .line && line.last == UInt8(ascii: "\r")
-            actual = Array(line.dropLast(hasReturn ? 1 : 0))
-            return .found(Match(start: front, end: end.next, takesMessage: end.text == end.next))
-        default: return finding
-        }
-    }
-}

@@ -1,6 +1,7 @@
 import Script
 
-/// The expected lines of the scripts of a run, with what arrived for each: --bless rewrites those that differ.
+/// The expected lines of the scripts of a run, with what arrived for each: --bless rewrites those that differ, and
+/// --learn makes patterns of them.
 package final class Blessing {
     /// A line of a script that a run would change.
     package struct Edit {
@@ -17,6 +18,18 @@ package final class Blessing {
         package let reason: String
     }
 
+    /// The values that the lines of a script give names to; nil for --bless.
+    package let learned: [LearnedCapture]?
+
+    /// What arrived for an expected line.
+    package struct Arrival {
+        package let arrow: ArrowLine
+        /// In the order of the runs of the line.
+        package let arrived: [[UInt8]]
+        /// Whether anything else than the expected text has arrived.
+        package let differs: Bool
+    }
+
     private struct Place: Hashable {
         let source: ObjectIdentifier
         let line: Int
@@ -24,21 +37,36 @@ package final class Blessing {
 
     private struct Line {
         let arrow: ArrowLine
-        var arrived: Set<[UInt8]> = []
+        var arrived: [[UInt8]] = []
         var differs = false
     }
 
     private var lines: [Place: Line] = [:]
     private var order: [Place] = []
 
-    package init() {}
+    package init(learning captures: [LearnedCapture]? = nil) {
+        learned = captures
+    }
+
+    /// What arrived for each line of a script, in the order of the first runs.
+    package func arrivals(in source: SourceText) -> [Arrival] {
+        order.filter { $0.source == ObjectIdentifier(source) }.compactMap { lines[$0] }.map { line in
+            Arrival(arrow: line.arrow, arrived: line.arrived, differs: line.differs)
+        }
+    }
+
+    /// The values to be captured from a line.
+    package func captures(of arrow: ArrowLine) -> [LearnedCapture] {
+        guard let learned, arrow.range.source.includedAt == nil else { return [] }
+        return learned.filter { $0.line == arrow.range.line }
+    }
 
     /// Notes what has arrived for an expected line.
     package func note(_ arrow: ArrowLine, expected: [UInt8], arrived: [UInt8]) {
         let place = Place(source: ObjectIdentifier(arrow.range.source), line: arrow.range.line)
         if lines[place] == nil { order.append(place) }
         var line = lines[place] ?? Line(arrow: arrow)
-        line.arrived.insert(arrived)
+        if learned != nil || !line.arrived.contains(arrived) { line.arrived.append(arrived) }
         line.differs = line.differs || arrived != expected
         lines[place] = line
     }

@@ -1,44 +1,35 @@
-import Engine
 import Glibc
 import Reactor
-import Results
 import Script
 
-/// A script with some of its expected lines rewritten. Everything else stays as it is, byte for byte.
-struct BlessedFile {
+/// A script with some of its lines rewritten. Everything else stays as it is, byte for byte.
+struct RewrittenFile {
+    /// The new form of a line, numbered from 1.
+    typealias Edit = (line: Int, old: [UInt8], new: [UInt8])
+
     let path: SystemString
-    /// The old and the new form of each changed line, by number.
-    private(set) var changes: [(line: Int, old: [UInt8], new: [UInt8])] = []
+    private(set) var changes: [Edit] = []
     private let bytes: [UInt8]
 
     /// - Parameters:
     ///   - bytes: the file as it is now.
-    ///   - edits: the changes in this file.
+    ///   - edits: the changes, with the lines as they were when the file was run.
     /// - Returns: nil if the file has changed since it was run.
-    init?(_ path: SystemString, _ bytes: [UInt8], _ edits: [Blessing.Edit], hiding redactor: Redactor) {
+    init?(_ path: SystemString, _ bytes: [UInt8], _ edits: [Edit]) {
         self.path = path
         var lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
-        for edit in edits.sorted(by: { $0.range.line < $1.range.line }) {
-            let index = edit.range.line - 1
+        for edit in edits.sorted(by: { $0.line < $1.line }) {
+            let index = edit.line - 1
             guard lines.indices.contains(index) else { return nil }
             let hasReturn = lines[index].last == UInt8(ascii: "\r")
-            let old = hasReturn ? Array(lines[index].dropLast()) : lines[index]
-            guard old == edit.range.lineText else { return nil }
-            let new = Self.line(edit, redactor)
-            lines[index] = new + (hasReturn ? [UInt8(ascii: "\r")] : [])
-            changes.append((edit.range.line, old, new))
+            // The first line may begin with a byte order mark.
+            let mark: [UInt8] = index == 0 && lines[0].starts(with: [0xEF, 0xBB, 0xBF]) ? [0xEF, 0xBB, 0xBF] : []
+            let old = Array((hasReturn ? lines[index].dropLast() : lines[index][...]).dropFirst(mark.count))
+            guard old == edit.old else { return nil }
+            lines[index] = mark + edit.new + (hasReturn ? [UInt8(ascii: "\r")] : [])
+            changes.append(edit)
         }
         self.bytes = Array(lines.joined(separator: [UInt8(ascii: "\n")]))
-    }
-
-    /// Returns the line with the text that arrived after its arrow.
-    private static func line(_ edit: Blessing.Edit, _ redactor: Redactor) -> [UInt8] {
-        var line = Array(edit.range.lineText[..<edit.textRange.columns.lowerBound])
-        while let last = line.last, last == 0x20 || last == 0x09 { line.removeLast() }
-        guard !edit.text.isEmpty else { return line }
-        line.append(UInt8(ascii: " "))
-        edit.text.withUnsafeBytes { redactor.appendEscaped($0, to: &line, isCutBefore: false, isCutAfter: false) }
-        return line
     }
 
     /// The changes as lines: each old and new line with its place.
