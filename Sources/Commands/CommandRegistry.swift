@@ -20,6 +20,8 @@ package struct CommandRegistry: CommandSet {
             ("listen", ListenCommand.self),
             ("accept", AcceptCommand.self),
             ("serve", ServeCommand.self),
+            ("tunnel", TunnelCommand.self),
+            ("fault", FaultCommand.self),
             ("reserve", ReserveCommand.self),
             ("spawn", SpawnCommand.self),
             ("run", RunCommand.self),

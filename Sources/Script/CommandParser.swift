@@ -140,10 +140,9 @@ struct CommandParser {
     private func chooseForm() -> Form {
         let forms = description.forms
         for form in forms {
-            guard let place = form.keywordPlace, arguments.indices.contains(place),
-                case .keyword(let keyword) = form.elements[place]
-            else { continue }
-            if arguments[place].bareLiteral == keyword { return form }
+            guard let index = form.keywordPlace, let keyword = form.elements[index].keyword else { continue }
+            let place = form.place(of: index, in: arguments)
+            if arguments.indices.contains(place), arguments[place].bareLiteral == keyword { return form }
         }
         let open = forms.filter { $0.keywordPlace == nil }
         // If no form fits, the closest one gives the most useful error.
@@ -258,6 +257,16 @@ extension Form {
     /// The index of the first mandatory keyword, or nil.
     fileprivate var keywordPlace: Int? {
         elements.firstIndex { $0.keyword != nil }
+    }
+
+    /// Returns where the element at `index` is among these arguments: a group in front that begins with a keyword may be
+    /// left out.
+    fileprivate func place(of index: Int, in arguments: [Argument]) -> Int {
+        elements[..<index].reduce(0) { place, element in
+            guard case .optional(let inner) = element, let keyword = inner.first?.keyword else { return place + 1 }
+            let isThere = arguments.indices.contains(place) && arguments[place].bareLiteral == keyword
+            return place + (isThere ? inner.count : 0)
+        }
     }
 
     /// Returns how many arguments too many or too few `count` is.

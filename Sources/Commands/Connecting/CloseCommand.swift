@@ -39,7 +39,10 @@ private struct CloseInstruction: Instruction {
         let world = strand.world
         var names: [String] = []
         var losses: [String] = []
-        if let service = try strand.service(target, world) {
+        if let name = try strand.name(target), case (let tunnel, _?)? = world.tunnel(named: name) {
+            _ = tunnel.closeConnection(named: name, reset: isReset)
+            names = [name]
+        } else if let service = try strand.service(target, world) {
             world.sessions.removeService(service)
             names = [service]
         } else {
@@ -59,6 +62,12 @@ private struct CloseInstruction: Instruction {
 }
 
 extension Strand {
+    /// Returns the name that a target of one item is; nil for other targets.
+    fileprivate func name(_ target: Target) throws(Failure) -> String? {
+        guard target.items.count == 1, let item = target.items.first else { return nil }
+        return try text(item.template)
+    }
+
     /// Returns the name of the service that a target of one name refers to, or nil.
     func service(_ target: Target, _ world: World) throws(Failure) -> String? {
         guard target.items.count == 1, let item = target.items.first else { return nil }

@@ -14,6 +14,8 @@ struct ExpectCommand: Command {
                 Form(
                     .parameter(.target), .keyword("not"), .parameter(Expectation.pattern), .keyword("for"),
                     .parameter(.duration)),
+                Form(
+                    .parameter(.target), .keyword("connections"), .parameter(Parameter("N", .count)), .within),
             ] + Expectation.forms.map { Form(elements: [.parameter(.target)] + $0 + [.within]) },
             text: """
                 PATTERN is text or a /regex/. Data before the match is skipped, and everything up to the end of \
@@ -26,6 +28,7 @@ struct ExpectCommand: Command {
                 the stream), 'quiet SILENCE' (everything until nothing has arrived for SILENCE). In 'hex HEX', ?? is \
                 any byte.
 
+                'connections N' waits until a tunnel has N connections. \
                 'nothing for D' passes if no data arrives during D, and 'not PATTERN for D' passes if PATTERN does \
                 not arrive; data received meanwhile stays unread. The time limit is 'within D' or the timeout setting.
                 """,
@@ -50,6 +53,11 @@ struct ExpectCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let target = try call.target()
+        if call.keywords.contains("connections"), let count = call.argument("N") {
+            return compiler.emit(
+                ConnectionsInstruction(
+                    target: target, count: Value(count: count), limit: call.within, range: call.range))
+        }
         compiler.read(target)
         let isExact = call.keywords.contains("for")
         compiler.emit(

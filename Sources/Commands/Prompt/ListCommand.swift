@@ -1,3 +1,4 @@
+import Engine
 import Reactor
 import Results
 import Script
@@ -38,12 +39,19 @@ private struct ListInstruction: Instruction {
         let services = world.sessions.allServices.map { name, service in
             [name, service.kind, service.location, "listening", "-", "-", "-", "-"]
         }
+        let relayed = world.sessions.allServices.compactMap { $0.service as? Tunnel }.flatMap(\.rows).map { row in
+            [
+                row.name, "relayed", row.peer, row.faults.isEmpty ? "open" : row.faults, "\(row.up)", "\(row.down)",
+                "-", "-",
+            ]
+        }
         guard !(sessions + services).isEmpty else {
             world.print(Array("no sessions; open one: open NAME ADDRESS".utf8))
             return .next
         }
         let heading = ["NAME", "KIND", "ADDRESS", "STATE", "SENT B/L", "RECEIVED B/L", "UNREAD", "AGE"]
-        let table = TextTable([heading] + sessions + services, leastImportant: [7, 4, 5, 6, 1, 2], cuttable: 2)
+        let table = TextTable(
+            [heading] + sessions + services + relayed, leastImportant: [7, 4, 5, 6, 1, 2], cuttable: 2)
         for line in table.lines(width: world.output.width) { world.page(line) }
         return .next
     }

@@ -30,6 +30,10 @@ private struct ShowInstruction: Instruction {
         if let item = target.items.first,
             let service = world.sessions.service(named: try strand.text(item.template))
         {
+            if let tunnel = service as? Tunnel {
+                show(facts(of: tunnel), world)
+                return .next
+            }
             show(
                 [(service.kind, try strand.text(item.template)), ("address", service.location)], world)
             return .next
@@ -38,6 +42,18 @@ private struct ShowInstruction: Instruction {
             show(facts(of: session, world), world)
         }
         return .next
+    }
+
+    private func facts(of tunnel: Tunnel) -> [(String, String)] {
+        let head = [
+            ("tunnel", tunnel.name), ("address", tunnel.location), ("to", tunnel.destination),
+            ("faults", tunnel.faultText.isEmpty ? "none" : tunnel.faultText),
+        ]
+        return head
+            + tunnel.rows.map { row in
+                let faults = row.faults.isEmpty ? "" : ", \(row.faults)"
+                return (row.name, "\(row.peer), \(shown(bytes: row.up)) up, \(shown(bytes: row.down)) down\(faults)")
+            }
     }
 
     private func facts(of session: Session, _ world: World) -> [(String, String)] {

@@ -125,6 +125,11 @@ struct FlushInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         if try strand.service(target, world) != nil { return .next }
+        if target.items.count == 1, let item = target.items.first,
+            world.tunnel(named: try strand.text(item.template)) != nil
+        {
+            return .next
+        }
         let waiting = try strand.sessions(target, orFail: .connection).filter { $0.channel.bytesWaiting > 0 }
         guard !waiting.isEmpty else { return .next }
         return .wait(SendWait(waiting, maximum: 0, limit: world.defaultLimit(for: waiting)))

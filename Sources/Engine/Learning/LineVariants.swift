@@ -47,7 +47,7 @@ package struct LineVariants {
         return pattern + Array(narrowest(gap(upTo: nil, &positions)).utf8)
     }
 
-    /// Returns what stands before the next common piece in each line, and moves to what follows it.
+    /// Returns the text before the next common piece in each line, and moves on to the text after it.
     private func gap(upTo piece: Piece?, _ positions: inout [Int]) -> [[UInt8]] {
         variants.indices.map { index in
             let variant = variants[index]

@@ -24,6 +24,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
     private let path: SystemString?
     private var retry: Timer?
     private var isPaused = false
+    private var isRefusing = false
 
     /// The most connections accepted in one turn, so that a storm of connections starves no peer.
     private static let batch = 256
@@ -42,6 +43,32 @@ package final class Listener: DescriptorWatcher, Acceptor {
     package func pause(_ isPaused: Bool) {
         self.isPaused = isPaused
         updateInterest()
+    }
+
+    /// Refuses new connections as if nothing listened, or accepts them again. In the meantime a socket that does not
+    /// listen keeps the address. Connections that wait to be accepted are reset.
+    package func refuse(_ isRefusing: Bool) {
+        guard let number = socket?.number, isRefusing != self.isRefusing else { return }
+        self.isRefusing = isRefusing
+        if isRefusing {
+            loop.unwatch(number)
+            // Closed before the new one is bound.
+            socket = nil
+            if let path { Self.removeSocket(path) }
+            socket = Self.unlistened(address, path)
+        } else {
+            listen(number, SOMAXCONN)
+        }
+        pause(isRefusing)
+    }
+
+    /// Returns a socket that is bound to an address and does not listen; nil if another program was faster.
+    private static func unlistened(_ address: SocketAddress, _ path: SystemString?) -> SharedDescriptor? {
+        do throws(Errno) {
+            return SharedDescriptor(try bound(to: address, path: path, listens: false))
+        } catch {
+            return nil
+        }
     }
 
     /// Whether the listener is open.
