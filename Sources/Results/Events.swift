@@ -20,6 +20,8 @@ package struct Event {
         case failed(Failure)
         case print([UInt8])
         case note(String)
+        /// A fault of a tunnel was set or taken back.
+        case fault(String)
         case testBegan
         case test(TestResults.Record)
         case close(session: String)

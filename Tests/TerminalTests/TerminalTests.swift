@@ -239,7 +239,10 @@ struct CompletionTests {
         ),
         (
             "expect beta ", 0,
-            ["all", "bytes", "end", "eof", "frame", "hex", "line", "lines", "not", "nothing", "quiet", "reset"]
+            [
+                "all", "bytes", "connections", "end", "eof", "frame", "hex", "line", "lines", "not", "nothing", "quiet",
+                "reset",
+            ]
         ),
         ("help key", 3, ["keys"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
         ("open x lo", 2, ["localhost:8080"]), ("open [", 1, ["[::1]:7000"]), ("close al*", 3, ["alpha,alto"]),

@@ -17,7 +17,7 @@ struct FaultCommand: Command {
                 'up' is from the client to the server, 'down' back; without them both. A fault stays until 'fault \
                 NAME off', or for the time of 'for T'; another one of its kind replaces it.
 
-                delay D: everything arrives later; with a jitter J by D-J to D+J, in order. rate SIZE: bytes in a \
+                delay D: everything arrives later; with a jitter J by D-J to D+J, in the same order. rate SIZE: bytes in a \
                 second. slice N: pieces of N bytes, with 'every D' a pause between them. pause: nothing arrives \
                 ('resume' takes back pause and pass). pass N: N more bytes, then a pause. cut: both sides end, with \
                 'after N' when N bytes have passed; reset: the same with a reset. swallow: everything is lost. corrupt \
@@ -27,8 +27,13 @@ struct FaultCommand: Command {
                 Of datagrams: lose P% and duplicate P%, and reorder N: they change up to N places.
                 """,
             examples: [
-                "fault t delay 200ms jitter 50ms", "fault t down rate 64KiB for 10s", "fault t.3 reset after 1000",
-                "fault t refuse", "fault t off",
+                """
+                tunnel t :0 to localhost:6379
+                fault t delay 200ms jitter 50ms
+                fault t down rate 64KiB for 10s
+                fault t.3 reset after 1000
+                fault t off
+                """
             ],
             caveats: [
                 "N counts from when the fault is set, for later connections from their first byte.",
@@ -43,7 +48,7 @@ struct FaultCommand: Command {
     private static var kinds: [String] { Fault.Kind.allCases.map(\.rawValue) }
 
     private static var percent: Parameter {
-        Parameter("P", .checked { share($0) == nil ? "'\(Escapes.visible($0))' is no percentage, such as 5%" : nil })
+        Parameter("P", .checked { share($0) == nil ? "'\(Escapes.visible($0))' is not a percentage, such as 5%" : nil })
     }
 
     private static var faultForms: [Form] {
@@ -124,7 +129,7 @@ private struct FaultInstruction: Instruction {
         let head = "fault \(name)" + (way.map { " " + $0.rawValue } ?? "")
         guard let kind else {
             let kinds = try endedKinds(strand)
-            world.transcript.statement(
+            world.tell(
                 head + (isResume ? " resume" : " off" + (ended == nil ? "" : " \(kinds.map(\.rawValue).joined())")))
             tunnel.remove(kinds, ways, connection: connection)
             return .next
@@ -132,7 +137,7 @@ private struct FaultInstruction: Instruction {
         try requireFit(kind, tunnel, connection)
         let time = try time?.evaluate(in: strand)
         let fault = try fault(kind, strand)
-        world.transcript.statement("\(head) \(fault.text)" + (time.map { " for \(microseconds($0))" } ?? ""))
+        world.tell("\(head) \(fault.text)" + (time.map { " for \(microseconds($0))" } ?? ""))
         tunnel.set(fault, ways, connection: connection, for: time)
         return .next
     }
@@ -185,6 +190,14 @@ private struct FaultInstruction: Instruction {
         }
     }
 
+}
+
+extension World {
+    /// Shows a statement about faults in the transcript and in the reports.
+    fileprivate func tell(_ statement: String) {
+        transcript.statement(statement)
+        events?.add(.fault(statement))
+    }
 }
 
 extension Fault {

@@ -19,7 +19,7 @@ struct TunnelCommand: Command {
             text: """
                 It accepts connections at ADDRESS, connects to SERVER for each, and relays both directions unchanged, \
                 beside the script, until 'close NAME'. Port 0 picks a free port, ${NAME.port}. 'fault' makes the \
-                network bad. Its connections are NAME.1, NAME.2 and so on; they are no sessions: 'list' and 'show' \
+                network bad. Its connections are NAME.1, NAME.2 and so on; they are not sessions: 'list' and 'show' \
                 show them, 'close NAME.1' ends one, and 'expect NAME connections N' waits for their number.
 
                 --cert and --key are for the clients (--tls), the other TLS options for a tls:// SERVER. With udp:// \
@@ -29,7 +29,7 @@ struct TunnelCommand: Command {
                 "tunnel t :0 to localhost:6379\nopen a localhost:${t.port}\nfault t down delay 200ms"
             ],
             caveats: [
-                "If nothing listens at SERVER, the client's connection is reset, and a note tells why."
+                "If nothing listens at SERVER, the client's connection is reset, and a note gives the reason."
             ])
     }
 

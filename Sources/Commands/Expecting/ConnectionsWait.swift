@@ -15,7 +15,7 @@ struct ConnectionsInstruction: Instruction {
         let world = strand.world
         let name = try target.items.first.map { item throws(Failure) in try strand.text(item.template) } ?? ""
         guard case (let tunnel, nil)? = world.tunnel(named: name) else {
-            throw Failure(.expectation, "'\(name)' is no tunnel", range: range)
+            throw Failure(.expectation, "'\(name)' is not a tunnel", range: range)
         }
         let given = try limit?.evaluate(in: strand) ?? world.settings.timeout
         return .wait(

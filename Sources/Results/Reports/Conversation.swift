@@ -79,6 +79,8 @@ struct Conversation {
         case .failed(let failure): fail(failure, event.time, text(failure.firstLine))
         case .print(let bytes):
             add(Row(kind: .printed, time: event.time, session: nil, text: shortened(bytes), line: line))
+        case .fault(let what):
+            add(Row(kind: .printed, time: event.time, session: nil, text: text(what), line: line))
         case .close(let session):
             add(Row(kind: .closed, time: event.time, session: text(session), text: "closed", line: line))
         case .note, .test, .testBegan, .done: break

@@ -61,7 +61,7 @@ package final class JSONLinesReport: Report {
         case .matched: "matched"
         case .failed: "failed"
         case .print: "print"
-        case .note: "note"
+        case .note, .fault: "note"
         case .test, .testBegan: "test"
         case .close: "close"
         case .done: "done"
@@ -87,7 +87,7 @@ package final class JSONLinesReport: Report {
             object.add("took", seconds: took)
         case .failed(let failure): describe(failure, in: &object)
         case .print(let text): object.add(content: text)
-        case .note(let text): object.add(content: text.losslessBytes)
+        case .note(let text), .fault(let text): object.add(content: text.losslessBytes)
         case .test(let record): describe(record, in: &object)
         case .testBegan: break
         case .close(let session): object.add("session", bytes: hidden(session))

@@ -1,7 +1,7 @@
 import DequeModule
 import Reactor
 
-/// One direction of a relay as pure state: takes data and the time, and tells what is delivered when.
+/// One direction of a relay as pure state: takes data and the time, and returns what is due.
 ///
 /// Faults apply in the order swallow, corrupt, slice, delay, rate, pause and pass, cut and reset.
 package final class Flow {
