@@ -24,6 +24,9 @@ struct OpenCommand: Command {
                     "--bind", Parameter("ADDRESS", .checked(addressProblem)),
                     "local address and port; port 0 picks a free one"),
                 CommandOption(
+                    "--via", Parameter("PROXY", .checked(proxyProblem)),
+                    "connect through a proxy; repeat for a chain", isRepeatable: true),
+                CommandOption(
                     "--resume", Parameter("OTHER", .session), "resume the TLS session of OTHER, which may be closed"),
             ] + TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients,
             optionHints: [
@@ -38,6 +41,9 @@ struct OpenCommand: Command {
                 Over TLS (1.2 or newer) the certificate chain and the host name are verified against the system's \
                 authorities, or those of --ca. --resume offers the last ticket of another session, as a client that \
                 reconnects does; ${NAME.tls.resumed} is 1 if the server has accepted it.
+
+                PROXY is socks5://host:port, socks4a://host:port or http://host:port (CONNECT), with user@ or \
+                user:password@ before the host. The proxy gets a host name as it is and resolves it.
                 """,
             examples: [
                 "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
@@ -66,6 +72,9 @@ struct OpenCommand: Command {
             timeout: call.value(ofOption: "--timeout").map { Value(duration: $0) },
             lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
             framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
+            proxies: call.values(ofOption: "--via").map { argument in
+                Value(argument, .checked(proxyProblem)) { try? Proxy(parsing: $0) }
+            },
             bind: call.value(ofOption: "--bind").map { Value(address: $0) },
             resumed: call.value(ofOption: "--resume").map { Value(name: $0) },
             tls: TLSCommandOptions(call), range: call.range)
@@ -80,6 +89,16 @@ struct OpenCommand: Command {
 func addressProblem(_ bytes: [UInt8]) -> String? {
     do throws(AddressError) {
         _ = try Address(parsing: bytes)
+        return nil
+    } catch {
+        return error.message
+    }
+}
+
+/// Returns the problem with a proxy, or nil.
+private func proxyProblem(_ bytes: [UInt8]) -> String? {
+    do throws(Proxy.ParseError) {
+        _ = try Proxy(parsing: bytes)
         return nil
     } catch {
         return error.message
@@ -110,6 +129,7 @@ private struct OpenInstruction: Instruction {
     let timeout: Value<Duration>?
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
+    let proxies: [Value<Proxy>]
     let bind: Value<Address>?
     let resumed: Value<String>?
     let tls: TLSCommandOptions
@@ -129,6 +149,7 @@ private struct OpenInstruction: Instruction {
         let request = OpeningRequest(
             name: name, address: address, bind: try bind?.evaluate(in: strand),
             resumed: try resumed?.evaluate(in: strand),
+            proxies: try proxies.map { proxy throws(Failure) in try proxy.evaluate(in: strand) },
             lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
             retry: try retryArgument.map { argument throws(Failure) in try strand.text(argument.template) },
             limit: world.settings.scaled(retry ?? timeout ?? world.settings.timeout),
@@ -143,6 +164,9 @@ private struct OpenInstruction: Instruction {
         }
         if resumed != nil, !address.isTLS {
             return "--resume applies to TLS only: write tls://\(address.host ?? "host"):PORT"
+        }
+        if !proxies.isEmpty, address.host == nil || address.isUDP {
+            return "--via is for host:port and tls://host:port"
         }
         return address.isUDP ? datagramProblem(framing) : nil
     }

@@ -13,6 +13,8 @@ package struct OpeningRequest {
     let bind: Address?
     /// The session whose TLS session is resumed, or nil.
     let resumed: String?
+    /// The proxies on the way, the nearest first.
+    let proxies: [Proxy]
     let lineEnding: LineEnding?
     let framing: Framing?
     let tls: TLSOptions
@@ -24,14 +26,15 @@ package struct OpeningRequest {
     let attemptLimit: Duration
 
     package init(
-        name: String, address: Address, bind: Address?, resumed: String? = nil, lineEnding: LineEnding?,
-        framing: Framing?, tls: TLSOptions,
+        name: String, address: Address, bind: Address?, resumed: String? = nil, proxies: [Proxy] = [],
+        lineEnding: LineEnding?, framing: Framing?, tls: TLSOptions,
         retry: String?, limit: Duration, attemptLimit: Duration
     ) {
         self.name = name
         self.address = address
         self.bind = bind
         self.resumed = resumed
+        self.proxies = proxies
         self.lineEnding = lineEnding
         self.framing = framing
         self.tls = tls
@@ -56,6 +59,7 @@ package final class Opening: Wait {
     private var attempts = 0
     private var resolver: Resolver?
     private var connector: Connector?
+    private var proxyHandshake: ProxyHandshake?
     private var handshake: TLSHandshake?
     private var pause: Timer?
     private var attemptTimer: Timer?
@@ -96,7 +100,9 @@ package final class Opening: Wait {
         if isLate { _ = handshake?.settle() }
         if isDone { return true }
         if isLate, isAwaitingTicket { throw noTicket }
-        let isIdle = !isAwaitingTicket && resolver == nil && connector == nil && handshake == nil && pause == nil
+        let isIdle =
+            !isAwaitingTicket && resolver == nil && connector == nil && proxyHandshake == nil && handshake == nil
+            && pause == nil
         guard isLate || isIdle else { return false }
         let failure = failure(isLate: isLate)
         cancel()
@@ -133,6 +139,7 @@ package final class Opening: Wait {
     private func cancelAttempt() {
         resolver?.cancel()
         connector?.cancel()
+        proxyHandshake?.cancel()
         handshake?.cancel()
         if let attemptTimer { world.loop.cancel(attemptTimer) }
     }
@@ -148,7 +155,7 @@ package final class Opening: Wait {
         if request.retry != nil, request.attemptLimit < request.limit {
             attemptTimer = world.loop.schedule(after: request.attemptLimit) { [unowned self] in attemptIsLate() }
         }
-        resolver = Resolver.resolve(request.address, on: world.loop) { [unowned self] answer in
+        resolver = Resolver.resolve(nearest, on: world.loop) { [unowned self] answer in
             resolver = nil
             switch answer {
             case .success(let addresses): connect(to: addresses)
@@ -168,23 +175,44 @@ package final class Opening: Wait {
             self.connector = nil
             switch result {
             case .success(let connection): connected(connection)
-            case .failure(let failure): failed(TLSError(message: failure.message(for: request.address.description)))
+            case .failure(let failure): failed(TLSError(message: failure.message(for: nearest.description)))
             }
         }
         self.connector = connector
         connector.start()
     }
 
+    /// The address to connect to: that of the first proxy, or the server's.
+    private var nearest: Address { request.proxies.first?.address ?? request.address }
+
     private func connected(_ connection: Connection) {
-        guard let context, let socket = connection.transport as? SocketTransport else {
-            return opened(over: connection.transport, to: connection.address)
+        guard !request.proxies.isEmpty, let socket = connection.transport as? SocketTransport else {
+            return secure(connection.transport, at: connection.address)
+        }
+        let handshake = ProxyHandshake(
+            over: socket, through: request.proxies, to: request.address, on: world.loop
+        ) { [unowned self] result in
+            proxyHandshake = nil
+            switch result {
+            case .success(let transport): secure(transport, at: connection.address)
+            case .failure(let error): failed(error)
+            }
+        }
+        proxyHandshake = handshake
+        handshake.start()
+    }
+
+    /// Performs the TLS handshake, if the address asks for one.
+    private func secure(_ transport: any Transport, at address: SocketAddress) {
+        guard let context, let socket = transport as? SocketTransport else {
+            return opened(over: transport, to: address)
         }
         do throws(TLSError) {
             let transport = try TLSTransport(over: socket, context, host: request.address.host ?? "", resuming: ticket)
             let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
                 self.handshake = nil
                 switch result {
-                case .success(let transport): opened(over: transport, to: connection.address)
+                case .success(let transport): opened(over: transport, to: address)
                 case .failure(let error): failed(error)
                 }
             }
@@ -200,12 +228,13 @@ package final class Opening: Wait {
         if handshake?.settle() == true { return }
         let place = currentPhase
         cancelAttempt()
-        (resolver, connector, handshake) = (nil, nil, nil)
+        (resolver, connector, proxyHandshake, handshake) = (nil, nil, nil, nil)
         failed(TLSError(message: "no answer within \(shown(request.attemptLimit))\(place)"))
     }
 
     private var currentPhase: String {
-        handshake == nil ? "" : " in the TLS handshake"
+        if let proxyHandshake { return " from the proxy \(proxyHandshake.current)" }
+        return handshake == nil ? "" : " in the TLS handshake"
     }
 
     private func opened(over transport: any Transport, to peer: SocketAddress) {
@@ -216,7 +245,10 @@ package final class Opening: Wait {
             transport, name: name, address: request.address.description, peer: peer.description,
             lineEnding: request.lineEnding, framing: request.framing)
         if let strand { strand.holdings?.open(session) }
-        world.transcript.note("\(name): connected to \(peer.description) in \(took)")
+        let way =
+            request.proxies.isEmpty ? "" : " through \(request.proxies.map(\.description).joined(separator: ", "))"
+        let end = request.proxies.isEmpty ? peer.description : request.address.description
+        world.transcript.note("\(name): connected to \(end)\(way) in \(took)")
         if let transport = transport as? TLSTransport { world.tickets[name] = transport.ticket }
         if let details = transport.details {
             world.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")
@@ -264,6 +296,7 @@ package final class Opening: Wait {
         arguments += world.settings.options(
             request.lineEnding, request.framing, isDatagram: request.address.isUDP)
         arguments += request.tls.arguments
+        for proxy in request.proxies { arguments += ["--via", quotedArgument(proxy.written)] }
         if let resumed = request.resumed { arguments += ["--resume", resumed] }
         if let retry = request.retry { arguments += ["--retry", retry] }
         if let bind = request.bind { arguments += ["--bind", quotedArgument(bind.description)] }

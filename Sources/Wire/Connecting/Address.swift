@@ -51,6 +51,14 @@ package enum Address: Equatable, Sendable {
         }
     }
 
+    /// The port of a network address, as written: a number or the name of a service; nil for others.
+    package var service: String? {
+        switch self {
+        case .tcp(_, let service), .tls(_, let service), .udp(_, let service): service
+        case .unix, .abstract: nil
+        }
+    }
+
     package var isTLS: Bool {
         if case .tls = self { return true }
         return false

@@ -53,6 +53,15 @@ package struct SocketAddress {
         }
     }
 
+    /// The bytes of an IP address; nil for a Unix address.
+    var rawHost: [UInt8]? {
+        switch family {
+        case AF_INET: withRebound(to: sockaddr_in.self) { withUnsafeBytes(of: $0.sin_addr) { Array($0) } }
+        case AF_INET6: withRebound(to: sockaddr_in6.self) { withUnsafeBytes(of: $0.sin6_addr) { Array($0) } }
+        default: nil
+        }
+    }
+
     /// `127.0.0.1:80`, `[::1]:80`, `unix:/path`, `unix:@name` (both keep all bytes) or `unix:(unnamed)`.
     package var description: String {
         switch family {
