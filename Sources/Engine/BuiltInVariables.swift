@@ -26,6 +26,9 @@ extension World {
         if name.hasSuffix(".peer"), let channel = sessions[String(name.dropLast(5))]?.channel, channel.isShared {
             return channel.recipient?.description.losslessBytes
         }
+        if name.hasSuffix(".source"), let source = sessions[String(name.dropLast(7))]?.source {
+            return Array(source.utf8)
+        }
         if name.hasSuffix(".fd"), let place = sessions.service(named: String(name.dropLast(3))) as? ReservedPlace {
             return place.descriptor.map { Array(String($0).utf8) }
         }
@@ -41,9 +44,11 @@ extension World {
 
     /// The names of the built-in variables, except those of the environment.
     package var builtInNames: [String] {
-        let ofSessions = sessions.all.flatMap { session in
-            ["address", session.child == nil ? "port" : "pid"].map { session.name + "." + $0 }
-                + (session.channel.isShared ? [session.name + ".peer"] : [])
+        let ofSessions = sessions.all.flatMap { session -> [String] in
+            var properties = ["address", session.child == nil ? "port" : "pid"]
+            if session.channel.isShared { properties.append("peer") }
+            if session.source != nil { properties.append("source") }
+            return properties.map { session.name + "." + $0 }
         }
         let ofServices = sessions.allServices.flatMap { name, service in
             ["address", "port"].map { name + "." + $0 } + (service is ReservedPlace ? [name + ".fd"] : [])

@@ -47,6 +47,8 @@ package final class Session: ChannelDelegate {
     private var receivedAt: Instant?
     private var sentAt: Instant?
     private var lineSentAt: Instant?
+    /// The client's address that a proxy has reported (PROXY protocol), or nil.
+    package var source: String?
     /// Whether the script has waited for the program to end in a certain way.
     package var isEndAwaited = false
     /// Whether a failure has reported how the connection ended.

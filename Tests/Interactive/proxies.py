@@ -1,6 +1,7 @@
 """open --via: real proxies, chains of them, and what goes wrong at one."""
 
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -153,3 +154,100 @@ def test_what_a_bad_proxy_answers():
     with fake([], []) as proxy:
         status, out, err = run(f"open a host.example:80 --via socks5://{proxy.target} --timeout 100ms")
         assert status == 3 and f"timed out after 100.0 ms from the proxy socks5://{proxy.target}" in err, err
+
+
+def header_of(version):
+    """Returns the PROXY header that `open` sends, and the port it sends it from."""
+    got = []
+
+    def serve(connection):
+        got.append((connection.recv(1000), connection.getpeername()[1]))
+
+    with Server(serve) as server:
+        status, _, err = run(f"open a {server.target.replace('localhost', '127.0.0.1')} --proxy-protocol {version}", "a<|")
+        assert status == 0, err
+    (header, port), = got
+    return header, port, int(server.target.split(":")[1])
+
+
+def test_the_proxy_header_of_open():
+    header, port, target = header_of("v1")
+    assert header == f"PROXY TCP4 127.0.0.1 127.0.0.1 {port} {target}\r\n".encode(), header
+    header, port, target = header_of("v2")
+    local = bytes([127, 0, 0, 1])
+    assert header == (
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + local * 2 + port.to_bytes(2) + target.to_bytes(2)), header
+
+
+def test_the_proxy_headers_of_listen():
+    v2 = b"\r\n\r\n\0\r\nQUIT\n"
+    cases = {
+        b"PROXY TCP4 192.0.2.1 192.0.2.2 1234 80\r\nhello\n": "192.0.2.1:1234",
+        b"PROXY TCP6 2001:db8::1 ::1 9 80\r\nhello\n": "[2001:db8::1]:9",
+        b"PROXY UNKNOWN\r\nhello\n": "none",
+        b"PROXY UNKNOWN ffff:f...f:ffff x y z\r\nhello\n": "none",
+        v2 + b"\x21\x11\0\x0c\xc0\0\2\1\xc0\0\2\2\0\x07\0\x50hello\n": "192.0.2.1:7",
+        v2 + b"\x21\x11\0\x0f\xc0\0\2\1\xc0\0\2\2\0\x07\0\x50tlvhello\n": "192.0.2.1:7",
+        v2 + b"\x21\x21\0\x24\x20\1\x0d\xb8" + bytes(11) + b"\1" + bytes(16) + b"\0\x07\0\x50hello\n": "[2001:db8::1]:7",
+        v2 + b"\x20\0\0\0hello\n": "none",
+    }
+    refused = {
+        b"GET / HTTP/1.1\r\n\r\n": "it does not begin with a PROXY header",
+        b"PROXY TCP4 a b 1 2\r\n": "its PROXY header is not valid",
+        b"PROXY TCP4 ::1 ::1 1 2\r\n": "its PROXY header is not valid",
+        b"PROXY TCP4 1.2.3.4 1.2.3.4 99999 2\r\n": "its PROXY header is not valid",
+        b"PROXY " + b"x" * 200: "its PROXY header has no end",
+        v2 + b"\x11\x11\0\0": "its PROXY header is not valid",
+        v2 + b"\x21\x11\0\4abcd": "its PROXY header is not valid",
+        b"PROX": "it ended before its PROXY header",
+    }
+    script = "listen l :0 --proxy-protocol\nprint port ${l.port}\nfor i in 1..%d {\n  accept l c within 20s\n" \
+        "  c< hello\n  if defined c.source {\n    print source ${c.source}\n  } else {\n    print source none\n  }\n" \
+        "  close c\n}\nsleep 100ms\n" % len(cases)
+    process = subprocess.Popen([MUXSH], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(script.encode())
+    process.stdin.flush()
+    while not (line := process.stdout.readline()).startswith(b"port"):
+        assert line, process.stderr.read()
+    port = int(line.split()[1])
+    for data in refused:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+            read_all(client)
+    for data in cases:
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for byte in data:
+                client.sendall(bytes([byte]))
+            read_all(client)
+    out, err = process.communicate(timeout=3 * LIMIT)
+    lines = out.decode().splitlines()
+    assert process.returncode == 0, err
+    assert [each[7:] for each in lines if each.startswith("source ")] == list(cases.values()), lines
+    problems = [each.split(": ", 2)[2] for each in lines if each.startswith("# l: connection from")]
+    assert problems == list(refused.values()), problems
+
+
+def test_both_ends_of_a_real_proxy():
+    with tempfile.TemporaryDirectory() as folder:
+        back, front = free_port(), free_port()
+        with open(os.path.join(folder, "h.cfg"), "w") as file:
+            file.write(f"""defaults
+    mode tcp
+    timeout client 10s
+    timeout server 10s
+    timeout connect 10s
+listen through
+    bind 127.0.0.1:{front} accept-proxy
+    server s 127.0.0.1:{back} send-proxy-v2
+""")
+        with Program(front, "haproxy", "-db", "-f", os.path.join(folder, "h.cfg")):
+            status, out, err = run(
+                f"listen l :{back} --proxy-protocol", f"open a 127.0.0.1:{front} --proxy-protocol v1", "accept l c",
+                "a> hello", "c< hello", "print ${c.source}")
+    assert status == 0, err
+    # The address of the first client, not that of the proxy.
+    (source,) = [line for line in out.splitlines() if re.fullmatch(r"127\.0\.0\.1:\d+", line)]
+    (proxy,) = re.findall(r"l\.1: connected from (\S+) for (\S+)", out)
+    assert proxy[1] == source != proxy[0], (proxy, source)

@@ -232,9 +232,7 @@ struct CompletionTests {
             "open x y --", 2,
             [
                 "--alpn", "--bind", "--ca", "--cert", "--eol", "--frame", "--insecure", "--key", "--key-password",
-                "--resume", "--retry",
-                "--servername",
-                "--timeout",
+                "--proxy-protocol", "--resume", "--retry", "--servername", "--timeout", "--via",
             ]
         ),
         (

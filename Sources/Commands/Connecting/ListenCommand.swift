@@ -15,6 +15,7 @@ struct ListenCommand: Command {
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "framing, such as raw or u16; see 'help frames'"),
                 CommandOption("--tls", "act as TLS server on each connection"),
+                CommandOption("--proxy-protocol", "expect a PROXY header (version 1 or 2) from each connection"),
                 CommandOption("--shared", "make NAME one session that receives from every UDP peer"),
             ] + TLSCommandOptions.ofBothSides,
             text: """
@@ -25,6 +26,9 @@ struct ListenCommand: Command {
                 With --tls, or at a tls:// address, each connection starts with a TLS handshake using the \
                 certificate of --cert. With --ca the clients must present a certificate from one of those \
                 authorities. At a udp:// address each peer that sends a datagram is a connection.
+
+                With --proxy-protocol each connection begins with the header of a proxy such as HAProxy; \
+                ${NAME.1.source} is the client's address in it.
 
                 With --shared, NAME itself is a session that receives the datagrams of all peers. ${NAME.peer} is the                 sender of the datagram read last, and data sent goes there.
                 """,
@@ -44,7 +48,8 @@ struct ListenCommand: Command {
             name: Value(name: try call.required("NAME")), address: address,
             lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
             framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
-            isShared: call.has(option: "--shared"), hasTLS: call.has(option: "--tls"), tls: TLSCommandOptions(call),
+            hasProxyHeader: call.has(option: "--proxy-protocol"), isShared: call.has(option: "--shared"),
+            hasTLS: call.has(option: "--tls"), tls: TLSCommandOptions(call),
             hasCertificate: call.has(option: "--cert"), range: call.range)
         if let problem = address.constant.flatMap(instruction.problem) {
             throw ScriptError(address.argument.range, problem)
@@ -58,6 +63,7 @@ private struct ListenInstruction: Instruction {
     let address: Value<Address>
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
+    let hasProxyHeader: Bool
     let isShared: Bool
     let hasTLS: Bool
     let tls: TLSCommandOptions
@@ -82,12 +88,14 @@ private struct ListenInstruction: Instruction {
         let context = isTLS ? try options.context(.server, for: name) : nil
         let listener = try world.listener(name, at: address)
         let reception = Reception(
-            name: name, listener: listener, context: context, lineEnding: lineEnding, framing: framing, world)
+            name: name, listener: listener, context: context, lineEnding: lineEnding, framing: framing,
+            readsProxyHeader: hasProxyHeader, world)
         world.sessions.add(reception, named: name)
         strand.holdings?.open(reception)
         let parts =
             ["listen", name, quotedArgument(reception.location)]
             + world.settings.options(lineEnding, framing, isDatagram: address.isUDP) + options.arguments
+            + (hasProxyHeader ? ["--proxy-protocol"] : [])
         world.transcript.statement(parts.joined(separator: " "))
         world.transcript.note("\(name): listening on \(reception.location)")
         return .next
@@ -99,6 +107,7 @@ private struct ListenInstruction: Instruction {
         if isShared, !address.isUDP {
             return "--shared is for UDP: write udp://\(address.host ?? ""):PORT; each connection has its own session"
         }
+        if hasProxyHeader, address.isUDP { return "--proxy-protocol does not apply to UDP" }
         let isTLS = hasTLS || address.isTLS
         if hasTLS, address.isUDP { return "--tls does not apply to UDP" }
         if isTLS, !hasCertificate { return "a TLS server needs a certificate: give --cert FILE and --key FILE" }

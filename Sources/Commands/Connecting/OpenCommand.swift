@@ -27,6 +27,9 @@ struct OpenCommand: Command {
                     "--via", Parameter("PROXY", .checked(proxyProblem)),
                     "connect through a proxy; repeat for a chain", isRepeatable: true),
                 CommandOption(
+                    "--proxy-protocol", Parameter("VERSION", .choice(ProxyHeader.Version.allCases.map(\.rawValue))),
+                    "first send a PROXY header with our address, as HAProxy does"),
+                CommandOption(
                     "--resume", Parameter("OTHER", .session), "resume the TLS session of OTHER, which may be closed"),
             ] + TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients,
             optionHints: [
@@ -74,6 +77,11 @@ struct OpenCommand: Command {
             framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
             proxies: call.values(ofOption: "--via").map { argument in
                 Value(argument, .checked(proxyProblem)) { try? Proxy(parsing: $0) }
+            },
+            proxyHeader: call.value(ofOption: "--proxy-protocol").map { argument in
+                Value(argument, .choice(ProxyHeader.Version.allCases.map(\.rawValue))) { bytes in
+                    ProxyHeader.Version(rawValue: String(decoding: bytes, as: UTF8.self))
+                }
             },
             bind: call.value(ofOption: "--bind").map { Value(address: $0) },
             resumed: call.value(ofOption: "--resume").map { Value(name: $0) },
@@ -130,6 +138,7 @@ private struct OpenInstruction: Instruction {
     let lineEnding: Value<LineEnding>?
     let framing: Value<Framing>?
     let proxies: [Value<Proxy>]
+    let proxyHeader: Value<ProxyHeader.Version>?
     let bind: Value<Address>?
     let resumed: Value<String>?
     let tls: TLSCommandOptions
@@ -150,6 +159,7 @@ private struct OpenInstruction: Instruction {
             name: name, address: address, bind: try bind?.evaluate(in: strand),
             resumed: try resumed?.evaluate(in: strand),
             proxies: try proxies.map { proxy throws(Failure) in try proxy.evaluate(in: strand) },
+            proxyHeader: try proxyHeader?.evaluate(in: strand),
             lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
             retry: try retryArgument.map { argument throws(Failure) in try strand.text(argument.template) },
             limit: world.settings.scaled(retry ?? timeout ?? world.settings.timeout),
@@ -165,6 +175,7 @@ private struct OpenInstruction: Instruction {
         if resumed != nil, !address.isTLS {
             return "--resume applies to TLS only: write tls://\(address.host ?? "host"):PORT"
         }
+        if proxyHeader != nil, address.isUDP { return "--proxy-protocol does not apply to UDP" }
         if !proxies.isEmpty, address.host == nil || address.isUDP {
             return "--via is for host:port and tls://host:port"
         }

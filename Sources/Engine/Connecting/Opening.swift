@@ -15,6 +15,8 @@ package struct OpeningRequest {
     let resumed: String?
     /// The proxies on the way, the nearest first.
     let proxies: [Proxy]
+    /// The version of the PROXY header to send, or nil.
+    let proxyHeader: ProxyHeader.Version?
     let lineEnding: LineEnding?
     let framing: Framing?
     let tls: TLSOptions
@@ -27,6 +29,7 @@ package struct OpeningRequest {
 
     package init(
         name: String, address: Address, bind: Address?, resumed: String? = nil, proxies: [Proxy] = [],
+        proxyHeader: ProxyHeader.Version? = nil,
         lineEnding: LineEnding?, framing: Framing?, tls: TLSOptions,
         retry: String?, limit: Duration, attemptLimit: Duration
     ) {
@@ -35,6 +38,7 @@ package struct OpeningRequest {
         self.bind = bind
         self.resumed = resumed
         self.proxies = proxies
+        self.proxyHeader = proxyHeader
         self.lineEnding = lineEnding
         self.framing = framing
         self.tls = tls
@@ -204,6 +208,11 @@ package final class Opening: Wait {
 
     /// Performs the TLS handshake, if the address asks for one.
     private func secure(_ transport: any Transport, at address: SocketAddress) {
+        if let version = request.proxyHeader, let socket = transport as? SocketTransport,
+            let problem = socket.sendProxyHeader(version)
+        {
+            return failed(TLSError(message: problem))
+        }
         guard let context, let socket = transport as? SocketTransport else {
             return opened(over: transport, to: address)
         }
@@ -297,6 +306,7 @@ package final class Opening: Wait {
             request.lineEnding, request.framing, isDatagram: request.address.isUDP)
         arguments += request.tls.arguments
         for proxy in request.proxies { arguments += ["--via", quotedArgument(proxy.written)] }
+        if let version = request.proxyHeader { arguments += ["--proxy-protocol", version.rawValue] }
         if let resumed = request.resumed { arguments += ["--resume", resumed] }
         if let retry = request.retry { arguments += ["--retry", retry] }
         if let bind = request.bind { arguments += ["--bind", quotedArgument(bind.description)] }

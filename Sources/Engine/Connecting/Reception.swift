@@ -13,6 +13,10 @@ package final class Reception: Service, Resource {
     private let context: TLSContext?
     /// The handshakes in progress, each with its time limit.
     private var handshakes: [ObjectIdentifier: (handshake: TLSHandshake, timer: Timer)] = [:]
+    /// Whether each connection begins with a PROXY header.
+    private let readsProxyHeader: Bool
+    /// The headers that are being read, each with its time limit.
+    private var headers: [ObjectIdentifier: (reader: ProxyHeaderReader, timer: Timer)] = [:]
     /// Why the last handshake failed.
     package private(set) var lastProblem: String?
     private let lineEnding: LineEnding?
@@ -30,9 +34,10 @@ package final class Reception: Service, Resource {
 
     package init(
         name: String, listener: any Acceptor, context: TLSContext?, lineEnding: LineEnding?, framing: Framing?,
-        _ world: World
+        readsProxyHeader: Bool = false, _ world: World
     ) {
         self.context = context
+        self.readsProxyHeader = readsProxyHeader
         self.name = name
         self.listener = listener
         self.lineEnding = lineEnding
@@ -45,10 +50,10 @@ package final class Reception: Service, Resource {
         }
         listener.accept = { [unowned self] transport, peer in
             isExhausted = false
-            if let context, let socket = transport as? SocketTransport {
-                performHandshake(over: socket, context, with: peer)
+            if readsProxyHeader, let socket = transport as? SocketTransport {
+                readHeader(of: socket, from: peer)
             } else {
-                welcome(transport, from: peer)
+                secure(transport, from: peer, source: nil)
             }
         }
     }
@@ -68,6 +73,11 @@ package final class Reception: Service, Resource {
             world.loop.cancel(timer)
         }
         handshakes = [:]
+        for (reader, timer) in headers.values {
+            reader.cancel()
+            world.loop.cancel(timer)
+        }
+        headers = [:]
         if let idleTimer { world.loop.cancel(idleTimer) }
         for strand in waiting { strand.wake() }
     }
@@ -121,14 +131,43 @@ package final class Reception: Service, Resource {
         sweep()
     }
 
-    private func performHandshake(over socket: SocketTransport, _ context: TLSContext, with peer: String) {
+    private func readHeader(of socket: SocketTransport, from peer: String) {
+        let id = ObjectIdentifier(socket)
+        let reader = ProxyHeaderReader(socket, on: world.loop) { [unowned self] result in
+            if let timer = headers.removeValue(forKey: id)?.timer { world.loop.cancel(timer) }
+            switch result {
+            case .success(let source): secure(socket, from: peer, source: source)
+            case .failure(let error): world.transcript.note("\(name): connection from \(peer): \(error.message)")
+            }
+        }
+        let limit = world.settings.scaled(world.settings.timeout)
+        let timer = world.loop.schedule(after: limit) { [unowned self] in
+            headers.removeValue(forKey: id)?.reader.cancel()
+            world.transcript.note("\(name): connection from \(peer): no PROXY header for \(shown(limit))")
+        }
+        headers[id] = (reader, timer)
+        reader.start()
+    }
+
+    /// Performs the TLS handshake, if the listener has TLS. `source` is the address that a proxy has reported.
+    private func secure(_ transport: any Transport, from peer: String, source: String?) {
+        if let context, let socket = transport as? SocketTransport {
+            performHandshake(over: socket, context, with: peer, source: source)
+        } else {
+            welcome(transport, from: peer, source: source)
+        }
+    }
+
+    private func performHandshake(
+        over socket: SocketTransport, _ context: TLSContext, with peer: String, source: String?
+    ) {
         let id = ObjectIdentifier(socket)
         do throws(TLSError) {
             let transport = try TLSTransport(over: socket, context, host: "")
             let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
                 if let timer = handshakes.removeValue(forKey: id)?.timer { world.loop.cancel(timer) }
                 switch result {
-                case .success(let transport): welcome(transport, from: peer)
+                case .success(let transport): welcome(transport, from: peer, source: source)
                 case .failure(let error): refused(peer, error)
                 }
             }
@@ -150,15 +189,16 @@ package final class Reception: Service, Resource {
         world.transcript.note("\(name): \(message)")
     }
 
-    private func welcome(_ transport: any Transport, from peer: String) {
+    private func welcome(_ transport: any Transport, from peer: String, source: String?) {
         repeat { accepted += 1 } while world.sessions["\(name).\(accepted)"] != nil
         let session = world.adopt(
             transport, name: "\(name).\(accepted)", address: peer, peer: peer, lineEnding: lineEnding, framing: framing,
             listener: name)
+        session.source = source
         backlog.append(session)
         if backlog.count >= sweepAt { sweep() }
         if listener is DatagramListener { watchIdleness() }
-        world.transcript.note("\(session.name): connected from \(peer)")
+        world.transcript.note("\(session.name): connected from \(peer)" + (source.map { " for \($0)" } ?? ""))
         // If clients need no certificate, there is nothing to note.
         if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
             world.transcript.note("\(session.name): \(details.summary(isInsecure: false))")

@@ -33,6 +33,11 @@ package struct SocketAddress {
         self = Self.filled { getsockname(socket, $0, $1) }.address
     }
 
+    /// The address that a socket is connected to.
+    init(peerOf socket: Int32) {
+        self = Self.filled { getpeername(socket, $0, $1) }.address
+    }
+
     static func unix(path: SystemString) -> SocketAddress {
         SocketAddress(unixName: path.bytes)
     }
@@ -122,7 +127,7 @@ package struct SocketAddress {
         return (result, address)
     }
 
-    private var numericHost: String {
+    var numericHost: String {
         var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         let failure = withPointer { address, length in
             getnameinfo(address, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
