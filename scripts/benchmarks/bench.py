@@ -310,6 +310,14 @@ def bench_bridge():
         relay.wait()
         return took
 
+    def through_tunnel():
+        relay, relay_port = start([
+            MUXSH, "-q", "-c", f"tunnel t :0 to 127.0.0.1:{port}", "-c", "print listening on ${t.address}",
+            "-c", "expect t connections 1", "-c", "expect t connections 0 within 1m"])
+        took = fetch(relay_port)
+        relay.wait()
+        return took
+
     def through_socat(*options):
         def measure():
             with socket.create_server(("127.0.0.1", 0)) as free:
@@ -326,6 +334,7 @@ def bench_bridge():
             "socat": through_socat(),
             "socat -b 262144": through_socat("-b", "262144"),
             "muxsh": through_muxsh,
+            "tunnel": through_tunnel,
         },
         5,
     )
@@ -333,6 +342,39 @@ def bench_bridge():
     detail = ", ".join(f"{name} {value:.3f} s" for name, value in found.items())
     report("256 MiB through a bridge, speed: muxsh / socat", found["socat"] / found["muxsh"], ">= 0.9", detail)
     report("the same against socat with a buffer of ours", found["socat -b 262144"] / found["muxsh"], "(none)", "")
+    report("256 MiB through a tunnel, same buffer", found["socat -b 262144"] / found["tunnel"], ">= 1.0", "")
+
+
+def bench_driven():
+    """Round trips by the Python class of scripts/examples, and over a plain socket in Python."""
+    sys.path.insert(0, os.path.join(os.path.dirname(HERE), "examples"))
+    from muxsh import Muxsh
+
+    trips = 3000
+    server, port = start([ECHOD, "--port", "0"])
+
+    def plain():
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            reader = client.makefile("rb")
+            begin = time.perf_counter()
+            for _ in range(trips):
+                client.sendall(b"ping\n")
+                reader.readline()
+            return time.perf_counter() - begin
+
+    def driven():
+        with Muxsh(program=MUXSH) as shell:
+            shell.run(f"open a 127.0.0.1:{port}")
+            begin = time.perf_counter()
+            for _ in range(trips):
+                shell.run("a> ping", "a< PING")
+            return time.perf_counter() - begin
+
+    found = best({"socket": plain, "muxsh.py": driven}, 5)
+    stop(server)
+    detail = ", ".join(f"{name} {value / trips * 1e6:.0f} us" for name, value in found.items())
+    report("a round trip by muxsh.py / plain Python socket", found["muxsh.py"] / found["socket"], "<= 1.3", detail)
 
 
 def bench_flood():
@@ -348,6 +390,7 @@ def main():
     bench_send_file()
     bench_tls()
     bench_bridge()
+    bench_driven()
     bench_steps()
     bench_strands()
     bench_stream()
