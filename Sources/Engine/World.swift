@@ -61,6 +61,8 @@ package final class World: SessionObserver, Host {
     private var statement: (range: SourceRange, tests: Int)?
     /// The file of `record`, and where it began; nil if nothing is being recorded.
     package var record: (path: SystemString, since: Recording.Mark)?
+    /// The bridges that have names, while they last.
+    var bridges: [String: NamedBridge] = [:]
     /// The running strands of `start`, by name.
     var backgrounds: [String: Background] = [:]
     /// All names that `start` has used.

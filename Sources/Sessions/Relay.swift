@@ -1,4 +1,6 @@
+import Reactor
 import Results
+import Wire
 
 /// Relays data from one session to another as it arrives: one direction of a bridge.
 package final class Relay {
@@ -6,12 +8,19 @@ package final class Relay {
     private let session: Session
     private let sink: Session
     private let transcript: Transcript
+    /// The faults of a bridge with a name; nil without one.
+    private let flow: Flow?
     package private(set) var isOver = false
+    /// When something is due that no event announces, or nil.
+    package private(set) var due: Instant?
+    /// Whether a fault has ended the bridge.
+    package private(set) var isCut = false
 
     /// Reading from the source pauses while more bytes than this wait for the sink.
     private static let highWater = 256 * 1024
 
-    package init(from source: Feed, to sink: Session, _ transcript: Transcript) {
+    package init(from source: Feed, to sink: Session, flow: Flow? = nil, _ transcript: Transcript) {
+        self.flow = flow
         self.source = source
         session = source.session
         self.sink = sink
@@ -24,10 +33,59 @@ package final class Relay {
     /// Relays the available data; throws if it does not fit the frames of the other side.
     package func advance() throws(Failure) {
         guard !isOver else { return }
-        if sink.channel.output == .open { try passOn() }
+        if sink.channel.output == .open {
+            if let flow, !flow.isClear { return try advance(flow) }
+            try passOn()
+        }
         guard sink.channel.output == .open else { return abandon() }
         session.channel.hold(sink.channel.bytesWaiting > Self.highWater, for: .bridge)
         if source.hasEnded, !hasNews || needsMessages { try relayEnd() }
+    }
+
+    /// Relays as the faults allow.
+    private func advance(_ flow: Flow) throws(Failure) {
+        guard !needsMessages, !source.framing.isDatagram else {
+            throw Failure(.connection, "\(session.name): faults are for bridges of streams without --frame")
+        }
+        let now = sink.clock()
+        if hasNews {
+            flow.receive(source.inbox.bytes, at: now)
+            source.drain()
+        }
+        if source.hasEnded { flow.receiveEnd(isReset: session.channel.input != .ended, at: now) }
+        due = nil
+        deliver: while sink.channel.output == .open, sink.channel.bytesWaiting <= Self.highWater {
+            switch flow.next(at: sink.clock()) {
+            case .deliver(let bytes, let range):
+                bytes.withUnsafeBytes { all in
+                    let piece = UnsafeRawBufferPointer(rebasing: all[range])
+                    sink.voice.relayed(piece)
+                    sink.relay(piece)
+                }
+                flow.advance(range.count)
+            case .wait(let time):
+                due = time
+                break deliver
+            case .end:
+                flow.finish()
+                return try relayEnd()
+            case .cut(let isReset):
+                isCut = true
+                return cutBoth(isReset: isReset)
+            }
+        }
+        guard sink.channel.output == .open else { return abandon() }
+        session.channel.hold(flow.isFull || sink.channel.bytesWaiting > Self.highWater, for: .bridge)
+    }
+
+    /// Ends both sessions because of a fault.
+    private func cutBoth(isReset: Bool) {
+        isOver = true
+        showPart()
+        for side in [session, sink] where side.channel.isOpen {
+            transcript.note("\(side.name): \(isReset ? "reset" : "cut") by a fault")
+            if isReset { side.channel.close(reset: true) } else { try? side.endOutput() }
+        }
     }
 
     /// Ends the relay early: the source is read again.

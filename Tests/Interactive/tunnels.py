@@ -390,3 +390,84 @@ def test_what_list_and_show_tell():
     assert "t.1" in lines[2] and "relayed" in lines[2] and "up delay, down slice" in lines[2], text
     assert f"to                  {server.target}" in lines and "faults              up delay" in lines, text
     assert ", 5 bytes up, 5 bytes down, up delay, down slice" in lines[-1], text
+
+
+def bridged(target, faults):
+    """Starts a bridge `b` between a client and a server, with faults; returns the process and the port of the client."""
+    lines = [
+        "listen l :0", "print ${l.port}", "accept l c within 20s", f"open s {target}", "start bad {", *faults,
+        "print set", "}", "bridge c s as b"]
+    process = subprocess.Popen(
+        [MUXSH, "-q", *[part for line in lines for part in ("-c", line)]], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE)
+    return process, int(process.stdout.readline())
+
+
+def connected(process, port):
+    """Returns the client's connection once the faults are set."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
+    assert process.stdout.readline() == b"set\n", process.stderr.read()
+    return client
+
+
+def test_faults_of_a_bridge():
+    with Server(echo) as server:
+        process, port = bridged(server.target, ["fault b down delay 120ms", "fault b up corrupt 2"])
+        with connected(process, port) as client:
+            began = time.monotonic()
+            assert exchange(client, b"abc\n") == b"acc\n" and time.monotonic() - began >= 0.12
+            client.shutdown(socket.SHUT_WR)
+            assert read_all(client) == (b"", False)
+        process.communicate(timeout=3 * LIMIT)
+        assert process.returncode == 0
+        for fault, ending in (("cut after 5", (b"01234", False)), ("reset after 5", None)):
+            process, port = bridged(server.target, [f"fault b down {fault}"])
+            with connected(process, port) as client:
+                client.sendall(b"0123456789")
+                data, was_reset = read_all(client)
+                assert (data, was_reset) == ending if ending else was_reset and data in (b"", b"01234"), (fault, data)
+            process.communicate(timeout=3 * LIMIT)
+
+
+def test_bytes_pass_a_bridge_unchanged_while_faults_change():
+    data = random.Random(3).randbytes(200_000)
+    faults = ["repeat 10 {", "fault b delay 2ms jitter 2ms", "fault b up slice 900 for 5ms", "fault b down rate 8MiB",
+              "sleep 5ms", "fault b pause for 5ms", "sleep 10ms", "fault b off", "}"]
+    with Server(echo) as server:
+        process, port = bridged(server.target, faults)
+        with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as client:
+            threading.Thread(
+                target=lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR)), daemon=True).start()
+            assert read_all(client) == (data, False)
+        process.communicate(timeout=3 * LIMIT)
+        assert process.returncode == 0
+
+
+def test_an_http_client_through_each_fault():
+    def page(connection):
+        request = b""
+        while b"\r\n\r\n" not in request:
+            piece = connection.recv(65536)
+            if not piece:
+                return
+            request += piece
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2000\r\nConnection: close\r\n\r\n" + b"p" * 2000)
+
+    with Server(page) as server, Tunnel(server.target) as tunnel:
+        def curl():
+            return subprocess.run(
+                ["curl", "-s", "--max-time", "1", f"http://localhost:{tunnel.port}/"], capture_output=True)
+
+        assert curl().stdout == b"p" * 2000
+        expected = {
+            "delay 20ms": 0, "rate 20KiB": 0, "slice 7": 0, "pause for 30ms": 0, "cut after 1000": 18, "reset after 100": 56,
+            "swallow": 28, "hang": 28, "refuse": 7, "down corrupt 2040": 0, "down pass 50": 28,
+        }
+        for fault, status in expected.items():
+            tunnel.run(f"fault t {fault}")
+            done = curl()
+            assert done.returncode == status, (fault, done)
+            tunnel.run("fault t off", "expect t connections 0 within 10s")
+            if fault == "down corrupt 2040":
+                assert sum(a != b for a, b in zip(done.stdout, b"p" * 2000)) == 1
+        assert curl().stdout == b"p" * 2000

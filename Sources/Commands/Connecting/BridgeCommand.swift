@@ -10,15 +10,19 @@ struct BridgeCommand: Command {
     static var description: CommandDescription {
         let first = Element.parameter(Parameter("A", .session))
         let second = Element.parameter(Parameter("B", .session))
+        let name = Element.optional([.keyword("as"), .parameter(Parameter("NAME", .newListener))])
         return CommandDescription(
             name: "bridge", summary: "relay between two sessions",
             forms: [
-                Form(first, second, .keyword("for"), .parameter(.duration)), Form(first, second, .within),
+                Form(first, second, name, .keyword("for"), .parameter(.duration)), Form(first, second, name, .within),
             ],
             text: """
                 Data from A is sent to B and vice versa, byte for byte, until both have ended. Unread data is \
                 relayed first. The end of a stream and a reset are relayed too. With 'for D' the script continues \
                 with the next line after D; with 'within D' a bridge that lasts longer is a failure.
+
+                'as NAME' gives it a name while it lasts: another strand can then set faults with 'fault NAME', up from \
+                A to B.
 
                 Both sessions appear in the transcript. The lines of B, together with its 'open', are a script that \
                 replays the client.
@@ -43,7 +47,8 @@ struct BridgeCommand: Command {
         compiler.read(second)
         compiler.emit(
             BridgeInstruction(
-                first: first, second: second, limit: call.argument("D").map { Value(duration: $0) },
+                first: first, second: second, name: call.argument("NAME").map { Value(name: $0) },
+                limit: call.argument("D").map { Value(duration: $0) },
                 endsInTime: call.keywords.contains("for"), range: call.range))
     }
 }
@@ -51,6 +56,7 @@ struct BridgeCommand: Command {
 private struct BridgeInstruction: Instruction {
     let first: Target
     let second: Target
+    let name: Value<String>?
     let limit: Value<Duration>?
     let endsInTime: Bool
     let range: SourceRange
@@ -65,7 +71,8 @@ private struct BridgeInstruction: Instruction {
         let given = try limit?.evaluate(in: strand)
         let limit = endsInTime ? given : given.map(world.settings.scaled)
         let feeds = ends.map { world.feed(of: $0, for: strand) }
-        return .wait(BridgeWait(feeds[0], feeds[1], limit: limit, endsInTime: endsInTime, world))
+        let bridge = try name.map { name throws(Failure) in try world.bridge(named: try name.evaluate(in: strand)) }
+        return .wait(BridgeWait(feeds[0], feeds[1], bridge, limit: limit, endsInTime: endsInTime, world))
     }
 }
 
@@ -80,34 +87,50 @@ private final class BridgeWait: Wait {
     private let endsInTime: Bool
     private unowned let world: World
     private let relays: [Relay]
+    private let bridge: NamedBridge?
     private var hasStarted = false
+    private var dueTimer: Timer?
     private var timer: Timer?
     /// How long an incomplete line waits for its end.
     private static let partPause = Duration.milliseconds(50)
 
-    init(_ first: Feed, _ second: Feed, limit: Duration?, endsInTime: Bool, _ world: World) {
+    init(
+        _ first: Feed, _ second: Feed, _ bridge: NamedBridge?, limit: Duration?, endsInTime: Bool, _ world: World
+    ) {
+        self.bridge = bridge
         sessions = [first.session, second.session]
         self.limit = limit
         self.endsInTime = endsInTime
         self.world = world
         relays = [
-            Relay(from: first, to: second.session, world.transcript),
-            Relay(from: second, to: first.session, world.transcript),
+            Relay(from: first, to: second.session, flow: bridge?.flow(.up), world.transcript),
+            Relay(from: second, to: first.session, flow: bridge?.flow(.down), world.transcript),
         ]
     }
 
     func check(_ strand: Strand, isLate: Bool) throws(Failure) -> Bool {
         if !hasStarted {
             hasStarted = true
-            world.transcript.note("bridge \(sessions[0].name) \(sessions[1].name)")
+            let name = bridge.map { " as \($0.name)" } ?? ""
+            world.transcript.note("bridge \(sessions[0].name) \(sessions[1].name)\(name)")
+            bridge?.wake = { [weak strand] in strand?.wake() }
         }
         for relay in relays { try relay.advance() }
-        let isOver = relays.allSatisfy(\.isOver)
+        let isOver = relays.allSatisfy(\.isOver) || relays.contains(where: \.isCut)
+        wakeWhenDue(strand)
         if isOver || isLate { cancel() } else { passPartsLater(strand) }
         if isLate, !isOver, !endsInTime {
             throw Failure(.expectation, "timed out after \(shown(limit ?? .zero)) waiting for \(wanted)")
         }
         return isOver || isLate
+    }
+
+    /// Wakes the strand when a fault lets more data pass.
+    private func wakeWhenDue(_ strand: Strand) {
+        if let dueTimer { world.loop.cancel(dueTimer) }
+        dueTimer = relays.compactMap(\.due).min().map { due in
+            world.loop.schedule(at: due) { [weak strand] in strand?.wake() }
+        }
     }
 
     /// Passes on incomplete lines after a while. They are held back where a trigger may match the whole line, but a
@@ -123,8 +146,9 @@ private final class BridgeWait: Wait {
     }
 
     func cancel() {
-        if let timer { world.loop.cancel(timer) }
-        timer = nil
+        for timer in [timer, dueTimer].compactMap(\.self) { world.loop.cancel(timer) }
+        (timer, dueTimer) = (nil, nil)
+        bridge?.end()
         for relay in relays { relay.stop() }
     }
 }

@@ -13,7 +13,8 @@ struct FaultCommand: Command {
                 form(.keyword("off"), .optional([.parameter(Parameter("FAULT", .choice(kinds)))]))
             ],
             text: """
-                NAME is a tunnel, also for connections that come later, or one of its connections, such as t.3. \
+                NAME is a tunnel, also for connections that come later, one of its connections, such as t.3, or a \
+                bridge ('bridge A B as NAME'). \
                 'up' is from the client to the server, 'down' back; without them both. A fault stays until 'fault \
                 NAME off', or for the time of 'for T'; another one of its kind replaces it.
 
@@ -71,7 +72,14 @@ struct FaultCommand: Command {
 
     private static func form(_ elements: Element...) -> Form {
         let ways = Way.allCases.map { Element.optional([.keyword($0.rawValue)]) }
-        return Form(elements: [.parameter(Parameter("NAME", .session))] + ways + elements)
+        // It may be the name of a bridge that a later statement of a pipe begins.
+        let name = Parameter("NAME", .checked(nameProblem))
+        return Form(elements: [.parameter(name)] + ways + elements)
+    }
+
+    private static func nameProblem(_ bytes: [UInt8]) -> String? {
+        isSessionName(String(lossless: bytes))
+            ? nil : "'\(Escapes.visible(bytes))' is not the name of a tunnel or bridge"
     }
 
     /// Returns a percentage as a number from 0 to 1; nil if it is none.
@@ -122,8 +130,10 @@ private struct FaultInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         let name = try target.items.first.map { item throws(Failure) in try strand.text(item.template) } ?? ""
-        guard let (tunnel, connection) = world.tunnel(named: name) else {
-            throw Failure(.expectation, "'\(name)' is neither a tunnel nor a connection of one", range: range)
+        guard let (target, connection) = world.faultTarget(named: name) else {
+            throw Failure(
+                .expectation, "'\(name)' is neither a tunnel, nor a connection of one, nor a bridge with a name",
+                range: range)
         }
         let ways = Way.all(way)
         let head = "fault \(name)" + (way.map { " " + $0.rawValue } ?? "")
@@ -131,25 +141,25 @@ private struct FaultInstruction: Instruction {
             let kinds = try endedKinds(strand)
             world.tell(
                 head + (isResume ? " resume" : " off" + (ended == nil ? "" : " \(kinds.map(\.rawValue).joined())")))
-            tunnel.remove(kinds, ways, connection: connection)
+            target.remove(kinds, ways, connection: connection)
             return .next
         }
-        try requireFit(kind, tunnel, connection)
+        try requireFit(kind, target, connection)
         let time = try time?.evaluate(in: strand)
         let fault = try fault(kind, strand)
         world.tell("\(head) \(fault.text)" + (time.map { " for \(microseconds($0))" } ?? ""))
-        tunnel.set(fault, ways, connection: connection, for: time)
+        target.set(fault, ways, connection: connection, for: time)
         return .next
     }
 
-    private func requireFit(_ kind: Fault.Kind, _ tunnel: Tunnel, _ connection: Int?) throws(Failure) {
-        if kind.isOfDatagrams, !tunnel.isDatagram {
+    private func requireFit(_ kind: Fault.Kind, _ target: any FaultTarget, _ connection: Int?) throws(Failure) {
+        if kind.isOfDatagrams, !target.isDatagram {
             throw Failure(.expectation, "\(kind.rawValue) is for udp:// tunnels: a stream loses nothing", range: range)
         }
-        if tunnel.isDatagram, !kind.suitsDatagrams {
+        if target.isDatagram, !kind.suitsDatagrams {
             throw Failure(.expectation, "\(kind.rawValue) is for streams, not for datagrams", range: range)
         }
-        if kind.isOfConnections, connection != nil || way != nil {
+        if kind.isOfConnections, connection != nil || way != nil || !target.accepts {
             throw Failure(
                 .expectation, "\(kind.rawValue) applies to the new connections of a tunnel, without up and down",
                 range: range)

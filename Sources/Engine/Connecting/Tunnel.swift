@@ -6,7 +6,7 @@ import VM
 import Wire
 
 /// A tunnel of a script: relays each connection to a server, with the faults of a bad network.
-package final class Tunnel: Service, Resource {
+package final class Tunnel: Service, Resource, FaultTarget {
     package let kind = "tunnel"
     package let name: String
     private let listener: any Acceptor
@@ -59,6 +59,7 @@ package final class Tunnel: Service, Resource {
     package var destination: String { target.description }
     package var isOpen: Bool { world.sessions.service(named: name) === self }
     package var isDatagram: Bool { target.isUDP }
+    package let accepts = true
 
     package func close() { world.close(self, named: name) }
 
@@ -139,7 +140,7 @@ package final class Tunnel: Service, Resource {
         let number = count
         let connection = TunnelConnection(
             client: transport, peer: peer, limit: world.settings.inboxLimit,
-            random: { [unowned world] in Double(world.random.next()) / 4_294_967_296 }, on: world.loop)
+            random: { [unowned world] in world.randomShare() }, on: world.loop)
         let relayed = Relayed(connection)
         connections[number] = relayed
         for (fault, way) in faults { connection.set(fault, way) }
@@ -183,7 +184,6 @@ package final class Tunnel: Service, Resource {
 
     // MARK: Faults
 
-    /// Sets a fault for one connection, or for all and those that come later; takes it back after a time, if given.
     package func set(_ fault: Fault, _ ways: [Way], connection: Int?, for time: Duration?) {
         apply(fault, ways, connection)
         guard let time else { return }
@@ -210,7 +210,6 @@ package final class Tunnel: Service, Resource {
         }
     }
 
-    /// Takes faults back.
     package func remove(_ kinds: [Fault.Kind], _ ways: [Way], connection: Int?) {
         if connection == nil {
             faults.removeAll { kinds.contains($0.fault.kind) && ways.contains($0.way) }
