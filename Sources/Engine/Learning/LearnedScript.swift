@@ -7,6 +7,8 @@ package struct LearnedScript {
     package let captures: [LearnedCapture]
     /// The text that each expected line has in the file; none for those with variables.
     let recorded: [Int: [UInt8]]
+    /// The lines that send.
+    let sending: Set<Int>
     /// Where captured values are sent or expected again: by line, the ranges and the names, from left to right.
     private let uses: [Int: [(range: Range<Int>, name: String)]]
 
@@ -37,6 +39,7 @@ package struct LearnedScript {
             finder.find(in: text, at: arrow.range.line, sends: sends, arrows: arrows)
         }
         self.recorded = recorded
+        sending = Set(sends.map(\.lowerBound))
         captures = finder.captures
         uses = finder.uses.mapValues { $0.sorted { $0.range.lowerBound < $1.range.lowerBound } }
     }

@@ -31,6 +31,11 @@ package struct Lesson {
     private let secrets: Redactor
     /// The captures whose values have changed.
     private let active: Set<String>
+    /// Numbers that are lengths of lines which change, by the line that they are in.
+    private var lengths: [Int: Set<Int>] = [:]
+
+    /// A length is at most this many lines before the data.
+    private static let headLines = 60
 
     package init(source: SourceText, script: LearnedScript, arrivals: [Int: LineRuns], secrets: Redactor) {
         self.source = source
@@ -45,6 +50,7 @@ package struct Lesson {
                 }
             }.map(\.name))
         findChangedOrder()
+        findLengths()
         for number in source.lines.indices.map({ $0 + 1 }) {
             let new = changed(number)
             if new != source.lines[number - 1] { edits.append((number, source.lines[number - 1], new)) }
@@ -61,14 +67,41 @@ package struct Lesson {
             if runs.differs { leave(runs, "it contains variables") }
             return line
         }
-        let variants = [expected] + Set(runs.runs.joined()).filter { $0 != expected }.sorted(by: isBefore)
-        guard variants.count > 1 || !captures.isEmpty else { return line }
+        let variants = variants(expected, runs)
+        let lengths = lengths[number] ?? []
+        guard variants.count > 1 || !captures.isEmpty || !lengths.isEmpty else { return line }
         guard !variants.dropFirst().contains(where: secrets.occur) else {
             leave(runs, "a secret is in what arrived")
             return source.lines[number - 1]
         }
-        let pattern = LineVariants(variants, captures: captures).pattern
+        let pattern = LineVariants(variants, captures: captures, lengths: lengths).pattern
         return hasEnding ? patternLine(runs.arrow, pattern) : expectation(runs.arrow, pattern)
+    }
+
+    /// Returns the recorded line and what else has arrived for it.
+    private func variants(_ expected: [UInt8], _ runs: LineRuns) -> [[UInt8]] {
+        [expected] + Set(runs.runs.joined()).filter { $0 != expected }.sorted(by: isBefore)
+    }
+
+    /// Looks for lengths of lines that may change, such as those of Content-Length, in the lines before them.
+    private mutating func findLengths() {
+        let numbers = arrivals.keys.sorted()
+        for (index, number) in numbers.enumerated() {
+            guard let expected = script.recorded[number], let runs = arrivals[number], !expected.isEmpty else {
+                continue
+            }
+            let variants = variants(expected, runs)
+            guard variants.count > 1, LineVariants(variants, captures: []).mayChangeLength else { continue }
+            for other in numbers[..<index].reversed().prefix(Self.headLines) {
+                if script.sending.contains(where: { (other..<number).contains($0) }) { break }
+                guard let text = script.recorded[other], let former = arrivals[other],
+                    former.arrow.target.items.map(\.template.glob) == runs.arrow.target.items.map(\.template.glob),
+                    LineVariants.hasNumber(expected.count, in: text)
+                else { continue }
+                lengths[other, default: []].insert(expected.count)
+                break
+            }
+        }
     }
 
     private mutating func leave(_ runs: LineRuns, _ reason: String) {

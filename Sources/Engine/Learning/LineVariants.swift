@@ -22,14 +22,30 @@ package struct LineVariants {
     private let variants: [[Piece]]
     private let dates = DateShape()
     private let captures: [LearnedCapture]
+    private let lengths: Set<Int>
 
     /// - Parameters:
     ///   - lines: the recorded line and those that have arrived.
     ///   - captures: the values in it that have names.
-    package init(_ lines: [[UInt8]], captures: [LearnedCapture]) {
+    ///   - lengths: numbers that are lengths of data which changes, so they change too.
+    package init(_ lines: [[UInt8]], captures: [LearnedCapture], lengths: Set<Int> = []) {
         self.captures = captures
+        self.lengths = lengths
         let dates = dates
         variants = lines.map { Self.pieces(of: $0, captures, dates) }
+    }
+
+    /// Whether another run may give a line of another length: the lines have different lengths, or numbers in them
+    /// differ.
+    package var mayChangeLength: Bool {
+        let counts = Set(variants.map { $0.reduce(0) { $0 + $1.bytes.count } })
+        let numbers = variants.map { $0.filter { $0.kind == .number || $0.kind == .decimal }.map(\.bytes) }
+        return counts.count > 1 || numbers.contains { $0 != numbers[0] }
+    }
+
+    /// Whether a number in a line is one of these.
+    static func hasNumber(_ number: Int, in line: [UInt8]) -> Bool {
+        plainPieces(line[...]).contains { $0.kind == .number && $0.bytes.elementsEqual(String(number).utf8) }
     }
 
     /// The regex that matches all of them.
@@ -67,7 +83,8 @@ package struct LineVariants {
         switch pieces[0].kind {
         case .value(let index): return captured(texts, captures[index].name)
         case .decimal where !isSame || hasFigures: return Array("\\d+\\.\\d+".utf8)
-        case .number where !isSame: return Array("\\d+".utf8)
+        case .number where !isSame || lengths.contains { texts[0].elementsEqual(String($0).utf8) }:
+            return Array("\\d+".utf8)
         case .date where !isSame: return Array((dates.pattern(of: texts) ?? ".*?").utf8)
         default: return Self.quoted(texts[0])
         }
