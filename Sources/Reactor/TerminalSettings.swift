@@ -18,6 +18,14 @@ package final class TerminalSettings {
         pointer.deallocate()
     }
 
+    /// Makes it raw (cfmakeraw(3)) with a speed in both directions; `adjust` then sets control and input flags.
+    package func makeRaw(speed: speed_t, _ adjust: (inout tcflag_t, inout tcflag_t) -> Void) {
+        cfmakeraw(pointer)
+        cfsetspeed(pointer, speed)
+        pointer.pointee.c_cflag |= tcflag_t(CLOCAL | CREAD)
+        adjust(&pointer.pointee.c_cflag, &pointer.pointee.c_iflag)
+    }
+
     /// Applies them immediately, without waiting for output (tcsetattr(3), TCSANOW). Safe in a signal handler.
     package func apply(to descriptor: Int32) {
         tcsetattr(descriptor, TCSANOW, pointer)

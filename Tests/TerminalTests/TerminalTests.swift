@@ -231,8 +231,9 @@ struct CompletionTests {
         (
             "open x y --", 2,
             [
-                "--alpn", "--bind", "--ca", "--cert", "--eol", "--frame", "--insecure", "--key", "--key-password",
-                "--proxy-protocol", "--resume", "--retry", "--servername", "--timeout", "--via",
+                "--alpn", "--baud", "--bind", "--ca", "--cert", "--data-bits", "--eol", "--flow", "--frame",
+                "--insecure", "--key", "--key-password", "--parity", "--proxy-protocol", "--resume", "--retry",
+                "--servername", "--stop-bits", "--timeout", "--via",
             ]
         ),
         (

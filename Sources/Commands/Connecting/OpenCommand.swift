@@ -31,14 +31,14 @@ struct OpenCommand: Command {
                     "first send a PROXY header with our address, as HAProxy does"),
                 CommandOption(
                     "--resume", Parameter("OTHER", .session), "resume the TLS session of OTHER, which may be closed"),
-            ] + TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients,
+            ] + TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients + SerialOptions.all,
             optionHints: [
                 "--tls": "write the address as tls://HOST:PORT, or use 'starttls' later",
                 "--udp": "write the address as udp://HOST:PORT",
             ],
             text: """
-                ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, unix:/path or \
-                unix:@abstract. A port is a number or a service name. Without NAME the sessions are called s1, s2 \
+                ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, unix:/path, \
+                unix:@abstract or serial:/dev/… . A port is a number or a service name. Without NAME the sessions are called s1, s2 \
                 and so on.
 
                 Over TLS (1.2 or newer) the certificate chain and the host name are verified against the system's \
@@ -51,7 +51,7 @@ struct OpenCommand: Command {
             examples: [
                 "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
                 "open db unix:/run/db.sock", "open web tls://localhost:8443 --ca ca.pem --eol crlf",
-                "open dns udp://localhost:5353",
+                "open dns udp://localhost:5353", "open modem serial:/dev/ttyUSB0 --baud 9600 --eol crlf",
             ],
             caveats: [
                 """
@@ -85,7 +85,7 @@ struct OpenCommand: Command {
             },
             bind: call.value(ofOption: "--bind").map { Value(address: $0) },
             resumed: call.value(ofOption: "--resume").map { Value(name: $0) },
-            tls: TLSCommandOptions(call), range: call.range)
+            tls: TLSCommandOptions(call), serial: SerialOptions(call), range: call.range)
         if let problem = address.constant.flatMap(instruction.problem) {
             throw ScriptError(address.argument.range, problem)
         }
@@ -142,6 +142,7 @@ private struct OpenInstruction: Instruction {
     let bind: Value<Address>?
     let resumed: Value<String>?
     let tls: TLSCommandOptions
+    let serial: SerialOptions
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
@@ -161,6 +162,7 @@ private struct OpenInstruction: Instruction {
             proxies: try proxies.map { proxy throws(Failure) in try proxy.evaluate(in: strand) },
             proxyHeader: try proxyHeader?.evaluate(in: strand),
             lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
+            serial: try serial.evaluate(in: strand),
             retry: try retryArgument.map { argument throws(Failure) in try strand.text(argument.template) },
             limit: world.settings.scaled(retry ?? timeout ?? world.settings.timeout),
             attemptLimit: world.settings.scaled(timeout ?? world.settings.timeout))
@@ -169,6 +171,9 @@ private struct OpenInstruction: Instruction {
 
     /// Returns the conflict between the options and this kind of address, or nil.
     func problem(with address: Address) -> String? {
+        let isSerial = if case .serial = address { true } else { false }
+        if let option = serial.first, !isSerial { return "\(option) is for a serial line: write serial:/dev/ttyUSB0" }
+        if bind != nil, isSerial { return "--bind does not apply to a serial line" }
         if let option = tls.first, !address.isTLS {
             return "\(option) applies to TLS only: write tls://\(address.host ?? "host"):PORT, or use 'starttls' later"
         }

@@ -20,6 +20,7 @@ package struct OpeningRequest {
     let lineEnding: LineEnding?
     let framing: Framing?
     let tls: TLSOptions
+    let serial: SerialSettings
     /// The --retry time as written, or nil to try once.
     let retry: String?
     /// The time limit for all attempts.
@@ -30,7 +31,7 @@ package struct OpeningRequest {
     package init(
         name: String, address: Address, bind: Address?, resumed: String? = nil, proxies: [Proxy] = [],
         proxyHeader: ProxyHeader.Version? = nil,
-        lineEnding: LineEnding?, framing: Framing?, tls: TLSOptions,
+        lineEnding: LineEnding?, framing: Framing?, tls: TLSOptions, serial: SerialSettings = SerialSettings(),
         retry: String?, limit: Duration, attemptLimit: Duration
     ) {
         self.name = name
@@ -42,6 +43,7 @@ package struct OpeningRequest {
         self.lineEnding = lineEnding
         self.framing = framing
         self.tls = tls
+        self.serial = serial
         self.retry = retry
         self.limit = limit
         self.attemptLimit = attemptLimit
@@ -159,12 +161,21 @@ package final class Opening: Wait {
         if request.retry != nil, request.attemptLimit < request.limit {
             attemptTimer = world.loop.schedule(after: request.attemptLimit) { [unowned self] in attemptIsLate() }
         }
+        if case .serial(let path) = request.address { return openSerial(path) }
         resolver = Resolver.resolve(nearest, on: world.loop) { [unowned self] answer in
             resolver = nil
             switch answer {
             case .success(let addresses): connect(to: addresses)
             case .failure(let error): failed(TLSError(message: error.message))
             }
+        }
+    }
+
+    private func openSerial(_ path: SystemString) {
+        do throws(TLSError) {
+            opened(over: try SerialTransport(at: path, request.serial), to: request.address.description)
+        } catch {
+            failed(error)
         }
     }
 
@@ -214,14 +225,14 @@ package final class Opening: Wait {
             return failed(TLSError(message: problem))
         }
         guard let context, let socket = transport as? SocketTransport else {
-            return opened(over: transport, to: address)
+            return opened(over: transport, to: address.description)
         }
         do throws(TLSError) {
             let transport = try TLSTransport(over: socket, context, host: request.address.host ?? "", resuming: ticket)
             let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
                 self.handshake = nil
                 switch result {
-                case .success(let transport): opened(over: transport, to: address)
+                case .success(let transport): opened(over: transport, to: address.description)
                 case .failure(let error): failed(error)
                 }
             }
@@ -246,17 +257,17 @@ package final class Opening: Wait {
         return handshake == nil ? "" : " in the TLS handshake"
     }
 
-    private func opened(over transport: any Transport, to peer: SocketAddress) {
+    private func opened(over transport: any Transport, to peer: String) {
         let took = shown(world.loop.readClock() - began)
         let name = request.name
         releaseName()
         let session = world.adopt(
-            transport, name: name, address: request.address.description, peer: peer.description,
+            transport, name: name, address: request.address.description, peer: peer,
             lineEnding: request.lineEnding, framing: request.framing)
         if let strand { strand.holdings?.open(session) }
         let way =
             request.proxies.isEmpty ? "" : " through \(request.proxies.map(\.description).joined(separator: ", "))"
-        let end = request.proxies.isEmpty ? peer.description : request.address.description
+        let end = request.proxies.isEmpty ? peer : request.address.description
         world.transcript.note("\(name): connected to \(end)\(way) in \(took)")
         if let transport = transport as? TLSTransport { world.tickets[name] = transport.ticket }
         if let details = transport.details {
@@ -307,9 +318,20 @@ package final class Opening: Wait {
         arguments += request.tls.arguments
         for proxy in request.proxies { arguments += ["--via", quotedArgument(proxy.written)] }
         if let version = request.proxyHeader { arguments += ["--proxy-protocol", version.rawValue] }
+        if request.serial != SerialSettings() { arguments += request.serial.arguments }
         if let resumed = request.resumed { arguments += ["--resume", resumed] }
         if let retry = request.retry { arguments += ["--retry", retry] }
         if let bind = request.bind { arguments += ["--bind", quotedArgument(bind.description)] }
         return arguments.joined(separator: " ")
+    }
+}
+
+extension SerialSettings {
+    /// The settings as options of `open`.
+    fileprivate var arguments: [String] {
+        [
+            "--baud", String(speed), "--parity", parity.rawValue, "--data-bits", String(dataBits), "--stop-bits",
+            String(stopBits), "--flow", flow.rawValue,
+        ]
     }
 }

@@ -36,6 +36,8 @@ package enum TransportKind: String, Sendable {
     case tcp, unix, tls, udp
     /// A child process, connected through pipes or through its own terminal.
     case process, terminal
+    /// A serial line.
+    case serial
 }
 
 /// A non-blocking byte connection to a peer, in both directions. It owns its descriptors.

@@ -12,12 +12,21 @@ package enum Address: Equatable, Sendable {
     case unix(path: SystemString)
     /// A stream over a Unix domain socket in the abstract namespace (unix(7)); its names may contain any bytes.
     case abstract(name: [UInt8])
+    /// A serial line, by the path of its device.
+    case serial(path: SystemString)
 
-    /// Parses `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `tls://…`, `udp://…`, `unix:/path` or
-    /// `unix:@name`.
+    /// Parses `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `tls://…`, `udp://…`, `unix:/path`,
+    /// `unix:@name` or `serial:/dev/…`.
     package init(parsing bytes: [UInt8]) throws(AddressError) {
         if bytes.starts(with: "unix:".utf8) {
             self = try Self.unixAddress(Array(bytes.dropFirst("unix:".utf8.count)))
+            return
+        }
+        if bytes.starts(with: "serial:".utf8) {
+            let path = Array(bytes.dropFirst("serial:".utf8.count))
+            guard path.first == UInt8(ascii: "/") else { throw .emptyDevice }
+            guard let path = SystemString(path) else { throw .pathWithNUL }
+            self = .serial(path: path)
             return
         }
         // Hosts and services are looked up as text: no characters that could end it early or have a special meaning.
@@ -47,7 +56,7 @@ package enum Address: Equatable, Sendable {
     package var host: String? {
         switch self {
         case .tcp(let host, _), .tls(let host, _), .udp(let host, _): host
-        case .unix, .abstract: nil
+        case .unix, .abstract, .serial: nil
         }
     }
 
@@ -55,7 +64,7 @@ package enum Address: Equatable, Sendable {
     package var service: String? {
         switch self {
         case .tcp(_, let service), .tls(_, let service), .udp(_, let service): service
-        case .unix, .abstract: nil
+        case .unix, .abstract, .serial: nil
         }
     }
 
@@ -77,6 +86,7 @@ package enum Address: Equatable, Sendable {
         case .udp(let host, let service): "udp://" + Self.text(host, service)
         case .unix(let path): "unix:" + path.description
         case .abstract(let name): "unix:@" + String(lossless: name)
+        case .serial(let path): "serial:" + path.description
         }
     }
 
@@ -130,6 +140,7 @@ package enum AddressError: Error, Equatable {
     case missingSlashes(scheme: String, rest: String)
     case unknownScheme(String)
     case emptyPath
+    case emptyDevice
     case pathTooLong(Int)
     case pathWithNUL
     case notText(String)
@@ -146,8 +157,9 @@ package enum AddressError: Error, Equatable {
         case .unknownScheme(let scheme):
             "unknown address scheme '\(scheme)://'; use host:port, tls://host:port, udp://host:port or unix:/path"
         case .emptyPath: "a unix: address needs a path; write unix:/run/server.sock or unix:@name"
+        case .emptyDevice: "a serial: address needs the path of a device; write serial:/dev/ttyUSB0"
         case .pathTooLong(let count): "the path of a Unix socket is too long: \(count) bytes (limit 107)"
-        case .pathWithNUL: "the path of a Unix socket cannot contain a NUL byte"
+        case .pathWithNUL: "a path cannot contain a NUL byte"
         case .notText(let text):
             "'\(text)' is not a host and port: a host cannot contain spaces, control characters or invalid UTF-8"
         }

@@ -141,6 +141,8 @@ package final class Listener: DescriptorWatcher, Acceptor {
     ) throws(ListenError) -> (addresses: [SocketAddress], path: SystemString?) {
         switch address {
         case .unix(let path): return ([.unix(path: path)], path)
+        case .serial:
+            throw ListenError(message: "cannot listen on \(address.description): open it instead")
         case .abstract(let name): return ([.abstract(name: name)], nil)
         case .tcp(let host, let service), .tls(let host, let service), .udp(let host, let service):
             guard let port = Resolver.portNumber(service, address.isUDP ? "udp" : "tcp") else {

@@ -35,6 +35,8 @@ package final class Resolver: DescriptorWatcher {
             completion(.success([.unix(path: path)]))
         case .abstract(let name):
             completion(.success([.abstract(name: name)]))
+        case .serial:
+            completion(.failure(ResolveError(message: "a serial line is not a server")))
         case .tcp(let host, let service), .tls(let host, let service), .udp(let host, let service):
             guard let port = portNumber(service, address.isUDP ? "udp" : "tcp") else {
                 completion(.failure(ResolveError(message: "unknown service '\(service)'; write a port number")))
