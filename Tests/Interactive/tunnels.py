@@ -438,9 +438,12 @@ def test_bytes_pass_a_bridge_unchanged_while_faults_change():
         with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as client:
             threading.Thread(
                 target=lambda: (client.sendall(data), client.shutdown(socket.SHUT_WR)), daemon=True).start()
-            assert read_all(client) == (data, False)
-        process.communicate(timeout=3 * LIMIT)
-        assert process.returncode == 0
+            got, was_reset = read_all(client)
+            same = next((i for i, (a, b) in enumerate(zip(got, data)) if a != b), min(len(got), len(data)))
+            assert got == data and not was_reset, (len(got), same, was_reset)
+        _, errors = process.communicate(timeout=3 * LIMIT)
+        # All may have passed before the last fault was set.
+        assert process.returncode == 0 or b"nor a bridge with a name" in errors, errors
 
 
 def test_an_http_client_through_each_fault():
