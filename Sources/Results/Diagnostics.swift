@@ -32,7 +32,7 @@ package final class Diagnostics {
 
     /// Returns the text of a failure, for a report.
     package func message(of failure: Failure) -> String {
-        redactor.readable(FailureText(failure, redactor).rendered)
+        redactor.readable(failure.rendered ?? FailureText(failure, redactor).rendered)
     }
 
     /// Writes text printed by a script to standard output, followed by a newline unless `isRaw`. Returns the line as

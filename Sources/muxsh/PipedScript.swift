@@ -23,7 +23,8 @@ final class PipedScript {
         let world = shell.makeWorld(output: shell.makeOutput())
         let early = shell.runDeferred(in: world, after: runLines(in: world))
         let ending = early ?? shell.endInput(of: world)
-        let status = ending == 0 ? status ?? 0 : ending
+        let isFailure = ending != 0 && ending != Failure.Status.skipped.rawValue
+        let status = isFailure ? ending : status ?? ending
         shell.report(latenciesOf: world)
         let final = shell.finish(world) ?? status
         return shell.concludeTests(final, of: "<stdin>")
@@ -72,7 +73,7 @@ final class PipedScript {
             if case .exited(let given) = world.outcome { return given ?? self.status ?? 0 }
             return ends(with: status, world) ? status : nil
         } catch {
-            world.refuse(error)
+            shell.refuse(error, in: world)
             parser.reset()
             return ends(with: Failure.Status.script.rawValue, world) ? Failure.Status.script.rawValue : nil
         }
@@ -80,7 +81,11 @@ final class PipedScript {
 
     /// Notes the status of a failure; returns whether the failure ends the run.
     private func ends(with status: Int32, _ world: World) -> Bool {
-        guard shell.invocation.keepsGoing, shell.interruption == nil, !world.output.isBroken else { return true }
+        // 'skip' ends the script, which has nothing more to do.
+        let isSkip = status == Failure.Status.skipped.rawValue
+        guard shell.invocation.keepsGoing, !isSkip, shell.interruption == nil, !world.output.isBroken else {
+            return true
+        }
         self.status = self.status ?? status
         // It has been told; later outcomes have not.
         _ = world.takeStrayOutcome()

@@ -275,6 +275,13 @@ final class Shell {
         return failure.status.rawValue
     }
 
+    /// Reports the errors of a statement that cannot run.
+    func refuse(_ errors: ScriptErrors, in world: World) {
+        world.refuse(errors)
+        guard invocation.keepsGoing, let first = errors.errors.first else { return }
+        reports?.add(Failure(first), endsRun: false)
+    }
+
     /// Returns the status with which a trigger has ended the script while no statement ran; nil when none has.
     func strayStatus(of world: World) -> Int32? {
         switch world.takeStrayOutcome() {

@@ -133,6 +133,16 @@ def test_a_failure_or_an_error_does_not_end_the_run():
     assert order == ["failed", "done"], order
 
 
+def test_an_error_is_in_every_report():
+    script = b"bogus\nprint y\nskip reason\nprint never\n"
+    for report, wanted in (("junit", b"unknown command 'bogus'"), ("tap", b"not ok 1 - outside of tests"),
+                           ("jsonl", b"   | ^^^^^\\n  help: ")):
+        run = subprocess.run(
+            [MUXSH, "-q", "--keep-going", "--report", report], input=script, capture_output=True, timeout=LIMIT)
+        assert wanted in run.stdout and run.returncode == 2, (run.stdout, run.returncode)
+        assert b"never" not in run.stderr and b"y\n" in run.stderr, run.stderr
+
+
 def test_exit_ends_a_run_that_keeps_going():
     assert events_of(None, "--keep-going", stdin=b"check 1 == 2\nexit\nprint never\n")[1] == 4
     events, status = events_of(None, "--keep-going", stdin=b"check 1 == 2\nexit 7\nprint never\n")

@@ -193,6 +193,19 @@ a< aab
     ], text
 
 
+def test_a_word_with_a_number_keeps_its_letters():
+    numbers = itertools.count(5)
+
+    def answer(line, state):
+        n = next(numbers)
+        return [f"login{n}: x", f"v{n}beta", f"{n}th"]
+
+    with Server(answer) as server:
+        text, run, again = learn("open a localhost:PORT\na> x\na< login2: x\na< v2beta\na< 2th\n", server.port)
+    assert run.returncode == 0 and again.returncode == 0, (run.stderr, again.stderr)
+    assert text.splitlines()[2:] == ["a<~ ^login\\d+: x$", "a<~ ^v\\d+beta$", "a<~ ^\\d+th$"], text
+
+
 def test_the_length_of_what_changes_changes_too():
     numbers = itertools.count(98)
 

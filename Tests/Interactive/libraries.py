@@ -160,6 +160,31 @@ def test_redis_reads_every_kind_of_reply():
     assert lines == [*replies.values(), "message\\npushed\\n"], lines
 
 
+def test_answers_that_are_not_valid_are_failures():
+    answers = {
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nabc": "the Content-Length is not a length: -1",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3x\r\n\r\nabc": "the Content-Length is not a length: 3x",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nA: b\r\ncontent-length:5\r\n\r\nabcde":
+            "there are different values of Content-Length",
+        b"ICY 200 OK\r\n\r\n": "the line does not match",
+    }
+    for answer, problem in answers.items():
+        listener = serve([answer])
+        _, status, errors = run(
+            "source <http>\nopen w ${server}\nhttp.read w GET\n", listener.getsockname()[1])
+        assert status == 4 and problem in errors, (answer, errors)
+    listener = serve([b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"])
+    _, status, errors = run("source <http>\nopen w ${server}\nhttp.read w GET\n", listener.getsockname()[1])
+    assert status == 0, errors
+    for answer, problem in {
+        b":abc\r\n": "an integer that is not a number: abc", b"$-5\r\nabc\r\n": "a length that is not a length: -5",
+        b"*-7\r\n": "a length that is not a length: -7", b"$3\r\nabcd\r\n": "a string does not end after 3 bytes",
+    }.items():
+        listener = serve([answer])
+        _, status, errors = run("source <redis>\nopen c ${server}\nredis.read c\n", listener.getsockname()[1])
+        assert status == 4 and problem in errors, (answer, errors)
+
+
 def test_redis_do_fails_with_the_error():
     listener = serve([b"", b"-ERR no such thing\r\n"])
     _, status, errors = run('source <redis>\nopen c ${server}\nredis.do c "X"\n', listener.getsockname()[1])

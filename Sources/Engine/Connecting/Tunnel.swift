@@ -101,7 +101,11 @@ package final class Tunnel: Service, Resource, FaultTarget {
     /// Closes a connection, by its name; false if there is none.
     package func closeConnection(named text: String, reset: Bool) -> Bool {
         guard let relayed = number(of: text).flatMap({ connections[$0] }) else { return false }
-        relayed.connection.close(reset: reset, because: reset ? "reset" : "closed")
+        if reset {
+            relayed.connection.close(reset: true, because: "reset")
+        } else {
+            relayed.connection.leave(because: "closed")
+        }
         return true
     }
 

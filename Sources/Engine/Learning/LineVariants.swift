@@ -109,9 +109,27 @@ package struct LineVariants {
         let many = isOptional ? "*" : "+"
         if full.allSatisfy({ $0.allSatisfy(Self.isDigit) }) { return "\\d" + many }
         if let digits = Self.hexadecimal(full) { return digits + many }
+        if !isOptional, let numbered = Self.numbered(full) { return numbered }
         if !isOptional, let shape = dates.pattern(of: full) { return shape }
         let hasBlank = full.contains { $0.contains { $0 == 0x20 || (0x09...0x0D).contains($0) } }
         return hasBlank ? ".*?" : "\\S" + many
+    }
+
+    /// Returns the pattern of texts that differ only in one number, such as `login1` and `login27`; nil for others.
+    private static func numbered(_ texts: [[UInt8]]) -> String? {
+        guard let first = texts.first, let shortest = texts.map(\.count).min() else { return nil }
+        var start = 0
+        while start < shortest, texts.allSatisfy({ $0[start] == first[start] }) { start += 1 }
+        while start > 0, isDigit(first[start - 1]) { start -= 1 }
+        var end = 0
+        while end < shortest - start, texts.allSatisfy({ $0[$0.count - 1 - end] == first[first.count - 1 - end] }) {
+            end += 1
+        }
+        while end > 0, isDigit(first[first.count - end]) { end -= 1 }
+        let middles = texts.map { $0[start..<($0.count - end)] }
+        guard start + end > 0, middles.allSatisfy({ !$0.isEmpty && $0.allSatisfy(isDigit) }) else { return nil }
+        let parts = [quoted(Array(first[..<start])), Array("\\d+".utf8), quoted(Array(first.suffix(end)))]
+        return String(decoding: parts.joined(), as: UTF8.self)
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }

@@ -28,6 +28,8 @@ package struct Failure: Error {
     package var reportedRefusals: [String] = []
     /// The session to which nothing could be sent, because its connection is closed.
     package var closedSession: String?
+    /// The text as it is shown, for the error of a statement that cannot run; nil for all others.
+    package private(set) var rendered: String?
     /// How the position was reached, innermost first: calls, files, strands, the test. Set by the scheduler.
     package var trace: [String]?
     /// The position in the script; set by the scheduler if the failing instruction did not set it.
@@ -57,7 +59,8 @@ package struct Failure: Error {
 
     /// The failure of a statement that cannot run.
     package init(_ error: ScriptError) {
-        self.init(.script, error.message, details: error.hint.map { ["help: \($0)"] } ?? [], range: error.range)
+        self.init(.script, error.message, range: error.range)
+        rendered = error.rendered
     }
 
     /// The first line of the message, for `${error}` and reports.

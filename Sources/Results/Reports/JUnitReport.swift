@@ -112,7 +112,12 @@ package final class JUnitReport: Report {
     }
 
     private func element(_ tag: String, _ failure: Failure) -> String {
-        let kind = failure.status == .connection ? "connection" : "expectation"
+        let kind =
+            switch failure.status {
+            case .connection: "connection"
+            case .script: "script"
+            default: "expectation"
+            }
         let lines = diagnostics.message(of: failure).split(separator: "\n", omittingEmptySubsequences: false)
         let text = lines.map { escapedForMarkup(visible(String($0))) }.joined(separator: "\n")
         return

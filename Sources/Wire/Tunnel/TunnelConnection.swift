@@ -139,7 +139,7 @@ package final class TunnelConnection: ChannelDelegate {
                 sink.endOutput()
                 break deliver
             case .cut(let isReset):
-                return isReset ? close(reset: true, because: "reset by its fault") : leave()
+                return isReset ? close(reset: true, because: "reset by its fault") : leave(because: "cut by its fault")
             }
         }
         source(way)?.hold(flow.isFull || sink.bytesWaiting > Self.highWater, for: .bridge)
@@ -147,11 +147,14 @@ package final class TunnelConnection: ChannelDelegate {
 
     /// Ends both sides with FIN, after what they were sent. A close with unread data would be a reset, so what still
     /// comes is read and dropped until the peers leave, or for a while.
-    private func leave() {
+    package func leave(because reason: String) {
+        guard !isOver, !isLeaving else { return }
         isLeaving = true
+        for timer in timers.values { loop.cancel(timer) }
+        timers = [:]
         // The timer keeps the connection, which its owner forgets now.
         timers[.up] = loop.schedule(after: Self.longestLeave) { [self] in close(reset: false, because: "") }
-        onEnd("cut by its fault")
+        onEnd(reason)
         for channel in [client, server].compactMap(\.self) {
             channel.endOutput()
             channel.hold(false, for: .bridge)
