@@ -42,7 +42,7 @@ let package = Package(
             name: "Results",
             dependencies: [
                 "Functions", "Script", "Reactor",
-                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ]),
         .target(

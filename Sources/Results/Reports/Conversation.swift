@@ -1,3 +1,4 @@
+import DequeModule
 import Reactor
 import Script
 
@@ -34,6 +35,8 @@ struct Conversation {
     private(set) var missing = 0
     private(set) var size = 0
     private(set) var hasFailed = false
+    /// The rows of received data that no expectation has read yet, by session.
+    private var unread: [String: Deque<Int>] = [:]
 
     private static let maximum = 200_000
     /// The bytes of a line that are kept.
@@ -100,21 +103,16 @@ struct Conversation {
 
     private mutating func add(_ row: Row) {
         guard rows.count < Self.maximum else { return missing += 1 }
+        if case .received = row.kind, let session = row.session { unread[session, default: []].append(rows.count) }
         rows.append(row)
         size += row.text.utf8.count + 200
     }
 
     /// Notes the expectation that read the oldest row of a session that none has read yet.
     private mutating func mark(_ session: String, _ line: Int?, _ wanted: String) {
-        var found: Int?
-        for index in rows.indices.reversed() {
-            guard rows[index].session == session, case .received = rows[index].kind else { continue }
-            if rows[index].wanted != nil { break }
-            found = index
-        }
-        guard let found else { return }
-        rows[found].line = line
-        rows[found].wanted = wanted
+        guard let index = unread[session]?.popFirst() else { return }
+        rows[index].line = line
+        rows[index].wanted = wanted
     }
 
     private mutating func fail(_ failure: Failure, _ time: Duration, _ message: String) {
@@ -142,7 +140,7 @@ struct Conversation {
     /// Forgets the rows.
     mutating func leaveOut() {
         missing += rows.count
-        rows = []
+        (rows, unread) = ([], [:])
         size = 0
     }
 }

@@ -13,6 +13,8 @@ struct HTMLPage {
 
     /// The rows of one diagram: more are folded into several.
     private static let rowsInDiagram = 200
+    /// Up to so many lanes are in the same places in all diagrams of a part.
+    private static let fixedLanes = 8
     /// A silence that begins a new diagram.
     private static let fold = Duration.seconds(2)
 
@@ -120,12 +122,19 @@ struct HTMLPage {
         var text = ""
         for group in groups {
             let isFailing = group.contains(where: \.isFailure)
-            let diagram = SequenceDiagram(rows: group, lanes: lanes, failureID: isFailing ? id : nil).text
+            let diagram = SequenceDiagram(rows: group, lanes: shownLanes(lanes, of: group), failureID: isFailing ? id : nil).text
             if isFailing { id = nil }
             text += groups.count == 1 ? "<figure>\(diagram)</figure>\n" : folded(diagram, of: group, isOpen: isFailing)
         }
         if conversation.missing > 0 { text += "<p>\(counted(conversation.missing, "event")) left out</p>\n" }
         return text
+    }
+
+    /// The lanes of a diagram: all of its part, or where there are many, those in which something happens.
+    private func shownLanes(_ lanes: [String], of group: ArraySlice<Conversation.Row>) -> [String] {
+        guard lanes.count > Self.fixedLanes else { return lanes }
+        let used = Set(group.compactMap(\.session))
+        return lanes.filter(used.contains)
     }
 
     private func folded(_ diagram: String, of group: ArraySlice<Conversation.Row>, isOpen: Bool) -> String {
