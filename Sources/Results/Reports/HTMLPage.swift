@@ -122,7 +122,9 @@ struct HTMLPage {
         var text = ""
         for group in groups {
             let isFailing = group.contains(where: \.isFailure)
-            let diagram = SequenceDiagram(rows: group, lanes: shownLanes(lanes, of: group), failureID: isFailing ? id : nil).text
+            let diagram = SequenceDiagram(
+                rows: group, lanes: shownLanes(lanes, of: group), failureID: isFailing ? id : nil
+            ).text
             if isFailing { id = nil }
             text += groups.count == 1 ? "<figure>\(diagram)</figure>\n" : folded(diagram, of: group, isOpen: isFailing)
         }
