@@ -186,6 +186,9 @@ struct Options: ParsableArguments, ParsableCommand {
         if learn, files.isEmpty || !lines.isEmpty || files.contains("-") || staysAtPrompt || bless != nil {
             throw ValidationError("--learn needs FILEs, and allows neither -c, -, -i nor --bless")
         }
+        if learn, !reports.isEmpty || transcript != nil {
+            throw ValidationError("--learn runs the FILEs several times: it writes neither a report nor a transcript")
+        }
         if runs != nil, !learn { throw ValidationError("--runs is the number of runs of --learn") }
         if keepGoing, !files.isEmpty || !lines.isEmpty || staysAtPrompt {
             throw ValidationError("--keep-going is for statements from standard input, without FILE, -c and -i")

@@ -11,8 +11,7 @@ package final class Reception: Service, Resource {
     private let listener: any Acceptor
     /// The context for the TLS handshake of each connection, or nil without TLS.
     private let context: TLSContext?
-    /// The handshakes in progress, each with its time limit.
-    private var handshakes: [ObjectIdentifier: (handshake: TLSHandshake, timer: Timer)] = [:]
+    private let handshakes: AcceptedHandshakes?
     /// Whether each connection begins with a PROXY header.
     private let readsProxyHeader: Bool
     /// The headers that are being read, each with its time limit.
@@ -37,6 +36,7 @@ package final class Reception: Service, Resource {
         readsProxyHeader: Bool = false, _ world: World
     ) {
         self.context = context
+        handshakes = context.map { AcceptedHandshakes($0, world) }
         self.readsProxyHeader = readsProxyHeader
         self.name = name
         self.listener = listener
@@ -68,11 +68,7 @@ package final class Reception: Service, Resource {
 
     package func stop() {
         listener.close()
-        for (handshake, timer) in handshakes.values {
-            handshake.cancel()
-            world.loop.cancel(timer)
-        }
-        handshakes = [:]
+        handshakes?.cancel()
         for (reader, timer) in headers.values {
             reader.cancel()
             world.loop.cancel(timer)
@@ -151,35 +147,14 @@ package final class Reception: Service, Resource {
 
     /// Performs the TLS handshake, if the listener has TLS. `source` is the address that a proxy has reported.
     private func secure(_ transport: any Transport, from peer: String, source: String?) {
-        if let context, let socket = transport as? SocketTransport {
-            performHandshake(over: socket, context, with: peer, source: source)
-        } else {
-            welcome(transport, from: peer, source: source)
+        guard let handshakes, let socket = transport as? SocketTransport else {
+            return welcome(transport, from: peer, source: source)
         }
-    }
-
-    private func performHandshake(
-        over socket: SocketTransport, _ context: TLSContext, with peer: String, source: String?
-    ) {
-        let id = ObjectIdentifier(socket)
-        do throws(TLSError) {
-            let transport = try TLSTransport(over: socket, context, host: "")
-            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
-                if let timer = handshakes.removeValue(forKey: id)?.timer { world.loop.cancel(timer) }
-                switch result {
-                case .success(let transport): welcome(transport, from: peer, source: source)
-                case .failure(let error): refused(peer, error)
-                }
+        handshakes.perform(over: socket) { [unowned self] result in
+            switch result {
+            case .success(let transport): welcome(transport, from: peer, source: source)
+            case .failure(let error): refused(peer, error)
             }
-            let limit = world.settings.scaled(world.settings.timeout)
-            let timer = world.loop.schedule(after: limit) { [unowned self] in
-                handshakes.removeValue(forKey: id)?.handshake.cancel()
-                refused(peer, TLSError(message: "no data for \(shown(limit))"))
-            }
-            handshakes[id] = (handshake, timer)
-            handshake.start()
-        } catch {
-            refused(peer, error)
         }
     }
 

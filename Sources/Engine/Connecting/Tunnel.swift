@@ -11,8 +11,8 @@ package final class Tunnel: Service, Resource, FaultTarget {
     package let name: String
     private let listener: any Acceptor
     private let target: Address
-    /// The contexts of TLS on the listening side and towards the server; nil without TLS.
-    private let serverContext: TLSContext?
+    /// The TLS handshakes with clients, and the context towards the server; nil without TLS.
+    private let handshakes: AcceptedHandshakes?
     private let clientContext: TLSContext?
     /// The open connections by number.
     private var connections: OrderedDictionary<Int, Relayed> = [:]
@@ -20,8 +20,7 @@ package final class Tunnel: Service, Resource, FaultTarget {
     /// The faults for connections that come later.
     private var faults: [(fault: Fault, way: Way)] = []
     private var isHanging = false
-    /// The timers of TLS handshakes, and those that take faults back.
-    private var timers: [ObjectIdentifier: Timer] = [:]
+    /// The timers that take faults back.
     private var faultTimers: [Int: Timer] = [:]
     private var timerCount = 0
     /// Wakes those who wait for a number of connections.
@@ -44,7 +43,7 @@ package final class Tunnel: Service, Resource, FaultTarget {
         self.name = name
         self.listener = listener
         self.target = target
-        self.serverContext = serverContext
+        handshakes = serverContext.map { AcceptedHandshakes($0, world) }
         self.clientContext = clientContext
         self.world = world
         waiters = WaitQueue(title: name)
@@ -53,7 +52,7 @@ package final class Tunnel: Service, Resource, FaultTarget {
     }
 
     package var location: String {
-        (serverContext != nil ? "tls://" : target.isUDP ? "udp://" : "") + listener.address.description
+        (handshakes != nil ? "tls://" : target.isUDP ? "udp://" : "") + listener.address.description
     }
     /// Where it leads, as written.
     package var destination: String { target.description }
@@ -65,8 +64,9 @@ package final class Tunnel: Service, Resource, FaultTarget {
 
     package func stop() {
         listener.close()
-        for timer in Array(timers.values) + Array(faultTimers.values) { world.loop.cancel(timer) }
-        (timers, faultTimers) = ([:], [:])
+        handshakes?.cancel()
+        for timer in faultTimers.values { world.loop.cancel(timer) }
+        faultTimers = [:]
         for number in Array(connections.keys) { connections[number]?.connection.close(reset: false, because: "closed") }
         waiters.wakeAll()
     }
@@ -116,26 +116,12 @@ package final class Tunnel: Service, Resource, FaultTarget {
     }
 
     private func accept(_ transport: any Transport, from peer: String) {
-        guard let serverContext, let socket = transport as? SocketTransport else { return relay(transport, from: peer) }
-        do throws(TLSError) {
-            let secured = try TLSTransport(over: socket, serverContext, host: "")
-            let id = ObjectIdentifier(secured)
-            let handshake = TLSHandshake(secured, on: world.loop) { [unowned self] result in
-                if let timer = timers.removeValue(forKey: id) { world.loop.cancel(timer) }
-                switch result {
-                case .success(let transport): relay(transport, from: peer)
-                case .failure(let error): note("TLS handshake with \(peer) failed: \(error.message)")
-                }
+        guard let handshakes, let socket = transport as? SocketTransport else { return relay(transport, from: peer) }
+        handshakes.perform(over: socket) { [unowned self] result in
+            switch result {
+            case .success(let transport): relay(transport, from: peer)
+            case .failure(let error): note("TLS handshake with \(peer) failed: \(error.message)")
             }
-            let limit = world.settings.scaled(world.settings.timeout)
-            timers[id] = world.loop.schedule(after: limit) { [unowned self] in
-                timers[id] = nil
-                handshake.cancel()
-                note("TLS handshake with \(peer) failed: no data for \(shown(limit))")
-            }
-            handshake.start()
-        } catch {
-            note("TLS handshake with \(peer) failed: \(error.message)")
         }
     }
 
