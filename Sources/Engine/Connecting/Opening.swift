@@ -63,10 +63,7 @@ package final class Opening: Wait {
     private let ticket: TLSTicket?
     private var began: Instant
     private var attempts = 0
-    private var resolver: Resolver?
-    private var connector: Connector?
-    private var proxyHandshake: ProxyHandshake?
-    private var handshake: TLSHandshake?
+    private var dialer: Dialer?
     private var pause: Timer?
     private var attemptTimer: Timer?
     private var lastProblem: TLSError?
@@ -103,12 +100,10 @@ package final class Opening: Wait {
             hasName = true
             try awaitTicket()
         }
-        if isLate { _ = handshake?.settle() }
+        if isLate { _ = dialer?.settle() }
         if isDone { return true }
         if isLate, isAwaitingTicket { throw noTicket }
-        let isIdle =
-            !isAwaitingTicket && resolver == nil && connector == nil && proxyHandshake == nil && handshake == nil
-            && pause == nil
+        let isIdle = !isAwaitingTicket && dialer == nil && pause == nil
         guard isLate || isIdle else { return false }
         let failure = failure(isLate: isLate)
         cancel()
@@ -143,10 +138,7 @@ package final class Opening: Wait {
     }
 
     private func cancelAttempt() {
-        resolver?.cancel()
-        connector?.cancel()
-        proxyHandshake?.cancel()
-        handshake?.cancel()
+        dialer?.cancel()
         if let attemptTimer { world.loop.cancel(attemptTimer) }
     }
 
@@ -162,13 +154,18 @@ package final class Opening: Wait {
             attemptTimer = world.loop.schedule(after: request.attemptLimit) { [unowned self] in attemptIsLate() }
         }
         if case .serial(let path) = request.address { return openSerial(path) }
-        resolver = Resolver.resolve(nearest, on: world.loop) { [unowned self] answer in
-            resolver = nil
-            switch answer {
-            case .success(let addresses): connect(to: addresses)
-            case .failure(let error): failed(TLSError(message: error.message))
+        var route = Dialer.Route(to: request.address, context: context)
+        (route.bind, route.proxies, route.proxyHeader) = (request.bind, request.proxies, request.proxyHeader)
+        route.ticket = ticket
+        let dialer = Dialer(route, on: world.loop) { [unowned self] result in
+            self.dialer = nil
+            switch result {
+            case .success(let connection): opened(over: connection.transport, to: connection.address.description)
+            case .failure(let error): failed(error)
             }
         }
+        self.dialer = dialer
+        dialer.start()
     }
 
     private func openSerial(_ path: SystemString) {
@@ -179,83 +176,16 @@ package final class Opening: Wait {
         }
     }
 
-    private func connect(to addresses: [SocketAddress]) {
-        var local: SocketAddress?
-        if let bind = request.bind {
-            _ = Resolver.resolve(bind, on: world.loop) { answer in local = (try? answer.get())?.first }
-        }
-        let connector = Connector(
-            addresses: addresses, localAddress: local, isDatagram: request.address.isUDP, on: world.loop
-        ) { [unowned self] result in
-            self.connector = nil
-            switch result {
-            case .success(let connection): connected(connection)
-            case .failure(let failure): failed(TLSError(message: failure.message(for: nearest.description)))
-            }
-        }
-        self.connector = connector
-        connector.start()
-    }
-
-    /// The address to connect to: that of the first proxy, or the server's.
-    private var nearest: Address { request.proxies.first?.address ?? request.address }
-
-    private func connected(_ connection: Connection) {
-        guard !request.proxies.isEmpty, let socket = connection.transport as? SocketTransport else {
-            return secure(connection.transport, at: connection.address)
-        }
-        let handshake = ProxyHandshake(
-            over: socket, through: request.proxies, to: request.address, on: world.loop
-        ) { [unowned self] result in
-            proxyHandshake = nil
-            switch result {
-            case .success(let transport): secure(transport, at: connection.address)
-            case .failure(let error): failed(error)
-            }
-        }
-        proxyHandshake = handshake
-        handshake.start()
-    }
-
-    /// Performs the TLS handshake, if the address asks for one.
-    private func secure(_ transport: any Transport, at address: SocketAddress) {
-        if let version = request.proxyHeader, let socket = transport as? SocketTransport,
-            let problem = socket.sendProxyHeader(version)
-        {
-            return failed(TLSError(message: problem))
-        }
-        guard let context, let socket = transport as? SocketTransport else {
-            return opened(over: transport, to: address.description)
-        }
-        do throws(TLSError) {
-            let transport = try TLSTransport(over: socket, context, host: request.address.host ?? "", resuming: ticket)
-            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
-                self.handshake = nil
-                switch result {
-                case .success(let transport): opened(over: transport, to: address.description)
-                case .failure(let error): failed(error)
-                }
-            }
-            self.handshake = handshake
-            handshake.start()
-        } catch {
-            failed(error)
-        }
-    }
-
     /// Ends an attempt that takes too long: a server that hangs on one connection may accept the next.
     private func attemptIsLate() {
-        if handshake?.settle() == true { return }
+        if dialer?.settle() == true { return }
         let place = currentPhase
         cancelAttempt()
-        (resolver, connector, proxyHandshake, handshake) = (nil, nil, nil, nil)
+        dialer = nil
         failed(TLSError(message: "no answer within \(shown(request.attemptLimit))\(place)"))
     }
 
-    private var currentPhase: String {
-        if let proxyHandshake { return " from the proxy \(proxyHandshake.current)" }
-        return handshake == nil ? "" : " in the TLS handshake"
-    }
+    private var currentPhase: String { dialer?.phase ?? "" }
 
     private func opened(over transport: any Transport, to peer: String) {
         let took = shown(world.loop.readClock() - began)

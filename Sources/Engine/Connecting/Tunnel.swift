@@ -143,7 +143,7 @@ package final class Tunnel: Service, Resource, FaultTarget {
     }
 
     private func dial(_ relayed: Relayed, _ number: Int) {
-        let dialer = Dialer(target, clientContext, on: world.loop) { [unowned self] result in
+        let dialer = Dialer(Dialer.Route(to: target, context: clientContext), on: world.loop) { [unowned self] result in
             relayed.dialer = nil
             switch result {
             case .success(let connection):
