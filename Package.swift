@@ -26,13 +26,18 @@ let package = Package(
             name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]),
         .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"]), .brew(["jansson"])]),
+        .systemLibrary(
+            name: "CTelnet", pkgConfig: "libtelnet", providers: [.apt(["libtelnet-dev"]), .brew(["libtelnet"])]),
+        .systemLibrary(
+            name: "CVTerm", pkgConfig: "vterm", providers: [.apt(["libvterm-dev"]), .brew(["libvterm"])]),
+        .systemLibrary(name: "CWslay", providers: [.apt(["libwslay-dev"]), .brew(["wslay"])]),
         .target(
             name: "Reactor",
             dependencies: ["CPlatform", .product(name: "SystemPackage", package: "swift-system")]),
         .target(
             name: "Wire",
             dependencies: [
-                "Reactor", "CPlatform", "COpenSSL",
+                "Reactor", "CPlatform", "COpenSSL", "CTelnet", "CVTerm", "CWslay",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),

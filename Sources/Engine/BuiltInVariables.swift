@@ -18,7 +18,11 @@ extension World {
         if name == "bad.port" { return Array(String(try ports.refused()).utf8) }
         if name.hasPrefix("port.") { return Array(String(try ports.free(String(name.dropFirst(5)))).utf8) }
         if name.hasSuffix(".port"), let address = address(of: String(name.dropLast(5))), !address.hasPrefix("unix:") {
-            return address.lastIndex(of: ":").map { Array(address[address.index(after: $0)...].utf8) }
+            // The path of a WebSocket may hold colons.
+            let separator = "://"
+            let start = address.firstRange(of: separator)?.upperBound ?? address.startIndex
+            let place = address[start...].prefix { $0 != "/" }
+            return place.lastIndex(of: ":").map { Array(place[place.index(after: $0)...].utf8) }
         }
         if name.hasSuffix(".address"), let address = address(of: String(name.dropLast(8))) {
             return address.losslessBytes
@@ -28,6 +32,12 @@ extension World {
         }
         if name.hasSuffix(".source"), let source = sessions[String(name.dropLast(7))]?.source {
             return Array(source.utf8)
+        }
+        if name.hasSuffix(".path"), let socket = sessions[String(name.dropLast(5))]?.channel.webSocket {
+            return Array(socket.path.utf8)
+        }
+        if name.hasSuffix(".protocol"), let socket = sessions[String(name.dropLast(9))]?.channel.webSocket {
+            return Array((socket.chosenProtocol ?? "").utf8)
         }
         if name.hasSuffix(".fd"), let place = sessions.service(named: String(name.dropLast(3))) as? ReservedPlace {
             return place.descriptor.map { Array(String($0).utf8) }
@@ -48,6 +58,7 @@ extension World {
             var properties = ["address", session.child == nil ? "port" : "pid"]
             if session.channel.isShared { properties.append("peer") }
             if session.source != nil { properties.append("source") }
+            if session.channel.webSocket != nil { properties += ["path", "protocol"] }
             return properties.map { session.name + "." + $0 }
         }
         let ofServices = sessions.allServices.flatMap { name, service in

@@ -126,7 +126,7 @@ package final class EndOfInput {
         // A session in an earlier step may still end this one: its peer may be in this very process.
         case .reading where open.contains { $0.step != .reading }: restartTimer(course)
         // UDP does not show whether the peer still exists.
-        case .reading where session.framing.isDatagram: finish(course)
+        case .reading where !session.framing.hasEnd: finish(course)
         case .reading:
             let isRunning = session.child.map { $0.ending == nil } ?? false
             let (state, end) =

@@ -32,12 +32,18 @@ package struct Settings {
 
     package init() {}
 
-    /// Returns the line ending of a new session: a datagram needs none.
-    package func lineEnding(isDatagram: Bool) -> LineEnding { isDatagram ? .none : lineEnding }
+    /// Returns the line ending of a new session: a message needs none, and a telnet line ends with CR LF (RFC 854).
+    package func lineEnding(of kind: TransportKind) -> LineEnding {
+        kind.medium.keepsMessages ? .none : kind == .telnet ? .crlf : lineEnding
+    }
 
     /// Returns the framing of a new session; for datagrams, --frame raw selects whole ones.
-    package func framing(_ given: Framing?, isDatagram: Bool) -> Framing {
-        isDatagram ? (given == .raw || given == .rawDatagram ? .rawDatagram : .datagram) : given ?? framing
+    package func framing(_ given: Framing?, over medium: Medium) -> Framing {
+        switch medium {
+        case .stream: given ?? framing
+        case .datagrams: given == .raw || given == .rawDatagram ? .rawDatagram : .datagram
+        case .messages: .message
+        }
     }
 
     /// Returns `limit` multiplied by the scale.
@@ -49,11 +55,11 @@ package struct Settings {
 
 extension Settings {
     /// Returns the options of a session as written in its transcript statement.
-    package func options(_ lineEnding: LineEnding?, _ framing: Framing?, isDatagram: Bool) -> [String] {
-        let lineEnding = lineEnding ?? self.lineEnding(isDatagram: isDatagram)
-        let framing = self.framing(framing, isDatagram: isDatagram)
-        let plainEnding = isDatagram ? LineEnding.none : .lf
-        let isPlain = framing == .line || framing == .datagram
+    package func options(_ lineEnding: LineEnding?, _ framing: Framing?, of kind: TransportKind) -> [String] {
+        let lineEnding = lineEnding ?? self.lineEnding(of: kind)
+        let framing = self.framing(framing, over: kind.medium)
+        let plainEnding = kind.medium.keepsMessages ? LineEnding.none : kind == .telnet ? .crlf : .lf
+        let isPlain = framing == .line || framing == .datagram || framing == .message
         return (lineEnding == plainEnding ? [] : ["--eol", lineEnding.rawValue])
             + (isPlain ? [] : ["--frame", quotedArgument(framing.name)])
     }

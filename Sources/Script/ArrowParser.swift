@@ -1,6 +1,6 @@
 /// Parses an arrow line.
 ///
-///     arrow-line = target ( "> " text | "< " text | "<~ " regex | ">|" | "<|" [ " reset" ] )
+///     arrow-line = target ( "> " text | "< " text | "<~ " regex | ">|" | "<|" [ " reset" | " " code ] )
 ///     target     = { letter | digit | "_" | "-" | "." | "," | "*" | "?" | expansion }
 ///
 /// The arrow follows the target without a space and is followed by one space or the end of the line.
@@ -62,10 +62,12 @@ struct ArrowParser {
 
     private func parseEnd(sends: Bool) throws(ScriptError) -> ArrowLine.Action {
         let rest = text[(arrow + 2)...].filter { !isBlank($0) }
-        if rest.isEmpty { return sends ? .endOutput : .endOfStream }
-        if !sends, String(decoding: rest, as: UTF8.self) == "reset" { return .reset }
+        if rest.isEmpty { return sends ? .endOutput : .endOfStream(code: nil) }
+        let word = String(decoding: rest, as: UTF8.self)
+        if !sends, word == "reset" { return .reset }
+        if !sends, let code = UInt16(word), rest.count == 4 { return .endOfStream(code: code) }
         throw ScriptError(
-            line.at(arrow + 2..<text.count), sends ? "unexpected text after '>|'" : "only 'reset' may follow '<|'",
+            line.at(arrow + 2..<text.count), sends ? "unexpected text after '>|'" : "only 'reset' or a close code may follow '<|'",
             hint: "to \(sends ? "send" : "expect") a text that begins with '|', put a space before it")
     }
 

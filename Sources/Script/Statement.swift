@@ -23,7 +23,7 @@ package struct Invocation {
     package let range: SourceRange
 }
 
-/// `T> text`, `T< text`, `T<~ regex`, `T>|` or `T<|`.
+/// `T> text`, `T< text`, `T<~ regex`, `T>|`, `T<|` or `T<| 1000`.
 package struct ArrowLine {
     package enum Action {
         /// Send the text, followed by a line ending if `ending`.
@@ -34,8 +34,8 @@ package struct ArrowLine {
         case match(PatternSource)
         /// End our side (half-close).
         case endOutput
-        /// Expect the peer to end its side next.
-        case endOfStream
+        /// Expect the peer to end its side next, with a close code if one is given (WebSocket).
+        case endOfStream(code: UInt16?)
         /// Expect the connection to be reset next.
         case reset
     }

@@ -51,9 +51,9 @@ package final class Feed {
     package func advance(to position: Int) {
         guard position > inbox.front else { return }
         let last = inbox.bytes[position - inbox.front - 1]
-        let endsMessage = framing.isDatagram && inbox.beginsLine(at: position)
+        let endsMessage = framing.keepsMessages && inbox.beginsLine(at: position)
         inbox.consume(through: position)
-        if framing.isDatagram { frontBeginsLine = endsMessage }
+        if framing.keepsMessages { frontBeginsLine = endsMessage }
         if framing == .line {
             frontBeginsLine = last == UInt8(ascii: "\n")
             frontFollowsReturn = last == UInt8(ascii: "\r")

@@ -44,7 +44,7 @@ package final class Relay {
 
     /// Relays as the faults allow.
     private func advance(_ flow: Flow) throws(Failure) {
-        guard !needsMessages, !source.framing.isDatagram else {
+        guard !needsMessages, !source.framing.keepsMessages else {
             throw Failure(.connection, "\(session.name): faults are for bridges of streams without --frame")
         }
         let now = sink.clock()
@@ -101,7 +101,7 @@ package final class Relay {
     /// Whether one side uses frames: then lines are relayed instead of bytes.
     private var needsMessages: Bool {
         source.framing.format != nil || sink.framing.format != nil
-            || !source.framing.isDatagram && sink.framing.isDatagram
+            || !source.framing.keepsMessages && sink.framing.keepsMessages
     }
 
     private func passOn() throws(Failure) {
@@ -117,7 +117,7 @@ package final class Relay {
             throw Failure(
                 .connection, "\(session.name): a line does not fit into the inbox (\(shown(bytes: inbox.limit)))",
                 details: ["raise the limit: set inbox SIZE"])
-        } else if source.framing.isDatagram {
+        } else if source.framing.keepsMessages {
             while let end = inbox.messageEnds?.first {
                 let datagram = inbox.bytes(in: inbox.front..<end)
                 sink.voice.sent(datagram)

@@ -83,7 +83,7 @@ package final class Session: ChannelDelegate {
         self.child = child
         self.lineEnding = lineEnding
         voice = Voice(
-            name: name, ending: lineEnding.bytes, isDatagram: channel.framing.isDatagram, color: color, in: transcript)
+            name: name, ending: lineEnding.bytes, keepsMessages: channel.framing.keepsMessages, color: color, in: transcript)
         self.transcript = transcript
         self.observer = observer
         self.loop = loop
@@ -195,7 +195,7 @@ package final class Session: ChannelDelegate {
     /// Throws if a message of `count` bytes is too long for the session.
     package func requireFit(_ count: Int) throws(Failure) {
         guard count > framing.longest else { return }
-        let frame = framing.isDatagram ? "a datagram" : "a \(framing.name) frame"
+        let frame = !framing.hasEnd ? "a datagram" : "a \(framing.name) frame"
         throw Failure(
             .connection,
             "\(name): cannot send: \(count) bytes do not fit into \(frame) (limit \(framing.longest))")
@@ -220,24 +220,58 @@ package final class Session: ChannelDelegate {
         try transmit(admitted: bytes)
     }
 
+    /// Sends a whole message of a kind (WebSocket).
+    package func send(message: [UInt8], as kind: MessageKind, line: Int?) throws(Failure) {
+        guard framing == .message else {
+            throw Failure(.connection, "\(name): cannot send: only a WebSocket has text and binary messages")
+        }
+        let isUTF8 = String(validating: message, as: UTF8.self) != nil
+        guard kind == .binary || isUTF8 else {
+            throw Failure(
+                .connection, "\(name): cannot send: the text is not UTF-8", details: ["to send any bytes: --binary"])
+        }
+        try admit(message)
+        message.withUnsafeBytes { buffer in
+            if kind == .binary && isUTF8 {
+                // After an arrow it would be sent as a text.
+                transcript.statement("send \(name) --binary \(quotedArgument(String(lossless: message)))")
+                transcript.report(sent: buffer, of: name)
+            } else {
+                voice.sent(buffer)
+            }
+            linesSent += 1
+            log.sent(buffer, at: loop.readClock(), line: line)
+        }
+        try transmit(admitted: message, as: kind)
+    }
+
     /// Sends bytes that the transcript shows in another way.
-    package func transmit(_ bytes: [UInt8]) throws(Failure) {
+    package func transmit(_ bytes: [UInt8], as kind: MessageKind? = nil) throws(Failure) {
         try admit(bytes)
         bytes.withUnsafeBytes { transcript.report(sent: $0, of: name) }
-        try transmit(admitted: bytes)
+        try transmit(admitted: bytes, as: kind)
+    }
+
+    /// Sends what belongs to the protocol and not to its data.
+    package func send(_ control: LayerControl) throws(Failure) {
+        try requireOpenOutput()
+        if let problem = channel.control(control) {
+            throw Failure(.connection, "\(name): cannot send: \(problem)")
+        }
+        try requireWorkingOutput()
     }
 
     /// Throws if the peer cannot receive `bytes` as they are.
     private func admit(_ bytes: [UInt8]) throws(Failure) {
         try requireOpenOutput()
-        if framing.isDatagram { try requireFit(bytes.count) }
+        if framing.keepsMessages { try requireFit(bytes.count) }
         if let problem = bytes.withUnsafeBytes({ channel.admit($0) }) {
             throw Failure(.connection, "\(name): cannot send: \(problem)")
         }
     }
 
-    private func transmit(admitted bytes: [UInt8]) throws(Failure) {
-        bytes.withUnsafeBytes { channel.send($0) }
+    private func transmit(admitted bytes: [UInt8], as kind: MessageKind? = nil) throws(Failure) {
+        bytes.withUnsafeBytes { channel.send($0, as: kind) }
         hasSent = true
         sentAt = loop.now
         hasArrivedSinceSend = false
@@ -277,7 +311,7 @@ package final class Session: ChannelDelegate {
 
     /// Ends our side (half-close).
     package func endOutput() throws(Failure) {
-        guard !framing.isDatagram else {
+        guard framing.hasEnd else {
             throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; write: close \(name)")
         }
         guard channel.output == .open else {
@@ -327,7 +361,7 @@ package final class Session: ChannelDelegate {
     package func channelInputEnded(_ channel: Channel) {
         hasArrivedSinceSend = true
         switch channel.input {
-        case .ended: voice.ended(arrow: "<|")
+        case .ended: voice.ended(arrow: "<|" + (channel.closing?.code.map { " \($0)" } ?? ""))
         case .failed(let error):
             voice.showRest()
             transcript.note("\(name): \(error.message)")
@@ -348,6 +382,10 @@ package final class Session: ChannelDelegate {
 
     package func channelOutputFailed(_ channel: Channel) {
         changed()
+    }
+
+    package func channel(_ channel: Channel, notes note: String) {
+        transcript.note("\(name): \(note)")
     }
 
     package func channelWasRefused(_ channel: Channel) {

@@ -41,7 +41,7 @@ extension Session {
     /// Why the received data may be incomplete although the stream has ended, as text; nil if it is complete.
     package var gap: String? {
         let unfinished = channel.undecoded
-        if channel.input == .cut { return "closed without close_notify: data may be missing" }
+        if channel.input == .cut { return "closed without \(channel.kind.properEnd): data may be missing" }
         guard unfinished > 0, channel.input == .ended else { return nil }
         return "the stream ended inside a frame, \(shown(bytes: unfinished)) into it"
     }
@@ -72,9 +72,9 @@ extension Session {
             child?.ending.map { "the program \($0.description), but a process it started keeps its output open" }
                 ?? "still open"
         case .ended where child != nil: "the program closed its output"
-        case .ended: "closed by the peer"
+        case .ended: channel.closing?.description ?? "closed by the peer"
         case .reset: "reset by the peer"
-        case .cut: "cut by the peer without close_notify"
+        case .cut: "cut by the peer without \(channel.kind.properEnd)"
         case .failed(let error): error.message
         case .oversized(let count):
             "a frame of \(shown(bytes: count)) is longer than the inbox (\(shown(bytes: channel.inbox.limit)))"

@@ -18,8 +18,8 @@ private final class Line {
     private(set) var passed = 0
     private(set) var isCut = false
     /// The results of the handshakes.
-    var clientResult: Result<TLSTransport, TLSError>?
-    var serverResult: Result<TLSTransport, TLSError>?
+    var clientResult: Result<TLSTransport, HandshakeError>?
+    var serverResult: Result<TLSTransport, HandshakeError>?
     private var handshakes: [TLSHandshake] = []
 
     init() {

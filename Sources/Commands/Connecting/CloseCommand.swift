@@ -1,7 +1,9 @@
 import Engine
 import Results
 import Script
+import Sessions
 import VM
+import Wire
 
 /// `close`: sends queued data and ends sessions, or ends a service.
 struct CloseCommand: Command {
@@ -10,10 +12,14 @@ struct CloseCommand: Command {
             name: "close", summary: "close sessions or services",
             forms: [Form(.parameter(.target))],
             options: [
-                CommandOption("--reset", "reset the connection; unsent data is discarded")
+                CommandOption("--reset", "reset the connection; unsent data is discarded"),
+                CommandOption(
+                    "--code", Parameter("N", .checked(codeProblem)), "close code of a WebSocket: 1000 to 4999 (1000)"),
+                CommandOption(
+                    "--reason", Parameter("TEXT", .text), "reason of a WebSocket's close; needs --code"),
             ],
             text: "Data already queued is sent first. Nothing more is received. The name can be reused afterwards.",
-            examples: ["close a", "close replica*", "close a --reset"],
+            examples: ["close a", "close replica*", "close a --reset", "close ws --code 1001 --reason \"going away\""],
             caveats: [
                 """
                 'close' does not wait for an answer. To end only the sending side write 'T>|', then expect what is \
@@ -24,21 +30,47 @@ struct CloseCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let instruction = CloseInstruction(
-            target: try call.target(), isReset: call.has(option: "--reset"), range: call.range)
+            target: try call.target(), isReset: call.has(option: "--reset"),
+            code: call.value(ofOption: "--code").map { argument in
+                Value(argument, .checked(codeProblem)) { UInt16(String(decoding: $0, as: UTF8.self)) }
+            },
+            reason: call.value(ofOption: "--reason").map { Value(text: $0) }, range: call.range)
+        if instruction.isReset, instruction.code != nil {
+            throw ScriptError(call.range, "--reset sends no close code: leave one of them out")
+        }
+        if instruction.reason != nil, instruction.code == nil {
+            throw ScriptError(call.range, "--reason needs --code")
+        }
         if !instruction.isReset { compiler.emit(FlushInstruction(target: instruction.target, range: call.range)) }
         compiler.emit(instruction)
     }
 }
 
+/// Returns the problem with a close code, or nil (RFC 6455, section 7.4).
+private func codeProblem(_ bytes: [UInt8]) -> String? {
+    guard let code = UInt16(String(decoding: bytes, as: UTF8.self)), (1000...4999).contains(code) else {
+        return "'\(Escapes.visible(bytes))' is not a close code; write a number from 1000 to 4999"
+    }
+    return [1004, 1005, 1006, 1015].contains(code) ? "close code \(code) is never sent (RFC 6455, 7.4.1)" : nil
+}
+
 private struct CloseInstruction: Instruction {
     let target: Target
     let isReset: Bool
+    let code: Value<UInt16>?
+    let reason: Value<[UInt8]>?
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         var names: [String] = []
         var losses: [String] = []
+        var options = isReset ? " --reset" : ""
+        let closing = try closing(in: strand)
+        if case .close(let code, let reason)? = closing {
+            let text = reason.isEmpty ? "" : " --reason \(quotedArgument(String(lossless: reason)))"
+            options = " --code \(code)\(text)"
+        }
         if let name = try strand.name(target), case (let tunnel, _?)? = world.tunnel(named: name) {
             _ = tunnel.closeConnection(named: name, reset: isReset)
             names = [name]
@@ -48,16 +80,23 @@ private struct CloseInstruction: Instruction {
         } else {
             for session in try strand.sessions(target, orFail: .connection) {
                 session.voice.showRest()
+                if let closing { try session.send(closing) }
                 if !isReset, let loss = session.takeLoss() { losses.append("\(session.name): \(loss)") }
                 world.sessions.remove(session.name, reset: isReset)
                 names.append(session.name)
             }
         }
-        for name in names { world.transcript.statement("close \(name)" + (isReset ? " --reset" : "")) }
+        for name in names { world.transcript.statement("close \(name)\(options)") }
         if let loss = losses.first {
             throw Failure(.connection, loss, details: Array(losses.dropFirst()), range: range)
         }
         return .next
+    }
+
+    /// Returns the close frame to send, or nil.
+    private func closing(in strand: Strand) throws(Failure) -> LayerControl? {
+        guard let code = try code?.evaluate(in: strand) else { return nil }
+        return .close(code: code, reason: try reason?.evaluate(in: strand) ?? [])
     }
 }
 

@@ -15,9 +15,11 @@ struct ListenCommand: Command {
                 CommandOption("--eol", .lineEnding, "line ending to send: lf, crlf, cr, nul or none"),
                 CommandOption("--frame", .framing, "framing, such as raw or u16; see 'help frames'"),
                 CommandOption("--tls", "act as TLS server on each connection"),
+                CommandOption("--ws", "accept WebSockets; with --tls, as at a wss:// address"),
+                CommandOption("--telnet", "speak telnet"),
                 CommandOption("--proxy-protocol", "expect a PROXY header (version 1 or 2) from each connection"),
                 CommandOption("--shared", "make NAME one session that receives from every UDP peer"),
-            ] + TLSCommandOptions.ofBothSides,
+            ] + TLSCommandOptions.ofBothSides + WebSocketOptions.all,
             text: """
                 Without a host it listens on 127.0.0.1. Port 0 picks a free port; ${NAME.port} and ${NAME.address} \
                 hold the result. Connections become sessions NAME.1, NAME.2 and so on; 'accept' waits for the next \
@@ -30,11 +32,17 @@ struct ListenCommand: Command {
                 With --proxy-protocol each connection begins with the header of a proxy such as HAProxy; \
                 ${NAME.1.source} is the client's address in it.
 
-                With --shared, NAME itself is a session that receives the datagrams of all peers. ${NAME.peer} is the                 sender of the datagram read last, and data sent goes there.
+                With --ws, or at a ws:// or wss:// address, each connection starts with the handshake of a WebSocket. \
+                A path in the address is the only one that is accepted; ${NAME.1.path} is what the client asked for, \
+                and ${NAME.1.protocol} the sub-protocol: the first that the client offers and --protocol names.
+
+                With --shared, NAME itself is a session that receives the datagrams of all peers. ${NAME.peer} is the \
+                sender of the datagram read last, and data sent goes there.
                 """,
             examples: [
                 "listen fake :0", "listen fake unix:/run/fake.sock --eol crlf",
-                "listen fake :0 --tls --cert server.pem --key server.key",
+                "listen fake :0 --tls --cert server.pem --key server.key", "listen chat ws://:0/chat --protocol chat",
+                "listen switch telnet://:0",
                 "listen log udp://:0 --shared\nopen a udp://127.0.0.1:${log.port}\na> hello\nlog< hello",
             ],
             caveats: [
@@ -49,7 +57,8 @@ struct ListenCommand: Command {
             lineEnding: call.value(ofOption: "--eol").map { Value(lineEnding: $0) },
             framing: call.value(ofOption: "--frame").map { Value(framing: $0) },
             hasProxyHeader: call.has(option: "--proxy-protocol"), isShared: call.has(option: "--shared"),
-            hasTLS: call.has(option: "--tls"), tls: TLSCommandOptions(call),
+            hasTLS: call.has(option: "--tls"), hasWebSocket: call.has(option: "--ws"),
+            hasTelnet: call.has(option: "--telnet"), webSocket: WebSocketOptions(call), tls: TLSCommandOptions(call),
             hasCertificate: call.has(option: "--cert"), range: call.range)
         if let problem = address.constant.flatMap(instruction.problem) {
             throw ScriptError(address.argument.range, problem)
@@ -66,6 +75,9 @@ private struct ListenInstruction: Instruction {
     let hasProxyHeader: Bool
     let isShared: Bool
     let hasTLS: Bool
+    let hasWebSocket: Bool
+    let hasTelnet: Bool
+    let webSocket: WebSocketOptions
     let tls: TLSCommandOptions
     let hasCertificate: Bool
     let range: SourceRange
@@ -75,30 +87,59 @@ private struct ListenInstruction: Instruction {
         let name = try name.evaluate(in: strand)
         let lineEnding = try lineEnding?.evaluate(in: strand)
         let framing = try framing?.evaluate(in: strand)
-        let address = try address.evaluate(in: strand)
-        if let problem = problem(with: address) {
+        let written = try address.evaluate(in: strand)
+        if let problem = problem(with: written) {
             throw Failure(.expectation, problem, range: self.address.argument.range)
         }
+        let address = spoken(at: written)
         let options = try tls.evaluate(in: strand)
+        let settings = try webSocket.evaluate(in: strand)
         if isShared {
             try world.share(name, at: address, lineEnding, framing, in: strand)
             return .next
         }
-        let isTLS = hasTLS || address.isTLS
-        let context = isTLS ? try options.context(.server, for: name) : nil
         let listener = try world.listener(name, at: address)
         let reception = Reception(
-            name: name, listener: listener, context: context, lineEnding: lineEnding, framing: framing,
-            readsProxyHeader: hasProxyHeader, world)
+            name: name, listener: listener, scheme: address.scheme, path: address.path,
+            steps: try steps(for: name, at: address, options, settings, world),
+            asksForCertificate: options.authorities != nil, lineEnding: lineEnding, framing: framing, world)
         world.sessions.add(reception, named: name)
         strand.holdings?.open(reception)
         let parts =
             ["listen", name, quotedArgument(reception.location)]
-            + world.settings.options(lineEnding, framing, isDatagram: address.isUDP) + options.arguments
-            + (hasProxyHeader ? ["--proxy-protocol"] : [])
+            + world.settings.options(lineEnding, framing, of: address.kind) + options.arguments + settings.arguments
+            + (hasTLS && address.scheme == nil ? ["--tls"] : []) + (hasProxyHeader ? ["--proxy-protocol"] : [])
         world.transcript.statement(parts.joined(separator: " "))
         world.transcript.note("\(name): listening on \(reception.location)")
         return .next
+    }
+
+    /// Returns what precedes the data of each connection.
+    private func steps(
+        for name: String, at address: Address, _ options: TLSOptions, _ settings: WebSocketSettings, _ world: World
+    ) throws(Failure) -> [HandshakeList.Step] {
+        var steps: [HandshakeList.Step] = hasProxyHeader ? [.readProxyHeader] : []
+        if hasTLS || address.isTLS {
+            steps.append(.tls(try options.context(.server, for: name), host: "", ticket: nil))
+        }
+        if address.isWebSocket {
+            let role = WebSocketUpgrade.Role.server(path: address.path, settings)
+            steps.append(.webSocket(role, limit: world.settings.inboxLimit))
+        }
+        if address.scheme == .telnet { steps.append(.telnet) }
+        return steps
+    }
+
+    /// Returns the address with what the options ask to speak there.
+    private func spoken(at address: Address) -> Address {
+        switch address.scheme {
+        case .tcp where hasTelnet: address.with(.telnet)
+        case .tcp where hasWebSocket: address.with(hasTLS ? .wss : .ws)
+        case .tls where hasWebSocket: address.with(.wss)
+        case .ws where hasTLS: address.with(.wss)
+        case .tcp where hasTLS: address.with(.tls)
+        default: address
+        }
     }
 
     /// Returns the conflict between the options and this kind of address, or nil.
@@ -108,10 +149,30 @@ private struct ListenInstruction: Instruction {
             return "--shared is for UDP: write udp://\(address.host ?? ""):PORT; each connection has its own session"
         }
         if hasProxyHeader, address.isUDP { return "--proxy-protocol does not apply to UDP" }
+        if hasWebSocket || hasTelnet, let problem = layerProblem(with: address) { return problem }
+        if let option = webSocket.first, !hasWebSocket, !address.isWebSocket {
+            return "\(option) is for a WebSocket: add --ws"
+        }
+        if framing != nil, hasWebSocket || address.isWebSocket {
+            return "over WebSocket each message is one line: no --frame applies"
+        }
+        if hasTLS, address.scheme == .telnet { return "--tls and telnet cannot be combined" }
         let isTLS = hasTLS || address.isTLS
         if hasTLS, address.isUDP { return "--tls does not apply to UDP" }
         if isTLS, !hasCertificate { return "a TLS server needs a certificate: give --cert FILE and --key FILE" }
         return tls.first.flatMap { isTLS ? nil : "\($0) applies to TLS only: add --tls" }
+    }
+}
+
+extension ListenInstruction {
+    /// Returns the conflict between --ws or --telnet and the rest, or nil.
+    fileprivate func layerProblem(with address: Address) -> String? {
+        let option = hasWebSocket ? "--ws" : "--telnet"
+        if hasWebSocket && hasTelnet { return "--ws and --telnet cannot be combined" }
+        if hasTelnet && (hasTLS || address.isTLS) { return "--tls and telnet cannot be combined" }
+        if address.scheme == nil || address.isUDP { return "\(option) is for host:port" }
+        let isOther = hasWebSocket ? address.scheme == .telnet : address.isWebSocket
+        return isOther ? "\(option) contradicts \(address.description)" : nil
     }
 }
 
@@ -137,7 +198,7 @@ extension World {
         let session = adopt(
             transport, name: name, address: location, peer: location, lineEnding: lineEnding, framing: framing)
         strand.holdings?.open(session)
-        let options = settings.options(lineEnding, framing, isDatagram: true)
+        let options = settings.options(lineEnding, framing, of: .udp)
         transcript.statement((["listen", name, location, "--shared"] + options).joined(separator: " "))
         transcript.note("\(name): listening on \(location)")
     }

@@ -31,19 +31,26 @@ struct OpenCommand: Command {
                     "first send a PROXY header with our address, as HAProxy does"),
                 CommandOption(
                     "--resume", Parameter("OTHER", .session), "resume the TLS session of OTHER, which may be closed"),
-            ] + TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients + SerialOptions.all,
+            ] + TLSCommandOptions.ofBothSides + TLSCommandOptions.ofClients + WebSocketOptions.all
+                + SerialOptions.all,
             optionHints: [
                 "--tls": "write the address as tls://HOST:PORT, or use 'starttls' later",
                 "--udp": "write the address as udp://HOST:PORT",
+                "--ws": "write the address as ws://HOST:PORT/PATH", "--telnet": "write the address as telnet://HOST:PORT",
             ],
             text: """
-                ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, unix:/path, \
-                unix:@abstract or serial:/dev/… . A port is a number or a service name. Without NAME the sessions are called s1, s2 \
+                ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, \
+                ws://host:port/path, wss://host:port/path, telnet://host:port, unix:/path, unix:@abstract or \
+                serial:/dev/… . A port is a number or a service name. Without NAME the sessions are called s1, s2 \
                 and so on.
 
                 Over TLS (1.2 or newer) the certificate chain and the host name are verified against the system's \
                 authorities, or those of --ca. --resume offers the last ticket of another session, as a client that \
                 reconnects does; ${NAME.tls.resumed} is 1 if the server has accepted it.
+
+                Over WebSocket each message is one line, and no line ending is sent. 'T>|' sends a close frame, \
+                'T<|' expects one, and 'T<| 1000' one with that code. Over telnet only data is seen; the options \
+                of the protocol are answered, and lines are sent with CR LF unless --eol is given.
 
                 PROXY is socks5://host:port, socks4a://host:port or http://host:port (CONNECT), with user@ or \
                 user:password@ before the host. The proxy gets a host name as it is and resolves it.
@@ -52,6 +59,8 @@ struct OpenCommand: Command {
                 "open a localhost:8080", "open redis localhost:6379 --eol crlf --retry 10s",
                 "open db unix:/run/db.sock", "open web tls://localhost:8443 --ca ca.pem --eol crlf",
                 "open dns udp://localhost:5353", "open modem serial:/dev/ttyUSB0 --baud 9600 --eol crlf",
+                "open ws ws://localhost:8080/chat --protocol chat --header \"Origin: http://localhost\"",
+                "open router telnet://localhost:2323",
             ],
             caveats: [
                 """
@@ -85,7 +94,8 @@ struct OpenCommand: Command {
             },
             bind: call.value(ofOption: "--bind").map { Value(address: $0) },
             resumed: call.value(ofOption: "--resume").map { Value(name: $0) },
-            tls: TLSCommandOptions(call), serial: SerialOptions(call), range: call.range)
+            tls: TLSCommandOptions(call), webSocket: WebSocketOptions(call), serial: SerialOptions(call),
+            range: call.range)
         if let problem = address.constant.flatMap(instruction.problem) {
             throw ScriptError(address.argument.range, problem)
         }
@@ -142,6 +152,7 @@ private struct OpenInstruction: Instruction {
     let bind: Value<Address>?
     let resumed: Value<String>?
     let tls: TLSCommandOptions
+    let webSocket: WebSocketOptions
     let serial: SerialOptions
     let range: SourceRange
 
@@ -162,7 +173,7 @@ private struct OpenInstruction: Instruction {
             proxies: try proxies.map { proxy throws(Failure) in try proxy.evaluate(in: strand) },
             proxyHeader: try proxyHeader?.evaluate(in: strand),
             lineEnding: try lineEnding?.evaluate(in: strand), framing: framing, tls: try tls.evaluate(in: strand),
-            serial: try serial.evaluate(in: strand),
+            webSocket: try webSocket.evaluate(in: strand), serial: try serial.evaluate(in: strand),
             retry: try retryArgument.map { argument throws(Failure) in try strand.text(argument.template) },
             limit: world.settings.scaled(retry ?? timeout ?? world.settings.timeout),
             attemptLimit: world.settings.scaled(timeout ?? world.settings.timeout))
@@ -180,9 +191,13 @@ private struct OpenInstruction: Instruction {
         if resumed != nil, !address.isTLS {
             return "--resume applies to TLS only: write tls://\(address.host ?? "host"):PORT"
         }
+        if let option = webSocket.first, !address.isWebSocket {
+            return "\(option) is for a WebSocket: write ws://\(address.host ?? "host"):PORT/PATH"
+        }
+        if framing != nil, address.isWebSocket { return "over WebSocket each message is one line: no --frame applies" }
         if proxyHeader != nil, address.isUDP { return "--proxy-protocol does not apply to UDP" }
         if !proxies.isEmpty, address.host == nil || address.isUDP {
-            return "--via is for host:port and tls://host:port"
+            return "--via is for host:port, tls://, ws://, wss:// and telnet://"
         }
         return address.isUDP ? datagramProblem(framing) : nil
     }

@@ -27,11 +27,13 @@ struct ServeCommand: Command {
             ])
     }
 
+    fileprivate static let problem = "'serve' is for plain TCP and Unix sockets; use 'listen' and 'on'"
+
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let modeArgument = call.argument("MODE")
         let address = Value(address: try call.required("ADDRESS"))
-        if let constant = address.constant, constant.isTLS || constant.isUDP {
-            throw ScriptError(address.argument.range, "'serve' supports neither TLS nor UDP; use 'listen' and 'on'")
+        if let constant = address.constant, !constant.isPlainStream {
+            throw ScriptError(address.argument.range, Self.problem)
         }
         compiler.emit(
             ServeInstruction(
@@ -55,9 +57,9 @@ private struct ServeInstruction: Instruction {
         let name = try name.evaluate(in: strand)
         let mode = try mode?.evaluate(in: strand) ?? .upper
         let address = try address.evaluate(in: strand)
-        guard let listener = try world.listener(name, at: address) as? Listener, !address.isTLS else {
+        guard address.isPlainStream, let listener = try world.listener(name, at: address) as? Listener else {
             throw Failure(
-                .expectation, "'serve' supports neither TLS nor UDP; use 'listen' and 'on'",
+                .expectation, ServeCommand.problem,
                 range: self.address.argument.range)
         }
         let service = BuiltInService(

@@ -256,7 +256,7 @@ private final class SpawnWait: Wait {
         if let errorName { options += ["--stderr", errorName] }
         let command = request.commandLine.map { commandArgument($0.description) }
         return
-            (["spawn", name] + options + world.settings.options(lineEnding, framing, isDatagram: false)
+            (["spawn", name] + options + world.settings.options(lineEnding, framing, of: .process)
             + (options.isEmpty && !request.program.description.hasPrefix("--") ? [] : ["--"]) + command).joined(
                 separator: " ")
     }

@@ -63,8 +63,8 @@ private struct StartTLSInstruction: Instruction {
         let session = feed.session
         let name = session.name
         let channel = session.channel
-        guard channel.kind == .tcp || channel.kind == .unix else {
-            let what = channel.kind == .tls ? "TLS is already active" : "TLS needs a TCP or Unix socket connection"
+        guard channel.kind.canStartTLS else {
+            let what = channel.tls != nil ? "TLS is already active" : "TLS needs a TCP or Unix socket connection"
             throw Failure(.connection, "\(name): cannot start TLS: \(what)")
         }
         guard channel.input == .open, channel.output == .open else {
@@ -116,8 +116,8 @@ private final class StartTLSWait: Wait {
     private let options: TLSOptions
     private unowned let world: World
     private var hasStarted = false
-    private var handshakes: [(session: Session, handshake: TLSHandshake)] = []
-    private var problem: (session: Session, error: TLSError)?
+    private var handshakes: [(session: Session, list: HandshakeList)] = []
+    private var problem: (session: Session, error: HandshakeError)?
 
     init(_ sessions: [Session], _ options: TLSOptions, limit: Duration, _ world: World) {
         self.sessions = sessions
@@ -144,8 +144,8 @@ private final class StartTLSWait: Wait {
     }
 
     func cancel() {
-        for (session, handshake) in handshakes {
-            handshake.cancel()
+        for (session, list) in handshakes {
+            list.cancel()
             // After an incomplete handshake, further data on the connection cannot be interpreted.
             session.hasReportedEnd = true
             session.channel.fail(.tls("the TLS handshake was not completed"))
@@ -158,28 +158,25 @@ private final class StartTLSWait: Wait {
         world.transcript.statement(parts.joined(separator: " "))
         let role = session.isServer ? TLSContext.Role.server : .client
         let context = try options.context(role, for: session.name)
-        guard let socket = session.channel.suspend() as? SocketTransport else { return }
+        guard let transport = session.channel.suspend() else { return }
         let host = (try? Address(parsing: session.address))?.host ?? ""
-        do throws(TLSError) {
-            let transport = try TLSTransport(over: socket, context, host: host)
-            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
-                ended(session, result)
-                strand.wake()
-            }
-            handshakes.append((session, handshake))
-            handshake.start()
-        } catch {
-            ended(session, .failure(error))
+        let list = HandshakeList(
+            [.tls(context, host: host, ticket: nil)], over: transport, on: world.loop
+        ) { [unowned self] result in
+            ended(session, result)
+            strand.wake()
         }
+        handshakes.append((session, list))
+        list.start()
     }
 
-    private func ended(_ session: Session, _ result: Result<TLSTransport, TLSError>) {
+    private func ended(_ session: Session, _ result: Result<HandshakeList.Outcome, HandshakeError>) {
         handshakes.removeAll { $0.session === session }
         switch result {
-        case .success(let transport):
-            session.channel.resume(with: transport)
-            world.tickets[session.name] = transport.ticket
-            if let details = transport.details {
+        case .success(let outcome):
+            session.channel.resume(with: outcome.transport)
+            if let ticket = outcome.ticket { world.tickets[session.name] = ticket }
+            if let details = outcome.transport.details {
                 let summary = details.summary(isInsecure: options.isInsecure)
                 world.transcript.note("\(session.name): \(summary)")
             }

@@ -58,6 +58,11 @@ private struct TunnelInstruction: Instruction {
         guard address.isUDP == server.isUDP else {
             throw Failure(.expectation, "both addresses of a tunnel are udp://, or none", range: range)
         }
+        for address in [address, server] where address.kind.medium == .messages || address.scheme == .telnet {
+            throw Failure(
+                .expectation, "a tunnel relays bytes as they are: write \(address.isTLS ? "tls://" : "")HOST:PORT",
+                range: range)
+        }
         var options = try tls.evaluate(in: strand)
         let shown = options.arguments
         let serverContext = hasTLS || address.isTLS ? try context(of: &options, for: name) : nil

@@ -111,7 +111,7 @@ private struct SetInstruction: Instruction {
         /// Whether a change for all sessions applies to this one: line settings of streams do not apply to datagrams.
         func concerns(_ session: Session) -> Bool {
             switch self {
-            case .lineEnding, .framing: !session.framing.isDatagram
+            case .lineEnding, .framing: !session.framing.keepsMessages
             case .timeout, .pace, .linger, .idle, .inbox, .color, .cutIsEnd, .view, .historySize: true
             }
         }
@@ -130,9 +130,8 @@ private struct SetInstruction: Instruction {
             return .next
         }
         for session in try strand.sessions(target, orFail: .expectation) {
-            if case .framing(let framing) = change, session.framing.isDatagram, ![.line, .raw].contains(framing) {
-                throw Failure(
-                    .expectation, "\(session.name): over UDP each datagram is one line: the only frame allowed is raw")
+            if case .framing(let framing) = change, let problem = session.problem(with: framing) {
+                throw Failure(.expectation, "\(session.name): \(problem)")
             }
             apply(change, to: session, world)
         }
@@ -167,8 +166,7 @@ private struct SetInstruction: Instruction {
             world.transcript.statement("set \(session.name) eol \(ending.rawValue)")
         case .framing(let framing):
             session.voice.showPart()
-            let isDatagram = session.framing.isDatagram
-            session.setFraming(world.settings.framing(framing, isDatagram: isDatagram))
+            session.setFraming(world.settings.framing(framing, over: session.framing.medium))
             world.transcript.statement("set \(session.name) frame \(quotedArgument(framing.name))")
         case .pace(let pace):
             session.pace = pace > .zero ? pace : nil
@@ -176,6 +174,19 @@ private struct SetInstruction: Instruction {
         case .inbox(let size): session.channel.setInboxLimit(size)
         case .cutIsEnd(let isEnd): session.channel.cutIsEnd = isEnd
         case .linger, .idle, .color, .view, .historySize: break
+        }
+    }
+}
+
+extension Session {
+    /// Returns why the session cannot have a framing, or nil.
+    fileprivate func problem(with framing: Framing) -> String? {
+        switch self.framing.medium {
+        case .stream: nil
+        case .datagrams:
+            [.line, .raw].contains(framing)
+                ? nil : "over UDP each datagram is one line: the only frame allowed is raw"
+        case .messages: "over WebSocket each message is one line: no frame applies"
         }
     }
 }

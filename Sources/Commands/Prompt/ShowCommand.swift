@@ -73,7 +73,7 @@ private struct ShowInstruction: Instruction {
             ("eol", session.lineEnding.rawValue),
             ("frame", session.framing.name),
             ("timeout", shown(limit)),
-        ] + (channel.tls?.facts ?? [])
+        ] + (channel.tls?.facts ?? []) + channel.facts
     }
 
     private func show(_ facts: [(String, String)], _ world: World) {

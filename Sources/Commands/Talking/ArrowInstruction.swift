@@ -33,9 +33,12 @@ enum ArrowInstruction {
                     { LinePatternMatcher(regex: regex, source: shown + values) }
                 )
             }
-        case .endOfStream:
+        case .endOfStream(let code):
             return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in
-                ({ "the end of the stream" }, { EndMatcher(wantsReset: false, isStrict: true) })
+                (
+                    { "the end of the stream" + (code.map { " with code \($0)" } ?? "") },
+                    { EndMatcher(wantsReset: false, isStrict: true, code: code) }
+                )
             }
         case .reset:
             return ExpectInstruction(target: arrow.target, range: arrow.range) { _ throws(Failure) in

@@ -20,7 +20,7 @@ struct PacedSendInstruction: Instruction {
         let pace = try pace.evaluate(in: strand)
         let sessions = try strand.sessions(target, orFail: .connection)
         for session in sessions {
-            guard session.framing.format == nil, !session.framing.isDatagram else {
+            guard session.framing.format == nil, !session.framing.keepsMessages else {
                 throw Failure(.connection, "\(session.name): --pace sends single bytes, not frames or datagrams")
             }
             let options = hasEnding ? "" : " --raw"

@@ -5,6 +5,7 @@ import Results
 import Script
 import Sessions
 import VM
+import Wire
 
 /// `send`: sends a text, bytes or a file.
 struct SendCommand: Command {
@@ -20,15 +21,25 @@ struct SendCommand: Command {
                 CommandOption(
                     "--file", Parameter("PATH", .path), "the bytes of a file, read while sending"),
                 CommandOption("--pace", .duration, "pause between bytes, for peers that lose what comes too fast"),
+                CommandOption("--text", "send a text message (WebSocket)"),
+                CommandOption("--binary", "send a binary message (WebSocket)"),
+                CommandOption("--ping", "send a ping, with TEXT if it is given (WebSocket)"),
+                CommandOption(
+                    "--telnet", Parameter("COMMAND", .checked(telnetProblem)),
+                    "send a telnet command, such as IP, AYT or \"WILL ECHO\""),
                 CommandOption("--wait", "wait until the kernel has accepted everything"),
             ],
             text: """
                 Like 'T> TEXT', with TEXT as one argument: the session's line ending is added. A heredoc (<<END) is \
                 sent line by line, each with the session's line ending; with --raw it is sent unchanged.
+
+                Over WebSocket everything sent is one message, without a line ending: a text if it is UTF-8, else \
+                binary. --hex, --base64 and --file send binary messages.
                 """,
             examples: [
                 "send a \"hello\"", "send a,b --raw \"no newline\"", "send a --hex \"de ad be ef\"",
                 "send a --file request.bin --wait", "send a <<END\nfirst line\nsecond line\nEND",
+                "send ws --binary \"hello\"", "send router --telnet IP",
             ],
             caveats: [
                 "Quote a text that begins with --."
@@ -37,6 +48,14 @@ struct SendCommand: Command {
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let target = try call.target()
+        if let kind = try messageKind(call) {
+            guard let text = call.argument("TEXT") else { throw ScriptError(call.range, "send needs TEXT here") }
+            return compiler.emit(
+                SendMessageInstruction(target: target, bytes: Value(text: text), kind: kind, range: call.range))
+        }
+        if call.has(option: "--ping") || call.has(option: "--telnet") {
+            return compiler.emit(try ControlInstruction(target, call))
+        }
         let sources = ["--hex", "--base64", "--file"].filter { call.has(option: $0) }
         let count = sources.count + (call.argument("TEXT") == nil ? 0 : 1)
         guard count == 1 else {
@@ -69,6 +88,20 @@ struct SendCommand: Command {
         if call.has(option: "--wait") { compiler.emit(FlushInstruction(target: target, range: call.range)) }
     }
 
+    /// Returns the kind of message that is asked for, or nil; throws if another option excludes it.
+    private static func messageKind(_ call: CommandCall) throws(ScriptError) -> MessageKind? {
+        let kinds = ["--text", "--binary", "--ping", "--telnet"].filter { call.has(option: $0) }
+        guard let kind = kinds.first else { return nil }
+        let sources = ["--raw", "--hex", "--base64", "--file", "--pace"].filter { call.has(option: $0) }
+        if let other = (kinds.dropFirst() + sources).first {
+            throw ScriptError(call.range, "\(kind) and \(other) cannot be combined")
+        }
+        if kind == "--telnet", let text = call.argument("TEXT") {
+            throw ScriptError(text.range, "--telnet takes the command alone", hint: "quote it: --telnet \"WILL ECHO\"")
+        }
+        return kind == "--text" ? .text : kind == "--binary" ? .binary : nil
+    }
+
     private static func instruction(
         _ target: Target, _ text: Argument, isRaw: Bool, _ range: SourceRange
     ) -> any Instruction {
@@ -98,7 +131,13 @@ private struct SendBytesInstruction: Instruction {
         let world = strand.world
         let bytes = try bytes.evaluate(in: strand)
         let sessions = try strand.sessions(target, orFail: .connection)
-        for session in sessions { try session.send(bytes, line: range.line) }
+        for session in sessions {
+            if session.framing == .message {
+                try session.send(message: bytes, as: .binary, line: range.line)
+            } else {
+                try session.send(bytes, line: range.line)
+            }
+        }
         return SendWait.step(for: sessions, world)
     }
 }
@@ -149,7 +188,7 @@ private struct SendFileInstruction: Instruction {
         // A file is sent as one datagram, so its size is checked before it is read.
         var status = stat()
         if fstat(file.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG {
-            for session in sessions where session.framing.isDatagram {
+            for session in sessions where session.framing.keepsMessages {
                 try session.requireFit(Int(status.st_size))
             }
         }
@@ -175,6 +214,8 @@ private final class FileWait: Wait, DescriptorWatcher {
     private var isWatching = false
     private var isAwaitingFile = false
     private var isAtEnd = false
+    /// The contents so far, for the sessions that get the file as one message.
+    private var message: [UInt8] = []
     private var sent = 0
     private var lastProgress = (sent: 0, waiting: 0)
     /// The time of the last progress.
@@ -255,9 +296,11 @@ private final class FileWait: Wait, DescriptorWatcher {
         default: throw Failure(.connection, "cannot read \(path): \(errorMessage(problem))")
         }
         isAtEnd = buffer.isEmpty
-        if isAtEnd { return true }
         sent += buffer.count
-        for session in sessions { try session.transmit(buffer) }
+        for session in sessions where session.framing == .message ? isAtEnd : !isAtEnd {
+            try session.transmit(session.framing == .message ? message : buffer, as: .binary)
+        }
+        if sessions.contains(where: { $0.framing == .message }) { message += buffer }
         return true
     }
 

@@ -2,42 +2,46 @@ import Reactor
 import Results
 import Wire
 
-/// The TLS handshakes of accepted connections, each with a time limit.
+/// The handshakes of accepted connections, each list with a time limit.
 final class AcceptedHandshakes {
-    private let context: TLSContext
-    private var running: [ObjectIdentifier: (handshake: TLSHandshake, timer: Timer)] = [:]
+    private var running: [ObjectIdentifier: (list: HandshakeList, timer: Timer)] = [:]
     private unowned let world: World
 
-    init(_ context: TLSContext, _ world: World) {
-        self.context = context
+    init(_ world: World) {
         self.world = world
     }
 
-    /// Performs a handshake over a connection; the completion may be called before this returns.
-    func perform(over socket: SocketTransport, completion: @escaping (Result<TLSTransport, TLSError>) -> Void) {
-        let id = ObjectIdentifier(socket)
-        do throws(TLSError) {
-            let transport = try TLSTransport(over: socket, context, host: "")
-            let handshake = TLSHandshake(transport, on: world.loop) { [unowned self] result in
-                if let timer = running.removeValue(forKey: id)?.timer { world.loop.cancel(timer) }
-                completion(result)
+    /// Performs the handshakes of a connection from `peer`; the completion may be called before this returns, and gets
+    /// the reason as text if they fail.
+    func perform(
+        _ steps: [HandshakeList.Step], over transport: any Transport, from peer: String,
+        completion: @escaping (HandshakeList.Outcome?, String) -> Void
+    ) {
+        guard !steps.isEmpty else { return completion(HandshakeList.Outcome(transport: transport), "") }
+        let id = ObjectIdentifier(transport)
+        let list = HandshakeList(steps, over: transport, on: world.loop) { [unowned self] result in
+            let former = running.removeValue(forKey: id)
+            if let timer = former?.timer { world.loop.cancel(timer) }
+            switch result {
+            case .success(let outcome): completion(outcome, "")
+            case .failure(let error):
+                completion(nil, "\(former?.list.title ?? "handshake with") \(peer) failed: \(error.message)")
             }
-            let limit = world.settings.scaled(world.settings.timeout)
-            let timer = world.loop.schedule(after: limit) { [unowned self] in
-                running.removeValue(forKey: id)?.handshake.cancel()
-                completion(.failure(TLSError(message: "no data for \(shown(limit))")))
-            }
-            running[id] = (handshake, timer)
-            handshake.start()
-        } catch {
-            completion(.failure(error))
         }
+        let limit = world.settings.scaled(world.settings.timeout)
+        let timer = world.loop.schedule(after: limit) { [unowned self] in
+            guard let list = running.removeValue(forKey: id)?.list else { return }
+            list.cancel()
+            completion(nil, "\(list.title) \(peer) failed: no data for \(shown(limit))")
+        }
+        running[id] = (list, timer)
+        list.start()
     }
 
     /// Cancels all; no completion is called any more.
     func cancel() {
-        for (handshake, timer) in running.values {
-            handshake.cancel()
+        for (list, timer) in running.values {
+            list.cancel()
             world.loop.cancel(timer)
         }
         running = [:]

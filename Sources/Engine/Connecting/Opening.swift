@@ -20,6 +20,7 @@ package struct OpeningRequest {
     let lineEnding: LineEnding?
     let framing: Framing?
     let tls: TLSOptions
+    let webSocket: WebSocketSettings
     let serial: SerialSettings
     /// The --retry time as written, or nil to try once.
     let retry: String?
@@ -31,7 +32,8 @@ package struct OpeningRequest {
     package init(
         name: String, address: Address, bind: Address?, resumed: String? = nil, proxies: [Proxy] = [],
         proxyHeader: ProxyHeader.Version? = nil,
-        lineEnding: LineEnding?, framing: Framing?, tls: TLSOptions, serial: SerialSettings = SerialSettings(),
+        lineEnding: LineEnding?, framing: Framing?, tls: TLSOptions, webSocket: WebSocketSettings = WebSocketSettings(),
+        serial: SerialSettings = SerialSettings(),
         retry: String?, limit: Duration, attemptLimit: Duration
     ) {
         self.name = name
@@ -43,6 +45,7 @@ package struct OpeningRequest {
         self.lineEnding = lineEnding
         self.framing = framing
         self.tls = tls
+        self.webSocket = webSocket
         self.serial = serial
         self.retry = retry
         self.limit = limit
@@ -66,7 +69,7 @@ package final class Opening: Wait {
     private var dialer: Dialer?
     private var pause: Timer?
     private var attemptTimer: Timer?
-    private var lastProblem: TLSError?
+    private var lastProblem: HandshakeError?
     /// Whether retrying cannot solve the problem.
     private var isPermanent = false
     private var isDone = false
@@ -157,10 +160,12 @@ package final class Opening: Wait {
         var route = Dialer.Route(to: request.address, context: context)
         (route.bind, route.proxies, route.proxyHeader) = (request.bind, request.proxies, request.proxyHeader)
         route.ticket = ticket
+        (route.webSocket, route.messageLimit) = (request.webSocket, world.settings.inboxLimit)
         let dialer = Dialer(route, on: world.loop) { [unowned self] result in
             self.dialer = nil
             switch result {
-            case .success(let connection): opened(over: connection.transport, to: connection.address.description)
+            case .success(let connection):
+                opened(over: connection.transport, to: connection.address.description, connection.ticket)
             case .failure(let error): failed(error)
             }
         }
@@ -169,7 +174,7 @@ package final class Opening: Wait {
     }
 
     private func openSerial(_ path: SystemString) {
-        do throws(TLSError) {
+        do throws(HandshakeError) {
             opened(over: try SerialTransport(at: path, request.serial), to: request.address.description)
         } catch {
             failed(error)
@@ -182,12 +187,12 @@ package final class Opening: Wait {
         let place = currentPhase
         cancelAttempt()
         dialer = nil
-        failed(TLSError(message: "no answer within \(shown(request.attemptLimit))\(place)"))
+        failed(HandshakeError(message: "no answer within \(shown(request.attemptLimit))\(place)"))
     }
 
     private var currentPhase: String { dialer?.phase ?? "" }
 
-    private func opened(over transport: any Transport, to peer: String) {
+    private func opened(over transport: any Transport, to peer: String, _ ticket: TLSTicket? = nil) {
         let took = shown(world.loop.readClock() - began)
         let name = request.name
         releaseName()
@@ -199,7 +204,7 @@ package final class Opening: Wait {
             request.proxies.isEmpty ? "" : " through \(request.proxies.map(\.description).joined(separator: ", "))"
         let end = request.proxies.isEmpty ? peer : request.address.description
         world.transcript.note("\(name): connected to \(end)\(way) in \(took)")
-        if let transport = transport as? TLSTransport { world.tickets[name] = transport.ticket }
+        if let ticket { world.tickets[name] = ticket }
         if let details = transport.details {
             world.transcript.note("\(name): \(details.summary(isInsecure: request.tls.isInsecure))")
         }
@@ -208,7 +213,7 @@ package final class Opening: Wait {
         wake()
     }
 
-    private func failed(_ problem: TLSError) {
+    private func failed(_ problem: HandshakeError) {
         if let attemptTimer { world.loop.cancel(attemptTimer) }
         lastProblem = problem
         // A program that has failed is probably the server.
@@ -244,8 +249,8 @@ package final class Opening: Wait {
     private var statement: String {
         var arguments = ["open", request.name, quotedArgument(request.address.description)]
         arguments += world.settings.options(
-            request.lineEnding, request.framing, isDatagram: request.address.isUDP)
-        arguments += request.tls.arguments
+            request.lineEnding, request.framing, of: request.address.kind)
+        arguments += request.tls.arguments + request.webSocket.arguments
         for proxy in request.proxies { arguments += ["--via", quotedArgument(proxy.written)] }
         if let version = request.proxyHeader { arguments += ["--proxy-protocol", version.rawValue] }
         if request.serial != SerialSettings() { arguments += request.serial.arguments }
@@ -253,6 +258,14 @@ package final class Opening: Wait {
         if let retry = request.retry { arguments += ["--retry", retry] }
         if let bind = request.bind { arguments += ["--bind", quotedArgument(bind.description)] }
         return arguments.joined(separator: " ")
+    }
+}
+
+extension WebSocketSettings {
+    /// The settings as options of `open` and `listen`.
+    package var arguments: [String] {
+        protocols.flatMap { ["--protocol", quotedArgument($0)] }
+            + fields.flatMap { ["--header", quotedArgument("\($0.name): \($0.value)")] }
     }
 }
 

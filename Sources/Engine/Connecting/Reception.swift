@@ -9,13 +9,15 @@ package final class Reception: Service, Resource {
     package let name: String
     package let kind = "listener"
     private let listener: any Acceptor
-    /// The context for the TLS handshake of each connection, or nil without TLS.
-    private let context: TLSContext?
-    private let handshakes: AcceptedHandshakes?
-    /// Whether each connection begins with a PROXY header.
-    private let readsProxyHeader: Bool
-    /// The headers that are being read, each with its time limit.
-    private var headers: [ObjectIdentifier: (reader: ProxyHeaderReader, timer: Timer)] = [:]
+    /// What is spoken, for its location; nil for the plain protocol of the listener.
+    private let scheme: Address.Scheme?
+    /// The path of a WebSocket, or empty.
+    private let path: String
+    /// What precedes the data of each connection.
+    private let steps: [HandshakeList.Step]
+    private let handshakes: AcceptedHandshakes
+    /// Whether clients need a certificate.
+    private let asksForCertificate: Bool
     /// Why the last handshake failed.
     package private(set) var lastProblem: String?
     private let lineEnding: LineEnding?
@@ -32,12 +34,14 @@ package final class Reception: Service, Resource {
     private unowned let world: World
 
     package init(
-        name: String, listener: any Acceptor, context: TLSContext?, lineEnding: LineEnding?, framing: Framing?,
-        readsProxyHeader: Bool = false, _ world: World
+        name: String, listener: any Acceptor, scheme: Address.Scheme?, path: String, steps: [HandshakeList.Step],
+        asksForCertificate: Bool, lineEnding: LineEnding?, framing: Framing?, _ world: World
     ) {
-        self.context = context
-        handshakes = context.map { AcceptedHandshakes($0, world) }
-        self.readsProxyHeader = readsProxyHeader
+        self.scheme = scheme
+        self.path = path
+        self.steps = steps
+        self.asksForCertificate = asksForCertificate
+        handshakes = AcceptedHandshakes(world)
         self.name = name
         self.listener = listener
         self.lineEnding = lineEnding
@@ -50,16 +54,18 @@ package final class Reception: Service, Resource {
         }
         listener.accept = { [unowned self] transport, peer in
             isExhausted = false
-            if readsProxyHeader, let socket = transport as? SocketTransport {
-                readHeader(of: socket, from: peer)
-            } else {
-                secure(transport, from: peer, source: nil)
+            handshakes.perform(steps, over: transport, from: peer) { [unowned self] outcome, problem in
+                guard let outcome else {
+                    lastProblem = problem
+                    return world.transcript.note("\(name): \(problem)")
+                }
+                welcome(outcome.transport, from: peer, source: outcome.source)
             }
         }
     }
 
     package var location: String {
-        (context != nil ? "tls://" : listener is DatagramListener ? "udp://" : "") + listener.address.description
+        (scheme.map { $0 == .tcp ? "" : $0.rawValue + "://" } ?? "") + listener.address.description + path
     }
 
     package var isOpen: Bool { world.sessions.service(named: name) === self }
@@ -68,12 +74,7 @@ package final class Reception: Service, Resource {
 
     package func stop() {
         listener.close()
-        handshakes?.cancel()
-        for (reader, timer) in headers.values {
-            reader.cancel()
-            world.loop.cancel(timer)
-        }
-        headers = [:]
+        handshakes.cancel()
         if let idleTimer { world.loop.cancel(idleTimer) }
         for strand in waiting { strand.wake() }
     }
@@ -127,43 +128,6 @@ package final class Reception: Service, Resource {
         sweep()
     }
 
-    private func readHeader(of socket: SocketTransport, from peer: String) {
-        let id = ObjectIdentifier(socket)
-        let reader = ProxyHeaderReader(socket, on: world.loop) { [unowned self] result in
-            if let timer = headers.removeValue(forKey: id)?.timer { world.loop.cancel(timer) }
-            switch result {
-            case .success(let source): secure(socket, from: peer, source: source)
-            case .failure(let error): world.transcript.note("\(name): connection from \(peer): \(error.message)")
-            }
-        }
-        let limit = world.settings.scaled(world.settings.timeout)
-        let timer = world.loop.schedule(after: limit) { [unowned self] in
-            headers.removeValue(forKey: id)?.reader.cancel()
-            world.transcript.note("\(name): connection from \(peer): no PROXY header for \(shown(limit))")
-        }
-        headers[id] = (reader, timer)
-        reader.start()
-    }
-
-    /// Performs the TLS handshake, if the listener has TLS. `source` is the address that a proxy has reported.
-    private func secure(_ transport: any Transport, from peer: String, source: String?) {
-        guard let handshakes, let socket = transport as? SocketTransport else {
-            return welcome(transport, from: peer, source: source)
-        }
-        handshakes.perform(over: socket) { [unowned self] result in
-            switch result {
-            case .success(let transport): welcome(transport, from: peer, source: source)
-            case .failure(let error): refused(peer, error)
-            }
-        }
-    }
-
-    private func refused(_ peer: String, _ error: TLSError) {
-        let message = "TLS handshake with \(peer) failed: \(error.message)"
-        lastProblem = message
-        world.transcript.note("\(name): \(message)")
-    }
-
     private func welcome(_ transport: any Transport, from peer: String, source: String?) {
         repeat { accepted += 1 } while world.sessions["\(name).\(accepted)"] != nil
         let session = world.adopt(
@@ -175,7 +139,7 @@ package final class Reception: Service, Resource {
         if listener is DatagramListener { watchIdleness() }
         world.transcript.note("\(session.name): connected from \(peer)" + (source.map { " for \($0)" } ?? ""))
         // If clients need no certificate, there is nothing to note.
-        if let details = transport.details, details.certificate != nil || context?.options.authorities != nil {
+        if let details = transport.details, details.certificate != nil || asksForCertificate {
             world.transcript.note("\(session.name): \(details.summary(isInsecure: false))")
         }
         world.triggers.accepted(session)
@@ -199,12 +163,11 @@ extension World {
             channel.readSize = Self.readSizeAtPrompt
         }
         if isHolding { channel.hold(true, for: .output) }
-        let isDatagram = transport.kind == .udp
-        channel.setFraming(settings.framing(framing, isDatagram: isDatagram))
+        channel.setFraming(settings.framing(framing, over: transport.kind.medium))
         channel.cutIsEnd = settings.cutIsEnd
         let session = Session(
             name: name, address: address, channel: channel, child: child,
-            lineEnding: lineEnding ?? settings.lineEnding(isDatagram: isDatagram),
+            lineEnding: lineEnding ?? settings.lineEnding(of: transport.kind),
             listener: listener, color: sessions.nextColor, transcript: transcript, observer: self, on: loop)
         sessions.add(session)
         triggers.update(session)

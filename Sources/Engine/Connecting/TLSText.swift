@@ -20,7 +20,7 @@ extension TLSOptions {
 
     /// Returns the TLS context of the options for one side of the handshake. Throws if a file cannot be used.
     package func context(_ role: TLSContext.Role, for name: String) throws(Failure) -> TLSContext {
-        do throws(TLSError) {
+        do throws(HandshakeError) {
             return try TLSContext(role, self)
         } catch {
             throw Failure(.connection, "\(name): \(error.message)", details: error.hints)

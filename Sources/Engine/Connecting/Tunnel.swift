@@ -11,8 +11,11 @@ package final class Tunnel: Service, Resource, FaultTarget {
     package let name: String
     private let listener: any Acceptor
     private let target: Address
-    /// The TLS handshakes with clients, and the context towards the server; nil without TLS.
-    private let handshakes: AcceptedHandshakes?
+    /// The handshakes with clients.
+    private let handshakes: AcceptedHandshakes
+    /// The context of the clients' side, or nil without TLS.
+    private let serverContext: TLSContext?
+    /// The context towards the server, or nil without TLS.
     private let clientContext: TLSContext?
     /// The open connections by number.
     private var connections: OrderedDictionary<Int, Relayed> = [:]
@@ -43,7 +46,8 @@ package final class Tunnel: Service, Resource, FaultTarget {
         self.name = name
         self.listener = listener
         self.target = target
-        handshakes = serverContext.map { AcceptedHandshakes($0, world) }
+        handshakes = AcceptedHandshakes(world)
+        self.serverContext = serverContext
         self.clientContext = clientContext
         self.world = world
         waiters = WaitQueue(title: name)
@@ -52,7 +56,7 @@ package final class Tunnel: Service, Resource, FaultTarget {
     }
 
     package var location: String {
-        (handshakes != nil ? "tls://" : target.isUDP ? "udp://" : "") + listener.address.description
+        (serverContext != nil ? "tls://" : target.isUDP ? "udp://" : "") + listener.address.description
     }
     /// Where it leads, as written.
     package var destination: String { target.description }
@@ -64,7 +68,7 @@ package final class Tunnel: Service, Resource, FaultTarget {
 
     package func stop() {
         listener.close()
-        handshakes?.cancel()
+        handshakes.cancel()
         for timer in faultTimers.values { world.loop.cancel(timer) }
         faultTimers = [:]
         for number in Array(connections.keys) { connections[number]?.connection.close(reset: false, because: "closed") }
@@ -116,12 +120,10 @@ package final class Tunnel: Service, Resource, FaultTarget {
     }
 
     private func accept(_ transport: any Transport, from peer: String) {
-        guard let handshakes, let socket = transport as? SocketTransport else { return relay(transport, from: peer) }
-        handshakes.perform(over: socket) { [unowned self] result in
-            switch result {
-            case .success(let transport): relay(transport, from: peer)
-            case .failure(let error): note("TLS handshake with \(peer) failed: \(error.message)")
-            }
+        let steps = serverContext.map { [HandshakeList.Step.tls($0, host: "", ticket: nil)] } ?? []
+        handshakes.perform(steps, over: transport, from: peer) { [unowned self] outcome, problem in
+            guard let outcome else { return note(problem) }
+            relay(outcome.transport, from: peer)
         }
     }
 

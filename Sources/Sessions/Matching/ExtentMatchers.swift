@@ -9,8 +9,11 @@ package final class EndMatcher: Matcher {
     private let wantsReset: Bool
     private let isStrict: Bool
     private let acceptsAny: Bool
+    private let code: UInt16?
 
-    package init(wantsReset: Bool, isStrict: Bool, acceptsAny: Bool = false) {
+    /// - Parameter code: the close code that is due (WebSocket), or nil for any.
+    package init(wantsReset: Bool, isStrict: Bool, acceptsAny: Bool = false, code: UInt16? = nil) {
+        self.code = code
         self.wantsReset = wantsReset
         self.isStrict = isStrict
         self.acceptsAny = acceptsAny
@@ -20,7 +23,7 @@ package final class EndMatcher: Matcher {
 
     package func look(at feed: Feed, isWhole: Bool) -> Finding {
         let inbox = feed.inbox
-        if feed.framing.isDatagram { return .impossible("UDP has no end of stream") }
+        if !feed.framing.hasEnd { return .impossible("UDP has no end of stream") }
         if isStrict {
             guard case .at(let front) = feed.lineFront(isWhole: isWhole) else { return .pending(from: inbox.front) }
             guard front == inbox.end, inbox.messageEnds?.isEmpty != false else {
@@ -30,13 +33,16 @@ package final class EndMatcher: Matcher {
         guard feed.hasEnded else { return .pending(from: inbox.end) }
         switch feed.session.channel.input {
         case .open: return .pending(from: inbox.end)
+        case .ended where code != nil && feed.session.channel.closing?.code != code:
+            let given = feed.session.channel.closing?.description ?? "closed by the peer without a code"
+            return .impossible("expected close code \(code ?? 0), but \(given)")
         case .ended where !wantsReset, .reset where wantsReset || acceptsAny, .cut where wantsReset || acceptsAny:
             return .found(Match(start: inbox.end, end: inbox.end, takesEnd: true))
         case .ended: return .impossible("expected a reset, got the end of the stream")
         case .reset: return .impossible("expected the end of the stream, got a reset")
         case .cut:
             return .impossible(
-                "closed without close_notify, not ended cleanly",
+                "closed without \(feed.session.channel.kind.properEnd), not ended cleanly",
                 hints: ["to accept this as the end of the stream, write: set \(feed.session.name) cut-is-eof on"])
         case .failed, .oversized, .closed: return .impossible(feed.session.inputState)
         }

@@ -43,7 +43,7 @@ package final class RestMatcher: Matcher {
 
     package func look(at feed: Feed, isWhole: Bool) -> Finding {
         let inbox = feed.inbox
-        if feed.framing.isDatagram { return .impossible("UDP has no end of stream") }
+        if !feed.framing.hasEnd { return .impossible("UDP has no end of stream") }
         guard feed.hasEnded else { return .pending(from: inbox.front) }
         switch feed.session.channel.input {
         case .open: return .pending(from: inbox.front)

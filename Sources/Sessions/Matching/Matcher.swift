@@ -78,7 +78,7 @@ extension Feed {
     /// Returns where the next line begins. Line expectations skip a line ending that is all that is left of its line.
     func lineFront(isWhole: Bool) -> LineFront {
         guard !frontBeginsLine, let first = inbox.bytes.first else { return .at(inbox.front) }
-        if framing.isDatagram, let end = inbox.nextLineEnd(), end.text == inbox.front { return .at(end.next) }
+        if framing.keepsMessages, let end = inbox.nextLineEnd(), end.text == inbox.front { return .at(end.next) }
         guard framing == .line else { return .at(inbox.front) }
         if first == UInt8(ascii: "\n") { return .at(inbox.front + 1) }
         guard first == UInt8(ascii: "\r") else { return .at(inbox.front) }

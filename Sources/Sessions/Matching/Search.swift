@@ -169,7 +169,7 @@ extension Feed {
     private static let slice = Duration.milliseconds(50)
 
     /// Whether each message is searched separately: a match lies within one message.
-    fileprivate var searchesMessages: Bool { framing.format != nil || framing.isDatagram }
+    fileprivate var searchesMessages: Bool { framing.format != nil || framing.keepsMessages }
 
     /// Searches the messages that end after `searched`; `find` returns the ranges of a match and its groups.
     fileprivate func searchMessages(

@@ -11,7 +11,7 @@ package final class Voice {
     var name: String
     /// The ending of a sent line.
     var ending: [UInt8]
-    private let isDatagram: Bool
+    private let keepsMessages: Bool
     /// The color of its name (ECMA-48 SGR).
     private let color: String
     private let transcript: Transcript
@@ -33,10 +33,10 @@ package final class Voice {
     /// The length in bytes above which a part of a line is shown without waiting for its end.
     private static let longestPart = 65536
 
-    init(name: String, ending: [UInt8], isDatagram: Bool, color: String, in transcript: Transcript) {
+    init(name: String, ending: [UInt8], keepsMessages: Bool, color: String, in transcript: Transcript) {
         self.name = name
         self.ending = ending
-        self.isDatagram = isDatagram
+        self.keepsMessages = keepsMessages
         self.color = color
         self.transcript = transcript
     }
@@ -44,7 +44,7 @@ package final class Voice {
     /// The number of received bytes at the end that belong to a line not shown yet.
     var unshownCount: Int { unshown.count }
 
-    /// Shows sent bytes: a line for each line ending in them. A datagram is one line, whatever it contains.
+    /// Shows sent bytes: a line for each line ending in them. A message is one line, whatever it contains.
     package func sent(_ bytes: UnsafeRawBufferPointer) {
         guard !transcript.isSilent else { return }
         showPart()
@@ -53,7 +53,7 @@ package final class Voice {
             heldBack = []
             return all.withUnsafeBytes { sent($0) }
         }
-        if isDatagram { return sent(datagram: bytes) }
+        if keepsMessages { return sent(message: bytes) }
         var rest = bytes
         while !ending.isEmpty, let end = rest.firstRange(of: ending) {
             emit(arrow: "> ", UnsafeRawBufferPointer(rebasing: rest[..<end]), ending: ending)
@@ -63,8 +63,8 @@ package final class Voice {
         if !rest.isEmpty { emit(arrow: "> ", rest, isPart: !isLine) }
     }
 
-    /// Shows a datagram as one line, whatever line endings it contains.
-    private func sent(datagram bytes: UnsafeRawBufferPointer) {
+    /// Shows a message as one line, whatever line endings it contains.
+    private func sent(message bytes: UnsafeRawBufferPointer) {
         let isLine = bytes.suffix(ending.count).elementsEqual(ending)
         let text = UnsafeRawBufferPointer(rebasing: bytes.dropLast(isLine ? ending.count : 0))
         emit(arrow: "> ", text, ending: isLine ? ending : [], isPart: !isLine)

@@ -15,10 +15,16 @@ package protocol ChannelDelegate: AnyObject {
     func channelOutputAdvanced(_ channel: Channel)
     /// Data can no longer be delivered to the peer; `channel.output` gives the reason.
     func channelOutputFailed(_ channel: Channel)
+    /// Something happened that is not data; `note` says what.
+    func channel(_ channel: Channel, notes note: String)
     /// The last datagram sent was not delivered; `channel.refusal` gives the reason.
     func channelWasRefused(_ channel: Channel)
     /// The channel holds more than its limit: the delegate must drop the oldest `count` unread bytes.
     func channel(_ channel: Channel, mustDrop count: Int)
+}
+
+extension ChannelDelegate {
+    package func channel(_ channel: Channel, notes note: String) {}
 }
 
 /// A byte pipe to one peer over a transport: an inbox, an outbox and the state of both directions.
@@ -52,6 +58,11 @@ package final class Channel: DescriptorWatcher {
     package private(set) var kind: TransportKind
     /// The negotiated TLS parameters, or nil without TLS.
     package private(set) var tls: TLSDetails?
+    /// The code and the reason with which the peer has ended, where the protocol has them.
+    package private(set) var closing: Closing?
+
+    /// What was agreed on for a WebSocket; nil for other connections.
+    package private(set) var webSocket: WebSocketDetails?
 
     private let loop: EventLoop
     private var transport: (any Transport)?
@@ -73,6 +84,7 @@ package final class Channel: DescriptorWatcher {
         self.transport = transport
         kind = transport.kind
         tls = transport.details
+        webSocket = transport.webSocket
         self.peer = peer
         self.loop = loop
         inbox = Inbox(limit: inboxLimit)
@@ -88,35 +100,46 @@ package final class Channel: DescriptorWatcher {
     }
 
     /// The number of bytes queued for the kernel.
-    package var bytesWaiting: Int { outbox.count }
+    package var bytesWaiting: Int { outbox.count + (transport?.pendingOutput ?? 0) }
+    /// What both sides agreed on, for `show`.
+    package var facts: [(String, String)] { transport?.facts ?? [] }
 
     /// Whether the channel is usable: we have not closed it, and the connection has not ended in both directions.
     package var isOpen: Bool { transport != nil }
 
     /// Sends `bytes`: now as far as the kernel accepts them, the rest when it can. Ignored once output has ended.
-    package func send(_ bytes: UnsafeRawBufferPointer) {
-        guard output == .open, let transport, !bytes.isEmpty || framing.isDatagram else { return }
+    package func send(_ bytes: UnsafeRawBufferPointer, as kind: MessageKind? = nil) {
+        guard output == .open, let transport, !bytes.isEmpty || framing.keepsMessages else { return }
         refusal = nil
         var rest = bytes
         if outbox.isEmpty, !isSuspended {
+            transport.messageKind = kind
             switch transport.write(bytes) {
             case .wrote(let count):
                 bytesSent += count
                 rest = UnsafeRawBufferPointer(rebasing: bytes[count...])
+                if transport.pendingOutput > 0 { updateInterest() }
+                if count == bytes.count { return }
             case .wouldBlock: break
             case .failed(let failure):
                 failOutput(failure)
                 return
             }
         }
-        guard !rest.isEmpty else { return }
-        outbox.append(rest, isMessage: framing.isDatagram)
+        outbox.append(rest, isMessage: framing.keepsMessages, kind)
         updateInterest()
     }
 
     /// Returns why the peer cannot receive `bytes` unmodified, or nil. Call it once for the bytes about to be sent.
     package func admit(_ bytes: UnsafeRawBufferPointer) -> String? {
         transport?.admit(bytes)
+    }
+
+    /// Sends what belongs to the protocol and not to its data; returns why it cannot, or nil.
+    package func control(_ control: LayerControl) -> String? {
+        guard output == .open, let transport else { return "our side has ended" }
+        defer { updateInterest() }
+        return transport.control(control)
     }
 
     /// Ends our side once all queued data has been sent (shutdown(2), SHUT_WR).
@@ -146,7 +169,7 @@ package final class Channel: DescriptorWatcher {
         let former = self.framing
         self.framing = framing
         // A datagram stays a message in both datagram framings.
-        guard !former.isDatagram || !framing.isDatagram else {
+        guard !former.keepsMessages || !framing.keepsMessages else {
             return inbox.setMessages(true, feedEndsMessage: framing == .datagram)
         }
         let unread = Array(inbox.bytes) + (decoder?.rest ?? [])
@@ -154,7 +177,7 @@ package final class Channel: DescriptorWatcher {
         inbox.setMessages(framing != .line, feedEndsMessage: framing == .datagram)
         decoder = framing.format.map { FrameDecoder($0) }
         // A datagram socket gets this framing at its start, before it receives anything.
-        guard !framing.isDatagram else { return }
+        guard !framing.keepsMessages else { return }
         do throws(OversizedFrame) {
             try admit(unread) { _ in }
         } catch {
@@ -242,7 +265,7 @@ package final class Channel: DescriptorWatcher {
     package func descriptorIsReadable() {
         guard let transport, input == .open else { return }
         // Each read returns only one datagram: a turn reads several to be worthwhile.
-        for _ in 0..<(framing.isDatagram ? Self.datagramsInTurn : 1) {
+        for _ in 0..<(framing.keepsMessages ? Self.datagramsInTurn : 1) {
             guard watchesRead || transport.needsWriteToRead, readOnce(transport), input == .open else { return }
         }
         if watchesRead, transport.hasBufferedInput { loop.markReadable(transport.descriptor) }
@@ -251,15 +274,19 @@ package final class Channel: DescriptorWatcher {
     package func descriptorIsWritable() {
         guard let transport else { return }
         if transport.needsWriteToRead { descriptorIsReadable() }
+        if transport.pendingOutput > 0 {
+            if let failure = transport.flush() { return failOutput(failure) }
+            if transport.pendingOutput == 0, output == .open { delegate?.channelOutputAdvanced(self) }
+        }
         if !outbox.isEmpty { sendWaiting(transport) } else { finishEndingIfDrained() }
         updateInterest()
     }
 
-    /// Reads once; returns false unless data arrived.
-    private func readOnce(_ transport: any Transport) -> Bool {
+    /// Reads once, with room for a message of `wanted` bytes; returns false unless data arrived.
+    private func readOnce(_ transport: any Transport, for wanted: Int = 0) -> Bool {
         let room =
-            overflow == .dropOldest || framing.isDatagram
-            ? max(readSize, framing.isDatagram ? 65536 : 0) : min(readSize, inbox.limit - held)
+            overflow == .dropOldest || framing.keepsMessages
+            ? max(readSize, framing.keepsMessages ? 65536 : 0, wanted) : min(readSize, inbox.limit - held)
         guard room > 0 else {
             updateInterest()
             return false
@@ -271,12 +298,16 @@ package final class Channel: DescriptorWatcher {
             if case .bytes(let count) = outcome { return count }
             return 0
         }
+        for note in transport.takeNotes() { delegate?.channel(self, notes: note) }
         switch outcome {
         case .bytes:
             bytesReceived += count
             takeIn(from: start)
             return true
-        case .wouldBlock: updateInterest()
+        case .needsRoom(let length): return readOnce(transport, for: length)
+        case .wouldBlock:
+            updateInterest()
+            if watchesRead, transport.hasBufferedInput { loop.markReadable(transport.descriptor) }
         case .endOfStream: endInput(outputWasReset ? .reset : .ended)
         case .cut: endInput(cutIsEnd ? .ended : .cut)
         case .refused(let failure): refuse(failure)
@@ -286,6 +317,7 @@ package final class Channel: DescriptorWatcher {
     }
 
     private func sendWaiting(_ transport: any Transport) {
+        transport.messageKind = outbox.nextKind
         switch outbox.withNext({ transport.write($0) }) {
         case .wrote(let count):
             bytesSent += count
@@ -315,13 +347,13 @@ package final class Channel: DescriptorWatcher {
             }
         } else {
             let piece = inbox.bytes(from: start)
-            guard !piece.isEmpty || framing.isDatagram else { return }
+            guard !piece.isEmpty || framing.keepsMessages else { return }
             if framing != .line { inbox.endMessage(from: transport?.sender) }
             delegate?.channel(self, received: piece)
         }
         makeRoomIfNeeded()
         delegate?.channelInboxGrew(self)
-        if isFull { updateInterest() }
+        if isFull || transport?.pendingOutput ?? 0 > 0 { updateInterest() }
     }
 
     /// Whether the end of stream is a reset: a write that met the reset has already consumed the error.
@@ -339,6 +371,10 @@ package final class Channel: DescriptorWatcher {
     private func endInput(_ state: Input) {
         input = state
         if case .oversized = state { return endAll() }
+        closing = transport?.closing
+        if transport?.bothSidesEndTogether == true, output == .open || output == .ending {
+            output = .failed(.other(closing.map(\.description) ?? "closed by the peer"))
+        }
         if state != .ended, output == .open || output == .ending { output = .failed(WireFailure(number: ECONNRESET)) }
         if output != .open && output != .ending {
             releaseTransport()
@@ -385,8 +421,9 @@ package final class Channel: DescriptorWatcher {
 
     private func updateInterest(isForced: Bool = false) {
         guard let transport, !isSuspended else { return }
-        let isReading = input == .open && holders.isEmpty && (!isFull || overflow == .dropOldest)
-        let isWriting = output == .ending || output == .open && !outbox.isEmpty
+        let isReading =
+            input == .open && holders.isEmpty && (!isFull || overflow == .dropOldest) && transport.acceptsInput
+        let isWriting = output == .ending || output == .open && (!outbox.isEmpty || transport.pendingOutput > 0)
         let read = isReading && !transport.needsWriteToRead
         let write = isWriting || isReading && transport.needsWriteToRead
         guard isForced || read != watchesRead || write != watchesWrite else { return }

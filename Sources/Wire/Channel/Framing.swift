@@ -10,6 +10,8 @@ package enum Framing: Equatable, Sendable {
     case datagram
     /// Each datagram is a line, unmodified. For datagram sockets only.
     case rawDatagram
+    /// Each message is a line, unmodified. For transports of messages only.
+    case message
 
     /// `name` carries any bytes. Nil if no stream has such a framing.
     package init?(_ name: [UInt8]) {
@@ -31,19 +33,30 @@ package enum Framing: Equatable, Sendable {
         case .line: "line"
         case .raw, .rawDatagram: "raw"
         case .datagram: "datagram"
+        case .message: "message"
         case .frames(let format): format.name
         }
     }
 
-    /// Whether this is one of the two framings of datagram sockets.
-    package var isDatagram: Bool { self == .datagram || self == .rawDatagram }
+    /// What it divides into lines.
+    package var medium: Medium {
+        switch self {
+        case .line, .raw, .frames: .stream
+        case .datagram, .rawDatagram: .datagrams
+        case .message: .messages
+        }
+    }
+    /// Whether each line is one message of the transport.
+    package var keepsMessages: Bool { medium.keepsMessages }
+    /// Whether each side can end.
+    package var hasEnd: Bool { medium.hasEnd }
 
     /// The format of the frames, or nil without frames.
     package var format: FrameFormat? { if case .frames(let format) = self { format } else { nil } }
 
     /// The longest line in bytes that can be sent: what a length field can encode, or the largest datagram (udp(7),
     /// IPv4).
-    package var longest: Int { isDatagram ? 65507 : format?.longest ?? .max }
+    package var longest: Int { !hasEnd ? 65507 : format?.longest ?? .max }
 }
 
 /// A frame that is longer than an inbox holds.

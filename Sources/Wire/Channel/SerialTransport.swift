@@ -60,12 +60,12 @@ package final class SerialTransport: Transport {
     /// Opens the device for us alone (TIOCEXCL).
     ///
     /// - Throws: with the error of the system, if it cannot be opened or is not a serial line.
-    package init(at path: SystemString, _ settings: SerialSettings) throws(TLSError) {
+    package init(at path: SystemString, _ settings: SerialSettings) throws(HandshakeError) {
         let number = path.withCString { Glibc.open($0, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC) }
-        guard number >= 0 else { throw TLSError(message: lastErrorMessage()) }
+        guard number >= 0 else { throw HandshakeError(message: lastErrorMessage()) }
         device = Descriptor(owning: number)
-        guard let terminal = TerminalSettings(of: number) else { throw TLSError(message: "not a serial line") }
-        guard ioctl(number, UInt(TIOCEXCL)) == 0 else { throw TLSError(message: lastErrorMessage()) }
+        guard let terminal = TerminalSettings(of: number) else { throw HandshakeError(message: "not a serial line") }
+        guard ioctl(number, UInt(TIOCEXCL)) == 0 else { throw HandshakeError(message: lastErrorMessage()) }
         settings.apply(to: terminal)
         terminal.apply(to: number)
     }

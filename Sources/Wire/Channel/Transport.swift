@@ -1,8 +1,3 @@
-import CPlatform
-import Glibc
-import Reactor
-import SystemPackage
-
 /// The result of one read.
 package enum ReadOutcome {
     /// The number of bytes read; from a datagram socket one whole datagram, which may be empty.
@@ -14,6 +9,8 @@ package enum ReadOutcome {
     /// Earlier data was not delivered; later data may be (ICMP port unreachable).
     case refused(WireFailure)
     case failed(WireFailure)
+    /// The next message has this many bytes, more than the buffer holds: read again with more room.
+    case needsRoom(Int)
 }
 
 /// The result of one write.
@@ -34,6 +31,9 @@ package enum EndOutcome {
 /// The kind of connection to a peer.
 package enum TransportKind: String, Sendable {
     case tcp, unix, tls, udp
+    /// WebSocket (RFC 6455), without and with TLS.
+    case ws, wss
+    case telnet
     /// A child process, connected through pipes or through its own terminal.
     case process, terminal
     /// A serial line.
@@ -57,8 +57,28 @@ package protocol Transport: AnyObject {
     func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome
     /// Writes as much of `bytes` as the kernel accepts now.
     func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome
+    /// What the next write sends, for transports of messages; nil to let the bytes decide.
+    var messageKind: MessageKind? { get set }
+    /// The number of bytes that were written but that the kernel has not accepted yet.
+    var pendingOutput: Int { get }
+    /// Gives the kernel as much of the pending output as it accepts now; returns why it accepts no more, ever.
+    func flush() -> WireFailure?
+    /// Whether data from the peer may be read now: a peer that asks much and reads nothing has to wait.
+    var acceptsInput: Bool { get }
     /// Ends our side (half-close); the peer can still send.
     func endOutput() -> EndOutcome
+    /// Whether our side ends with the peer's.
+    var bothSidesEndTogether: Bool { get }
+    /// The code and the reason with which the peer has ended its side, where the protocol has them.
+    var closing: Closing? { get }
+    /// Sends what belongs to the protocol and not to its data; returns why it cannot, or nil.
+    func control(_ control: LayerControl) -> String?
+    /// Returns what happened that is not data, once.
+    func takeNotes() -> [String]
+    /// What was agreed on for a WebSocket; nil for other connections.
+    var webSocket: WebSocketDetails? { get }
+    /// What both sides agreed on, for `show`.
+    var facts: [(String, String)] { get }
     /// Makes the next close a reset instead of a clean end.
     func resetOnClose()
     /// Notes `bytes`, which are about to be sent; returns why the peer cannot receive them unmodified, or nil.
@@ -81,79 +101,22 @@ extension Transport {
     package func admit(_ bytes: UnsafeRawBufferPointer) -> String? { nil }
     package var roundTripTime: Duration { .zero }
     package var unacknowledgedBytes: Int { 0 }
+    package var messageKind: MessageKind? {
+        get { nil }
+        set {}
+    }
+    package var pendingOutput: Int { 0 }
+    package func flush() -> WireFailure? { nil }
+    package var acceptsInput: Bool { true }
+    package var bothSidesEndTogether: Bool { false }
+    package var closing: Closing? { nil }
+    package func control(_ control: LayerControl) -> String? { "the connection is neither WebSocket nor telnet" }
+    package func takeNotes() -> [String] { [] }
+    package var webSocket: WebSocketDetails? { nil }
+    package var facts: [(String, String)] { [] }
     package var sender: DatagramPeer? { nil }
     package var recipient: DatagramPeer? {
         get { nil }
         set {}
-    }
-}
-
-/// A connected stream socket: TCP or Unix.
-package final class SocketTransport: Transport {
-    private let socket: Descriptor
-
-    /// Takes ownership of a connected, non-blocking stream socket.
-    package init(owning socket: consuming Descriptor) {
-        let (_, address) = SocketAddress.filled { [number = socket.number] in getsockname(number, $0, $1) }
-        kind = address.family == AF_UNIX ? .unix : .tcp
-        self.socket = socket
-    }
-
-    package let kind: TransportKind
-    package var descriptor: Int32 { socket.number }
-    package var roundTripTime: Duration { .microseconds(Int64(c_round_trip_time(socket.number))) }
-    package var unacknowledgedBytes: Int { kind == .tcp ? Int(c_unacknowledged(socket.number)) : 0 }
-
-    package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
-        let count = recv(socket.number, buffer.baseAddress, buffer.count, 0)
-        if count > 0 { return .bytes(count) }
-        if count == 0 { return .endOfStream }
-        let failure = errno
-        return failure == EAGAIN || failure == EINTR ? .wouldBlock : .failed(WireFailure(number: failure))
-    }
-
-    package func write(_ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
-        let count = send(socket.number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
-        if count >= 0 { return .wrote(count) }
-        let failure = errno
-        return failure == EAGAIN || failure == EINTR ? .wouldBlock : .failed(WireFailure(number: failure))
-    }
-
-    package func endOutput() -> EndOutcome {
-        guard shutdown(socket.number, Int32(SHUT_WR)) < 0, errno != ENOTCONN else { return .ended }
-        return .failed(WireFailure(number: errno))
-    }
-
-    package func resetOnClose() {
-        var option = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(socket.number, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-    }
-}
-
-/// The system calls on sockets that several types in this module need.
-enum Socket {
-    /// Returns a new non-blocking, close-on-exec socket of a type and family (socket(2)).
-    static func make(_ type: __socket_type, family: Int32) throws(Errno) -> Descriptor {
-        let number = socket(family, Int32(type.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard number >= 0 else { throw Errno(rawValue: errno) }
-        return Descriptor(owning: number)
-    }
-
-    /// Sends small writes immediately (tcp(7), TCP_NODELAY); no effect on a Unix socket.
-    static func disableDelay(_ number: Int32) {
-        setOption(number, level: Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-    }
-
-    static func setOption(_ number: Int32, level: Int32, _ option: Int32, _ value: Int32) {
-        var value = value
-        setsockopt(number, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
-    }
-
-    /// Returns the pending error of a socket and clears it (socket(7), SO_ERROR).
-    static func pendingError(_ number: Int32) -> Errno? {
-        var value: Int32 = 0
-        var length = socklen_t(MemoryLayout<Int32>.size)
-        guard getsockopt(number, SOL_SOCKET, SO_ERROR, &value, &length) == 0, value != 0 else { return nil }
-        return Errno(rawValue: value)
     }
 }

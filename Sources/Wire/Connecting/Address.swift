@@ -2,12 +2,9 @@ import Reactor
 
 /// The address that a session connects to or a listener binds to, as the user writes it.
 package enum Address: Equatable, Sendable {
-    /// A stream over TCP; `service` is a port number or a service name.
-    case tcp(host: String, service: String)
-    /// TLS over TCP.
-    case tls(host: String, service: String)
-    /// Datagrams over UDP.
-    case udp(host: String, service: String)
+    /// A place in a network; `service` is a port number or a service name, `path` the resource of a WebSocket: empty,
+    /// or from its `/` on.
+    case network(Scheme, host: String, service: String, path: String = "")
     /// A stream over a Unix domain socket in the file system (unix(7)).
     case unix(path: SystemString)
     /// A stream over a Unix domain socket in the abstract namespace (unix(7)); its names may contain any bytes.
@@ -15,8 +12,34 @@ package enum Address: Equatable, Sendable {
     /// A serial line, by the path of its device.
     case serial(path: SystemString)
 
-    /// Parses `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `tls://…`, `udp://…`, `unix:/path`,
-    /// `unix:@name` or `serial:/dev/…`.
+    /// What is spoken at a place in a network.
+    package enum Scheme: String, CaseIterable, Sendable {
+        case tcp, tls, udp, ws, wss, telnet
+
+        /// The service where none is given; nil if one must be given.
+        var ownService: String? {
+            switch self {
+            case .tcp, .tls, .udp: nil
+            case .ws: "80"
+            case .wss: "443"
+            case .telnet: "23"
+            }
+        }
+
+        package var kind: TransportKind {
+            switch self {
+            case .tcp: .tcp
+            case .tls: .tls
+            case .udp: .udp
+            case .ws: .ws
+            case .wss: .wss
+            case .telnet: .telnet
+            }
+        }
+    }
+
+    /// Parses `host:port`, `:port` (localhost), `[::1]:port`, `tcp://…`, `tls://…`, `udp://…`, `ws://host:port/path`,
+    /// `wss://…`, `telnet://…`, `unix:/path`, `unix:@name` or `serial:/dev/…`.
     package init(parsing bytes: [UInt8]) throws(AddressError) {
         if bytes.starts(with: "unix:".utf8) {
             self = try Self.unixAddress(Array(bytes.dropFirst("unix:".utf8.count)))
@@ -33,18 +56,35 @@ package enum Address: Equatable, Sendable {
         guard let text = String(validating: bytes, as: UTF8.self),
             text.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
         else { throw .notText(String(lossless: bytes)) }
-        guard let scheme = text.range(ofScheme: "://") else {
+        guard let separator = text.range(ofScheme: "://") else {
             let (host, service) = try Self.hostAndService(text[...])
-            self = .tcp(host: host, service: service)
+            self = .network(.tcp, host: host, service: service)
             return
         }
-        let (host, service) = try Self.hostAndService(text[scheme...].dropFirst("://".count))
-        switch text[..<scheme] {
-        case "tcp": self = .tcp(host: host, service: service)
-        case "tls": self = .tls(host: host, service: service)
-        case "udp": self = .udp(host: host, service: service)
-        default: throw .unknownScheme(String(text[..<scheme]))
+        guard let scheme = Scheme(rawValue: String(text[..<separator])) else {
+            throw .unknownScheme(String(text[..<separator]))
         }
+        var place = text[separator...].dropFirst("://".count)
+        var path = Substring()
+        if scheme.kind.medium == .messages, let slash = place.firstIndex(where: { $0 == "/" || $0 == "?" }) {
+            path = place[slash...]
+            place = place[..<slash]
+            guard path.hasPrefix("/"), !path.contains("#") else { throw .badPath(String(path)) }
+        }
+        let (host, service) = try Self.hostAndService(place, ownService: scheme.ownService)
+        self = .network(scheme, host: host, service: service, path: String(path))
+    }
+
+    package static func tcp(host: String, service: String) -> Address {
+        .network(.tcp, host: host, service: service)
+    }
+
+    package static func tls(host: String, service: String) -> Address {
+        .network(.tls, host: host, service: service)
+    }
+
+    package static func udp(host: String, service: String) -> Address {
+        .network(.udp, host: host, service: service)
     }
 
     /// Parses an address given as text.
@@ -55,7 +95,7 @@ package enum Address: Equatable, Sendable {
     /// The host of a network address, or nil.
     package var host: String? {
         switch self {
-        case .tcp(let host, _), .tls(let host, _), .udp(let host, _): host
+        case .network(_, let host, _, _): host
         case .unix, .abstract, .serial: nil
         }
     }
@@ -63,27 +103,51 @@ package enum Address: Equatable, Sendable {
     /// The port of a network address, as written: a number or the name of a service; nil for others.
     package var service: String? {
         switch self {
-        case .tcp(_, let service), .tls(_, let service), .udp(_, let service): service
+        case .network(_, _, let service, _): service
         case .unix, .abstract, .serial: nil
         }
     }
 
-    package var isTLS: Bool {
-        if case .tls = self { return true }
-        return false
+    /// What is spoken there; nil for others than network addresses.
+    package var scheme: Scheme? {
+        guard case .network(let scheme, _, _, _) = self else { return nil }
+        return scheme
     }
 
-    package var isUDP: Bool {
-        if case .udp = self { return true }
-        return false
+    /// The path of a WebSocket; empty if none is given.
+    package var path: String {
+        guard case .network(_, _, _, let path) = self else { return "" }
+        return path
+    }
+
+    /// The kind of its connections.
+    package var kind: TransportKind {
+        switch self {
+        case .network(let scheme, _, _, _): scheme.kind
+        case .unix, .abstract: .unix
+        case .serial: .serial
+        }
+    }
+
+    package var isTLS: Bool { scheme == .tls || scheme == .wss }
+    package var isUDP: Bool { scheme == .udp }
+    /// Whether its connections carry bytes as they are.
+    package var isPlainStream: Bool { scheme == .tcp || scheme == nil }
+    /// Whether nothing but a socket is needed to talk there.
+    package var isPlain: Bool { isPlainStream || isUDP }
+    package var isWebSocket: Bool { scheme == .ws || scheme == .wss }
+
+    /// The address with another scheme; itself if it is not a network address.
+    package func with(_ scheme: Scheme) -> Address {
+        guard case .network(_, let host, let service, let path) = self else { return self }
+        return .network(scheme, host: host, service: service, path: path)
     }
 
     /// The address in the form that is parsed; its `losslessBytes` are exactly that form.
     package var description: String {
         switch self {
-        case .tcp(let host, let service): Self.text(host, service)
-        case .tls(let host, let service): "tls://" + Self.text(host, service)
-        case .udp(let host, let service): "udp://" + Self.text(host, service)
+        case .network(let scheme, let host, let service, let path):
+            (scheme == .tcp ? "" : scheme.rawValue + "://") + Self.text(host, service) + path
         case .unix(let path): "unix:" + path.description
         case .abstract(let name): "unix:@" + String(lossless: name)
         case .serial(let path): "serial:" + path.description
@@ -106,7 +170,7 @@ package enum Address: Equatable, Sendable {
     }
 
     private static func hostAndService(
-        _ text: Substring
+        _ text: Substring, ownService: String? = nil
     ) throws(AddressError) -> (host: String, service: String) {
         var host = text
         var service = Substring()
@@ -114,13 +178,17 @@ package enum Address: Equatable, Sendable {
             guard let bracket = text.firstIndex(of: "]") else { throw .unclosedBracket(String(text)) }
             host = text[..<bracket].dropFirst()
             let rest = text[text.index(after: bracket)...]
-            guard rest.hasPrefix(":") else { throw .missingPort(String(text)) }
-            service = rest.dropFirst()
+            guard rest.hasPrefix(":") || rest.isEmpty && ownService != nil else { throw .missingPort(String(text)) }
+            service = rest.isEmpty ? Substring(ownService ?? "") : rest.dropFirst()
+        } else if let ownService, !text.isEmpty, !text.contains(":") {
+            service = Substring(ownService)
         } else {
             guard let colon = text.lastIndex(of: ":") else { throw .missingPort(String(text)) }
             host = text[..<colon]
             service = text[text.index(after: colon)...]
-            if let scheme = ["tcp", "tls", "udp"].first(where: { text.hasPrefix($0 + ":") }), host != scheme {
+            if let scheme = Scheme.allCases.first(where: { text.hasPrefix($0.rawValue + ":") })?.rawValue,
+                host != scheme
+            {
                 throw .missingSlashes(scheme: scheme, rest: String(text.dropFirst(scheme.count + 1)))
             }
             guard !host.contains(":") else { throw .bareIPv6(String(text)) }
@@ -140,6 +208,7 @@ package enum AddressError: Error, Equatable {
     case missingSlashes(scheme: String, rest: String)
     case unknownScheme(String)
     case emptyPath
+    case badPath(String)
     case emptyDevice
     case pathTooLong(Int)
     case pathWithNUL
@@ -155,7 +224,8 @@ package enum AddressError: Error, Equatable {
         case .missingSlashes(let scheme, let rest):
             "'\(scheme):\(rest)' needs slashes; write \(scheme)://\(rest)"
         case .unknownScheme(let scheme):
-            "unknown address scheme '\(scheme)://'; use host:port, tls://host:port, udp://host:port or unix:/path"
+            "unknown address scheme '\(scheme)://'; use host:port, unix:/path, or one of \(Address.schemes)"
+        case .badPath(let path): "'\(path)' is not a path; write ws://host:port/path, without '#'"
         case .emptyPath: "a unix: address needs a path; write unix:/run/server.sock or unix:@name"
         case .emptyDevice: "a serial: address needs the path of a device; write serial:/dev/ttyUSB0"
         case .pathTooLong(let count): "the path of a Unix socket is too long: \(count) bytes (limit 107)"
@@ -163,6 +233,14 @@ package enum AddressError: Error, Equatable {
         case .notText(let text):
             "'\(text)' is not a host and port: a host cannot contain spaces, control characters or invalid UTF-8"
         }
+    }
+}
+
+extension Address {
+    /// The schemes of network addresses, for messages.
+    fileprivate static var schemes: String {
+        let names = Scheme.allCases.filter { $0 != .tcp }.map { $0.rawValue + "://" }
+        return names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
     }
 }
 

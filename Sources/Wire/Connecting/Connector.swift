@@ -25,6 +25,8 @@ extension ConnectFailure {
 package struct Connection {
     package let transport: any Transport
     package let address: SocketAddress
+    /// The TLS ticket, if there is TLS.
+    package var ticket: TLSTicket?
 }
 
 /// Connects to the first of several addresses that answers (RFC 8305). The next attempt starts when one fails or after

@@ -1,7 +1,6 @@
 import Reactor
 
-/// Resolves an address, connects to it, on the way through proxies if there are any, sends a PROXY header if one is
-/// wanted, and performs the TLS handshake where the address asks for one.
+/// Resolves an address, connects to it or to the first proxy on the way, and performs the handshakes of the route.
 package final class Dialer {
     /// The way to a server.
     package struct Route {
@@ -16,6 +15,9 @@ package final class Dialer {
         package var context: TLSContext?
         /// The ticket of the TLS session to resume, or nil.
         package var ticket: TLSTicket?
+        /// For a WebSocket: what the handshake says, and the longest message to receive, in bytes.
+        package var webSocket = WebSocketSettings()
+        package var messageLimit = 16 << 20
 
         package init(to address: Address, context: TLSContext? = nil) {
             self.address = address
@@ -25,14 +27,13 @@ package final class Dialer {
 
     private let route: Route
     private let loop: EventLoop
-    private let completion: (Result<Connection, TLSError>) -> Void
+    private let completion: (Result<Connection, HandshakeError>) -> Void
     private var resolver: Resolver?
     private var connector: Connector?
-    private var proxyHandshake: ProxyHandshake?
-    private var handshake: TLSHandshake?
+    private var handshakes: HandshakeList?
 
     package init(
-        _ route: Route, on loop: EventLoop, completion: @escaping (Result<Connection, TLSError>) -> Void
+        _ route: Route, on loop: EventLoop, completion: @escaping (Result<Connection, HandshakeError>) -> Void
     ) {
         self.route = route
         self.loop = loop
@@ -45,7 +46,7 @@ package final class Dialer {
             resolver = nil
             switch answer {
             case .success(let addresses): connect(to: addresses)
-            case .failure(let error): completion(.failure(TLSError(message: error.message)))
+            case .failure(let error): completion(.failure(HandshakeError(message: error.message)))
             }
         }
     }
@@ -54,18 +55,14 @@ package final class Dialer {
     package func cancel() {
         resolver?.cancel()
         connector?.cancel()
-        proxyHandshake?.cancel()
-        handshake?.cancel()
+        handshakes?.cancel()
     }
 
     /// Completes a TLS handshake that only waits for the server's first message; returns false otherwise.
-    package func settle() -> Bool { handshake?.settle() ?? false }
+    package func settle() -> Bool { handshakes?.settle() ?? false }
 
     /// What it is waiting for after the connection, for messages: begins with a blank, or is empty.
-    package var phase: String {
-        if let proxyHandshake { return " from the proxy \(proxyHandshake.current)" }
-        return handshake == nil ? "" : " in the TLS handshake"
-    }
+    package var phase: String { handshakes?.phase.map { " " + $0 } ?? "" }
 
     /// The address to connect to: that of the first proxy, or the server's.
     private var nearest: Address { route.proxies.first?.address ?? route.address }
@@ -82,7 +79,7 @@ package final class Dialer {
             switch result {
             case .success(let connection): connected(connection)
             case .failure(let failure):
-                completion(.failure(TLSError(message: failure.message(for: nearest.description))))
+                completion(.failure(HandshakeError(message: failure.message(for: nearest.description))))
             }
         }
         self.connector = connector
@@ -90,39 +87,37 @@ package final class Dialer {
     }
 
     private func connected(_ connection: Connection) {
-        guard !route.proxies.isEmpty, let socket = connection.transport as? SocketTransport else {
-            return secure(connection)
-        }
-        let handshake = ProxyHandshake(
-            over: socket, through: route.proxies, to: route.address, on: loop
-        ) { [unowned self] result in
-            proxyHandshake = nil
+        let steps = steps
+        guard !steps.isEmpty else { return finish(connection, HandshakeList.Outcome(transport: connection.transport)) }
+        let list = HandshakeList(steps, over: connection.transport, on: loop) { [unowned self] result in
+            self.handshakes = nil
             switch result {
-            case .success: secure(connection)
+            case .success(let outcome): finish(connection, outcome)
             case .failure(let error): completion(.failure(error))
             }
         }
-        proxyHandshake = handshake
-        handshake.start()
+        handshakes = list
+        list.start()
     }
 
-    private func secure(_ connection: Connection) {
-        guard let socket = connection.transport as? SocketTransport else { return completion(.success(connection)) }
-        if let version = route.proxyHeader, let problem = socket.sendProxyHeader(version) {
-            return completion(.failure(TLSError(message: problem)))
+    private func finish(_ connection: Connection, _ outcome: HandshakeList.Outcome) {
+        completion(
+            .success(
+                Connection(transport: outcome.transport, address: connection.address, ticket: outcome.ticket)))
+    }
+
+    /// What has to be done over a connection to the nearest address.
+    private var steps: [HandshakeList.Step] {
+        var steps: [HandshakeList.Step] = []
+        if !route.proxies.isEmpty { steps.append(.proxies(route.proxies, to: route.address)) }
+        if let version = route.proxyHeader { steps.append(.sendProxyHeader(version)) }
+        if let context = route.context {
+            steps.append(.tls(context, host: route.address.host ?? "", ticket: route.ticket))
         }
-        guard let context = route.context else { return completion(.success(connection)) }
-        do throws(TLSError) {
-            let transport = try TLSTransport(
-                over: socket, context, host: route.address.host ?? "", resuming: route.ticket)
-            let handshake = TLSHandshake(transport, on: loop) { [unowned self] result in
-                self.handshake = nil
-                completion(result.map { Connection(transport: $0, address: connection.address) })
-            }
-            self.handshake = handshake
-            handshake.start()
-        } catch {
-            completion(.failure(error))
+        if route.address.isWebSocket {
+            steps.append(.webSocket(.client(route.address, route.webSocket), limit: route.messageLimit))
         }
+        if route.address.scheme == .telnet { steps.append(.telnet) }
+        return steps
     }
 }

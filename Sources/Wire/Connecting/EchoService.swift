@@ -200,7 +200,7 @@ private final class Client: DescriptorWatcher {
     private func discard() {
         guard let transport else { return }
         switch transport.read(into: service.buffer) {
-        case .bytes, .wouldBlock, .refused: return
+        case .bytes, .wouldBlock, .refused, .needsRoom: return
         case .endOfStream, .cut, .failed: close(because: "done")
         }
     }
@@ -219,7 +219,7 @@ private final class Client: DescriptorWatcher {
             received += count
             answer(UnsafeMutableRawBufferPointer(rebasing: service.buffer[..<count]))
             return true
-        case .wouldBlock, .refused: return false
+        case .wouldBlock, .refused, .needsRoom: return false
         case .endOfStream, .cut:
             close(because: "done")
             return false

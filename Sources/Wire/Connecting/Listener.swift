@@ -144,7 +144,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         case .serial:
             throw ListenError(message: "cannot listen on \(address.description): open it instead")
         case .abstract(let name): return ([.abstract(name: name)], nil)
-        case .tcp(let host, let service), .tls(let host, let service), .udp(let host, let service):
+        case .network(_, let host, let service, _):
             guard let port = Resolver.portNumber(service, address.isUDP ? "udp" : "tcp") else {
                 throw ListenError(message: "cannot listen on \(address.description): unknown service '\(service)'")
             }

@@ -1,4 +1,3 @@
-import COpenSSL
 import Reactor
 
 /// A proxy that connects to a server for us: SOCKS 5 (RFC 1928, RFC 1929), SOCKS 4a, or HTTP CONNECT (RFC 9110).
@@ -41,7 +40,7 @@ package struct Proxy: Equatable, Sendable {
         } catch {
             throw ParseError(message: error.message)
         }
-        guard case .tcp = address else { throw ParseError(message: "a proxy is at host:port") }
+        guard address.scheme == .tcp else { throw ParseError(message: "a proxy is at host:port") }
     }
 
     /// The proxy for people: without the password.
@@ -193,18 +192,11 @@ struct ProxyDialogue {
     }
 }
 
-/// Returns bytes in base64, for the login at a proxy (EVP_EncodeBlock).
-private func base64(_ bytes: [UInt8]) -> String {
-    var text = [UInt8](repeating: 0, count: (bytes.count + 2) / 3 * 4 + 1)
-    let count = EVP_EncodeBlock(&text, bytes, Int32(bytes.count))
-    return String(decoding: text.prefix(Int(count)), as: UTF8.self)
-}
-
 /// Connects through one or more proxies, over the connection to the first of them.
-package final class ProxyHandshake: DescriptorWatcher {
+final class ProxyHandshake: DescriptorWatcher, Handshake {
     private let transport: SocketTransport
     private let loop: EventLoop
-    private let completion: (Result<SocketTransport, TLSError>) -> Void
+    private let completion: (Result<SocketTransport, HandshakeError>) -> Void
     /// The proxies that have not been asked yet, with the places that they connect to.
     private var rest: ArraySlice<(proxy: Proxy, host: String, port: UInt16)>
     private var dialogue: ProxyDialogue?
@@ -216,9 +208,9 @@ package final class ProxyHandshake: DescriptorWatcher {
     /// - Parameters:
     ///   - transport: the connection to the first proxy.
     ///   - proxies: each connects to the next one, the last to the address.
-    package init(
+    init(
         over transport: SocketTransport, through proxies: [Proxy], to address: Address, on loop: EventLoop,
-        completion: @escaping (Result<SocketTransport, TLSError>) -> Void
+        completion: @escaping (Result<SocketTransport, HandshakeError>) -> Void
     ) {
         self.transport = transport
         self.loop = loop
@@ -231,9 +223,9 @@ package final class ProxyHandshake: DescriptorWatcher {
     }
 
     /// Starts; the completion may be called before this returns.
-    package func start() { next() }
+    func start() { next() }
 
-    package func cancel() {
+    func cancel() {
         guard !isFinished else { return }
         finish()
     }
@@ -241,8 +233,11 @@ package final class ProxyHandshake: DescriptorWatcher {
     package func descriptorIsReadable() { read() }
     package func descriptorIsWritable() { write() }
 
+    var phase: String { "from the proxy \(current)" }
+    let title = "asking the proxy of"
+
     /// The proxy that is being asked, for messages.
-    package var current: String { rest.first?.proxy.description ?? "" }
+    private var current: String { rest.first?.proxy.description ?? "" }
 
     private func next() {
         guard let (proxy, host, port) = rest.first else {
@@ -284,7 +279,7 @@ package final class ProxyHandshake: DescriptorWatcher {
             var buffer = [UInt8](repeating: 0, count: wanted - incoming.count)
             switch buffer.withUnsafeMutableBytes({ transport.read(into: $0) }) {
             case .bytes(let count): incoming += buffer.prefix(count)
-            case .wouldBlock: return
+            case .wouldBlock, .needsRoom: return
             case .endOfStream, .cut: return fail("it has closed the connection")
             case .refused(let failure), .failed(let failure): return fail(failure.message)
             }
@@ -298,7 +293,7 @@ package final class ProxyHandshake: DescriptorWatcher {
     private func fail(_ problem: String) {
         let proxy = current
         finish()
-        completion(.failure(TLSError(message: "the proxy \(proxy): \(problem)")))
+        completion(.failure(HandshakeError(message: "the proxy \(proxy): \(problem)")))
     }
 
     private func finish() {

@@ -108,27 +108,30 @@ package enum ProxyHeader {
 }
 
 /// Reads the PROXY header at the start of an accepted connection.
-package final class ProxyHeaderReader: DescriptorWatcher {
+final class ProxyHeaderReader: DescriptorWatcher, Handshake {
+    let phase = "in the PROXY header"
+    let title = "reading the PROXY header of"
+
     private let transport: SocketTransport
     private let loop: EventLoop
-    private let completion: (Result<String?, TLSError>) -> Void
+    private let completion: (Result<String?, HandshakeError>) -> Void
     private var parser = ProxyHeader.Parser()
     private var isFinished = false
 
     /// - Parameter completion: gets the address that the header reports, or nil if it reports none.
-    package init(
-        _ transport: SocketTransport, on loop: EventLoop, completion: @escaping (Result<String?, TLSError>) -> Void
+    init(
+        _ transport: SocketTransport, on loop: EventLoop, completion: @escaping (Result<String?, HandshakeError>) -> Void
     ) {
         self.transport = transport
         self.loop = loop
         self.completion = completion
     }
 
-    package func start() {
+    func start() {
         loop.watch(transport.descriptor, read: true, write: false, watcher: self)
     }
 
-    package func cancel() {
+    func cancel() {
         guard !isFinished else { return }
         isFinished = true
         loop.unwatch(transport.descriptor)
@@ -141,9 +144,9 @@ package final class ProxyHeaderReader: DescriptorWatcher {
             var byte: UInt8 = 0
             switch withUnsafeMutableBytes(of: &byte, { transport.read(into: $0) }) {
             case .bytes: take(parser.feed(byte))
-            case .wouldBlock: return
-            case .endOfStream, .cut: finish(.failure(TLSError(message: "it ended before its PROXY header")))
-            case .refused(let failure), .failed(let failure): finish(.failure(TLSError(message: failure.message)))
+            case .wouldBlock, .needsRoom: return
+            case .endOfStream, .cut: finish(.failure(HandshakeError(message: "it ended before its PROXY header")))
+            case .refused(let failure), .failed(let failure): finish(.failure(HandshakeError(message: failure.message)))
             }
         }
     }
@@ -152,11 +155,11 @@ package final class ProxyHeaderReader: DescriptorWatcher {
         switch outcome {
         case .more: return
         case .done(let source): finish(.success(source))
-        case .failed(let problem): finish(.failure(TLSError(message: problem)))
+        case .failed(let problem): finish(.failure(HandshakeError(message: problem)))
         }
     }
 
-    private func finish(_ result: Result<String?, TLSError>) {
+    private func finish(_ result: Result<String?, HandshakeError>) {
         cancel()
         completion(result)
     }
@@ -164,7 +167,7 @@ package final class ProxyHeaderReader: DescriptorWatcher {
 
 extension SocketTransport {
     /// Sends the PROXY header of this connection; returns the problem, or nil.
-    package func sendProxyHeader(_ version: ProxyHeader.Version) -> String? {
+    func sendProxyHeader(_ version: ProxyHeader.Version) -> String? {
         let own = SocketAddress(of: descriptor)
         let peer = SocketAddress(peerOf: descriptor)
         let header = ProxyHeader.bytes(version, from: own, to: peer)

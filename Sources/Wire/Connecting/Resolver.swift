@@ -37,7 +37,7 @@ package final class Resolver: DescriptorWatcher {
             completion(.success([.abstract(name: name)]))
         case .serial:
             completion(.failure(ResolveError(message: "a serial line is not a server")))
-        case .tcp(let host, let service), .tls(let host, let service), .udp(let host, let service):
+        case .network(_, let host, let service, _):
             guard let port = portNumber(service, address.isUDP ? "udp" : "tcp") else {
                 completion(.failure(ResolveError(message: "unknown service '\(service)'; write a port number")))
                 return nil

@@ -11,7 +11,7 @@ final class CredentialFile {
     /// The first key in the file (EVP_PKEY), or nil.
     let key: OpaquePointer?
     /// Why there is no key although the file contains one: it is encrypted.
-    private(set) var lock: TLSError?
+    private(set) var lock: HandshakeError?
 
     /// The maximum size of a certificate file in bytes; a system's bundle has about 200 KB.
     private static let maximum = 16 << 20
@@ -19,7 +19,7 @@ final class CredentialFile {
     /// Reads the file at `path`; `password` decrypts encrypted contents.
     ///
     /// - Throws: when the file cannot be read, or contains neither certificates nor a key.
-    init(_ path: SystemString, password: [UInt8]?) throws(TLSError) {
+    init(_ path: SystemString, password: [UInt8]?) throws(HandshakeError) {
         let bytes = try Self.bytes(of: path)
         let secret = Password(password)
         ERR_clear_error()
@@ -42,35 +42,35 @@ final class CredentialFile {
 
     // MARK: Reading
 
-    private static func bytes(of path: SystemString) throws(TLSError) -> [UInt8] {
+    private static func bytes(of path: SystemString) throws(HandshakeError) -> [UInt8] {
         let descriptor = path.withCString { Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) }
         guard descriptor >= 0 else {
-            throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).message)")
+            throw HandshakeError(message: "cannot read \(path): \(WireFailure(number: errno).message)")
         }
         defer { close(descriptor) }
         // Waiting for another program to write first would block everything else.
         var status = stat()
         guard fstat(descriptor, &status) == 0, [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
-            throw TLSError(message: "\(path) is not a regular file", hint: "copy its contents to a file first")
+            throw HandshakeError(message: "\(path) is not a regular file", hint: "copy its contents to a file first")
         }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
             let count = read(descriptor, &buffer, buffer.count)
             guard count >= 0 else {
-                throw TLSError(message: "cannot read \(path): \(WireFailure(number: errno).message)")
+                throw HandshakeError(message: "cannot read \(path): \(WireFailure(number: errno).message)")
             }
             if count == 0 { break }
             bytes += buffer.prefix(count)
-            if bytes.count > maximum { throw TLSError(message: "\(path) is too large for a certificate file") }
+            if bytes.count > maximum { throw HandshakeError(message: "\(path) is too large for a certificate file") }
         }
-        if bytes.isEmpty { throw TLSError(message: "\(path) is empty") }
+        if bytes.isEmpty { throw HandshakeError(message: "\(path) is empty") }
         return bytes
     }
 
     private static let pemMark = Array("-----BEGIN ".utf8)
 
-    private static func readPEM(_ bytes: [UInt8], _ path: SystemString, _ secret: Password) throws(TLSError) -> Found {
+    private static func readPEM(_ bytes: [UInt8], _ path: SystemString, _ secret: Password) throws(HandshakeError) -> Found {
         var certificates: [OpaquePointer] = []
         withBIO(bytes) { bio in
             while let certificate = PEM_read_bio_X509_AUX(bio, nil, secret.callback, secret.pointer) {
@@ -80,7 +80,7 @@ final class CredentialFile {
         // Reading ends where no more certificates begin; any other error would omit those that follow.
         guard [0, Int32(PEM_R_NO_START_LINE)].contains(TLSErrors.firstReason) else {
             for certificate in certificates { X509_free(certificate) }
-            throw TLSError(message: "\(path) contains a damaged certificate")
+            throw HandshakeError(message: "\(path) contains a damaged certificate")
         }
         ERR_clear_error()
         let key = withBIO(bytes) { PEM_read_bio_PrivateKey($0, nil, secret.callback, secret.pointer) } ?? nil
@@ -89,7 +89,7 @@ final class CredentialFile {
 
     private static func readDER(
         _ bytes: [UInt8], _ path: SystemString, _ secret: Password
-    ) throws(TLSError) -> Found {
+    ) throws(HandshakeError) -> Found {
         if let certificate = withBIO(bytes, { d2i_X509_bio($0, nil) }) ?? nil { return ([certificate], nil) }
         if let container = withBIO(bytes, { d2i_PKCS12_bio($0, nil) }) ?? nil {
             defer { PKCS12_free(container) }
@@ -102,7 +102,7 @@ final class CredentialFile {
 
     private static func open(
         _ container: OpaquePointer, _ path: SystemString, _ secret: Password
-    ) throws(TLSError) -> Found {
+    ) throws(HandshakeError) -> Found {
         var key: OpaquePointer?
         var certificate: OpaquePointer?
         var others: OpaquePointer?
@@ -119,12 +119,12 @@ final class CredentialFile {
             let isOld = [Int32(EVP_R_UNSUPPORTED_ALGORITHM), c_ERR_R_UNSUPPORTED()].contains(TLSErrors.firstReason)
             let message = TLSErrors.takeMessage()
             if isOld {
-                throw TLSError(
+                throw HandshakeError(
                     message: "\(path) is encrypted with an obsolete cipher, such as RC2",
                     hint: "convert it: openssl pkcs12 -legacy -in \(path) -nodes -out FILE")
             }
             if message.contains("mac verify") || message.contains("decrypt") { throw locked(path, secret) }
-            throw TLSError(message: "\(path) cannot be read as PKCS#12: \(message)")
+            throw HandshakeError(message: "\(path) cannot be read as PKCS#12: \(message)")
         }
         var certificates = [certificate].compactMap { $0 }
         for index in 0..<max(0, c_sk_X509_num(others)) {
@@ -146,26 +146,26 @@ final class CredentialFile {
     // MARK: Errors
 
     /// Returns the error for an encrypted file with no password or a wrong one.
-    private static func locked(_ path: SystemString, _ secret: Password) -> TLSError {
+    private static func locked(_ path: SystemString, _ secret: Password) -> HandshakeError {
         secret.isEmpty
-            ? TLSError(
+            ? HandshakeError(
                 message: "\(path) is encrypted with a password", hint: "give the password: --key-password ${NAME}")
-            : TLSError(message: "wrong password for \(path) (--key-password)")
+            : HandshakeError(message: "wrong password for \(path) (--key-password)")
     }
 
     /// Returns an error with the actual format of the file and how to convert it.
-    private static func unknown(_ path: SystemString, _ bytes: [UInt8]) -> TLSError {
+    private static func unknown(_ path: SystemString, _ bytes: [UInt8]) -> HandshakeError {
         if let label = label(of: bytes) {
             switch label {
             case "PKCS7", "CMS": return packed(path, "")
             case "OPENSSH PRIVATE KEY":
-                return TLSError(
+                return HandshakeError(
                     message: "\(path) is a key in OpenSSH format",
                     hint: "convert a copy: ssh-keygen -p -m PEM -f COPY")
             case let key where key.hasSuffix("PRIVATE KEY"):
-                return TLSError(
+                return HandshakeError(
                     message: "\(path) contains a key that is damaged or of an unknown type")
-            default: return TLSError(message: "\(path) contains neither a certificate nor a key, but: \(label)")
+            default: return HandshakeError(message: "\(path) contains neither a certificate nor a key, but: \(label)")
             }
         }
         if let bundle = withBIO(bytes, { d2i_PKCS7_bio($0, nil) }) ?? nil {
@@ -173,17 +173,17 @@ final class CredentialFile {
             return packed(path, "-inform DER ")
         }
         if bytes.starts(with: [0xFE, 0xED, 0xFE, 0xED]) {
-            return TLSError(
+            return HandshakeError(
                 message: "\(path) is a Java key store",
                 hint:
                     "convert it: keytool -importkeystore -srckeystore \(path) -destkeystore FILE -deststoretype PKCS12"
             )
         }
-        return TLSError(message: "\(path) contains no certificate or key in PEM, DER or PKCS#12")
+        return HandshakeError(message: "\(path) contains no certificate or key in PEM, DER or PKCS#12")
     }
 
-    private static func packed(_ path: SystemString, _ option: String) -> TLSError {
-        TLSError(
+    private static func packed(_ path: SystemString, _ option: String) -> HandshakeError {
+        HandshakeError(
             message: "\(path) contains certificates in PKCS#7",
             hint: "extract them: openssl pkcs7 \(option)-print_certs -in \(path) -out FILE")
     }

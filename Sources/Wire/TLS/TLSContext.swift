@@ -21,9 +21,9 @@ package final class TLSContext {
     private(set) var trustProblems: [String] = []
 
     /// - Throws: when a file cannot be read or lacks the expected contents.
-    package init(_ role: Role, _ options: TLSOptions) throws(TLSError) {
+    package init(_ role: Role, _ options: TLSOptions) throws(HandshakeError) {
         guard let pointer = SSL_CTX_new(role == .client ? TLS_client_method() : TLS_server_method()) else {
-            throw TLSError(message: "TLS is not available: \(TLSErrors.takeMessage())")
+            throw HandshakeError(message: "TLS is not available: \(TLSErrors.takeMessage())")
         }
         self.pointer = pointer
         self.role = role
@@ -48,48 +48,48 @@ package final class TLSContext {
     }
 
     /// Loads our certificate, its chain and its key, which must match.
-    private func useCertificate() throws(TLSError) {
+    private func useCertificate() throws(HandshakeError) {
         guard let path = options.certificate else {
-            guard role == .client else { throw TLSError(message: "a TLS server needs --cert FILE and --key FILE") }
+            guard role == .client else { throw HandshakeError(message: "a TLS server needs --cert FILE and --key FILE") }
             guard options.key == nil else {
-                throw TLSError(message: "--key needs --cert")
+                throw HandshakeError(message: "--key needs --cert")
             }
             return
         }
         let file = try CredentialFile(path, password: options.keyPassword)
         guard let certificate = file.certificates.first else {
-            throw TLSError(
+            throw HandshakeError(
                 message: "\(path) contains a key but no certificate", hint: "give its certificate: --cert FILE")
         }
         let keyPath = options.key ?? path
-        let keyFile = try options.key.map { path throws(TLSError) in
+        let keyFile = try options.key.map { path throws(HandshakeError) in
             try CredentialFile(path, password: options.keyPassword)
         }
         guard let key = (keyFile ?? file).key else {
             if let lock = (keyFile ?? file).lock { throw lock }
             throw options.key == nil
-                ? TLSError(message: "\(path) contains a certificate but no key", hint: "give its key: --key FILE")
-                : TLSError(message: "\(keyPath) contains a certificate but no key")
+                ? HandshakeError(message: "\(path) contains a certificate but no key", hint: "give its key: --key FILE")
+                : HandshakeError(message: "\(keyPath) contains a certificate but no key")
         }
         ERR_clear_error()
         guard X509_check_private_key(certificate, key) == 1 else {
             ERR_clear_error()
-            throw TLSError(message: "the key in \(keyPath) does not match the certificate in \(path)")
+            throw HandshakeError(message: "the key in \(keyPath) does not match the certificate in \(path)")
         }
         let isUsed =
             SSL_CTX_use_certificate(pointer, certificate) == 1
             && file.certificates.dropFirst().allSatisfy { c_SSL_CTX_add1_chain_cert(pointer, $0) == 1 }
             && SSL_CTX_use_PrivateKey(pointer, key) == 1
         guard isUsed else {
-            throw TLSError(message: "the certificate in \(path) cannot be used: \(TLSErrors.takeMessage())")
+            throw HandshakeError(message: "the certificate in \(path) cannot be used: \(TLSErrors.takeMessage())")
         }
     }
 
-    private func trust() throws(TLSError) {
+    private func trust() throws(HandshakeError) {
         if let path = options.authorities {
             let file = try CredentialFile(path, password: options.keyPassword)
             guard !file.certificates.isEmpty else {
-                throw TLSError(message: "\(path) contains a key but no certificate")
+                throw HandshakeError(message: "\(path) contains a key but no certificate")
             }
             let store = SSL_CTX_get_cert_store(pointer)
             for certificate in file.certificates {

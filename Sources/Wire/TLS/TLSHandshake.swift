@@ -1,10 +1,13 @@
 import Reactor
 
 /// A TLS handshake in progress, until it completes or fails.
-package final class TLSHandshake: DescriptorWatcher {
+final class TLSHandshake: DescriptorWatcher, Handshake {
+    let phase = "in the TLS handshake"
+    let title = "TLS handshake with"
+
     private let transport: TLSTransport
     private let loop: EventLoop
-    private let completion: (Result<TLSTransport, TLSError>) -> Void
+    private let completion: (Result<TLSTransport, HandshakeError>) -> Void
     private var isFinished = false
     private var verdictTimer: Timer?
 
@@ -12,9 +15,9 @@ package final class TLSHandshake: DescriptorWatcher {
     private static let verdictPause = Duration.milliseconds(250)
 
     /// Prepares the handshake; `start` begins it. Until it ends, no other watcher may watch the descriptor.
-    package init(
+    init(
         _ transport: TLSTransport, on loop: EventLoop,
-        completion: @escaping (Result<TLSTransport, TLSError>) -> Void
+        completion: @escaping (Result<TLSTransport, HandshakeError>) -> Void
     ) {
         self.transport = transport
         self.loop = loop
@@ -22,19 +25,19 @@ package final class TLSHandshake: DescriptorWatcher {
     }
 
     /// Starts the handshake; the completion may be called before this returns.
-    package func start() {
+    func start() {
         advance()
     }
 
     /// Completes without the server's first message, if that is all it waits for; returns false otherwise.
-    package func settle() -> Bool {
+    func settle() -> Bool {
         guard !isFinished, verdictTimer != nil else { return false }
         succeed()
         return true
     }
 
     /// Cancels the handshake; the completion is no longer called.
-    package func cancel() {
+    func cancel() {
         guard !isFinished else { return }
         finish()
     }

@@ -20,19 +20,3 @@ package struct TLSOptions: Equatable, Sendable {
 
     package init() {}
 }
-
-/// Why there is no TLS connection.
-package struct TLSError: Error, Equatable {
-    /// The problem, as text.
-    package let message: String
-    /// Suggested remedies, or related details.
-    package var hints: [String]
-    /// Whether the peer speaks TLS but the connection is refused, such as for a certificate: retrying will not help.
-    package var isRefusal = false
-
-    package init(message: String, hint: String? = nil, isRefusal: Bool = false) {
-        self.message = message
-        hints = hint.map { [$0] } ?? []
-        self.isRefusal = isRefusal
-    }
-}

@@ -41,7 +41,7 @@ package final class TLSTransport: Transport {
     private var isSilent = true
     private var hasEnded = false
     /// The problem with the peer's certificate.
-    private var refusal: TLSError?
+    private var refusal: HandshakeError?
     /// Whether the server has requested our certificate.
     var wasAskedForCertificate = false
     /// What the server has given us to resume the session with, as it does once it has completed the handshake too
@@ -61,7 +61,7 @@ package final class TLSTransport: Transport {
         case needsWrite
         /// Done on our side, but the server may still refuse our certificate.
         case needsVerdict
-        case failed(TLSError)
+        case failed(HandshakeError)
     }
 
     /// Prepares a TLS connection over `socket`; `handshake` begins it.
@@ -70,16 +70,16 @@ package final class TLSTransport: Transport {
     /// - Parameter ticket: that of the session to resume, or nil. It must have been verified with the same options.
     package init(
         over socket: SocketTransport, _ context: TLSContext, host: String, resuming ticket: TLSTicket? = nil
-    ) throws(TLSError) {
+    ) throws(HandshakeError) {
         let host = Self.withoutDot(context.options.serverName ?? host)
         if let ticket, !ticket.covers(context.options, host: host) {
-            throw TLSError(
+            throw HandshakeError(
                 message: "the session to resume was verified with another host, --ca, --servername or --insecure",
                 isRefusal: true)
         }
         ERR_clear_error()
         guard let ssl = SSL_new(context.pointer) else {
-            throw TLSError(message: "TLS is not available: \(TLSErrors.takeMessage())")
+            throw HandshakeError(message: "TLS is not available: \(TLSErrors.takeMessage())")
         }
         self.socket = socket
         self.context = context
@@ -289,7 +289,7 @@ package final class TLSTransport: Transport {
         ].contains(code)
     }
 
-    private func verificationError(_ store: OpaquePointer) -> TLSError {
+    private func verificationError(_ store: OpaquePointer) -> HandshakeError {
         let code = X509_STORE_CTX_get_error(store)
         let certificate = X509_STORE_CTX_get_current_cert(store).map { Certificate($0) }
         let subject = certificate?.subject ?? "?"
@@ -297,33 +297,33 @@ package final class TLSTransport: Transport {
         switch code {
         case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH:
             let names = certificate.map { $0.names.isEmpty ? $0.subject : $0.names.joined(separator: ", ") } ?? "?"
-            return TLSError(
+            return HandshakeError(
                 message: "the certificate is for \(names), not for \(host)",
                 hint: "to verify a different name, use --servername NAME", isRefusal: true)
         case X509_V_ERR_CERT_HAS_EXPIRED:
-            return TLSError(
+            return HandshakeError(
                 message: "the certificate of \(subject) expired on \(certificate?.notAfter ?? "?")",
                 isRefusal: true)
         case X509_V_ERR_CERT_NOT_YET_VALID:
-            return TLSError(
+            return HandshakeError(
                 message: "the certificate of \(subject) is not valid before \(certificate?.notBefore ?? "?")",
                 hint: "check the system clock", isRefusal: true)
         case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-            return TLSError(
+            return HandshakeError(
                 message: "the certificate of \(subject) is self-signed and not trusted",
                 hint: "to trust it, pass it as an authority: --ca FILE", isRefusal: true)
         case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-            return TLSError(
+            return HandshakeError(
                 message: "the certificate was signed by an authority that is not trusted: \(subject)",
                 hint: trustHint, isRefusal: true)
         case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT,
             X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-            return TLSError(
+            return HandshakeError(
                 message:
                     "the certificate of \(subject) was signed by an unknown authority: \(certificate?.issuer ?? "?")",
                 hint: trustHint, isRefusal: true)
         default:
-            return TLSError(
+            return HandshakeError(
                 message: "the certificate of \(subject) was rejected: \(Self.message(ofVerification: Int(code)))",
                 isRefusal: true)
         }
@@ -384,41 +384,41 @@ package final class TLSTransport: Transport {
         return .tls("TLS failed: \(TLSErrors.takeMessage())")
     }
 
-    private func handshakeError() -> TLSError {
+    private func handshakeError() -> HandshakeError {
         let reason = TLSErrors.lastReason
         let alert = Self.alert(reason)
         let message = TLSErrors.takeMessage()
         switch reason {
-        case SSL_R_CERTIFICATE_VERIFY_FAILED: return refusal ?? TLSError(message: message, isRefusal: true)
+        case SSL_R_CERTIFICATE_VERIFY_FAILED: return refusal ?? HandshakeError(message: message, isRefusal: true)
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-            return TLSError(message: "the client sent no certificate, but --ca requires one", isRefusal: true)
+            return HandshakeError(message: "the client sent no certificate, but --ca requires one", isRefusal: true)
         case SSL_R_UNEXPECTED_EOF_WHILE_READING: return cutShort("the peer closed the connection")
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_UNEXPECTED_MESSAGE,
             SSL_R_BAD_RECORD_TYPE, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_RECORD_LENGTH_MISMATCH:
-            return TLSError(message: "the peer does not speak TLS (\(message))")
+            return HandshakeError(message: "the peer does not speak TLS (\(message))")
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
-            return TLSError(message: "the peer does not support TLS 1.2 or newer (\(message))", isRefusal: true)
+            return HandshakeError(message: "the peer does not support TLS 1.2 or newer (\(message))", isRefusal: true)
         default:
             if let alert {
                 let needsCertificate = wasAskedForCertificate && context.options.certificate == nil
-                return TLSError(
+                return HandshakeError(
                     message: "the peer rejected the TLS handshake: \(alert)",
                     hint: needsCertificate
                         ? "the server requires a client certificate: use --cert FILE --key FILE" : nil,
                     isRefusal: true)
             }
-            return TLSError(message: "the TLS handshake failed: \(message)")
+            return HandshakeError(message: "the TLS handshake failed: \(message)")
         }
     }
 
-    private func cutShort(_ what: String) -> TLSError {
+    private func cutShort(_ what: String) -> HandshakeError {
         let place: String =
             switch SSL_get_state(ssl) {
             case TLS_ST_BEFORE, TLS_ST_CW_CLNT_HELLO, TLS_ST_SR_CLNT_HELLO: "before sending anything"
             case TLS_ST_CR_SRVR_HELLO: "after its hello"
             default: "before completing it"
             }
-        return TLSError(message: "\(what) during the TLS handshake, \(place)")
+        return HandshakeError(message: "\(what) during the TLS handshake, \(place)")
     }
 
     /// Returns the text of the alert that the last error's reason represents, or nil if none (SSL_AD_REASON_OFFSET).

@@ -1,0 +1,35 @@
+/// What a connection carries, whatever its protocol.
+package enum Medium: Sendable {
+    /// Bytes in order, with an end.
+    case stream
+    /// Messages of limited length, which may be lost; nothing signals an end (udp(7)).
+    case datagrams
+    /// Messages of any length in order, with an end (WebSocket).
+    case messages
+
+    /// Whether each line is one message of the transport.
+    package var keepsMessages: Bool { self != .stream }
+    /// Whether each side can end.
+    package var hasEnd: Bool { self != .datagrams }
+}
+
+extension TransportKind {
+    package var medium: Medium {
+        switch self {
+        case .udp: .datagrams
+        case .ws, .wss: .messages
+        case .tcp, .unix, .tls, .process, .terminal, .serial, .telnet: .stream
+        }
+    }
+
+    /// What has to come before the connection is closed, for a clean end; for messages.
+    package var properEnd: String {
+        switch self {
+        case .ws, .wss: "a close frame"
+        case .tcp, .unix, .tls, .udp, .telnet, .process, .terminal, .serial: "close_notify"
+        }
+    }
+
+    /// Whether TLS can start on a connection of this kind.
+    package var canStartTLS: Bool { self == .tcp || self == .unix }
+}
