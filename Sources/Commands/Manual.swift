@@ -179,7 +179,7 @@ package struct Manual {
         "T< text       expect the next line from T to be exactly text",
         "T<~ regex     expect the next line from T to match regex",
         "T>|           end our side of the stream (half-close)",
-        "T<|           expect T to end its side now; 'T<| reset': to reset",
+        "T<|           expect T to end its side now; 'T<| reset': to reset; 'T<| 1000': with a code",
     ]
 
     /// The generated sections of muxsh(5) in mdoc(7): a subsection for each command, and the functions.

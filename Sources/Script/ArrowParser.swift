@@ -67,7 +67,8 @@ struct ArrowParser {
         if !sends, word == "reset" { return .reset }
         if !sends, let code = UInt16(word), rest.count == 4 { return .endOfStream(code: code) }
         throw ScriptError(
-            line.at(arrow + 2..<text.count), sends ? "unexpected text after '>|'" : "only 'reset' or a close code may follow '<|'",
+            line.at(arrow + 2..<text.count),
+            sends ? "unexpected text after '>|'" : "only 'reset' or a close code may follow '<|'",
             hint: "to \(sends ? "send" : "expect") a text that begins with '|', put a space before it")
     }
 

@@ -28,9 +28,11 @@ package final class Session: ChannelDelegate {
     /// The time of opening.
     package let openedAt: Instant
     /// The line ending sent after a line.
-    package var lineEnding: LineEnding {
+    package private(set) var lineEnding: LineEnding {
         didSet { voice.ending = lineEnding.bytes }
     }
+    /// Whether the line ending adapts to telnet options, because none was chosen.
+    private var followsTelnet: Bool
     /// The default time limit of a wait in this session, or nil for the script's.
     package var timeout: Duration?
     /// The least time between two lines that the script sends, or nil.
@@ -70,8 +72,12 @@ package final class Session: ChannelDelegate {
     private let loop: EventLoop
     private weak var observer: (any SessionObserver)?
 
+    /// - Parameters:
+    ///   - lineEnding: the one that was asked for, or nil.
+    ///   - ownEnding: that of its kind of connection.
     package init(
-        name: String, address: String, channel: Channel, child: ChildProcess? = nil, lineEnding: LineEnding,
+        name: String, address: String, channel: Channel, child: ChildProcess? = nil, lineEnding: LineEnding?,
+        ownEnding: LineEnding,
         listener: String? = nil, color: String,
         transcript: Transcript, observer: any SessionObserver, on loop: EventLoop
     ) {
@@ -81,9 +87,11 @@ package final class Session: ChannelDelegate {
         self.address = address
         self.channel = channel
         self.child = child
-        self.lineEnding = lineEnding
+        self.lineEnding = lineEnding ?? ownEnding
+        followsTelnet = lineEnding == nil && channel.kind == .telnet
         voice = Voice(
-            name: name, ending: lineEnding.bytes, keepsMessages: channel.framing.keepsMessages, color: color, in: transcript)
+            name: name, ending: (lineEnding ?? ownEnding).bytes, keepsMessages: channel.framing.keepsMessages,
+            color: color, in: transcript)
         self.transcript = transcript
         self.observer = observer
         self.loop = loop
@@ -186,10 +194,17 @@ package final class Session: ChannelDelegate {
 
     /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script line, for failures.
     package func send(line text: [UInt8], at line: Int?) throws(Failure) {
+        if followsTelnet { lineEnding = channel.linesEndWithReturn ? .cr : .crlf }
         if pace != nil { lineSentAt = loop.readClock() }
         guard let format = framing.format else { return try send(text + lineEnding.bytes, line: line) }
         try requireFit(text.count)
         try send(format.encoded(text), line: line, shown: text)
+    }
+
+    /// Chooses the line ending.
+    package func setLineEnding(_ lineEnding: LineEnding) {
+        followsTelnet = false
+        self.lineEnding = lineEnding
     }
 
     /// Throws if a message of `count` bytes is too long for the session.

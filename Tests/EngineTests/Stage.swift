@@ -61,7 +61,7 @@ final class Stage {
             on: loop)
         world.sessions.add(
             Session(
-                name: name, address: "test", channel: channel, lineEnding: .lf, color: "36",
+                name: name, address: "test", channel: channel, lineEnding: nil, ownEnding: .lf, color: "36",
                 transcript: world.transcript, observer: world, on: loop))
     }
 

@@ -225,7 +225,7 @@ def test_the_proxy_headers_of_listen():
     lines = out.decode().splitlines()
     assert process.returncode == 0, err
     assert [each[7:] for each in lines if each.startswith("source ")] == list(cases.values()), lines
-    problems = [each.split(": ", 2)[2] for each in lines if each.startswith("# l: connection from")]
+    problems = [each.split(": ", 2)[2] for each in lines if each.startswith("# l: reading the PROXY header of ")]
     assert problems == list(refused.values()), problems
 
 

@@ -21,7 +21,9 @@ import replay
 import saving
 import screen
 import serial
+import sockets
 import talk
+import telnet
 import tunnels
 import values
 
@@ -42,7 +44,7 @@ def main():
     # Under nohup(1) SIGHUP is ignored, and the program honors what it inherits.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     tests = {}
-    for module in (asking, basics, completing, driving, screen, serial, talk, keys, learning, libraries, looks, matrix, borders, random_keys, merging, picture, proxies, replay, saving, tunnels, values):
+    for module in (asking, basics, completing, driving, screen, serial, sockets, talk, telnet, keys, learning, libraries, looks, matrix, borders, random_keys, merging, picture, proxies, replay, saving, tunnels, values):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
     chosen = sys.argv[3:] or list(tests)
     failed = 0

@@ -47,7 +47,7 @@ struct ArrowParserTests {
     @Test(arguments: [
         ("a>x", "expected a space after the arrow", 3), ("a<x", "expected a space after the arrow", 3),
         ("a<~x", "expected a space after the arrow", 4), ("a>| x", "unexpected text after '>|'", 4),
-        ("a<| x", "only 'reset' may follow '<|'", 4), ("a> \\q", "unknown escape '\\q'", 4),
+        ("a<| x", "only 'reset' or a close code may follow '<|'", 4), ("a> \\q", "unknown escape '\\q'", 4),
         ("a> \\x4", "\\x takes two hexadecimal digits, such as \\x0a", 4),
         ("a> ${nope}", "variable 'nope' is never set", 4), ("a> ${", "'${' without '}'", 4),
         ("z> x", "no session is named 'z'", 1), ("a<~ (", "bad regex: missing closing parenthesis", 5),

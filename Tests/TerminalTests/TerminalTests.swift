@@ -232,7 +232,8 @@ struct CompletionTests {
             "open x y --", 2,
             [
                 "--alpn", "--baud", "--bind", "--ca", "--cert", "--data-bits", "--eol", "--flow", "--frame",
-                "--insecure", "--key", "--key-password", "--parity", "--proxy-protocol", "--resume", "--retry",
+                "--header", "--insecure", "--key", "--key-password", "--parity", "--protocol", "--proxy-protocol",
+                "--resume", "--retry",
                 "--servername", "--stop-bits", "--timeout", "--via",
             ]
         ),

@@ -42,7 +42,9 @@ struct AddressTests {
         #expect { try Address(parsing: text) } throws: { ($0 as? AddressError)?.message == message }
     }
 
-    @Test(arguments: ["localhost:8080", "[::1]:6379", "unix:/run/x.sock", "unix:@name", "wss://[::1]:443/x?y", "telnet://h:23"])
+    @Test(arguments: [
+        "localhost:8080", "[::1]:6379", "unix:/run/x.sock", "unix:@name", "wss://[::1]:443/x?y", "telnet://h:23",
+    ])
     func isDescribedAsItIsRead(text: String) throws {
         #expect(try Address(parsing: text).description == text)
     }

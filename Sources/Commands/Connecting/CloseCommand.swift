@@ -19,7 +19,7 @@ struct CloseCommand: Command {
                     "--reason", Parameter("TEXT", .text), "reason of a WebSocket's close; needs --code"),
             ],
             text: "Data already queued is sent first. Nothing more is received. The name can be reused afterwards.",
-            examples: ["close a", "close replica*", "close a --reset", "close ws --code 1001 --reason \"going away\""],
+            examples: ["close a", "close replica*", "close a --reset", "close a --code 1001 --reason \"going away\""],
             caveats: [
                 """
                 'close' does not wait for an answer. To end only the sending side write 'T>|', then expect what is \

@@ -36,7 +36,8 @@ struct OpenCommand: Command {
             optionHints: [
                 "--tls": "write the address as tls://HOST:PORT, or use 'starttls' later",
                 "--udp": "write the address as udp://HOST:PORT",
-                "--ws": "write the address as ws://HOST:PORT/PATH", "--telnet": "write the address as telnet://HOST:PORT",
+                "--ws": "write the address as ws://HOST:PORT/PATH",
+                "--telnet": "write the address as telnet://HOST:PORT",
             ],
             text: """
                 ADDRESS is host:port, :port (localhost), [::1]:port, tls://host:port, udp://host:port, \
@@ -50,7 +51,8 @@ struct OpenCommand: Command {
 
                 Over WebSocket each message is one line, and no line ending is sent. 'T>|' sends a close frame, \
                 'T<|' expects one, and 'T<| 1000' one with that code. Over telnet only data is seen; the options \
-                of the protocol are answered, and lines are sent with CR LF unless --eol is given.
+                of the protocol are answered, and lines are sent with CR LF, or CR once BINARY is agreed on, unless \
+                --eol is given.
 
                 PROXY is socks5://host:port, socks4a://host:port or http://host:port (CONNECT), with user@ or \
                 user:password@ before the host. The proxy gets a host name as it is and resolves it.

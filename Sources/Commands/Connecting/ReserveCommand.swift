@@ -28,7 +28,8 @@ struct ReserveCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         let address = Value(address: try call.required("ADDRESS"))
         if let constant = address.constant, !constant.isPlain {
-            throw ScriptError(address.argument.range, "a place is HOST:PORT or udp://HOST:PORT: what is spoken there is not reserved")
+            throw ScriptError(
+                address.argument.range, "a place is HOST:PORT or udp://HOST:PORT: what is spoken there is not reserved")
         }
         compiler.emit(
             ReserveInstruction(name: Value(name: try call.required("NAME")), address: address, range: call.range))
@@ -46,7 +47,8 @@ private struct ReserveInstruction: Instruction {
         let address = try address.evaluate(in: strand)
         guard address.isPlain else {
             throw Failure(
-                .expectation, "a place is HOST:PORT or udp://HOST:PORT: what is spoken there is not reserved", range: self.address.argument.range)
+                .expectation, "a place is HOST:PORT or udp://HOST:PORT: what is spoken there is not reserved",
+                range: self.address.argument.range)
         }
         try world.sessions.requireFree(name)
         let reservation: Reservation

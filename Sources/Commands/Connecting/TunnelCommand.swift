@@ -34,10 +34,14 @@ struct TunnelCommand: Command {
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
+        let ends = [try call.required("ADDRESS"), try call.required("SERVER")].map { Value(address: $0) }
+        for end in ends {
+            if let problem = end.constant.flatMap(tunnelProblem) { throw ScriptError(end.argument.range, problem) }
+        }
         compiler.emit(
             TunnelInstruction(
-                name: Value(name: try call.required("NAME")), address: Value(address: try call.required("ADDRESS")),
-                server: Value(address: try call.required("SERVER")), hasTLS: call.has(option: "--tls"),
+                name: Value(name: try call.required("NAME")), address: ends[0], server: ends[1],
+                hasTLS: call.has(option: "--tls"),
                 tls: TLSCommandOptions(call), range: call.range))
     }
 }
@@ -58,10 +62,8 @@ private struct TunnelInstruction: Instruction {
         guard address.isUDP == server.isUDP else {
             throw Failure(.expectation, "both addresses of a tunnel are udp://, or none", range: range)
         }
-        for address in [address, server] where address.kind.medium == .messages || address.scheme == .telnet {
-            throw Failure(
-                .expectation, "a tunnel relays bytes as they are: write \(address.isTLS ? "tls://" : "")HOST:PORT",
-                range: range)
+        for (address, argument) in [(address, self.address.argument), (server, self.server.argument)] {
+            if let problem = tunnelProblem(address) { throw Failure(.expectation, problem, range: argument.range) }
         }
         var options = try tls.evaluate(in: strand)
         let shown = options.arguments
@@ -85,5 +87,13 @@ private struct TunnelInstruction: Instruction {
         (own.certificate, own.key, own.keyPassword) = (options.certificate, options.key, options.keyPassword)
         (options.certificate, options.key, options.keyPassword) = (nil, nil, nil)
         return try own.context(.server, for: name)
+    }
+}
+
+/// Returns why an address cannot be an end of a tunnel, or nil.
+private func tunnelProblem(_ address: Address) -> String? {
+    switch address.scheme {
+    case .ws, .wss, .telnet: "a tunnel relays bytes as they are: write \(address.isTLS ? "tls://" : "")HOST:PORT"
+    case .tcp, .tls, .udp, nil: nil
     }
 }

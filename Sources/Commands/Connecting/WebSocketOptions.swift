@@ -15,7 +15,7 @@ struct WebSocketOptions {
         [
             CommandOption(
                 "--protocol", Parameter("P", .checked(protocolProblem)),
-                "sub-protocol of a WebSocket; repeat it in order of preference", isRepeatable: true),
+                "sub-protocol of a WebSocket; repeat it, the preferred one first", isRepeatable: true),
             CommandOption(
                 "--header", Parameter("FIELD", .checked(fieldProblem)),
                 "header of the WebSocket handshake, such as \"Origin: http://example.org\"", isRepeatable: true),

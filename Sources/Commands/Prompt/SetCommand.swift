@@ -162,7 +162,7 @@ private struct SetInstruction: Instruction {
         switch change {
         case .timeout(let limit): session.timeout = limit
         case .lineEnding(let ending):
-            session.lineEnding = ending
+            session.setLineEnding(ending)
             world.transcript.statement("set \(session.name) eol \(ending.rawValue)")
         case .framing(let framing):
             session.voice.showPart()

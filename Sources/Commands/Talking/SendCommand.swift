@@ -39,7 +39,7 @@ struct SendCommand: Command {
             examples: [
                 "send a \"hello\"", "send a,b --raw \"no newline\"", "send a --hex \"de ad be ef\"",
                 "send a --file request.bin --wait", "send a <<END\nfirst line\nsecond line\nEND",
-                "send ws --binary \"hello\"", "send router --telnet IP",
+                "send a --binary \"hello\"", "send a --telnet IP",
             ],
             caveats: [
                 "Quote a text that begins with --."

@@ -167,7 +167,7 @@ extension World {
         channel.cutIsEnd = settings.cutIsEnd
         let session = Session(
             name: name, address: address, channel: channel, child: child,
-            lineEnding: lineEnding ?? settings.lineEnding(of: transport.kind),
+            lineEnding: lineEnding, ownEnding: settings.lineEnding(of: transport.kind),
             listener: listener, color: sessions.nextColor, transcript: transcript, observer: self, on: loop)
         sessions.add(session)
         triggers.update(session)

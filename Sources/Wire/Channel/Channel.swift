@@ -101,6 +101,8 @@ package final class Channel: DescriptorWatcher {
 
     /// The number of bytes queued for the kernel.
     package var bytesWaiting: Int { outbox.count + (transport?.pendingOutput ?? 0) }
+    /// Whether a carriage return alone ends a line now (telnet in BINARY).
+    package var linesEndWithReturn: Bool { transport?.linesEndWithReturn ?? false }
     /// What both sides agreed on, for `show`.
     package var facts: [(String, String)] { transport?.facts ?? [] }
 

@@ -1,10 +1,10 @@
 /// What a connection carries, whatever its protocol.
 package enum Medium: Sendable {
-    /// Bytes in order, with an end.
+    /// A sequence of bytes with an end.
     case stream
     /// Messages of limited length, which may be lost; nothing signals an end (udp(7)).
     case datagrams
-    /// Messages of any length in order, with an end (WebSocket).
+    /// A sequence of messages of any length, with an end (WebSocket).
     case messages
 
     /// Whether each line is one message of the transport.

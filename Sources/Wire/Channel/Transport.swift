@@ -63,7 +63,7 @@ package protocol Transport: AnyObject {
     var pendingOutput: Int { get }
     /// Gives the kernel as much of the pending output as it accepts now; returns why it accepts no more, ever.
     func flush() -> WireFailure?
-    /// Whether data from the peer may be read now: a peer that asks much and reads nothing has to wait.
+    /// Whether data from the peer may be read now: false while many of our answers wait to be sent.
     var acceptsInput: Bool { get }
     /// Ends our side (half-close); the peer can still send.
     func endOutput() -> EndOutcome
@@ -75,6 +75,8 @@ package protocol Transport: AnyObject {
     func control(_ control: LayerControl) -> String?
     /// Returns what happened that is not data, once.
     func takeNotes() -> [String]
+    /// Whether a carriage return alone ends a line now, as the Enter key of a terminal does (telnet in BINARY).
+    var linesEndWithReturn: Bool { get }
     /// What was agreed on for a WebSocket; nil for other connections.
     var webSocket: WebSocketDetails? { get }
     /// What both sides agreed on, for `show`.
@@ -112,6 +114,7 @@ extension Transport {
     package var closing: Closing? { nil }
     package func control(_ control: LayerControl) -> String? { "the connection is neither WebSocket nor telnet" }
     package func takeNotes() -> [String] { [] }
+    package var linesEndWithReturn: Bool { false }
     package var webSocket: WebSocketDetails? { nil }
     package var facts: [(String, String)] { [] }
     package var sender: DatagramPeer? { nil }

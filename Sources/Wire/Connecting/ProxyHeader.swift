@@ -120,7 +120,8 @@ final class ProxyHeaderReader: DescriptorWatcher, Handshake {
 
     /// - Parameter completion: gets the address that the header reports, or nil if it reports none.
     init(
-        _ transport: SocketTransport, on loop: EventLoop, completion: @escaping (Result<String?, HandshakeError>) -> Void
+        _ transport: SocketTransport, on loop: EventLoop,
+        completion: @escaping (Result<String?, HandshakeError>) -> Void
     ) {
         self.transport = transport
         self.loop = loop

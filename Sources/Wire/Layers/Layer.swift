@@ -1,5 +1,4 @@
 import DequeModule
-import Reactor
 
 /// A protocol between the bytes of a connection and the data of a session: bytes in, data and answers out.
 ///
@@ -23,19 +22,6 @@ package protocol Layer: AnyObject {
     func send(_ control: LayerControl) -> String?
     /// What both sides agreed on, for `show`.
     var facts: [(String, String)] { get }
-}
-
-/// What a message is, where a protocol distinguishes it.
-package enum MessageKind: Sendable {
-    case text, binary
-}
-
-/// What belongs to a protocol and not to its data.
-package enum LayerControl {
-    case telnet(TelnetCommand)
-    case ping([UInt8])
-    /// Ends our side with a code and a reason.
-    case close(code: UInt16, reason: [UInt8])
 }
 
 /// What has come out of a layer.
@@ -67,24 +53,18 @@ package final class LayerState {
 
     package func append(outgoing bytes: UnsafeRawBufferPointer) { outgoing.append(contentsOf: bytes) }
 
+    /// Replaces the last bytes for the peer, none of which was taken.
+    func replaceLast(_ count: Int, with bytes: [UInt8]) {
+        guard outgoingCount >= count else { return }
+        outgoing.removeLast(count)
+        outgoing += bytes
+    }
+
     /// Calls `write` with the bytes for the peer, and removes as many as it returns.
     package func take(_ write: (UnsafeRawBufferPointer) -> Int) {
         sent += outgoing.withUnsafeBytes { write(UnsafeRawBufferPointer(rebasing: $0[sent...])) }
         guard sent == outgoing.count || sent > 1 << 16 && sent > outgoing.count / 2 else { return }
         outgoing.removeFirst(sent)
         sent = 0
-    }
-}
-
-/// The code and the reason with which a peer has ended a connection (RFC 6455, section 7.4).
-package struct Closing: Equatable, Sendable {
-    /// Nil if it gave none.
-    package let code: UInt16?
-    package let reason: [UInt8]
-
-    /// `closed by the peer with code 1001 (going away)`
-    package var description: String {
-        let code = code.map { " with code \($0)" } ?? ""
-        return "closed by the peer\(code)" + (reason.isEmpty ? "" : " (\(String(lossless: reason)))")
     }
 }

@@ -16,6 +16,7 @@ package final class TelnetLayer: Layer {
     /// Whether the last byte received, and the last one sent, was a carriage return outside of BINARY.
     private var receivedReturn = false
     private var sentReturn = false
+    private var hasWarned = false
     private let terminal: String
     private var size: (columns: UInt16, rows: UInt16)
 
@@ -59,6 +60,8 @@ package final class TelnetLayer: Layer {
         return [("telnet", "the peer does \(list(theirs)); we do \(list(ours))")]
     }
 
+    /// Whether our bytes are sent as they are.
+    var isBinary: Bool { ours.contains(UInt8(TELNET_TELOPT_BINARY)) }
     /// Whether the peer echoes what we send, or hides a password by saying so.
     package var isEchoedByPeer: Bool { theirs.contains(UInt8(TELNET_TELOPT_ECHO)) }
 
@@ -76,7 +79,7 @@ package final class TelnetLayer: Layer {
         bytes.reserveCapacity(data.count)
         for byte in data {
             if sentReturn, byte != UInt8(ascii: "\n") { bytes.append(0) }
-            sentReturn = byte == UInt8(ascii: "\r") && !ours.contains(UInt8(TELNET_TELOPT_BINARY))
+            sentReturn = byte == UInt8(ascii: "\r") && !isBinary
             bytes.append(byte)
         }
         // Nothing has to come after it, so its NUL cannot wait.
@@ -118,7 +121,8 @@ package final class TelnetLayer: Layer {
 
     private func handle(_ event: UnsafeMutablePointer<telnet_event_t>) {
         switch event.pointee.type {
-        case TELNET_EV_DATA: take(UnsafeRawBufferPointer(start: event.pointee.data.buffer, count: event.pointee.data.size))
+        case TELNET_EV_DATA:
+            take(UnsafeRawBufferPointer(start: event.pointee.data.buffer, count: event.pointee.data.size))
         case TELNET_EV_SEND:
             state.append(
                 outgoing: UnsafeRawBufferPointer(start: event.pointee.data.buffer, count: event.pointee.data.size))
@@ -132,6 +136,7 @@ package final class TelnetLayer: Layer {
         case TELNET_EV_TTYPE where event.pointee.ttype.cmd == UInt8(TELNET_TTYPE_SEND):
             telnet_ttype_is(telnet, terminal)
         case TELNET_EV_COMPRESS: fail("the peer compresses without having been asked to")
+        case TELNET_EV_WARNING: warn(event.pointee.error.msg)
         case TELNET_EV_ERROR: fail("the peer breaks the telnet protocol")
         default: break
         }
@@ -165,6 +170,14 @@ package final class TelnetLayer: Layer {
             data.append(byte)
         }
         if !data.isEmpty { state.received.append(data) }
+    }
+
+    /// Notes the first violation of the protocol after which the data can still be read.
+    private func warn(_ message: UnsafePointer<CChar>?) {
+        guard !hasWarned else { return }
+        hasWarned = true
+        state.notes.append(
+            "the peer breaks the telnet protocol" + (message.map { ": \(String(cString: $0))" } ?? ""))
     }
 
     private func fail(_ problem: String) {

@@ -72,7 +72,8 @@ final class WebSocketHandshake: DescriptorWatcher, Handshake {
                 let needsWrite = transport.needsWriteToRead
                 return loop.watch(transport.descriptor, read: !needsWrite, write: needsWrite, watcher: self)
             case .endOfStream, .cut:
-                finish(.failure(HandshakeError(message: "the peer closed the connection during the WebSocket handshake")))
+                finish(
+                    .failure(HandshakeError(message: "the peer closed the connection during the WebSocket handshake")))
             case .refused(let failure), .failed(let failure):
                 finish(.failure(HandshakeError(message: "\(failure.message) during the WebSocket handshake")))
             }

@@ -72,16 +72,27 @@ package final class WebSocketLayer: Layer {
         let result = wslay.recv(context)
         incoming = nil
         flush()
-        guard result == 0 else {
+        guard result != 0 || wslay.read_enabled(context) == 0 else { return }
+        if result == WSLAY_ERR_NOMEM.rawValue {
             state.end = .failed(.other("not enough memory for the messages of the peer"))
-            return
-        }
-        guard wslay.read_enabled(context) == 0 else { return }
-        if wslay.close_received(context) != 0, state.closing != nil {
+        } else if result == 0, wslay.close_received(context) != 0, state.closing != nil {
             state.end = .ended
         } else {
+            giveReason()
             state.end = .failed(.other(violation))
         }
+    }
+
+    /// Replaces the close frame without a code, which libwslay sends for a malformed frame, by one that says why.
+    private func giveReason() {
+        guard wslay.code_sent(context) == 0 || wslay.code_sent(context) == UInt16(WSLAY_CODE_NO_STATUS_RCVD.rawValue)
+        else { return }
+        let code = UInt16(WSLAY_CODE_PROTOCOL_ERROR.rawValue)
+        let payload = [UInt8(code >> 8), UInt8(code & 255)]
+        // A mask of zeros is a mask.
+        state.replaceLast(
+            isServer ? 2 : 6,
+            with: [0x80 | UInt8(WSLAY_CONNECTION_CLOSE.rawValue)] + (isServer ? [2] : [0x82, 0, 0, 0, 0]) + payload)
     }
 
     /// Why we have ended the connection, which the peer learns by the code.
@@ -186,7 +197,8 @@ package final class WebSocketLayer: Layer {
         case WSLAY_PING: pingCount += 1
         case WSLAY_PONG: state.notes.append("pong" + (bytes.isEmpty ? "" : " \"\(String(lossless: bytes))\""))
         case WSLAY_CONNECTION_CLOSE:
-            // The payload begins with the code, which is absent in an empty one.
+            // The payload is empty, or begins with the code; libwslay takes a half code for none.
+            guard bytes.count != 1 else { return }
             state.closing = Closing(
                 code: message.status_code == 0 ? nil : message.status_code, reason: Array(bytes.dropFirst(2)))
         default: break

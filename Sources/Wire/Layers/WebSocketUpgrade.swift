@@ -53,7 +53,8 @@ package struct WebSocketUpgrade {
             HTTPHead.Field(name: "Sec-WebSocket-Version", value: "13"),
         ]
         if !settings.protocols.isEmpty {
-            own.append(HTTPHead.Field(name: "Sec-WebSocket-Protocol", value: settings.protocols.joined(separator: ", ")))
+            own.append(
+                HTTPHead.Field(name: "Sec-WebSocket-Protocol", value: settings.protocols.joined(separator: ", ")))
         }
         let path = address.path.isEmpty ? "/" : address.path
         return HTTPHead(startLine: "GET \(path) HTTP/1.1", fields: own.replaced(by: settings.fields)).text
@@ -161,14 +162,6 @@ package struct WebSocketUpgrade {
     }
 }
 
-/// What the handshake of a WebSocket has agreed on.
-package struct WebSocketDetails: Equatable, Sendable {
-    /// The path that was asked for.
-    package let path: String
-    /// The sub-protocol that both sides use, or nil.
-    package let chosenProtocol: String?
-}
-
 /// What a user sets for the handshakes of a WebSocket.
 package struct WebSocketSettings: Equatable, Sendable {
     /// In order of preference.
@@ -200,7 +193,8 @@ package struct HTTPHead: Equatable, Sendable {
             name = String(decoding: bytes[..<colon], as: UTF8.self)
             let blank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == 9 || $0 == 13 }
             let value = bytes[(colon + 1)...].drop(while: blank)
-            self.value = String(decoding: value.prefix((value.lastIndex { !blank($0) } ?? -1) - value.startIndex + 1), as: UTF8.self)
+            self.value = String(
+                decoding: value.prefix((value.lastIndex { !blank($0) } ?? -1) - value.startIndex + 1), as: UTF8.self)
         }
     }
 
@@ -219,7 +213,8 @@ package struct HTTPHead: Equatable, Sendable {
         }
         let first = lines.removeFirst()
         let text = String(decoding: first, as: UTF8.self)
-        guard !first.contains(where: { $0 < 0x20 }), text.hasPrefix("HTTP/1.") || text.hasSuffix(" HTTP/1.1") || text.hasSuffix(" HTTP/1.0")
+        guard !first.contains(where: { $0 < 0x20 }),
+            text.hasPrefix("HTTP/1.") || text.hasSuffix(" HTTP/1.1") || text.hasSuffix(" HTTP/1.0")
         else { return nil }
         var fields: [Field] = []
         for line in lines where !line.isEmpty {

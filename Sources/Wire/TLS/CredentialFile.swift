@@ -70,7 +70,9 @@ final class CredentialFile {
 
     private static let pemMark = Array("-----BEGIN ".utf8)
 
-    private static func readPEM(_ bytes: [UInt8], _ path: SystemString, _ secret: Password) throws(HandshakeError) -> Found {
+    private static func readPEM(_ bytes: [UInt8], _ path: SystemString, _ secret: Password) throws(HandshakeError)
+        -> Found
+    {
         var certificates: [OpaquePointer] = []
         withBIO(bytes) { bio in
             while let certificate = PEM_read_bio_X509_AUX(bio, nil, secret.callback, secret.pointer) {

@@ -50,7 +50,9 @@ package final class TLSContext {
     /// Loads our certificate, its chain and its key, which must match.
     private func useCertificate() throws(HandshakeError) {
         guard let path = options.certificate else {
-            guard role == .client else { throw HandshakeError(message: "a TLS server needs --cert FILE and --key FILE") }
+            guard role == .client else {
+                throw HandshakeError(message: "a TLS server needs --cert FILE and --key FILE")
+            }
             guard options.key == nil else {
                 throw HandshakeError(message: "--key needs --cert")
             }
