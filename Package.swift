@@ -37,7 +37,7 @@ let package = Package(
         .target(
             name: "Wire",
             dependencies: [
-                "Reactor", "CPlatform", "COpenSSL", "CTelnet", "CVTerm", "CWslay",
+                "Reactor", "CPlatform", "COpenSSL", "CTelnet", "CWslay",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
@@ -59,7 +59,7 @@ let package = Package(
         .target(
             name: "Sessions",
             dependencies: [
-                "Wire", "Script", "Reactor", "Results", "CPlatform",
+                "Wire", "Script", "Reactor", "Results", "CPlatform", "CVTerm",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
@@ -113,13 +113,14 @@ let package = Package(
 // The fuzz targets of scripts/fuzz, for scripts/fuzz/run alone: everything is built with libFuzzer's coverage then.
 if Context.environment["MUXSH_FUZZ"] != nil {
     let coverage = [SwiftSetting.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
-    for target in package.targets where ["Script", "Functions", "Wire"].contains(target.name) {
+    for target in package.targets where ["Script", "Functions", "Wire", "Sessions"].contains(target.name) {
         target.swiftSettings = coverage
     }
     package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["Commands", "Functions", "Script", "VM", "Wire"], path: "scripts/fuzz",
+            name: "fuzz", dependencies: ["Commands", "Functions", "Script", "Sessions", "VM", "Wire"],
+            path: "scripts/fuzz",
             exclude: ["run"],
             swiftSettings: coverage, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
 }

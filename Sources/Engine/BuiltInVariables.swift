@@ -39,6 +39,15 @@ extension World {
         if name.hasSuffix(".protocol"), let socket = sessions[String(name.dropLast(9))]?.channel.webSocket {
             return Array((socket.chosenProtocol ?? "").utf8)
         }
+        if name.hasSuffix(".cursor.row"), let screen = sessions[String(name.dropLast(11))]?.screen {
+            return Array(String(screen.cursor.row).utf8)
+        }
+        if name.hasSuffix(".cursor.column"), let screen = sessions[String(name.dropLast(14))]?.screen {
+            return Array(String(screen.cursor.column).utf8)
+        }
+        if name.hasSuffix(".screen"), let screen = sessions[String(name.dropLast(7))]?.screen {
+            return Array(screen.lines.joined(separator: "\n").utf8)
+        }
         if name.hasSuffix(".fd"), let place = sessions.service(named: String(name.dropLast(3))) as? ReservedPlace {
             return place.descriptor.map { Array(String($0).utf8) }
         }
@@ -58,6 +67,7 @@ extension World {
             var properties = ["address", session.child == nil ? "port" : "pid"]
             if session.channel.isShared { properties.append("peer") }
             if session.source != nil { properties.append("source") }
+            if session.screen != nil { properties += ["screen", "cursor.row", "cursor.column"] }
             if session.channel.webSocket != nil { properties += ["path", "protocol"] }
             return properties.map { session.name + "." + $0 }
         }

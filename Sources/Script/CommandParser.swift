@@ -135,14 +135,17 @@ struct CommandParser {
         if let extra = rest.first { throw unexpected(extra, in: form) }
     }
 
-    /// Returns the form whose first keyword is at its position; otherwise the first form without keywords that accepts
-    /// the number of arguments, or the closest form.
+    /// Returns the form whose first keyword is at its position, of several the one that takes these arguments;
+    /// otherwise the first form without keywords that accepts the number of arguments, or the closest form.
     private func chooseForm() -> Form {
         let forms = description.forms
-        for form in forms {
-            guard let index = form.keywordPlace, let keyword = form.elements[index].keyword else { continue }
+        let named = forms.filter { form in
+            guard let index = form.keywordPlace, let keyword = form.elements[index].keyword else { return false }
             let place = form.place(of: index, in: arguments)
-            if arguments.indices.contains(place), arguments[place].bareLiteral == keyword { return form }
+            return arguments.indices.contains(place) && arguments[place].bareLiteral == keyword
+        }
+        if let first = named.first {
+            return named.count == 1 ? first : named.first { $0.fits(arguments) } ?? first
         }
         let open = forms.filter { $0.keywordPlace == nil }
         // If no form fits, the closest one gives the most useful error.
@@ -276,6 +279,21 @@ extension Form {
             return true
         }
         return abs(required - count)
+    }
+
+    /// Whether these arguments are as many as the form takes, with its keywords in their places.
+    fileprivate func fits(_ arguments: [Argument]) -> Bool {
+        var rest = arguments[...]
+        for element in elements {
+            let isOptional = if case .optional = element { true } else { false }
+            let inner = element.flattened
+            if isOptional, let keyword = inner.first?.keyword, rest.first?.bareLiteral != keyword { continue }
+            for part in inner {
+                guard let argument = rest.popFirst() else { return isOptional }
+                if let keyword = part.keyword, argument.bareLiteral != keyword { return false }
+            }
+        }
+        return rest.isEmpty
     }
 
     /// Whether a line with `count` arguments can have this form.

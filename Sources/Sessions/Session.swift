@@ -45,6 +45,8 @@ package final class Session: ChannelDelegate {
     package private(set) lazy var feed = Feed(channel.inbox, of: self)
     /// Filters the data before the script reads it; set once a trigger applies to the session.
     package private(set) var filter: LineFilter?
+    /// The screen of the program, if it has a pseudo-terminal.
+    package let screen: ProgramScreen?
     /// When data last arrived and was last sent.
     private var receivedAt: Instant?
     private var sentAt: Instant?
@@ -77,7 +79,7 @@ package final class Session: ChannelDelegate {
     ///   - ownEnding: that of its kind of connection.
     package init(
         name: String, address: String, channel: Channel, child: ChildProcess? = nil, lineEnding: LineEnding?,
-        ownEnding: LineEnding,
+        ownEnding: LineEnding, screen: ProgramScreen? = nil,
         listener: String? = nil, color: String,
         transcript: Transcript, observer: any SessionObserver, on loop: EventLoop
     ) {
@@ -87,6 +89,7 @@ package final class Session: ChannelDelegate {
         self.address = address
         self.channel = channel
         self.child = child
+        self.screen = screen
         self.lineEnding = lineEnding ?? ownEnding
         followsTelnet = lineEnding == nil && channel.kind == .telnet
         voice = Voice(
@@ -267,6 +270,15 @@ package final class Session: ChannelDelegate {
         try transmit(admitted: bytes, as: kind)
     }
 
+    /// Presses keys on the terminal of the program.
+    package func press(_ keys: [TerminalKey]) throws(Failure) {
+        guard let screen else {
+            throw Failure(.connection, "\(name): there is no terminal: spawn the program with --pty")
+        }
+        for key in keys { screen.press(key) }
+        try transmit(screen.takeOutgoing())
+    }
+
     /// Sends what belongs to the protocol and not to its data.
     package func send(_ control: LayerControl) throws(Failure) {
         try requireOpenOutput()
@@ -358,6 +370,7 @@ package final class Session: ChannelDelegate {
     package func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) {
         hasArrivedSinceSend = true
         receivedAt = loop.now
+        if let screen { show(bytes, on: screen) }
         guard framing != .line else {
             log.received(bytes, at: loop.now)
             linesReceived += bytes.lineFeeds
@@ -366,6 +379,21 @@ package final class Session: ChannelDelegate {
         log.received(bytes, at: loop.now, isMessage: true)
         linesReceived += 1
         voice.message(bytes, arrow: "< ")
+    }
+
+    /// Draws what the program has written, and answers what it asks its terminal.
+    private func show(_ bytes: UnsafeRawBufferPointer, on screen: ProgramScreen) {
+        screen.receive(bytes)
+        let answers = screen.takeOutgoing()
+        if !answers.isEmpty { answers.withUnsafeBytes { channel.send($0) } }
+    }
+
+    /// Lets the oldest unread data go instead of pausing the program: its screen is what counts.
+    func dropsOldest() {
+        guard channel.overflow != .dropOldest else { return }
+        hasNotedDrop = true
+        channel.overflow = .dropOldest
+        channel.inboxShrank()
     }
 
     package func channelInboxGrew(_ channel: Channel) {

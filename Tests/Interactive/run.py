@@ -20,6 +20,7 @@ import proxies
 import replay
 import saving
 import screen
+import screens
 import serial
 import sockets
 import talk
@@ -44,7 +45,7 @@ def main():
     # Under nohup(1) SIGHUP is ignored, and the program honors what it inherits.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     tests = {}
-    for module in (asking, basics, completing, driving, screen, serial, sockets, talk, telnet, keys, learning, libraries, looks, matrix, borders, random_keys, merging, picture, proxies, replay, saving, tunnels, values):
+    for module in (asking, basics, completing, driving, screen, screens, serial, sockets, talk, telnet, keys, learning, libraries, looks, matrix, borders, random_keys, merging, picture, proxies, replay, saving, tunnels, values):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
     chosen = sys.argv[3:] or list(tests)
     failed = 0

@@ -140,7 +140,8 @@ MUST_FAIL = {
 
 
 def judged(client, sent, code, label, masked):
-    client.sendall(sent)
+    for piece in [sent] if len(sent) > 40 else [sent[index:index + 1] for index in range(len(sent))]:
+        client.sendall(piece)
     opcode, was_masked, payload = read_frame(client)
     assert opcode == 8 and struct.unpack(">H", payload[:2])[0] == code, f"{label}: {opcode} {payload}"
     assert was_masked == masked, label

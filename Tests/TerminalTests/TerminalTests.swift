@@ -241,7 +241,7 @@ struct CompletionTests {
             "expect beta ", 0,
             [
                 "all", "bytes", "connections", "end", "eof", "frame", "hex", "line", "lines", "not", "nothing", "quiet",
-                "reset",
+                "reset", "screen",
             ]
         ),
         ("help key", 3, ["keys"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),

@@ -31,7 +31,7 @@ struct Fuzz {
 
 /// A component that reads untrusted input.
 enum FuzzTarget: String, CaseIterable {
-    case lexer, parser, escapes, arrows, lines, patterns, functions, frames
+    case lexer, parser, escapes, arrows, lines, patterns, functions, frames, telnet, websocket, proxy, screen
 
     /// The target that FUZZ_TARGET names.
     static let chosen: FuzzTarget = {
@@ -51,6 +51,12 @@ enum FuzzTarget: String, CaseIterable {
         case .patterns: fuzzPatterns(input)
         case .functions: fuzzFunctions(input)
         case .frames: fuzzFrames(input)
+        case .telnet: fuzzLayer(input) { TelnetLayer() }
+        case .websocket:
+            fuzzLayer(input) { try? WebSocketLayer(isServer: true, limit: 4096) }
+            fuzzLayer(input) { try? WebSocketLayer(isServer: false, limit: 4096) }
+        case .proxy: fuzzProxyHeader(input)
+        case .screen: fuzzScreen(input)
         }
     }
 }
@@ -253,4 +259,54 @@ private func fuzzPatterns(_ input: [UInt8]) {
             require(range.upperBound > cut || range.lowerBound >= cut, "a partial search misses a match")
         }
     }
+}
+
+/// A layer gives the same data, the same end and as many bytes for the peer for any split of a stream, and takes bounded
+/// memory.
+private func fuzzLayer(_ input: [UInt8], _ make: () -> (any Layer)?) {
+    func outcome(pieces: [ArraySlice<UInt8>]) -> (data: [[UInt8]], end: LayerState.End?, answers: Int) {
+        guard let layer = make() else { fatalError("the layer's library is not installed") }
+        for piece in pieces { Array(piece).withUnsafeBytes { layer.receive($0) } }
+        layer.receiveEnd()
+        Array("data \r\u{ff}".utf8).withUnsafeBytes { layer.send($0, as: nil) }
+        layer.sendEnd()
+        let state = layer.state
+        let isStream = layer.kind(over: .tcp).medium == .stream
+        let data = isStream ? [state.received.flatMap { $0 }] : Array(state.received)
+        return (data, state.end, state.outgoingCount)
+    }
+    let size = Int(input.first ?? 0) % 7 + 1
+    let pieces = stride(from: 0, to: input.count, by: size).map { input[$0..<min(input.count, $0 + size)] }
+    let (whole, split) = (outcome(pieces: [input[...]]), outcome(pieces: pieces))
+    require(whole.data == split.data, "the data depends on the split")
+    // What is wrong with an incomplete frame may be found only when it is complete.
+    let hasCut = whole.end == .cut || split.end == .cut
+    require(hasCut || whole.end == split.end, "the end depends on the split")
+    require(whole.data.reduce(0) { $0 + $1.count } <= input.count, "there is more data than bytes")
+    require(whole.answers <= 64 * (input.count + 16), "the answers are out of proportion")
+}
+
+/// A PROXY header ends within its longest length.
+private func fuzzProxyHeader(_ input: [UInt8]) {
+    var parser = ProxyHeader.Parser()
+    for byte in input + [UInt8](repeating: input.last ?? 0, count: 70_000) {
+        guard case .more = parser.feed(byte) else { return }
+    }
+    fatalError("a PROXY header has no end")
+}
+
+/// A screen takes any output in any split, and shows nothing that acts on a terminal.
+private func fuzzScreen(_ input: [UInt8]) {
+    guard let first = ProgramScreen(rows: 5, columns: 20), let second = ProgramScreen(rows: 5, columns: 20) else {
+        fatalError("no memory for a screen")
+    }
+    input.withUnsafeBytes { first.receive($0) }
+    for byte in input { withUnsafeBytes(of: byte) { second.receive($0) } }
+    require(first.lines == second.lines && first.cursor == second.cursor, "the screen depends on the split")
+    require((1...5).contains(first.cursor.row) && (1...20).contains(first.cursor.column), "the cursor is outside")
+    require(first.takeOutgoing() == second.takeOutgoing(), "the answers depend on the split")
+    for line in first.picture {
+        require(!line.unicodeScalars.contains(where: isAbleToAct), "a row acts on the terminal")
+    }
+    for name in ["Up", "F5", "C-c"] { TerminalKey(name).map { first.press($0) } }
 }

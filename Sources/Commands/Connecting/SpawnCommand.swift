@@ -42,10 +42,16 @@ struct SpawnCommand: Command {
                 The program runs in its own session and process group. 'close' ends it with SIGTERM, and with \
                 SIGKILL after a second or with --reset. No program outlives muxsh, nor do the processes it has \
                 started.
+
+                With --pty the screen that the program draws is kept: see 'expect NAME screen', 'show NAME --screen', \
+                'send NAME --key', ${NAME.cursor.row}, ${NAME.cursor.column} and ${NAME.screen}. What it asks its \
+                terminal is answered, and TERM is xterm-256color unless --env sets it.
                 """,
             examples: [
                 "spawn calc bc -l\ncalc> 2 + 3\ncalc< 5", "spawn server redis-server --port 7000",
-                "spawn sh --pty -- sh -i", "spawn list sh -c \"ls | wc -l\"",
+                "spawn sh --pty -- sh -i",
+                "spawn top --pty 30x100 top\nexpect top screen 1 \"load average\"\nsend top --key q",
+                "spawn list sh -c \"ls | wc -l\"",
             ],
             caveats: [
                 "spawn does not run a shell. For pipes and redirections write: spawn NAME sh -c \"ls | wc -l\".",
@@ -230,10 +236,12 @@ private final class SpawnWait: Wait {
 
     private func began(_ started: StartedChild, _ strand: Strand) {
         let child = started.process
+        let size = request.terminalSize
+        let screen = request.hasTerminal ? ProgramScreen(rows: size.rows, columns: size.columns) : nil
         let title = request.commandLine.map { quotedArgument($0.description) }.joined(separator: " ")
         let session = world.adopt(
             started.transport, name: name, address: title, peer: "pid \(child.number)", lineEnding: lineEnding,
-            framing: framing, child: child)
+            framing: framing, child: child, screen: screen)
         strand.holdings?.open(session)
         if let errorName, let errors = started.errors {
             let session = world.adopt(

@@ -28,6 +28,9 @@ struct ExpectCommand: Command {
                 the stream), 'quiet SILENCE' (everything until nothing has arrived for SILENCE). In 'hex HEX', ?? is \
                 any byte.
 
+                'screen PATTERN' waits until a row on the screen of a program (spawn --pty) contains PATTERN: with \
+                ROW that row, and with COLUMN from that column on. Both count from 1, and nothing is consumed.
+
                 'connections N' waits until a tunnel has N connections. \
                 'nothing for D' passes if no data arrives during D, and 'not PATTERN for D' passes if PATTERN does \
                 not arrive; data received meanwhile stays unread. The time limit is 'within D' or the timeout setting.
@@ -35,7 +38,8 @@ struct ExpectCommand: Command {
             examples: [
                 "expect a \"ready\"", "expect a line /^220 /", "expect a hex \"20 02 ?? 00\"",
                 "expect a /^VERSION (?<version>\\S+)/ within 2s", "expect a lines 3",
-                "expect a nothing for 200ms", "expect a not /error/ for 1s", "expect a eof",
+                "expect a nothing for 200ms", "expect a screen 24 \"-- INSERT --\"", "expect a not /error/ for 1s",
+                "expect a eof",
             ],
             caveats: [
                 """
@@ -104,7 +108,14 @@ enum Expectation {
             [.keyword("line"), .parameter(pattern)], [.keyword("frame"), .parameter(frame)],
             [.keyword("bytes"), .parameter(Parameter("N", .count))],
             [.keyword("lines"), .parameter(Parameter("N", .count))],
-            [.keyword("hex"), .parameter(Parameter("HEX", .checked(hexProblem)))], [.parameter(pattern)],
+            [.keyword("hex"), .parameter(Parameter("HEX", .checked(hexProblem)))],
+            [.keyword("screen"), .parameter(pattern)],
+            [.keyword("screen"), .parameter(Parameter("ROW", .count)), .parameter(pattern)],
+            [
+                .keyword("screen"), .parameter(Parameter("ROW", .count)), .parameter(Parameter("COLUMN", .count)),
+                .parameter(pattern),
+            ],
+            [.parameter(pattern)],
         ]
     }
 
@@ -141,6 +152,7 @@ enum Expectation {
             }
         }
         if keywords.contains("line") { return try line(call) }
+        if keywords.contains("screen") { return try screen(call) }
         if keywords.contains("reset") {
             return { _ in ({ "a reset" }, { EndMatcher(wantsReset: true, isStrict: false) }) }
         }
@@ -202,6 +214,40 @@ enum Expectation {
             let text = try value.evaluate(in: strand)
             guard !text.isEmpty else { throw Failure(.expectation, "the search text is empty", range: argument.range) }
             return ({ "a line with \"\(Escapes.escaped(text))\"" }, { LineSearch(.text(text)) })
+        }
+    }
+
+    /// A text or a regex on the screen of a program.
+    private static func screen(_ call: CommandCall) throws(ScriptError) -> Factory {
+        let argument = try call.required("PATTERN")
+        let (row, column) = (
+            call.argument("ROW").map { Value(count: $0) }, call.argument("COLUMN").map { Value(count: $0) }
+        )
+        let source = call.regex("PATTERN")
+        let value = source == nil ? Value(text: argument) : nil
+        return { strand throws(Failure) in
+            let place = (row: try row?.evaluate(in: strand), column: try column?.evaluate(in: strand))
+            guard place.row != 0, place.column != 0 else {
+                throw Failure(.expectation, "rows and columns count from 1", range: argument.range)
+            }
+            let title =
+                "on the screen" + (place.row.map { ", row \($0)" } ?? "")
+                + (place.column.map { ", column \($0)" } ?? "")
+            if let source {
+                let regex = try strand.regex(source)
+                let shown = String(lossless: argument.range.lineText[argument.range.columns])
+                let values = try strand.values(in: source)
+                return (
+                    { "\(shown)\(values) \(title)" },
+                    { ScreenMatcher(.regex(regex), row: place.row, column: place.column) }
+                )
+            }
+            let text = try value?.evaluate(in: strand) ?? []
+            guard !text.isEmpty else { throw Failure(.expectation, "the search text is empty", range: argument.range) }
+            return (
+                { "\"\(Escapes.escaped(text))\" \(title)" },
+                { ScreenMatcher(.text(text), row: place.row, column: place.column) }
+            )
         }
     }
 

@@ -12,22 +12,26 @@ struct ShowCommand: Command {
         CommandDescription(
             name: "show", summary: "show the details of a session",
             forms: [Form(.parameter(Parameter("NAME", .session)))],
+            options: [CommandOption("--screen", "show the screen of the program instead (spawn --pty)")],
             text: "Shows address, state of both directions, settings, amounts sent and received, and unread data.",
-            examples: ["show a"])
+            examples: ["show a", "spawn sh --pty sh\nshow sh --screen"])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(ShowInstruction(target: try call.target("NAME"), range: call.range))
+        compiler.emit(
+            ShowInstruction(
+                target: try call.target("NAME"), showsScreen: call.has(option: "--screen"), range: call.range))
     }
 }
 
 private struct ShowInstruction: Instruction {
     let target: Target
+    let showsScreen: Bool
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
-        if let item = target.items.first,
+        if !showsScreen, let item = target.items.first,
             let service = world.sessions.service(named: try strand.text(item.template))
         {
             if let tunnel = service as? Tunnel {
@@ -39,7 +43,15 @@ private struct ShowInstruction: Instruction {
             return .next
         }
         for session in try strand.sessions(target, orFail: .expectation) {
-            show(facts(of: session, world), world)
+            guard showsScreen else {
+                show(facts(of: session, world), world)
+                continue
+            }
+            guard let screen = session.screen else {
+                throw Failure(
+                    .expectation, "\(session.name): there is no screen: spawn the program with --pty", range: range)
+            }
+            for line in screen.picture { world.page(line) }
         }
         return .next
     }

@@ -64,3 +64,33 @@ struct ControlInstruction: Instruction {
         return .next
     }
 }
+
+/// Returns the problem with the names of keys, or nil.
+func keysProblem(_ bytes: [UInt8]) -> String? {
+    let names = keyNames(bytes)
+    guard let wrong = names.first(where: { TerminalKey($0) == nil }) ?? (names.isEmpty ? "" : nil) else { return nil }
+    return "'\(visible(wrong))' is not a key; write one of \(TerminalKey.allNames.prefix(15).joined(separator: ", ")), "
+        + "F1 to F12, or a character, with C- (Control), M- (Alt) or S- (Shift) in front"
+}
+
+private func keyNames(_ bytes: [UInt8]) -> [String] {
+    bytes.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }
+}
+
+/// Presses keys on the terminal of a program.
+struct KeysInstruction: Instruction {
+    let target: Target
+    let argument: Argument
+    let range: SourceRange
+
+    func execute(in strand: Strand) throws(Failure) -> Step {
+        let text = try strand.text(argument.template)
+        if let problem = keysProblem(Array(text.utf8)) { throw Failure(.expectation, problem, range: argument.range) }
+        let keys = keyNames(Array(text.utf8)).compactMap { TerminalKey($0) }
+        for session in try strand.sessions(target, orFail: .connection) {
+            try session.press(keys)
+            strand.world.transcript.statement("send \(session.name) --key \(quotedArgument(text))")
+        }
+        return .next
+    }
+}

@@ -27,6 +27,9 @@ struct SendCommand: Command {
                 CommandOption(
                     "--telnet", Parameter("COMMAND", .checked(telnetProblem)),
                     "send a telnet command, such as IP, AYT or \"WILL ECHO\""),
+                CommandOption(
+                    "--key", Parameter("KEYS", .checked(keysProblem), suggestions: TerminalKey.allNames),
+                    "press keys of a terminal, such as Up, F5, C-c or \"Down Enter\" (spawn --pty)"),
                 CommandOption("--wait", "wait until the kernel has accepted everything"),
             ],
             text: """
@@ -40,6 +43,7 @@ struct SendCommand: Command {
                 "send a \"hello\"", "send a,b --raw \"no newline\"", "send a --hex \"de ad be ef\"",
                 "send a --file request.bin --wait", "send a <<END\nfirst line\nsecond line\nEND",
                 "send a --binary \"hello\"", "send a --telnet IP",
+                "send a --key C-c",
             ],
             caveats: [
                 "Quote a text that begins with --."
@@ -52,6 +56,9 @@ struct SendCommand: Command {
             guard let text = call.argument("TEXT") else { throw ScriptError(call.range, "send needs TEXT here") }
             return compiler.emit(
                 SendMessageInstruction(target: target, bytes: Value(text: text), kind: kind, range: call.range))
+        }
+        if let keys = call.value(ofOption: "--key") {
+            return compiler.emit(KeysInstruction(target: target, argument: keys, range: call.range))
         }
         if call.has(option: "--ping") || call.has(option: "--telnet") {
             return compiler.emit(try ControlInstruction(target, call))
@@ -90,14 +97,15 @@ struct SendCommand: Command {
 
     /// Returns the kind of message that is asked for, or nil; throws if another option excludes it.
     private static func messageKind(_ call: CommandCall) throws(ScriptError) -> MessageKind? {
-        let kinds = ["--text", "--binary", "--ping", "--telnet"].filter { call.has(option: $0) }
+        let kinds = ["--text", "--binary", "--ping", "--telnet", "--key"].filter { call.has(option: $0) }
         guard let kind = kinds.first else { return nil }
         let sources = ["--raw", "--hex", "--base64", "--file", "--pace"].filter { call.has(option: $0) }
         if let other = (kinds.dropFirst() + sources).first {
             throw ScriptError(call.range, "\(kind) and \(other) cannot be combined")
         }
-        if kind == "--telnet", let text = call.argument("TEXT") {
-            throw ScriptError(text.range, "--telnet takes the command alone", hint: "quote it: --telnet \"WILL ECHO\"")
+        if kind == "--telnet" || kind == "--key", let text = call.argument("TEXT") {
+            let example = kind == "--key" ? "Down Enter" : "WILL ECHO"
+            throw ScriptError(text.range, "\(kind) takes no TEXT", hint: "quote several words: \(kind) \"\(example)\"")
         }
         return kind == "--text" ? .text : kind == "--binary" ? .binary : nil
     }

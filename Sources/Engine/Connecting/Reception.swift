@@ -155,7 +155,7 @@ extension World {
     /// Makes a connection a session named `name`; matching triggers apply to it from now on.
     package func adopt(
         _ transport: any Transport, name: String, address: String, peer: String, lineEnding: LineEnding?,
-        framing: Framing?, child: ChildProcess? = nil, listener: String? = nil
+        framing: Framing?, child: ChildProcess? = nil, screen: ProgramScreen? = nil, listener: String? = nil
     ) -> Session {
         let channel = Channel(transport: transport, peer: peer, inboxLimit: settings.inboxLimit, on: loop)
         if settings.isAtPrompt {
@@ -167,7 +167,7 @@ extension World {
         channel.cutIsEnd = settings.cutIsEnd
         let session = Session(
             name: name, address: address, channel: channel, child: child,
-            lineEnding: lineEnding, ownEnding: settings.lineEnding(of: transport.kind),
+            lineEnding: lineEnding, ownEnding: settings.lineEnding(of: transport.kind), screen: screen,
             listener: listener, color: sessions.nextColor, transcript: transcript, observer: self, on: loop)
         sessions.add(session)
         triggers.update(session)

@@ -44,7 +44,10 @@ package struct Checker {
     /// The names of the blocks of `start`.
     private var started = KnownNames()
     /// The endings of the names that describe a session or listener.
-    private static let ofSessions = [".port", ".address", ".pid", ".peer", ".source", ".fd", ".path", ".protocol"]
+    private static let ofSessions = [
+        ".port", ".address", ".pid", ".peer", ".source", ".fd", ".path", ".protocol", ".screen", ".cursor.row",
+        ".cursor.column",
+    ]
     /// Names that commands set during the run; a script may not assign them.
     private static let reserved: Set<String> = ["session", "status", "error"]
 

@@ -53,6 +53,8 @@ package protocol Matcher: AnyObject {
     var acceptsEnd: Bool { get }
     /// Whether reaching the deadline is success.
     var succeedsLate: Bool { get }
+    /// Whether a failure shows the screen of the program instead of the received data.
+    var showsScreen: Bool { get }
     /// A possible reason why it was not met, for the text of a failure.
     var hint: String? { get }
     /// Returns the data that came closest to a match, for the text of a failure.
@@ -63,6 +65,7 @@ extension Matcher {
     package func neededFrom(_ feed: Feed) -> Int { feed.inbox.front }
     package var acceptsEnd: Bool { false }
     package var succeedsLate: Bool { false }
+    package var showsScreen: Bool { false }
     package var hint: String? { nil }
     package func nearest(in feed: Feed) -> Mismatch? { nil }
 }

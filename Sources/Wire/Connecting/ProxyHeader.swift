@@ -42,8 +42,8 @@ package enum ProxyHeader {
     private static let signature = Array("\r\n\r\n\0\r\nQUIT\n".utf8)
 
     /// Reads a header byte by byte: what follows it belongs to the connection.
-    struct Parser {
-        enum Outcome: Equatable {
+    package struct Parser {
+        package enum Outcome: Equatable {
             case more
             /// The address that the proxy reports, as text; nil if it reports none.
             case done(source: String?)
@@ -54,7 +54,9 @@ package enum ProxyHeader {
         /// The longest header of version 1, with its line ending.
         private static let longestText = 107
 
-        mutating func feed(_ byte: UInt8) -> Outcome {
+        package init() {}
+
+        package mutating func feed(_ byte: UInt8) -> Outcome {
             bytes.append(byte)
             if bytes.count <= signature.count, signature.starts(with: bytes) { return .more }
             if bytes.starts(with: signature) { return binary() }

@@ -14,6 +14,9 @@ package final class WebSocketLayer: Layer {
     /// The bytes that are being received.
     private var incoming: UnsafeRawBufferPointer?
     private var pingCount = 0
+    /// Whether the reason of the peer's close frame is not UTF-8, and the length of what libwslay answers then.
+    private var hasBadReason = false
+    private var echoedCount = 0
 
     /// libwslay; nil if it is not installed.
     nonisolated private static let library: c_wslay? = {
@@ -51,6 +54,13 @@ package final class WebSocketLayer: Layer {
         upgrade.rest.withUnsafeBytes { if !$0.isEmpty { receive($0) } }
     }
 
+    /// A layer without a handshake before it, for tests.
+    package convenience init(isServer: Bool, limit: Int) throws(HandshakeError) {
+        let head = HTTPHead(startLine: "", fields: [])
+        let outcome = WebSocketUpgrade.Outcome(path: "/", chosenProtocol: nil, head: head, rest: [])
+        try self.init(outcome, isServer: isServer, limit: limit)
+    }
+
     deinit {
         if let context { wslay.free(context) }
     }
@@ -83,27 +93,33 @@ package final class WebSocketLayer: Layer {
         }
     }
 
-    /// Replaces the close frame without a code, which libwslay sends for a malformed frame, by one that says why.
+    /// The code with which we have ended the connection because of a violation.
+    private var violationCode: UInt32 {
+        if hasBadReason { return WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA.rawValue }
+        let code = UInt32(wslay.code_sent(context))
+        return code == 0 || code == WSLAY_CODE_NO_STATUS_RCVD.rawValue ? WSLAY_CODE_PROTOCOL_ERROR.rawValue : code
+    }
+
+    /// Replaces our close frame by one with the right code, where libwslay has sent none or the peer's.
     private func giveReason() {
-        guard wslay.code_sent(context) == 0 || wslay.code_sent(context) == UInt16(WSLAY_CODE_NO_STATUS_RCVD.rawValue)
-        else { return }
-        let code = UInt16(WSLAY_CODE_PROTOCOL_ERROR.rawValue)
+        guard violationCode != UInt32(wslay.code_sent(context)) || hasBadReason else { return }
+        let code = violationCode
         let payload = [UInt8(code >> 8), UInt8(code & 255)]
         // A mask of zeros is a mask.
         state.replaceLast(
-            isServer ? 2 : 6,
+            (isServer ? 2 : 6) + echoedCount,
             with: [0x80 | UInt8(WSLAY_CONNECTION_CLOSE.rawValue)] + (isServer ? [2] : [0x82, 0, 0, 0, 0]) + payload)
     }
 
     /// Why we have ended the connection, which the peer learns by the code.
     private var violation: String {
-        let code = UInt32(wslay.code_sent(context))
+        let code = violationCode
         switch code {
         case WSLAY_CODE_MESSAGE_TOO_BIG.rawValue:
             return "a message is longer than the inbox (limit \(limit) bytes): closed with code \(code)"
         case WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA.rawValue:
             return "the peer sent a text that is not UTF-8: closed with code \(code)"
-        default: return "the peer breaks the WebSocket protocol: closed with code \(WSLAY_CODE_PROTOCOL_ERROR.rawValue)"
+        default: return "the peer breaks the WebSocket protocol: closed with code \(code)"
         }
     }
 
@@ -199,6 +215,10 @@ package final class WebSocketLayer: Layer {
         case WSLAY_CONNECTION_CLOSE:
             // The payload is empty, or begins with the code; libwslay takes a half code for none.
             guard bytes.count != 1 else { return }
+            // libwslay checks a reason only where it arrives in one piece.
+            hasBadReason = String(validating: bytes.dropFirst(2), as: UTF8.self) == nil
+            echoedCount = hasBadReason ? bytes.count : 0
+            guard !hasBadReason else { return }
             state.closing = Closing(
                 code: message.status_code == 0 ? nil : message.status_code, reason: Array(bytes.dropFirst(2)))
         default: break

@@ -29,6 +29,8 @@ package struct WebSocketUpgrade {
     private let role: Role
     private let key: String
     private var received: [UInt8] = []
+    /// Where the line begins that is being received, and how far it was searched.
+    private var lineStart = (line: 0, searched: 0)
 
     /// The longest message.
     private static let longestHead = 16384
@@ -62,7 +64,7 @@ package struct WebSocketUpgrade {
 
     mutating func receive(_ bytes: [UInt8]) -> Step {
         received += bytes
-        guard let end = HTTPHead.end(in: received) else {
+        guard let end = HTTPHead.end(in: received, from: &lineStart) else {
             guard received.count <= Self.longestHead else {
                 return .failed(answer: "", HandshakeError(message: "its HTTP message is longer than 16 KiB"))
             }
@@ -192,9 +194,8 @@ package struct HTTPHead: Equatable, Sendable {
             else { return nil }
             name = String(decoding: bytes[..<colon], as: UTF8.self)
             let blank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == 9 || $0 == 13 }
-            let value = bytes[(colon + 1)...].drop(while: blank)
-            self.value = String(
-                decoding: value.prefix((value.lastIndex { !blank($0) } ?? -1) - value.startIndex + 1), as: UTF8.self)
+            let value = bytes[(colon + 1)...].drop(while: blank).reversed().drop(while: blank).reversed()
+            self.value = String(decoding: value, as: UTF8.self)
         }
     }
 
@@ -225,14 +226,14 @@ package struct HTTPHead: Equatable, Sendable {
         self.fields = fields
     }
 
-    /// Returns where a head ends, after its empty line; nil if it has not arrived.
-    static func end(in bytes: [UInt8]) -> Int? {
-        var start = 0
-        while let feed = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) {
-            let line = bytes[start..<feed]
-            start = feed + 1
-            if line.isEmpty || line.elementsEqual([UInt8(ascii: "\r")]) { return start }
+    /// Returns where a head ends, after its empty line; nil if it has not arrived. Each byte is searched once.
+    static func end(in bytes: [UInt8], from place: inout (line: Int, searched: Int)) -> Int? {
+        while let feed = bytes[place.searched...].firstIndex(of: UInt8(ascii: "\n")) {
+            let line = bytes[place.line..<feed]
+            place = (feed + 1, feed + 1)
+            if line.isEmpty || line.elementsEqual([UInt8(ascii: "\r")]) { return feed + 1 }
         }
+        place.searched = bytes.count
         return nil
     }
 

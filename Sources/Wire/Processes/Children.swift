@@ -89,8 +89,10 @@ package final class Children {
         let listening =
             request.sockets.isEmpty
             ? [] : ["LISTEN_FDS=\(request.sockets.count)", "LISTEN_FDNAMES=" + String(lossless: Array(names))]
-        let variables = (request.environment + listening.compactMap { SystemString($0.losslessBytes) }).map {
-            variable in variable.withCString { strdup($0) }
+        let terminal: [SystemString] = request.hasTerminal ? ["TERM=xterm-256color"] : []
+        let own = listening.compactMap { SystemString($0.losslessBytes) }
+        let variables = (terminal + request.environment + own).map { variable in
+            variable.withCString { strdup($0) }
         }
         let directory = request.directory.flatMap { $0.withCString { strdup($0) } }
         // The program keeps the variables; in this process they are copies.

@@ -1,0 +1,55 @@
+import Testing
+
+@testable import Sessions
+
+/// The screen of a program: what libvterm draws, in any split, without what would break it.
+@Suite struct ScreenTests {
+    private func lines(_ text: String, rows: Int = 4, columns: Int = 10, bytewise: Bool = false) throws -> [String] {
+        let screen = try #require(ProgramScreen(rows: rows, columns: columns))
+        let bytes = Array(text.utf8)
+        for piece in bytewise ? bytes.map({ [$0] }) : [bytes] { piece.withUnsafeBytes { screen.receive($0) } }
+        return screen.lines
+    }
+
+    @Test(arguments: [
+        ("one\r\ntwo", ["one", "two", "", ""]), ("\u{1B}[2;3Hx", ["", "  x", "", ""]),
+        ("a long line that wraps", ["a long lin", "e that wra", "ps", ""]),
+        ("e\u{301}\u{336}x", ["e\u{301}\u{336}x", "", "", ""]), ("世界x", ["世界x", "", "", ""]),
+        ("main\u{1B}[?1049h\u{1B}[2J\u{1B}[Hother", ["other", "", "", ""]),
+        ("main\u{1B}[?1049hother\u{1B}[?1049l", ["main", "", "", ""]),
+        ("a\u{97}\u{97}\u{97}b", ["ab", "", "", ""]),
+    ])
+    func isWhatATerminalShows(text: String, rows: [String]) throws {
+        #expect(try lines(text) == rows)
+        #expect(try lines(text, bytewise: true) == rows)
+    }
+
+    @Test func invalidUTF8IsReplaced() throws {
+        let screen = try #require(ProgramScreen(rows: 1, columns: 10))
+        for byte in [0x61, 0xFF, 0xC3, 0x62] as [UInt8] { withUnsafeBytes(of: byte) { screen.receive($0) } }
+        #expect(screen.lines == ["a\u{FFFD}\u{FFFD}b"])
+    }
+
+    @Test func thePictureHasTheCursorAndTheRows() throws {
+        let screen = try #require(ProgramScreen(rows: 12, columns: 10))
+        Array("\u{1B}[2;1Ha\u{1B}[11;3Hb".utf8).withUnsafeBytes { screen.receive($0) }
+        #expect(
+            screen.picture == ["the screen is 12x10, with the cursor at row 11, column 4:", " 2 | a"]
+                + (3...10).map { $0 < 10 ? " \($0) |" : "\($0) |" } + ["11 |   b"])
+    }
+
+    @Test(arguments: [
+        ("Up", "\u{1B}[A"), ("C-c", "\u{3}"), ("C-?", "\u{7F}"), ("M-C-a", "\u{1B}\u{1}"), ("space", " "),
+    ])
+    func keysSend(name: String, bytes: String) throws {
+        let screen = try #require(ProgramScreen(rows: 2, columns: 2))
+        screen.press(try #require(TerminalKey(name)))
+        #expect(screen.takeOutgoing() == Array(bytes.utf8))
+        #expect(screen.takeOutgoing() == [])
+    }
+
+    @Test(arguments: ["", "C-", "F0", "F13", "Up Down", "X-a", "C-é"])
+    func othersAreNoKeys(name: String) {
+        #expect(TerminalKey(name) == nil)
+    }
+}
