@@ -42,6 +42,12 @@ private struct ShowInstruction: Instruction {
                 [(service.kind, try strand.text(item.template)), ("address", service.location)], world)
             return .next
         }
+        if !showsScreen, let item = target.items.first,
+            let bridge = world.faultTarget(named: try strand.text(item.template))?.target as? NamedBridge
+        {
+            show([("bridge", bridge.name), ("faults", bridge.faultText.isEmpty ? "none" : bridge.faultText)], world)
+            return .next
+        }
         for session in try strand.sessions(target, orFail: .expectation) {
             guard showsScreen else {
                 show(facts(of: session, world), world)

@@ -35,6 +35,12 @@ package final class NamedBridge: FaultTarget {
             })
     }
 
+    /// Its faults, for people: empty without any.
+    package var faultText: String {
+        Way.allCases.flatMap { way in (flows[way]?.kinds ?? []).map { "\(way.rawValue) \($0.rawValue)" } }
+            .joined(separator: ", ")
+    }
+
     package func flow(_ way: Way) -> Flow? { flows[way] }
 
     package func set(_ fault: Fault, _ ways: [Way], connection: Int?, for time: Duration?) {
