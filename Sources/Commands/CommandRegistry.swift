@@ -67,6 +67,10 @@ package struct CommandRegistry: CommandSet {
             ("show", ShowCommand.self),
             ("talk", TalkCommand.self),
             ("view", ViewCommand.self),
+            ("mute", MuteCommand.self),
+            ("unmute", UnmuteCommand.self),
+            ("find", FindCommand.self),
+            ("reopen", ReopenCommand.self),
             ("history", HistoryCommand.self),
             ("save", SaveCommand.self),
             ("record", RecordCommand.self),
@@ -74,6 +78,28 @@ package struct CommandRegistry: CommandSet {
             ("quit", QuitCommand.self),
         ])
     }
+
+    /// The commands by purpose, for `help`.
+    static let groups: [(title: String, names: [String])] = [
+        (
+            "Connecting",
+            [
+                "open", "listen", "accept", "serve", "spawn", "run", "signal", "wait", "starttls", "bridge", "tunnel",
+                "fault", "reserve", "close",
+            ]
+        ),
+        ("Talking", ["send", "drain", "expect", "select", "compare", "on", "off"]),
+        ("Values and files", ["let", "set", "print", "write", "sleep", "time"]),
+        (
+            "Flow",
+            [
+                "if", "while", "repeat", "for", "break", "continue", "define", "defer", "source", "try", "retry",
+                "parallel", "start", "join", "barrier", "exit",
+            ]
+        ),
+        ("Tests", ["test", "check", "fail", "skip"]),
+        ("At the prompt", ["list", "show", "talk", "reopen", "view", "mute", "unmute", "find", "history", "save", "record", "help", "quit"]),
+    ]
 
     /// Compiles statements; throws all errors that are detected only when they become instructions.
     ///

@@ -9,16 +9,30 @@ package struct Manual {
         self.table = table
     }
 
-    /// The text of `help`: one line for each command.
-    var overview: String {
+    /// The text of `help`: the first steps, then one line for each command, in groups.
+    ///
+    /// - Parameter own: the names of the commands that the user has defined.
+    func overview(own: [String] = []) -> String {
+        let steps = [
+            ("open a localhost:6379", "connect, as session a"), ("talk a", "send each line you type; ':' returns"),
+            ("a> PING", "send one line"), ("list", "see what is open"), ("quit", "leave, as ^D does"),
+        ]
         let width = table.descriptions.map(\.name.count).max() ?? 0
-        let commands = table.descriptions.map { command in
-            "  " + command.name + String(repeating: " ", count: width - command.name.count + 2) + command.summary
+        var lines = ["First steps:"] + Self.columns(steps, width: 21)
+        lines += ["", "Lines to and from a session:"] + Self.arrowLines.map { "  " + $0 }
+        for (title, names) in CommandRegistry.groups {
+            lines += ["", title + ":"]
+            lines += Self.columns(names.compactMap { table[$0] }.map { ($0.name, $0.summary) }, width: width)
         }
-        return
-            (["Lines to and from a session:"] + Self.arrowLines.map { "  " + $0 } + ["", "Commands:"] + commands
-            + ["", "Topics: \(Self.topics.map(\.name).joined(separator: ", "))"]
-            + ["See 'help COMMAND', 'help TOPIC' and muxsh(5)."]).joined(separator: "\n")
+        if !own.isEmpty { lines += ["", "Your commands: " + own.sorted().joined(separator: ", ")] }
+        lines += ["", "Topics: " + Self.topics.map(\.name).joined(separator: ", ")]
+        lines += ["See 'help COMMAND', 'help TOPIC' and muxsh(5)."]
+        return lines.joined(separator: "\n")
+    }
+
+    /// Returns rows with a name, padded to a width, and its explanation.
+    private static func columns(_ rows: [(String, String)], width: Int) -> [String] {
+        rows.map { name, text in "  " + name + String(repeating: " ", count: width - name.count + 2) + text }
     }
 
     /// Returns the text of `help COMMAND`, or nil for an unknown name.

@@ -13,6 +13,9 @@ package struct Talk {
         self.targets = targets
     }
 
+    /// The target, if it is one name.
+    package var onlyTarget: String? { targets.count == 1 && !isGlob(targets[0]) ? targets[0] : nil }
+
     /// The meaning of a typed line.
     package enum Line: Equatable {
         /// A statement: an arrow line for the text, or the text after a `:`.

@@ -38,6 +38,10 @@ package final class World: SessionObserver, Host {
     package var terminal: (lend: () -> Void, takeBack: () -> Void)?
     /// Talk mode, which gets typed lines that are not commands.
     package var talk: Talk?
+    /// How each session was opened, for `reopen`.
+    package var openings: [String: OpeningRequest] = [:]
+    /// Whether the user has been told how to leave talk mode.
+    package var hasHintedTalk = false
     /// The source of the running statements: the lines of a script, or one line that was just typed.
     package private(set) var entry = Entry.script(isWhole: false)
 
@@ -228,6 +232,12 @@ package final class World: SessionObserver, Host {
     /// Runs the ready strands as far as possible now.
     package func runReady() {
         scheduler.runReady()
+    }
+
+    /// The session that `reopen` means without a name: that of the talk, or the last one that has ended.
+    package var lastEnded: String? {
+        if let name = talk?.onlyTarget, openings[name] != nil { return name }
+        return sessions.all.last { $0.inputHasEnded && openings[$0.name] != nil }?.name
     }
 
     package func sessionChanged(_ session: Session) {

@@ -404,9 +404,11 @@ extension ScriptError {
             self.init(range, "'else' must follow '}' on the same line", hint: "write } else {")
             return
         }
+        let words = String(decoding: range.lineText[range.columns.lowerBound...], as: UTF8.self).split(separator: " ")
         self.init(
             range, "unknown command '\(name)'",
-            hint: nearest.map { "did you mean '\($0)'?" }
+            hint: meantLine(words.map(String.init)).map { "write: \($0)" }
+                ?? nearest.map { "did you mean '\($0)'?" }
                 ?? "to send a line to a session, write 'NAME> text'; 'help' lists the commands")
     }
 }

@@ -43,6 +43,7 @@ final class Prompt {
     /// overrides it.
     func run(continuing world: World, on output: SwitchedOutput, status: Int32) -> Int32 {
         world.settings.isAtPrompt = true
+        world.transcript.keepLogs()
         output.flush()
         let keyboard = Keyboard(shell, world, output)
         world.history = { keyboard.editor?.historyLines ?? [] }
@@ -70,14 +71,17 @@ final class Prompt {
     private func talk(to names: [String], in world: World) {
         world.talk = Talk(targets: names)
         guard !shell.invocation.isQuiet else { return }
+        world.hasHintedTalk = true
         world.transcript.hint(Talk.hint)
     }
 
     /// Shows the initial hints.
     private func greet(_ keyboard: Keyboard, _ world: World) {
         guard !shell.invocation.isQuiet, world.sessions.all.isEmpty else { return }
-        let more = keyboard.width < 70 ? "" : ", Tab completes, ^D quits"
-        world.transcript.hint("muxsh \(Options.version): 'help' lists the commands\(more)")
+        world.transcript.hint(
+            keyboard.width < 90
+                ? "muxsh \(Options.version): help, open a HOST:PORT, talk a, ^D"
+                : "muxsh \(Options.version): 'open a localhost:6379' connects, 'talk a' talks, 'help' explains, ^D leaves")
         if let problem = keyboard.editor?.settingsProblem { world.transcript.hint(visible(problem)) }
         if let problem = keyboard.editor?.historyProblem {
             world.transcript.hint("history not saved: \(visible(problem))")
@@ -180,13 +184,27 @@ final class Prompt {
     /// Returns the statement that a line represents: the line itself, or in talk mode the result of `Talk`. Returns nil
     /// when it has ended the talk.
     private func statement(of line: String, _ parser: Parser, _ world: World) -> String? {
-        guard let talk = world.talk, !parser.isInsideStatement else { return withoutPrompt(line, world) }
+        guard let talk = world.talk, !parser.isInsideStatement else { return switching(withoutPrompt(line, world), world) }
+        if line.isEmpty, let name = talk.onlyTarget, world.openings[name] != nil,
+            world.sessions[name]?.inputHasEnded ?? true
+        {
+            return "reopen \(name)"
+        }
         switch talk.read(line) {
         case .statement(let statement): return statement
         case .end:
             world.talk = nil
             return nil
         }
+    }
+
+    /// Returns a line, or what it means if it is the name of a session: to talk to that.
+    private func switching(_ line: String, _ world: World) -> String {
+        let name = line.split(separator: " ").joined(separator: " ")
+        guard world.sessions[name] != nil, shell.registry.table[name] == nil, world.definitions[name] == nil else {
+            return line
+        }
+        return "talk \(name)"
     }
 
     /// Returns a line without the prompt that a copy of the screen has in front of it.

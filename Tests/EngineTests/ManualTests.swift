@@ -49,7 +49,7 @@ struct ManualTests {
 
     @Test func helpExplainsEveryCommand() throws {
         for command in CommandRegistry.standard().table.descriptions {
-            #expect(manual.overview.contains("  \(command.name) "))
+            #expect(manual.overview().contains("  \(command.name) "))
             let help = try #require(manual.help(for: command.name))
             for usage in command.synopses { #expect(help.contains(usage)) }
             for option in command.options { #expect(help.contains(option.summary)) }

@@ -28,7 +28,7 @@ private struct HelpInstruction: Instruction {
         let world = strand.world
         let manual = Manual(CommandRegistry.standard().table)
         guard let topic else {
-            world.page(fitted(manual.overview, to: world.output.width))
+            world.page(fitted(manual.overview(own: world.definitions.names), to: world.output.width))
             return .next
         }
         let name = try strand.text(topic.template)

@@ -38,6 +38,8 @@ private struct TalkInstruction: Instruction {
         _ = try strand.sessions(target, orFail: .connection)
         var targets: [String] = []
         for item in target.items { targets.append(try strand.text(item.template)) }
+        if !world.hasHintedTalk { world.transcript.hint(Talk.hint) }
+        world.hasHintedTalk = true
         world.talk = Talk(targets: targets)
         return .next
     }

@@ -12,7 +12,10 @@ struct ShowCommand: Command {
         CommandDescription(
             name: "show", summary: "show the details of a session",
             forms: [Form(.parameter(Parameter("NAME", .session)))],
-            options: [CommandOption("--screen", "show the screen of the program instead (spawn --pty)")],
+            options: [
+                CommandOption("--screen", "show the screen of the program instead (spawn --pty)"),
+                CommandOption("--log", "show the last lines of the session instead (at the prompt)"),
+            ],
             text: "Shows address, state of both directions, settings, amounts sent and received, and unread data.",
             examples: ["show a", "spawn sh --pty sh\nshow sh --screen"])
     }
@@ -20,17 +23,23 @@ struct ShowCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         compiler.emit(
             ShowInstruction(
-                target: try call.target("NAME"), showsScreen: call.has(option: "--screen"), range: call.range))
+                target: try call.target("NAME"), showsScreen: call.has(option: "--screen"), showsLog: call.has(option: "--log"),
+                range: call.range))
     }
 }
 
 private struct ShowInstruction: Instruction {
     let target: Target
     let showsScreen: Bool
+    let showsLog: Bool
     let range: SourceRange
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
+        if showsLog {
+            try showLog(in: strand)
+            return .next
+        }
         if !showsScreen, let item = target.items.first,
             let service = world.sessions.service(named: try strand.text(item.template))
         {
@@ -60,6 +69,16 @@ private struct ShowInstruction: Instruction {
             for line in screen.picture { world.page(line) }
         }
         return .next
+    }
+
+    private func showLog(in strand: Strand) throws(Failure) {
+        guard let logs = strand.world.transcript.logs else {
+            throw Failure(.expectation, "'show --log' works only at the prompt", range: range)
+        }
+        let name = try target.items.first.map { item throws(Failure) in try strand.text(item.template) } ?? ""
+        // A session that is closed still has its log.
+        if !logs.names.contains(name) { _ = try strand.sessions(target, orFail: .expectation) }
+        for line in logs.lines(of: name) { strand.world.page(String(lossless: line)) }
     }
 
     private func facts(of tunnel: Tunnel) -> [(String, String)] {

@@ -196,6 +196,7 @@ package final class Opening: Wait {
         let took = shown(world.loop.readClock() - began)
         let name = request.name
         releaseName()
+        if world.settings.isAtPrompt { world.openings[name] = request }
         let session = world.adopt(
             transport, name: name, address: request.address.description, peer: peer,
             lineEnding: request.lineEnding, framing: request.framing)

@@ -33,6 +33,11 @@ package final class Transcript {
     /// What happened so far, for `save`; nil in scripts.
     package private(set) var recording: Recording?
 
+    /// The last lines of each session, at the prompt; nil in scripts.
+    package private(set) var logs: SessionLogs?
+    /// The sessions that displays do not show, with the number of lines hidden so far.
+    private var muted: [String: Int] = [:]
+
     private let loop: EventLoop
     private let start: Instant
     private let redactor: Redactor
@@ -52,6 +57,21 @@ package final class Transcript {
     package func record() {
         recording = Recording(hiding: redactor)
     }
+
+    /// Keeps the last lines of each session from now on.
+    package func keepLogs() { logs = SessionLogs() }
+
+    /// Hides the lines of a session; returns how many were hidden so far if it is hidden already.
+    @discardableResult
+    package func mute(_ name: String) -> Int? {
+        defer { muted[name] = muted[name] ?? 0 }
+        return muted[name]
+    }
+
+    /// Shows the lines of a session again; returns how many were hidden, or nil if it was not hidden.
+    package func unmute(_ name: String) -> Int? { muted.removeValue(forKey: name) }
+
+    package func isMuted(_ name: String) -> Bool { muted[name] != nil }
 
     package func add(_ sink: Sink) {
         sinks.append(sink)
@@ -116,9 +136,27 @@ package final class Transcript {
                     name: name, arrow: arrow, bytes: Array(text), isPart: isPart, isRest: isRest, source: source))
         }
         report(name, arrow, text, ending, isPart: isPart, isRest: isRest)
+        if let logs {
+            var line = Array((redactor.redacted(name) + arrow).utf8)
+            redactor.appendEscaped(text, to: &line, isCutBefore: isRest, isCutAfter: isPart)
+            if isPart { line.append(UInt8(ascii: "\\")) }
+            logs.add(line, of: name)
+        }
+        if muted[name] != nil {
+            muted[name]? += isPart ? 0 : 1
+            return emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
+        }
         let isDumped = view == .hex && !(text.isEmpty && ending.isEmpty)
         if isDumped { dump(name, arrow: arrow, color: color, text, ending, isPart: isPart, isRest: isRest) }
-        emit(isDumped ? .line : arrow.utf8.first == UInt8(ascii: ">") ? .statement : .speech, color: color) { line in
+        let row = isDumped ? Row.line : arrow.utf8.first == UInt8(ascii: ">") ? .statement : .speech
+        emit(row, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
+    }
+
+    private func emit(
+        _ row: Row, _ name: String, _ arrow: String, color: String, _ text: UnsafeRawBufferPointer, isPart: Bool,
+        isRest: Bool
+    ) {
+        emit(row, color: color) { line in
             line += redactor.redacted(name).utf8
             // An empty text needs no space after its arrow.
             line += arrow.utf8

@@ -217,6 +217,8 @@ package enum AddressError: Error, Equatable {
     /// The problem, and how to write the address.
     package var message: String {
         switch self {
+        case .missingPort(let text) where UInt16(text) != nil:
+            "'\(text)' is a port without a host; write localhost:\(text), or :\(text)"
         case .missingPort(let text): "'\(text)' has no port; write host:port, such as localhost:8080"
         case .portOutOfRange(let port): "port \(port) is out of range; ports are 0 to 65535"
         case .unclosedBracket(let text): "'\(text)' has a '[' without ']'; write [::1]:8080"
