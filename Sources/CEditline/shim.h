@@ -35,6 +35,10 @@ static inline const wchar_t *c_el_editor(EditLine *editor) {
     const wchar_t *name = NULL;
     return el_wget(editor, EL_EDITOR, &name) == 0 ? name : NULL;
 }
+static inline int c_history_clear(HistoryW *history) {
+    HistEventW event;
+    return history_w(history, &event, H_CLEAR);
+}
 static inline int c_el_set_history(EditLine *editor, HistoryW *history) {
     return el_wset(editor, EL_HIST, history_w, history);
 }

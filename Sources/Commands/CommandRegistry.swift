@@ -98,7 +98,13 @@ package struct CommandRegistry: CommandSet {
             ]
         ),
         ("Tests", ["test", "check", "fail", "skip"]),
-        ("At the prompt", ["list", "show", "talk", "reopen", "view", "mute", "unmute", "find", "history", "save", "record", "help", "quit"]),
+        (
+            "At the prompt",
+            [
+                "list", "show", "talk", "reopen", "view", "mute", "unmute", "find", "history", "save", "record", "help",
+                "quit",
+            ]
+        ),
     ]
 
     /// Compiles statements; throws all errors that are detected only when they become instructions.

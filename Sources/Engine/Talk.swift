@@ -29,12 +29,28 @@ package struct Talk {
         if line.hasPrefix(":"), line.dropFirst().allSatisfy({ $0 == " " || $0 == "\t" }) { return .end }
         if line.hasPrefix(":"), !line.hasPrefix("::") { return .statement(String(line.dropFirst())) }
         let text = line.hasPrefix("::") ? line.dropFirst() : line[...]
-        return .statement("\(targets.joined(separator: ","))> \(Escapes.escaped(String(text).losslessBytes))")
+        return .statement("\(prefix)\(Escapes.escaped(String(text).losslessBytes))")
+    }
+
+    /// What a line to the targets begins with as a statement: `a,b> `.
+    package var prefix: String { targets.joined(separator: ",") + "> " }
+
+    /// Returns the entry of the history for a typed line: a statement that works in every mode.
+    package func entry(for line: String) -> String {
+        line.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            if case .statement(let statement) = read(String(line)) { return statement }
+            return String(line)
+        }.joined(separator: "\n")
     }
 
     /// Whether a target has sent the beginning of a line and waits: the next typed line may answer `Password: `.
     package func isAsked(in world: World) -> Bool {
         targets.contains { world.sessions.matching($0).contains(where: \.hasBegunLine) }
+    }
+
+    /// Whether a target asks for a password: what is typed is not shown.
+    package func asksForPassword(in world: World) -> Bool {
+        targets.contains { world.sessions.matching($0).contains(where: \.asksForPassword) }
     }
 
     /// Returns the prompt with the targets and their state: `a> `, `a,b 1/2> ` while answers are due, `a (closed)> `.

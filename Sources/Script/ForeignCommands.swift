@@ -1,7 +1,7 @@
 /// What people type who know other tools: returns the line that they mean here, or nil.
 ///
 /// - Parameters:
-///   - words: the words of the line; the first is no command.
+///   - words: the words of a line that begins with an unknown command.
 func meantLine(_ words: [String]) -> String? {
     guard let first = words.first else { return nil }
     let rest = Array(words.dropFirst())

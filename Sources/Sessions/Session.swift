@@ -129,6 +129,16 @@ package final class Session: ChannelDelegate {
         return last.bytes.last != UInt8(ascii: "\n")
     }
 
+    /// Whether the peer asks for a password and waits: what answers it should not be seen.
+    package var asksForPassword: Bool {
+        guard hasBegunLine, let last = log.entries.last else { return false }
+        let line = last.bytes.suffix(from: (last.bytes.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1)
+        let text = String(decoding: line.suffix(80), as: UTF8.self).lowercased()
+        let end = text.last { $0 != " " }
+        return (end == ":" || end == "?" || end == ">")
+            && ["password", "passphrase", "passcode", "passwort", "pin"].contains { text.contains($0) }
+    }
+
     /// Returns the current time.
     func clock() -> Instant { loop.readClock() }
 

@@ -55,6 +55,8 @@ package struct CompletionSources {
     /// The previously typed lines, which are searched for addresses.
     package var history: () -> [String] = { [] }
     package var topics: [Named] = []
+    /// The color of a session (ECMA-48 SGR), or nil if there is no such session.
+    package var color: (String) -> String? = { _ in nil }
     /// Whether typed lines are sent to a session, and commands begin with a colon.
     package var isTalking: () -> Bool = { false }
 

@@ -239,6 +239,12 @@ final class Libedit {
         wide(line.inOneLine) { _ = c_history_enter(history, $0) }
     }
 
+    /// Replaces all lines of the history.
+    func replaceHistory(_ lines: [String]) {
+        _ = c_history_clear(history)
+        for line in lines { addToHistory(line) }
+    }
+
     func setHistorySize(_ size: Int) {
         _ = c_history_set_size(history, Int32(clamping: max(1, size)))
     }

@@ -1,6 +1,7 @@
 import DequeModule
 import Glibc
 import Reactor
+import Script
 
 /// Reads lines from a terminal with libedit's editing and keys, while the event loop continues to serve everything
 /// else.
@@ -22,6 +23,9 @@ package final class LineEditor: DescriptorWatcher {
     private let screen: Screen
     private let history: History
     private let completer: Completer
+    private let highlighter: Highlighter
+    /// Whether there are colors and suggestions in the line.
+    private let usesColor: Bool
     private let turn: () -> Void
     private let libedit: Libedit
 
@@ -29,6 +33,21 @@ package final class LineEditor: DescriptorWatcher {
     private var holdTimer: Timer?
     /// Returns the prompt, which may change while the line is being typed.
     private var makePrompt: () -> String = { "" }
+    /// Whether there is a row for that.
+    package var hasLiveRow: Bool { !screen.isPlain }
+    /// Returns the beginning of a line that is still arriving; empty for none.
+    package var liveRow: () -> [UInt32] = { [] }
+    /// Whether what is typed is not shown: a password.
+    package var hidesTyping: () -> Bool = { false }
+    /// Called with a typed line before it takes its place above later output.
+    package var willFinish: (String) -> Void = { _ in }
+    /// What the sessions that typed lines are sent to put before each line, such as `a> `; empty for commands.
+    package var talkPrefix: () -> String = { "" }
+    /// The history of the arrow keys: that of the file, and lines that are not kept.
+    private var entries: [String]
+    /// The history of the arrow keys, as it is typed in the current mode, and that mode.
+    private var shownHistory: [String] = []
+    private var shownPrefix: String?
     /// Shown instead of prompt and line while text is paged.
     private var pagerPrompt: [UInt32]?
     private var pasted: [UInt32] = []
@@ -66,7 +85,8 @@ package final class LineEditor: DescriptorWatcher {
     ///   - isPlain: avoids escape sequences where possible, so there is no bracketed paste.
     /// - Returns: nil when the terminal cannot be set up.
     package init?(
-        on loop: EventLoop, historyPath: SystemString?, completer: Completer, usesColor: Bool, isPlain: Bool,
+        on loop: EventLoop, historyPath: SystemString?, completer: Completer, highlighter: Highlighter, usesColor: Bool,
+        isPlain: Bool,
         turn: @escaping () -> Void
     ) {
         // libedit changes the terminal's modes as soon as it is created.
@@ -81,8 +101,11 @@ package final class LineEditor: DescriptorWatcher {
         self.libedit = libedit
         screen = Screen(OutputStream(STDOUT_FILENO, on: loop, highWater: Self.highWater))
         screen.promptColor = usesColor ? 1 : nil
+        self.usesColor = usesColor && !isPlain
+        self.highlighter = highlighter
         screen.isPlain = isPlain
         history = History(path: historyPath)
+        entries = history.entries
         libedit.nextCharacter = { [unowned self] in nextCharacter() }
         libedit.perform = { [unowned self] in perform($0) }
         libedit.configure(history: history.entries, size: Self.historySize)
@@ -131,7 +154,25 @@ package final class LineEditor: DescriptorWatcher {
         if isEnding { return }
         if let pagerPrompt { return screen.refresh(prompt: pagerPrompt, line: [], cursor: 0) }
         guard libedit.isReading else { return screen.stream.flush() }
-        screen.refresh(prompt: prompt, line: libedit.line, cursor: libedit.cursor)
+        screen.refresh(scene)
+    }
+
+    /// What is to be seen while a line is typed.
+    private var scene: Screen.Scene {
+        let line = libedit.line
+        if hidesTyping() { return Screen.Scene(prompt: prompt, live: liveRow()) }
+        var scene = Screen.Scene(prompt: prompt, line: line, cursor: libedit.cursor)
+        scene.live = liveRow()
+        guard usesColor, !libedit.isSearching else { return scene }
+        scene.styles = highlighter.styles(of: line)
+        scene.suggestion = (suggestion ?? "").unicodeScalars.map(\.value)
+        return scene
+    }
+
+    /// The rest of a history entry that begins with the line, if the cursor is at its end.
+    private var suggestion: String? {
+        guard usesColor, !libedit.isSearching, !hidesTyping(), libedit.cursor == libedit.count else { return nil }
+        return Suggestion.rest(of: string(of: libedit.line), in: shownHistory)
     }
 
     private var prompt: [UInt32] { makePrompt().unicodeScalars.map(\.value) }
@@ -147,6 +188,7 @@ package final class LineEditor: DescriptorWatcher {
         guard !isClosed else { return .ended }
         makePrompt = prompt
         isInterrupted = false
+        showHistory(for: talkPrefix())
         let line = libedit.readLine()
         if isInterrupted {
             isInterrupted = false
@@ -156,9 +198,12 @@ package final class LineEditor: DescriptorWatcher {
             screen.finishLine()
             return .ended
         }
-        screen.refresh(prompt: self.prompt, line: line, cursor: line.count)
+        let text = string(of: line)
+        let isHidden = hidesTyping()
+        willFinish(text)
+        screen.refresh(prompt: self.prompt, line: isHidden ? [] : line, cursor: isHidden ? 0 : line.count)
         screen.finishLine()
-        return .text(string(of: line))
+        return .text(text)
     }
 
     /// Shows text one screen at a time, when it is longer than one. Space or PgDn shows the next screen, ^D half a
@@ -207,10 +252,53 @@ package final class LineEditor: DescriptorWatcher {
         libedit.setHistorySize(size)
     }
 
-    /// Adds a line to the history of the arrow keys and, unless it `isPrivate`, to that of later runs.
+    /// Adds a statement to the history of the arrow keys and, unless it `isPrivate`, to that of later runs.
     package func addToHistory(_ line: String, isPrivate: Bool = false) {
         guard isPrivate || history.add(line) else { return }
-        libedit.addToHistory(line)
+        entries.append(line)
+        let shown = Self.shown(line, in: shownPrefix ?? "")
+        libedit.addToHistory(shown)
+        shownHistory.append(shown)
+    }
+
+    /// Makes the history what would be typed in a mode: while talking, `a> text` is typed as `text`, and commands begin
+    /// with a colon.
+    private func showHistory(for prefix: String) {
+        guard prefix != shownPrefix else { return }
+        let isFirst = shownPrefix == nil
+        shownPrefix = prefix
+        shownHistory = entries.map { Self.shown($0, in: prefix) }
+        if !isFirst || !prefix.isEmpty { libedit.replaceHistory(shownHistory) }
+    }
+
+    private static func shown(_ entry: String, in prefix: String) -> String {
+        guard !prefix.isEmpty else { return entry }
+        let lines = entry.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String? in
+            guard line.hasPrefix(prefix) else { return nil }
+            return text(ofArrow: line.dropFirst(prefix.count))
+        }
+        let texts = lines.compactMap { $0 }
+        return texts.count == lines.count ? texts.joined(separator: "\n") : ":" + entry
+    }
+
+    /// Returns the text that an arrow line sends; nil if it depends on variables.
+    private static func text(ofArrow line: Substring) -> String? {
+        guard line.contains("\\") || line.contains("${") else { return line.hasPrefix(":") ? ":" + line : String(line) }
+        var text: [UInt8] = []
+        let bytes = String(line).losslessBytes
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "\\") {
+                guard let decoded = try? Escapes.decode(bytes, at: &index) else { return nil }
+                text += decoded
+            } else if bytes[index...].starts(with: "${".utf8) {
+                return nil
+            } else {
+                text.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(lossless: text)
     }
 
     /// Handles ^C: discards the line being typed.
@@ -218,7 +306,7 @@ package final class LineEditor: DescriptorWatcher {
         dropTypedAhead()
         if pagerPrompt != nil { isInterrupted = true }
         guard libedit.isReading, !isInterrupted else { return }
-        let line = libedit.line
+        let line = hidesTyping() ? [] : libedit.line
         screen.refresh(prompt: prompt, line: line, cursor: line.count)
         screen.finishLine(suffix: "^C")
         isInterrupted = true
@@ -355,6 +443,10 @@ package final class LineEditor: DescriptorWatcher {
             return [Libedit.Command.endSearch.rawValue]
         }
         hasEndedSearch = false
+        if let taken = taken(of: key) {
+            _ = libedit.insert(taken.unicodeScalars.map(\.value))
+            return []
+        }
         switch key {
         case .character(let value): return [value]
         case .sequence(KeyReader.pageDown): return []
@@ -363,6 +455,20 @@ package final class LineEditor: DescriptorWatcher {
             pasted = scalars
             return [Libedit.Command.paste.rawValue]
         }
+    }
+
+    /// Returns what a key takes of the suggestion: all with →, ^F, End or ^E, a word with Alt-→ or Alt-f; nil for nothing.
+    private func taken(of key: Key) -> String? {
+        let isAll: Bool
+        switch key {
+        case .character(0x06), .character(0x05), .sequence("[C"), .sequence("OC"), .sequence("[F"), .sequence("OF"),
+            .sequence("[4~"):
+            isAll = true
+        case .sequence("[1;3C"), .sequence("[1;5C"), .sequence("f"): isAll = false
+        default: return nil
+        }
+        guard !libedit.isVi, let suggestion else { return nil }
+        return isAll ? suggestion : Suggestion.word(of: suggestion)
     }
 
     private func perform(_ command: Libedit.Command) -> Libedit.Outcome {
@@ -396,7 +502,7 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Shows the next history entry, in a direction, that begins with the text of the line before the first such step.
     private func showMatch(step: Int) -> Libedit.Outcome {
-        guard let entry = search.next(from: string(of: libedit.line), step: step, in: history.entries) else {
+        guard let entry = search.next(from: string(of: libedit.line), step: step, in: shownHistory) else {
             screen.bell()
             return .failed
         }

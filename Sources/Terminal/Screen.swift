@@ -6,12 +6,28 @@ import Reactor
 /// Painting is deferred: text and changes are collected, and `refresh`, called once before each wait, sends them in one
 /// write. A flood of output is drawn in large pieces, and the prompt once after each of them.
 final class Screen {
-    /// The painted prompt and line, the cursor, and the width they were painted for.
+    /// What is painted: the prompt, and the line being typed.
+    struct Scene: Equatable {
+        var prompt: [UInt32] = []
+        var line: [UInt32] = []
+        var cursor = 0
+        /// The style of each scalar of the line (ECMA-48 SGR); empty for none.
+        var styles: [String?] = []
+        /// Shown after the line in grey, as far as its row has room.
+        var suggestion: [UInt32] = []
+        /// The beginning of a line that is still arriving, in a row of its own above the prompt; empty for none.
+        var live: [UInt32] = []
+    }
+
+    /// The painted scene: the live row belongs to the prompt, the suggestion to the line.
     private struct Painted: Equatable {
         let prompt: [UInt32]
         let line: [UInt32]
         let cursor: Int
         let width: Int
+        var styles: [String?] = []
+        /// Where the prompt itself begins, after the live row.
+        var promptStart = 0
         /// The first visible row of the text, when not all rows fit.
         var firstRow = 0
     }
@@ -59,8 +75,8 @@ final class Screen {
     }
 
     /// Paints all changes in one write: the text above, then prompt and line.
-    func refresh(prompt: [UInt32], line: [UInt32], cursor: Int) {
-        var state = Painted(prompt: prompt, line: line, cursor: cursor, width: width)
+    func refresh(_ scene: Scene) {
+        var state = arranged(scene)
         state.firstRow = painted?.firstRow ?? 0
         guard needsPaint || !above.isEmpty || state != painted else { return }
         let output = plainUpdate(to: state) ?? update(to: &state)
@@ -69,6 +85,39 @@ final class Screen {
         needsPaint = false
         stream.write(output)
         stream.flush()
+    }
+
+    func refresh(prompt: [UInt32], line: [UInt32], cursor: Int) {
+        refresh(Scene(prompt: prompt, line: line, cursor: cursor))
+    }
+
+    /// Returns a scene as it fits the screen: one row of live text, and a suggestion that adds no row.
+    private func arranged(_ scene: Scene) -> Painted {
+        let live = isPlain ? [] : fitting(scene.live, width - 1)
+        let head = live.isEmpty ? [] : live + [0x0A]
+        var line = scene.line
+        var styles = scene.styles
+        if !isPlain, !scene.suggestion.isEmpty, scene.cursor == line.count {
+            let layout = LineLayout(scene.prompt + line, cursor: 0, width: width)
+            let rest = fitting(scene.suggestion, layout.endsFull ? 0 : width - layout.end.column - 1)
+            styles += [String?](repeating: nil, count: max(0, line.count - styles.count))
+            styles += [String?](repeating: "90", count: rest.count)
+            line += rest
+        }
+        return Painted(
+            prompt: head + scene.prompt, line: line, cursor: scene.cursor, width: width, styles: styles,
+            promptStart: head.count)
+    }
+
+    /// Returns as much of a text as fits into a number of columns, with `…` where it is cut.
+    private func fitting(_ text: [UInt32], _ columns: Int) -> [UInt32] {
+        guard self.columns(text) > columns else { return text }
+        var room = columns - 1
+        guard room >= 0 else { return [] }
+        return text.prefix { scalar in
+            room -= displayWidth(scalar)
+            return room >= 0
+        } + [0x2026]
     }
 
     private func update(to state: inout Painted) -> [UInt8] {
@@ -227,7 +276,7 @@ final class Screen {
             }
             let start = layout.rowStarts[row]
             let end = row + 1 < layout.rowStarts.count ? layout.rowStarts[row + 1] : text.count
-            paintScalars(text, start..<end, promptEnd: state.prompt.count, &output)
+            paintScalars(text, start..<end, state, &output)
             let endsInNewline = end > start && text[end - 1] == 0x0A
             let isLast = row == lastShown
             let columns = text[start..<end].reduce(0) { $0 + ($1 == 0x0A ? 0 : displayWidth($1)) }
@@ -236,14 +285,26 @@ final class Screen {
         }
     }
 
-    private func paintScalars(_ text: [UInt32], _ range: Range<Int>, promptEnd: Int, _ output: inout [UInt8]) {
-        let colored = promptColor.map { range.lowerBound < promptEnd ? $0 : nil } ?? nil
-        if let colored { output += "\u{1B}[\(colored)m".utf8 }
-        for index in range {
-            if index == promptEnd, colored != nil { output += "\u{1B}[0m".utf8 }
-            if text[index] != 0x0A { output += displayed(text[index]).utf8 }
+    private func paintScalars(_ text: [UInt32], _ range: Range<Int>, _ state: Painted, _ output: inout [UInt8]) {
+        var current: String?
+        for index in range where text[index] != 0x0A {
+            let style = style(at: index, state)
+            if style != current {
+                if current != nil { output += "\u{1B}[0m".utf8 }
+                if let style { output += "\u{1B}[\(style)m".utf8 }
+                current = style
+            }
+            output += displayed(text[index]).utf8
         }
-        if colored != nil, range.upperBound <= promptEnd { output += "\u{1B}[0m".utf8 }
+        if current != nil { output += "\u{1B}[0m".utf8 }
+    }
+
+    /// Returns the style of a scalar of prompt and line, or nil.
+    private func style(at index: Int, _ state: Painted) -> String? {
+        if index < state.promptStart { return nil }
+        if index < state.prompt.count { return promptColor.map(String.init) }
+        let place = index - state.prompt.count
+        return place < state.styles.count ? state.styles[place] : nil
     }
 
     private func moveDown(_ rows: Int, _ output: inout [UInt8]) {

@@ -31,15 +31,18 @@ final class Keyboard {
         sources.history = { world.history?() ?? [] }
         sources.topics = Manual.topics.map { ($0.name, $0.summary) }
         sources.isTalking = { world.talk != nil }
+        sources.color = { world.sessions[$0]?.voice.color }
         editor =
             isDumb
             ? nil
             : LineEditor(
                 on: shell.loop, historyPath: Self.historyPath,
                 completer: Completer(table: shell.registry.table, sources: sources),
+                highlighter: Highlighter(table: shell.registry.table, sources: sources),
                 usesColor: shell.invocation.color.isColored(STDOUT_FILENO),
                 isPlain: shell.invocation.color == .never, turn: { shell.turn(world) })
         editor?.takeSignal = { shell.take($0) }
+        editor?.talkPrefix = { world.talk?.prefix ?? "" }
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
         world.terminal = (
@@ -108,7 +111,8 @@ final class Keyboard {
     /// to the file.
     func remember(_ line: String) {
         let isPrivate = world.talk?.isAsked(in: world) == true
-        editor?.addToHistory(world.diagnostics.hidden(line), isPrivate: isPrivate)
+        let entry = line.first == " " ? line : world.talk?.entry(for: line) ?? line
+        editor?.addToHistory(world.diagnostics.hidden(entry), isPrivate: isPrivate)
     }
 
     func suspend() {

@@ -17,12 +17,22 @@ final class Prompt {
     private var unfinished: [String] = []
     /// The lines of the entry that is being typed or runs.
     private var entry: [String] = []
+    /// The timers of terminals without a live row: they show a part of a line when nothing has followed for a while.
     private var pauseTimers: [String: Timer] = [:]
+    /// The session whose unfinished line is shown in a row of its own, with that row as last shown.
+    private weak var liveSession: Session?
+    private var liveText: [UInt32] = []
+    private var liveTimer: Timer?
+    /// Whether the line that was just typed is a password, and how many were typed.
+    private var isPassword = false
+    private var passwordCount = 0
     /// Whether ^C has stopped the execution of a line.
     private var isInterrupted = false
 
     /// How long an unterminated line from a server, such as `login: `, is held back before it is shown.
     private static let partPause = Duration.milliseconds(150)
+    /// The least time between two updates of the live row.
+    private static let livePause = Duration.milliseconds(100)
 
     init(_ shell: Shell) {
         self.shell = shell
@@ -50,7 +60,15 @@ final class Prompt {
         world.transcript.width = { output.width }
         world.diagnostics.wording = { [unowned self] in typedLine?.rendered($0) }
         shell.handleSignal = { [unowned self] in handle($0, keyboard, world) }
-        world.onChange = { [unowned self] in showPartLater(of: $0, in: world) }
+        keyboard.editor?.hidesTyping = { world.talk?.asksForPassword(in: world) == true }
+        keyboard.editor?.willFinish = { [unowned self] in willFinish($0, in: world) }
+        if let editor = keyboard.editor, editor.hasLiveRow {
+            world.transcript.rewindsAtReturn = true
+            editor.liveRow = { [unowned self] in liveSession?.voice.live == nil ? [] : liveText }
+            world.onChange = { [unowned self] in showLive($0) }
+        } else {
+            world.onChange = { [unowned self] in showPartLater(of: $0, in: world) }
+        }
         self.status = status
         greet(keyboard, world)
         var checker = shell.reader.checker(
@@ -79,9 +97,9 @@ final class Prompt {
     private func greet(_ keyboard: Keyboard, _ world: World) {
         guard !shell.invocation.isQuiet, world.sessions.all.isEmpty else { return }
         world.transcript.hint(
-            keyboard.width < 90
-                ? "muxsh \(Options.version): help, open a HOST:PORT, talk a, ^D"
-                : "muxsh \(Options.version): 'open a localhost:6379' connects, 'talk a' talks, 'help' explains, ^D leaves")
+            keyboard.width < 76
+                ? "muxsh \(Options.version): open, talk, help, ^D"
+                : "muxsh \(Options.version): 'open a HOST:PORT' connects, 'talk a' talks, 'help', ^D quits")
         if let problem = keyboard.editor?.settingsProblem { world.transcript.hint(visible(problem)) }
         if let problem = keyboard.editor?.historyProblem {
             world.transcript.hint("history not saved: \(visible(problem))")
@@ -141,22 +159,29 @@ final class Prompt {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         // The newline at the end of a paste and the Enter after it count as one.
         if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
-        var isRemembered = lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
-        if isRemembered { keyboard.remember(text) }
+        if isPassword { keepSecret(text, in: world) }
+        var isRemembered = isPassword || lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
+        if isRemembered, !isPassword { keyboard.remember(text) }
         isInterrupted = false
         for line in lines where !isInterrupted {
             let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
-            guard let statement = statement(of: String(line), parser, world) else { continue }
+            guard let statement = statement(of: String(line), parser, world) else {
+                isRemembered = true
+                continue
+            }
             if !parser.isInsideStatement { entry = [] }
             entry.append(statement)
             parser.feed(statement.losslessBytes)
-            if lines.count == 1 {
+            if lines.count == 1, !isPassword {
                 isRemembered = true
                 remember([text], isUnfinished: parser.isInsideCommand, keyboard, world)
             }
-            typedLine = prompt.map {
-                TypedLine(prompt: $0, typed: String(line), statement: statement, width: keyboard.width)
-            }
+            typedLine =
+                isPassword
+                ? nil
+                : prompt.map {
+                    TypedLine(prompt: $0, typed: String(line), statement: statement, width: keyboard.width)
+                }
             defer { typedLine = nil }
             if let status = runCompleted(&parser, &checker, in: world, keyboard) { return status }
         }
@@ -184,7 +209,9 @@ final class Prompt {
     /// Returns the statement that a line represents: the line itself, or in talk mode the result of `Talk`. Returns nil
     /// when it has ended the talk.
     private func statement(of line: String, _ parser: Parser, _ world: World) -> String? {
-        guard let talk = world.talk, !parser.isInsideStatement else { return switching(withoutPrompt(line, world), world) }
+        guard let talk = world.talk, !parser.isInsideStatement else {
+            return switching(withoutPrompt(line, world), world)
+        }
         if line.isEmpty, let name = talk.onlyTarget, world.openings[name] != nil,
             world.sessions[name]?.inputHasEnded ?? true
         {
@@ -287,6 +314,31 @@ final class Prompt {
             // While the screen is congested, nothing is read: the pause is caused by muxsh.
             if world.isHolding { return showPartLater(of: session, in: world) }
             session.voice.showPart()
+        }
+    }
+
+    /// Notes whether a typed line is a password, and shows what it answers before it takes its place on the screen.
+    private func willFinish(_ line: String, in world: World) {
+        isPassword = world.talk?.asksForPassword(in: world) == true && !line.isEmpty && !line.hasPrefix(":")
+        if !line.isEmpty, world.talk != nil || line.contains("> ") { liveSession?.voice.showPart() }
+    }
+
+    /// Makes a typed password a secret.
+    private func keepSecret(_ password: String, in world: World) {
+        passwordCount += 1
+        let name = passwordCount == 1 ? "password" : "password\(passwordCount)"
+        world.secrets.add(name: name, value: password.losslessBytes)
+        world.transcript.recording?.add(secret: name)
+    }
+
+    /// Updates the live row, now or when the last update is long enough ago.
+    private func showLive(_ session: Session) {
+        guard session.voice.live != nil else { return }
+        liveSession = session
+        guard liveTimer == nil else { return }
+        liveTimer = shell.loop.schedule(after: Self.livePause) { [unowned self] in
+            liveTimer = nil
+            liveText = (liveSession?.voice.live ?? "").unicodeScalars.map(\.value)
         }
     }
 }

@@ -208,9 +208,9 @@ def test_what_a_server_sends_never_acts_on_the_terminal():
         assert "‮".encode() not in shown and b"\xc2\x9b" not in shown
 
 
-def test_a_part_of_a_line_is_shown_after_a_pause():
+def test_a_part_of_a_line_is_shown_after_a_pause_without_a_live_row():
     server = Server()
-    with muxsh() as terminal:
+    with muxsh("--color", "never") as terminal:
         connected(terminal, server)
         server.say("login: ")
         terminal.until_line(r"^a< login: \\$")

@@ -392,7 +392,9 @@ def test_entries_that_begin_alike_are_found():
                 terminal.line(f"let x {word[0]}x" if word != "(.*" else "let x y")
                 terminal.until_prompt()
             terminal.send("print")
-            terminal.until_last("muxsh> print")
+            # The suggestion is in grey after the cursor.
+            terminal.until(lambda: terminal.lines()[-1] == "muxsh> print 'two'", "the suggestion")
+            terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> print"), "the cursor")
             if mode:
                 terminal.send("\x1b")
                 terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> prin"), "command mode")

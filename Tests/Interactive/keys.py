@@ -40,7 +40,7 @@ def test_help_is_shown_a_screen_at_a_time():
     with muxsh(rows=12) as terminal:
         terminal.line("help")
         terminal.until_last("-- more: Space, Enter, q --")
-        assert terminal.all_lines()[2].startswith("Lines to and from a session")
+        assert terminal.all_lines()[2].startswith("First steps")
         terminal.send("\r")
         terminal.until_last("-- more: Space, Enter, q --")
         terminal.send(" ")

@@ -8,6 +8,7 @@ import basics
 import borders
 import completing
 import driving
+import human
 import keys
 import learning
 import libraries
@@ -45,7 +46,7 @@ def main():
     # Under nohup(1) SIGHUP is ignored, and the program honors what it inherits.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     tests = {}
-    for module in (asking, basics, completing, driving, screen, screens, serial, sockets, talk, telnet, keys, learning, libraries, looks, matrix, borders, random_keys, merging, picture, proxies, replay, saving, tunnels, values):
+    for module in (asking, basics, completing, driving, screen, screens, serial, sockets, talk, telnet, human, keys, learning, libraries, looks, matrix, borders, random_keys, merging, picture, proxies, replay, saving, tunnels, values):
         tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
     chosen = sys.argv[3:] or list(tests)
     failed = 0

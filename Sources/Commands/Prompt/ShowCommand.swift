@@ -23,7 +23,8 @@ struct ShowCommand: Command {
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
         compiler.emit(
             ShowInstruction(
-                target: try call.target("NAME"), showsScreen: call.has(option: "--screen"), showsLog: call.has(option: "--log"),
+                target: try call.target("NAME"), showsScreen: call.has(option: "--screen"),
+                showsLog: call.has(option: "--log"),
                 range: call.range))
     }
 }

@@ -22,6 +22,8 @@ package final class Transcript {
     package var view = View.text
     /// The width of the display in columns, or nil if it does not matter.
     package var width: () -> Int? = { nil }
+    /// Whether displays show a line that holds carriage returns as a terminal does: from the last one that text follows.
+    package var rewindsAtReturn = false
     /// Whether displays show colors, and seconds since the start.
     package var usesColor = false
     package var showsTimestamps = false
@@ -148,6 +150,14 @@ package final class Transcript {
         }
         let isDumped = view == .hex && !(text.isEmpty && ending.isEmpty)
         if isDumped { dump(name, arrow: arrow, color: color, text, ending, isPart: isPart, isRest: isRest) }
+        if rewindsAtReturn, !isDumped, arrow == "< " {
+            let visible = text.afterLastReturn
+            if visible.startIndex > text.startIndex {
+                emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
+                let rest = UnsafeRawBufferPointer(rebasing: visible)
+                return emit(.dump, name, arrow, color: color, rest, isPart: isPart, isRest: false)
+            }
+        }
         let row = isDumped ? Row.line : arrow.utf8.first == UInt8(ascii: ">") ? .statement : .speech
         emit(row, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
     }
@@ -165,6 +175,13 @@ package final class Transcript {
             redactor.appendEscaped(text, to: &line, isCutBefore: isRest, isCutAfter: isPart)
             if isPart { line.append(UInt8(ascii: "\\")) }
         }
+    }
+
+    /// Returns received data that is not whole yet as a display shows it.
+    func live(_ name: String, _ bytes: [UInt8]) -> String {
+        var line = Array("\(redactor.redacted(name))< ".utf8)
+        bytes.withUnsafeBytes { redactor.appendEscaped($0, to: &line, isCutBefore: false, isCutAfter: true) }
+        return String(lossless: line)
     }
 
     /// Reports sent bytes that the transcript shows in another way, which may be part of a line.

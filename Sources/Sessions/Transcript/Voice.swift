@@ -13,7 +13,7 @@ package final class Voice {
     var ending: [UInt8]
     private let keepsMessages: Bool
     /// The color of its name (ECMA-48 SGR).
-    private let color: String
+    package let color: String
     private let transcript: Transcript
     /// Received bytes of a line that have not been shown yet.
     private var unshown: [UInt8] = []
@@ -43,6 +43,14 @@ package final class Voice {
 
     /// The number of received bytes at the end that belong to a line not shown yet.
     var unshownCount: Int { unshown.count }
+
+    /// The received beginning of a line that has not been shown, as `NAME< text`; nil if there is none. A line that holds
+    /// carriage returns begins after the last one that text follows.
+    package var live: String? {
+        guard !unshown.isEmpty, !transcript.isMuted(name) else { return nil }
+        let certain = unshown.dropLast(transcript.undecided(unshown))
+        return certain.isEmpty ? nil : transcript.live(name, Array(certain.afterLastReturn))
+    }
 
     /// Shows sent bytes: a line for each line ending in them. A message is one line, whatever it contains.
     package func sent(_ bytes: UnsafeRawBufferPointer) {
@@ -187,6 +195,15 @@ package final class Voice {
         shownCount += length ?? 0
         transcript.show(
             name, arrow: arrow, color: color, text, ending: ending, isPart: isPart, isRest: isRest, source: source)
+    }
+}
+
+extension Collection where Element == UInt8, Self: BidirectionalCollection {
+    /// What a terminal shows of a line: the text from the last carriage return on that text follows.
+    var afterLastReturn: SubSequence {
+        guard let text = lastIndex(where: { $0 != UInt8(ascii: "\r") }) else { return self[startIndex...] }
+        guard let mark = self[...text].lastIndex(of: UInt8(ascii: "\r")) else { return self[startIndex...] }
+        return self[index(after: mark)...]
     }
 }
 

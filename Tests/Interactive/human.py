@@ -1,0 +1,274 @@
+"""The prompt's human layer: suggestions, colors, the live row, passwords, logs, the first minute."""
+
+import re
+
+from support import Server, connected, muxsh
+
+
+def echoing(terminal, name="a"):
+    terminal.line(f"serve e{name} :0")
+    terminal.until_prompt()
+    terminal.line(f"open {name} localhost:${{e{name}.port}}")
+    terminal.until_line(rf"# {name}: connected to ")
+    terminal.until_prompt()
+
+
+def row(terminal, text):
+    """The cells of the row that begins with a text."""
+    index = next(number for number, line in enumerate(terminal.screen.display) if line.startswith(text))
+    return [terminal.screen.buffer[index][column] for column in range(terminal.screen.columns)]
+
+
+def color_of(terminal, line, text):
+    """The colors of a text in a row."""
+    cells = row(terminal, line)
+    start = "".join(cell.data for cell in cells).index(text)
+    return {(cell.fg, cell.bold) for cell in cells[start:start + len(text)]}
+
+
+def assert_color(terminal, line, text, wanted):
+    assert color_of(terminal, line, text) == wanted, (text, color_of(terminal, line, text))
+
+
+def test_the_start_line_names_the_first_steps():
+    for columns in (40, 90):
+        with muxsh(columns=columns) as terminal:
+            first = terminal.lines()[0]
+            assert len(terminal.lines()) == 2, terminal.lines()
+            for word in ("open", "talk", "help", "^D"):
+                assert word in first, first
+
+
+def test_what_users_of_other_tools_type_is_answered_with_the_line_that_was_meant():
+    with muxsh() as terminal:
+        for typed, meant in {
+            "localhost:6379": "open a localhost:6379", "connect localhost 80": "open a localhost:80",
+            "telnet router": "open a telnet://router", "nc -v 127.0.0.1 9": "open a 127.0.0.1:9", "?": "help",
+            "ls": "list", "bye": "quit", "ws://x/y": "open a ws://x/y", "disconnect a": "close a",
+        }.items():
+            terminal.line(typed)
+            terminal.until_line("help: write: " + re.escape(meant) + "$")
+            terminal.until_prompt()
+        terminal.line("open localhost 6379")
+        terminal.until_line("'6379' is a port without a host; write localhost:6379")
+
+
+def test_talk_says_once_how_to_go_back():
+    with muxsh() as terminal:
+        echoing(terminal)
+        for _ in range(2):
+            terminal.line("talk a")
+            terminal.until_prompt("a> ")
+            terminal.line(":")
+            terminal.until_prompt()
+        assert sum("each line is sent" in line for line in terminal.lines()) == 1, terminal.lines()
+
+
+def test_a_session_name_alone_talks_to_it():
+    with muxsh() as terminal:
+        echoing(terminal)
+        terminal.line(" a ")
+        terminal.until_prompt("a> ")
+        terminal.line("x")
+        terminal.until_line("^a< X$")
+        terminal.line(":")
+        terminal.until_prompt()
+        # A command of that name wins.
+        echoing(terminal, "list")
+        terminal.line("list")
+        terminal.until_line("^NAME ")
+        terminal.until_prompt()
+
+
+def test_a_suggestion_is_grey_and_taken_with_the_arrow():
+    with muxsh() as terminal:
+        terminal.line("print one two three")
+        terminal.until_prompt()
+        terminal.send("pri")
+        terminal.until(lambda: terminal.lines()[-1] == "muxsh> print one two three", "the suggestion")
+        terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> pri"), "the cursor")
+        terminal.send("\x1b[1;3C")
+        terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> print"), "a word")
+        terminal.send("\x1b[C")
+        terminal.until(lambda: terminal.screen.cursor.x == len("muxsh> print one two three"), "all")
+        terminal.send("\r")
+        terminal.until(lambda: terminal.lines().count("one two three") == 2, "that it runs")
+        # What is not taken is not run, and leaves no trace.
+        terminal.line("print")
+        terminal.until(lambda: terminal.lines()[-2:] == ["", "muxsh>"], "an empty line")
+        assert "muxsh> print" in terminal.lines()
+
+
+def test_without_color_there_are_no_suggestions():
+    for arguments, variables in ((["--color", "never"], {}), ([], {"NO_COLOR": "1"})):
+        with muxsh(*arguments, **variables) as terminal:
+            terminal.line("print one")
+            terminal.until_prompt()
+            terminal.send("pri")
+            terminal.until_last("muxsh> pri")
+            terminal.send("nt")
+            terminal.until_last("muxsh> print")
+
+
+def test_a_suggestion_adds_no_row():
+    with muxsh(columns=30) as terminal:
+        terminal.line("print " + "x" * 60)
+        terminal.until_prompt()
+        terminal.send("pri")
+        terminal.until(lambda: terminal.lines()[-1].startswith("muxsh> print xxx") and terminal.lines()[-1].endswith("…"), "it")
+        terminal.send("\x15")
+        terminal.until_prompt()
+
+
+def test_the_line_is_colored_while_it_is_typed():
+    with muxsh() as terminal:
+        echoing(terminal)
+        terminal.send('print "text" ${x} # note')
+        terminal.until(lambda: terminal.lines()[-1].endswith("# note"), "the line")
+        assert_color(terminal, "muxsh> print", "print", {("default", True)})
+        assert_color(terminal, "muxsh> print", '"text"', {("green", False)})
+        assert_color(terminal, "muxsh> print", "${x}", {("cyan", False)})
+        terminal.send("\x15frobnicate x")
+        terminal.until_last("muxsh> frobnicate x")
+        assert_color(terminal, "muxsh> frob", "frobnicate", {("red", False)})
+        terminal.send("\x15a> hi")
+        terminal.until_last("muxsh> a> hi")
+        assert color_of(terminal, "muxsh> a> hi", "a> hi"[:1]) != {("default", False)}
+        terminal.send("\x15expect a /re/")
+        terminal.until_last("muxsh> expect a /re/")
+        assert_color(terminal, "muxsh> expect", "/re/", {("magenta", False)})
+
+
+def test_the_history_fits_the_mode():
+    with muxsh() as terminal:
+        echoing(terminal)
+        terminal.line("a")
+        terminal.until_prompt("a> ")
+        terminal.line(r"say \n ${x}")
+        terminal.until_line("^a< SAY")
+        terminal.line(":list")
+        terminal.until_line("^NAME ")
+        terminal.until_prompt("a> ")
+        terminal.send("\x1b[A")
+        terminal.until_last("a> :list")
+        terminal.send("\x1b[A")
+        terminal.until_last(r"a> say \n ${x}")
+        terminal.send("\x15:\r")
+        terminal.until_prompt()
+        # At the command prompt the talk line is a statement, and the command has no colon.
+        terminal.send("\x1b[A")
+        terminal.until_last("muxsh> list")
+        terminal.send("\x1b[A")
+        terminal.until_last(r"muxsh> a> say \\n \${x}")
+        terminal.send("\r")
+        terminal.until(lambda: sum(line.startswith("a< SAY") for line in terminal.lines()) == 2, "the same line again")
+
+
+def test_an_unfinished_line_is_one_live_row():
+    with muxsh() as terminal:
+        server = Server()
+        connected(terminal, server)
+        for dots in range(1, 21):
+            server.say(".")
+            terminal.until(lambda: any(line.startswith("a< " + "." * dots) for line in terminal.lines()), f"{dots} dots")
+        terminal.until_prompt()
+        assert sum(line.startswith("a<") for line in terminal.lines()) == 1, terminal.lines()
+        server.say("\r10%\r20%")
+        terminal.until_line("^a< 20%$")
+        server.say("\r99%\r\nnext\n")
+        terminal.until_line("^a< next$")
+        rows = [line for line in terminal.all_lines() if line.startswith("a<")]
+        assert rows == ["a< 99%", "a< next"], rows
+        # The log has all bytes.
+        terminal.line("show a --log")
+        terminal.until_line(r"^a< \.{20}\\r10%\\r20%\\r99%$")
+
+
+def test_the_live_row_does_not_disturb_the_typed_line():
+    with muxsh(columns=40) as terminal:
+        server = Server()
+        connected(terminal, server)
+        terminal.send("print typed")
+        server.say("x" * 100)
+        terminal.until_line("^a< x{35}…$")
+        terminal.until_last("muxsh> print typed")
+        server.say("\n")
+        terminal.until(lambda: sum("xxx" in line for line in terminal.lines()) > 1, "the whole line")
+        terminal.until_last("muxsh> print typed")
+
+
+def test_a_password_is_not_shown_and_becomes_a_secret():
+    with muxsh() as terminal:
+        server = Server()
+        connected(terminal, server)
+        terminal.line("talk a")
+        terminal.until_prompt("a> ")
+        server.say("Password: ")
+        terminal.until_line("^a< Password:$")
+        terminal.send("hunter2")
+        terminal.send("\r")
+        assert server.hear(8) == b"hunter2\n"
+        server.say("\nhunter2 is wrong\nlogin: ")
+        terminal.until_line(r"^a< \$\{password\} is wrong$")
+        terminal.send("\x1b[A")
+        terminal.until_last("a> :talk a")
+        assert not any("hunter2" in line for line in terminal.all_lines()), terminal.all_lines()
+        with open(terminal.home + "/state/muxsh/history") as file:
+            assert "hunter2" not in file.read()
+
+
+def test_muted_sessions_are_counted_and_logged():
+    with muxsh() as terminal:
+        echoing(terminal)
+        terminal.line("mute a")
+        terminal.until_prompt()
+        terminal.line("a> one")
+        terminal.line("expect a ONE")
+        terminal.until_prompt()
+        terminal.line("unmute a")
+        terminal.until_line("^# a: 2 lines hidden meanwhile: show a --log$")
+        assert not any(line.startswith("a< ONE") for line in terminal.lines())
+        terminal.until_prompt()
+        terminal.line("show a --log")
+        terminal.until_line("^a< ONE$")
+
+
+def test_find_searches_the_logs_also_of_closed_sessions():
+    with muxsh() as terminal:
+        echoing(terminal)
+        echoing(terminal, "b")
+        terminal.line("a,b> needle")
+        terminal.until_line("^b< NEEDLE$")
+        terminal.line("close b")
+        terminal.until_prompt()
+        terminal.send("\x0c")
+        terminal.until(lambda: terminal.lines() == ["muxsh>"], "a clear screen")
+        terminal.line("find /^.< NEE/")
+        terminal.until(lambda: len(terminal.lines()) == 4, "two lines")
+        assert [line for line in terminal.lines() if "NEEDLE" in line] == ["a< NEEDLE", "b< NEEDLE"], terminal.lines()
+        terminal.line("find needle in b")
+        terminal.until_line("^b> needle$")
+        terminal.line("find haystack")
+        terminal.until_line("^nothing found$")
+        terminal.line("find x in nobody")
+        terminal.until_line("no session is named 'nobody'")
+
+
+def test_reopen_connects_again():
+    with muxsh() as terminal:
+        server = Server()
+        connected(terminal, server)
+        server.connection.close()
+        terminal.until_line(r"^a<\|")
+        terminal.line("reopen")
+        server.accept()
+        terminal.until(lambda: sum("# a: connected to" in line for line in terminal.lines()) == 2, "the second connection")
+        terminal.line("talk a")
+        terminal.until_prompt("a> ")
+        server.connection.close()
+        terminal.until_prompt("a (closed)> ")
+        terminal.line("")
+        server.accept()
+        terminal.until_prompt("a> ")
+        terminal.line(":reopen nobody")
+        terminal.until_line("'nobody' was not opened with 'open'|no session is named 'nobody'")
