@@ -56,6 +56,16 @@ import Testing
         }
     }
 
+    /// libwslay alone takes the first half of `ڊ` for an error.
+    @Test(arguments: 1...8) func aReasonMayBeSplitAnywhere(size: Int) throws {
+        let layer = try WebSocketLayer(isServer: false, limit: 4096)
+        let reason = Array("reason ڊ €".utf8)
+        let frames: [UInt8] = [0x81, 2, 0x68, 0x69, 0x88, UInt8(2 + reason.count), 0x03, 0xE8] + reason
+        #expect(take(layer, frames) { size } == [Array("hi".utf8)])
+        #expect(layer.state.closing == Closing(code: 1000, reason: reason))
+        #expect(layer.state.end == .ended)
+    }
+
     @Test func aTextIsSentAsTextIfItIsUTF8() throws {
         let layer = try WebSocketLayer(isServer: true, limit: 4096)
         for (text, opcode) in [(Array("grüße".utf8), 1), ([0xFF], 2), ([], 1)] as [([UInt8], UInt8)] {

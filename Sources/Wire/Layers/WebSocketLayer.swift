@@ -13,6 +13,7 @@ package final class WebSocketLayer: Layer {
     private var context: wslay_event_context_ptr?
     /// The bytes that are being received.
     private var incoming: UnsafeRawBufferPointer?
+    private var joiner = ControlFrameJoiner()
     private var pingCount = 0
     /// Whether the reason of the peer's close frame is not UTF-8, and the length of what libwslay answers then.
     private var hasBadReason = false
@@ -77,8 +78,13 @@ package final class WebSocketLayer: Layer {
     }
 
     package func receive(_ bytes: UnsafeRawBufferPointer) {
-        guard state.end == nil else { return }
-        incoming = bytes
+        for piece in joiner.pieces(adding: bytes) where state.end == nil {
+            piece.withUnsafeBytes { receive(piece: $0) }
+        }
+    }
+
+    private func receive(piece: UnsafeRawBufferPointer) {
+        incoming = piece
         let result = wslay.recv(context)
         incoming = nil
         flush()
