@@ -45,8 +45,8 @@ extension World {
         if name.hasSuffix(".cursor.column"), let screen = sessions[String(name.dropLast(14))]?.screen {
             return Array(String(screen.cursor.column).utf8)
         }
-        if name.hasSuffix(".screen"), let screen = sessions[String(name.dropLast(7))]?.screen {
-            return Array(screen.lines.joined(separator: "\n").utf8)
+        if name.hasSuffix(".screen"), let lines = sessions[String(name.dropLast(7))]?.screenLines {
+            return Array(lines.joined(separator: "\n").utf8)
         }
         if name.hasSuffix(".fd"), let place = sessions.service(named: String(name.dropLast(3))) as? ReservedPlace {
             return place.descriptor.map { Array(String($0).utf8) }

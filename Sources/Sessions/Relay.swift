@@ -102,6 +102,7 @@ package final class Relay {
     private var needsMessages: Bool {
         source.framing.format != nil || sink.framing.format != nil
             || !source.framing.keepsMessages && sink.framing.keepsMessages
+            || source.framing == .message && !sink.framing.keepsMessages
     }
 
     private func passOn() throws(Failure) {
@@ -143,7 +144,7 @@ package final class Relay {
         }
         showPart()
         if session.channel.input == .ended || session.channel.input == .closed {
-            try? sink.endOutput()
+            try? sink.endOutput(as: session.channel.closing)
         } else {
             cut(sink, because: session)
         }
@@ -155,6 +156,8 @@ package final class Relay {
         isOver = true
         showPart()
         session.channel.hold(false, for: .bridge)
+        // Where both sides end together, the end of the sink's peer is on its way here.
+        if sink.channel.input == .ended, sink.framing == .message { return }
         if case .failed = sink.channel.output, !source.hasEnded { cut(session, because: sink) }
     }
 

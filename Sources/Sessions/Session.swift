@@ -47,6 +47,15 @@ package final class Session: ChannelDelegate {
     package private(set) var filter: LineFilter?
     /// The screen of the program, if it has a pseudo-terminal.
     package let screen: ProgramScreen?
+    /// The rows of the program's screen with secrets hidden, and as a picture for people; nil without a screen.
+    package var screenLines: [String]? { screen?.lines(hiding: transcript.secretRanges) }
+    package var screenPicture: [String]? { screenLines.flatMap { screen?.picture($0) } }
+    /// Why the program has no screen, as text.
+    package var screenProblem: String {
+        channel.kind == .terminal
+            ? "its terminal is too large to keep the screen (limit \(ProgramScreen.mostCells) cells)"
+            : "there is no screen: spawn the program with --pty"
+    }
     /// When data last arrived and was last sent.
     private var receivedAt: Instant?
     private var sentAt: Instant?
@@ -283,7 +292,7 @@ package final class Session: ChannelDelegate {
     /// Presses keys on the terminal of the program.
     package func press(_ keys: [TerminalKey]) throws(Failure) {
         guard let screen else {
-            throw Failure(.connection, "\(name): there is no terminal: spawn the program with --pty")
+            throw Failure(.connection, "\(name): \(screenProblem)")
         }
         for key in keys { screen.press(key) }
         try transmit(screen.takeOutgoing())
@@ -346,8 +355,8 @@ package final class Session: ChannelDelegate {
         guard channel.output == .open else { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
     }
 
-    /// Ends our side (half-close).
-    package func endOutput() throws(Failure) {
+    /// Ends our side (half-close); a WebSocket with a code, if one is given.
+    package func endOutput(as closing: Closing? = nil) throws(Failure) {
         guard framing.hasEnd else {
             throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; write: close \(name)")
         }
@@ -355,6 +364,10 @@ package final class Session: ChannelDelegate {
             throw Failure(.connection, "\(name): cannot end our side: \(outputState)")
         }
         voice.ended(arrow: ">|")
+        // Queued data is sent before the code; without room the code is the usual one.
+        if let closing, let code = closing.code, channel.bytesWaiting == 0, framing == .message {
+            _ = channel.control(.close(code: code, reason: closing.reason))
+        }
         channel.endOutput()
     }
 

@@ -479,3 +479,31 @@ def test_without_the_library_it_says_what_to_install():
         err = done.stderr.decode()
         assert done.returncode == 3, err
         assert "WebSocket needs libwslay.so.1, which is not installed" in err and "apt install libwslay1" in err, err
+
+
+def test_empty_messages_fill_the_inbox_too():
+    def serve(client):
+        client.settimeout(0.5)
+        try:
+            while len(totals) < 4096:
+                totals.append(client.send(frame(b"") * 32768))
+        except TimeoutError:
+            pass
+
+    totals = []
+    with Server(serve) as server:
+        status, _, err = run("set inbox 4KiB", f"open a {server.target}", "sleep 1s", "exit")
+        assert status == 0 and sum(totals) < 64 << 20, (sum(totals), err)
+
+
+def test_the_masks_of_close_frames_are_random():
+    masks = []
+
+    def serve(client):
+        client.sendall(frame(b"x" * 126, 9))
+        masks.append(read_exactly(client, 8)[2:6])
+
+    with Server(serve) as server:
+        for name in "abc":
+            run(f"open {name} {server.target}", f"expect {name} end")
+    assert len(masks) == 3 and len(set(masks)) > 1, masks

@@ -28,7 +28,8 @@ struct AddressTests {
         ("::1:80", "'::1:80' is an IPv6 address without brackets; write [::1]:8080"),
         ("[::1:80", "'[::1:80' has a '[' without ']'; write [::1]:8080"),
         ("[::1]80", "'[::1]80' has no port; write host:port, such as localhost:8080"),
-        ("ws://x:1?q", "'?q' is not a path; write ws://host:port/path, without '#'"),
+        ("ws://x:1?q", "'?q' is not a path; write ws://host:port/?q"),
+        ("ws://u:p@x:1/", "an address has no user name; send it with --header or after connecting"),
         ("ws://x:1/a#b", "'/a#b' is not a path; write ws://host:port/path, without '#'"),
         ("ws:x:1", "'ws:x:1' needs slashes; write ws://x:1"),
         (

@@ -305,7 +305,7 @@ private func fuzzScreen(_ input: [UInt8]) {
     require(first.lines == second.lines && first.cursor == second.cursor, "the screen depends on the split")
     require((1...5).contains(first.cursor.row) && (1...20).contains(first.cursor.column), "the cursor is outside")
     require(first.takeOutgoing() == second.takeOutgoing(), "the answers depend on the split")
-    for line in first.picture {
+    for line in first.picture(first.lines) {
         require(!line.unicodeScalars.contains(where: isAbleToAct), "a row acts on the terminal")
     }
     for name in ["Up", "F5", "C-c"] { TerminalKey(name).map { first.press($0) } }

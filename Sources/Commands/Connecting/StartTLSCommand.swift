@@ -64,7 +64,11 @@ private struct StartTLSInstruction: Instruction {
         let name = session.name
         let channel = session.channel
         guard channel.kind.canStartTLS else {
-            let what = channel.tls != nil ? "TLS is already active" : "TLS needs a TCP or Unix socket connection"
+            let what =
+                channel.tls != nil
+                ? "TLS is already active"
+                : channel.kind == .ws
+                    ? "write wss:// to have TLS below the WebSocket" : "TLS needs a TCP or Unix socket connection"
             throw Failure(.connection, "\(name): cannot start TLS: \(what)")
         }
         guard channel.input == .open, channel.output == .open else {

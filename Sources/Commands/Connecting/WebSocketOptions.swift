@@ -24,10 +24,12 @@ struct WebSocketOptions {
 
     init(_ call: CommandCall) {
         protocols = call.values(ofOption: "--protocol").map { argument in
-            Value(argument, .checked(protocolProblem)) { String(decoding: $0, as: UTF8.self) }
+            Value(argument, .checked(protocolProblem)) {
+                protocolProblem($0) == nil ? String(decoding: $0, as: UTF8.self) : nil
+            }
         }
         fields = call.values(ofOption: "--header").map { argument in
-            Value(argument, .checked(fieldProblem)) { HTTPHead.Field(parsing: $0) }
+            Value(argument, .checked(fieldProblem)) { fieldProblem($0) == nil ? HTTPHead.Field(parsing: $0) : nil }
         }
         first = Self.all.map(\.name).first { call.has(option: $0) }
     }
@@ -46,6 +48,11 @@ private func protocolProblem(_ bytes: [UInt8]) -> String? {
 }
 
 private func fieldProblem(_ bytes: [UInt8]) -> String? {
-    HTTPHead.Field(parsing: bytes) == nil
-        ? "'\(Escapes.visible(bytes))' is not a header; write \"Name: value\"" : nil
+    guard let field = HTTPHead.Field(parsing: bytes), String(validating: bytes, as: UTF8.self) != nil else {
+        return "'\(Escapes.visible(bytes))' is not a header; write \"Name: value\""
+    }
+    let name = field.name.lowercased()
+    guard name.hasPrefix("sec-websocket-") else { return nil }
+    return name == "sec-websocket-protocol"
+        ? "sub-protocols are given with --protocol NAME" : "\(field.name) is a part of the handshake and cannot be set"
 }

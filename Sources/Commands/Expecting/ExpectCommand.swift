@@ -29,7 +29,7 @@ struct ExpectCommand: Command {
                 any byte.
 
                 'screen PATTERN' waits until a row on the screen of a program (spawn --pty) contains PATTERN: with \
-                ROW that row, and with COLUMN from that column on. Both count from 1, and nothing is consumed.
+                ROW that row, and with COLUMN begins there. Both count from 1, and nothing is consumed.
 
                 'connections N' waits until a tunnel has N connections. \
                 'nothing for D' passes if no data arrives during D, and 'not PATTERN for D' passes if PATTERN does \

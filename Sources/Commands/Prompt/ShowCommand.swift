@@ -63,11 +63,11 @@ private struct ShowInstruction: Instruction {
                 show(facts(of: session, world), world)
                 continue
             }
-            guard let screen = session.screen else {
+            guard let picture = session.screenPicture else {
                 throw Failure(
-                    .expectation, "\(session.name): there is no screen: spawn the program with --pty", range: range)
+                    .expectation, "\(session.name): \(session.screenProblem)", range: range)
             }
-            for line in screen.picture { world.page(line) }
+            for line in picture { world.page(line) }
         }
         return .next
     }

@@ -49,6 +49,16 @@ package final class Redactor {
         }
     }
 
+    /// Returns where secrets are in `bytes`.
+    package func secretRanges(in bytes: [UInt8]) -> [Range<Int>] {
+        guard !isEmpty else { return [] }
+        return bytes.withUnsafeBytes { bytes in
+            ends(of: pieces(of: bytes, isCutBefore: false, isCutAfter: false)).compactMap { end, piece in
+                if case .secret(_, let count) = piece { (end - count)..<end } else { nil }
+            }
+        }
+    }
+
     /// Returns the runs of `bytes` that may be shown, and between them the names of the secrets they contained.
     ///
     /// Where the bytes are cut from longer data, part of a secret at the cut is hidden too.

@@ -145,8 +145,8 @@ package final class Awaited {
             failure.details = matcher.nearest(in: feed).map { [.mismatch($0)] } ?? []
             // Hints about the received data come before it; hints about other possible reasons come after it.
             failure.details += unmet.reason == .different ? hints : []
-            if matcher.showsScreen, let screen = session.screen {
-                failure.details += screen.picture.map { Failure.Detail.text($0) }
+            if matcher.showsScreen, let picture = session.screenPicture {
+                failure.details += picture.map { Failure.Detail.text($0) }
             } else {
                 failure.details.append(.excerpt(session.excerpt(of: feed, isLate: isLate)))
             }

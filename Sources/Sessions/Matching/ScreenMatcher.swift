@@ -28,7 +28,7 @@ package final class ScreenMatcher: Matcher {
 
     package func look(at feed: Feed, isWhole: Bool) -> Finding {
         guard let screen = feed.session.screen else {
-            return .impossible("there is no screen: spawn the program with --pty")
+            return .impossible(feed.session.screenProblem)
         }
         if let row, row > screen.rows {
             return .impossible("the screen has \(counted(screen.rows, "row")), and no row \(row)")

@@ -12,17 +12,22 @@ package final class ProgramScreen {
     package let columns: Int
     /// Bytes for the program: answers to its questions, and pressed keys.
     private var outgoing: [UInt8] = []
-    /// The beginning of a character that is not complete.
-    private var unfinished: [UInt8] = []
+    private var filter: TerminalFilter
     /// The rows as text, until more is received.
     private var cache: [String]?
 
-    /// Nil if there is not enough memory.
+    /// The most cells of a screen: each line that scrolls moves all of them.
+    package static let mostCells = 30_000
+
+    /// Nil if the screen has more cells than are kept.
     package init?(rows: Int, columns: Int) {
-        guard let terminal = vterm_new(Int32(rows), Int32(columns)) else { return nil }
+        guard rows * columns <= Self.mostCells, let terminal = vterm_new(Int32(rows), Int32(columns)) else {
+            return nil
+        }
         self.terminal = terminal
         self.rows = rows
         self.columns = columns
+        filter = TerminalFilter(rows: rows, columns: columns)
         vterm_set_utf8(terminal, 1)
         screen = vterm_obtain_screen(terminal)
         vterm_screen_enable_altscreen(screen, 1)
@@ -40,31 +45,14 @@ package final class ProgramScreen {
         vterm_free(terminal)
     }
 
-    /// Takes what the program has written, in any split: libvterm gets whole characters, and valid ones.
+    /// Takes what the program has written, in any split.
     package func receive(_ bytes: UnsafeRawBufferPointer) {
         cache = nil
-        guard !unfinished.isEmpty || bytes.contains(where: { $0 >= 0x80 }) else { return draw(bytes) }
-        var text = unfinished + bytes
-        unfinished = Array(text.suffix(Self.incompleteCount(text)))
-        text.removeLast(unfinished.count)
-        // One at a time: libvterm joins combining characters differently within one piece of text. For a control
-        // character beyond ASCII it moves the cursor back, also out of the screen.
-        for scalar in String(decoding: text, as: UTF8.self).unicodeScalars where !(0x80...0x9F).contains(scalar.value) {
-            Array(String(scalar).utf8).withUnsafeBytes { draw($0) }
+        filter.feed(bytes) { piece in
+            piece.withUnsafeBytes { piece in
+                _ = vterm_input_write(terminal, piece.assumingMemoryBound(to: CChar.self).baseAddress, piece.count)
+            }
         }
-    }
-
-    private func draw(_ bytes: UnsafeRawBufferPointer) {
-        vterm_input_write(terminal, bytes.assumingMemoryBound(to: CChar.self).baseAddress, bytes.count)
-    }
-
-    /// The number of bytes at the end that begin a character (UTF-8) without completing it.
-    private static func incompleteCount(_ text: [UInt8]) -> Int {
-        for (index, byte) in text.suffix(3).reversed().enumerated() where byte >= 0xC0 {
-            let length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2
-            return index + 1 < length ? index + 1 : 0
-        }
-        return 0
     }
 
     /// Returns the bytes for the program, once.
@@ -109,9 +97,24 @@ package final class ProgramScreen {
         return Array(text.utf8)
     }
 
+    /// Returns the rows as text, with asterisks for what must not be shown: it may go on in the next row.
+    ///
+    /// - Parameter ranges: returns the ranges of bytes to hide.
+    func lines(hiding ranges: ([UInt8]) -> [Range<Int>]) -> [String] {
+        let texts = (0..<rows).map { text(ofRow: $0, from: 0) }
+        var all = texts.flatMap { $0 }
+        let hidden = ranges(all)
+        guard !hidden.isEmpty else { return lines }
+        for index in hidden.joined() { all[index] = UInt8(ascii: "*") }
+        var rest = all[...]
+        return texts.map { text in
+            defer { rest = rest.dropFirst(text.count) }
+            return String(decoding: Array(rest.prefix(text.count)).dropLastBlanks, as: UTF8.self)
+        }
+    }
+
     /// The screen for people: its size and cursor, and the rows that are not blank, with their numbers.
-    package var picture: [String] {
-        let lines = lines
+    package func picture(_ lines: [String]) -> [String] {
         let place = "the screen is \(rows)x\(columns), with the cursor at row \(cursor.row), column \(cursor.column)"
         guard let first = lines.firstIndex(where: { !$0.isEmpty }), let last = lines.lastIndex(where: { !$0.isEmpty })
         else { return [place + ": it is blank"] }

@@ -79,6 +79,9 @@ package final class Transcript {
         sinks.append(sink)
     }
 
+    /// Returns where secrets are in `bytes`.
+    func secretRanges(in bytes: [UInt8]) -> [Range<Int>] { redactor.secretRanges(in: bytes) }
+
     /// Returns how many of the last bytes may be the beginning of a secret.
     func undecided(_ bytes: [UInt8]) -> Int { redactor.undecided(bytes) }
 

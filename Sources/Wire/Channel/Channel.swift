@@ -164,7 +164,9 @@ package final class Channel: DescriptorWatcher {
     /// The least length of the incomplete frame, with its length field; nil if there is none.
     package var announced: Int? { decoder?.announced }
     /// Whether the limit is reached; with `Overflow.pause`, nothing more is read until something is consumed.
-    package var isFull: Bool { held >= inbox.limit }
+    package var isFull: Bool { held + messageCount >= inbox.limit }
+    /// Messages count too, since an empty one has no bytes.
+    private var messageCount: Int { framing == .message ? inbox.messageEnds?.count ?? 0 : 0 }
 
     /// Applies another framing to unread and future data.
     package func setFraming(_ framing: Framing) {
@@ -223,6 +225,7 @@ package final class Channel: DescriptorWatcher {
     /// Sets a new inbox limit.
     package func setInboxLimit(_ limit: Int) {
         inbox.limit = limit
+        transport?.setMessageLimit(limit)
         updateInterest()
     }
 
@@ -365,7 +368,9 @@ package final class Channel: DescriptorWatcher {
     }
 
     private func makeRoomIfNeeded() {
-        guard overflow == .dropOldest, held > inbox.limit else { return }
+        guard overflow == .dropOldest, held + messageCount > inbox.limit else { return }
+        while messageCount > 1024, held <= inbox.limit, held + messageCount > inbox.limit { inbox.consumeMessage() }
+        guard held > inbox.limit else { return }
         let excess = min(inbox.count + heldElsewhere, held - inbox.limit)
         delegate?.channel(self, mustDrop: excess)
     }

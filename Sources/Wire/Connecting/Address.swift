@@ -71,6 +71,7 @@ package enum Address: Equatable, Sendable {
             place = place[..<slash]
             guard path.hasPrefix("/"), !path.contains("#") else { throw .badPath(String(path)) }
         }
+        guard !place.contains("@") else { throw .withUser }
         let (host, service) = try Self.hostAndService(place, ownService: scheme.ownService)
         self = .network(scheme, host: host, service: service, path: String(path))
     }
@@ -208,6 +209,7 @@ package enum AddressError: Error, Equatable {
     case missingSlashes(scheme: String, rest: String)
     case unknownScheme(String)
     case emptyPath
+    case withUser
     case badPath(String)
     case emptyDevice
     case pathTooLong(Int)
@@ -227,6 +229,8 @@ package enum AddressError: Error, Equatable {
             "'\(scheme):\(rest)' needs slashes; write \(scheme)://\(rest)"
         case .unknownScheme(let scheme):
             "unknown address scheme '\(scheme)://'; use host:port, unix:/path, or one of \(Address.schemes)"
+        case .withUser: "an address has no user name; send it with --header or after connecting"
+        case .badPath(let path) where path.hasPrefix("?"): "'\(path)' is not a path; write ws://host:port/\(path)"
         case .badPath(let path): "'\(path)' is not a path; write ws://host:port/path, without '#'"
         case .emptyPath: "a unix: address needs a path; write unix:/run/server.sock or unix:@name"
         case .emptyDevice: "a serial: address needs the path of a device; write serial:/dev/ttyUSB0"

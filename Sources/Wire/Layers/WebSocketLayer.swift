@@ -8,7 +8,7 @@ package final class WebSocketLayer: Layer {
     package let endsBase = false
     private let wslay: c_wslay
     private let isServer: Bool
-    private let limit: Int
+    private var limit: Int
     private let upgrade: WebSocketUpgrade.Outcome
     private var context: wslay_event_context_ptr?
     /// The bytes that are being received.
@@ -66,6 +66,11 @@ package final class WebSocketLayer: Layer {
         if let context { wslay.free(context) }
     }
 
+    func setLimit(_ limit: Int) {
+        self.limit = limit
+        wslay.set_longest(context, UInt64(limit))
+    }
+
     package func kind(over base: TransportKind) -> TransportKind { base == .tls ? .wss : .ws }
 
     var details: WebSocketDetails {
@@ -111,10 +116,10 @@ package final class WebSocketLayer: Layer {
         guard violationCode != UInt32(wslay.code_sent(context)) || hasBadReason else { return }
         let code = violationCode
         let payload = [UInt8(code >> 8), UInt8(code & 255)]
-        // A mask of zeros is a mask.
-        state.replaceLast(
-            (isServer ? 2 : 6) + echoedCount,
-            with: [0x80 | UInt8(WSLAY_CONNECTION_CLOSE.rawValue)] + (isServer ? [2] : [0x82, 0, 0, 0, 0]) + payload)
+        let mask = isServer ? [] : (0..<4).map { _ in UInt8.random(in: 0...255) }
+        let masked = isServer ? payload : [payload[0] ^ mask[0], payload[1] ^ mask[1]]
+        let head = [0x80 | UInt8(WSLAY_CONNECTION_CLOSE.rawValue), isServer ? 2 : 0x82]
+        state.replaceLast((isServer ? 2 : 6) + echoedCount, with: head + mask + masked)
     }
 
     /// Why we have ended the connection, which the peer learns by the code.
@@ -152,6 +157,7 @@ package final class WebSocketLayer: Layer {
             }
             data.withUnsafeBytes { queue(WSLAY_PING, $0) }
         case .close(let code, let reason):
+            guard String(validating: reason, as: UTF8.self) != nil else { return "the reason is not UTF-8" }
             guard reason.count <= Self.longestControl - 2 else {
                 return "a reason has at most \(Self.longestControl - 2) bytes"
             }

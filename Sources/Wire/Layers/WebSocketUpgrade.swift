@@ -64,9 +64,16 @@ package struct WebSocketUpgrade {
 
     mutating func receive(_ bytes: [UInt8]) -> Step {
         received += bytes
+        guard HTTPHead.canBegin(received) else {
+            return .failed(
+                answer: Self.refusal("400 Bad Request"),
+                HandshakeError(message: "it does not speak HTTP", isRefusal: !isServer))
+        }
         guard let end = HTTPHead.end(in: received, from: &lineStart) else {
             guard received.count <= Self.longestHead else {
-                return .failed(answer: "", HandshakeError(message: "its HTTP message is longer than 16 KiB"))
+                return .failed(
+                    answer: isServer ? Self.refusal("431 Request Header Fields Too Large") : "",
+                    HandshakeError(message: "its HTTP message is longer than 16 KiB"))
             }
             return .more
         }
@@ -113,15 +120,18 @@ package struct WebSocketUpgrade {
             .failed(answer: Self.refusal(status, more), HandshakeError(message: problem))
         }
         let parts = head.startLine.split(separator: " ").map(String.init)
-        guard parts.count == 3, parts[0] == "GET", parts[2] == "HTTP/1.1", head.value(of: "host") != nil else {
-            return refused("400 Bad Request", "it did not ask for a WebSocket: '\(head.startLine)'")
+        let asked = "'\(head.startLine.prefix(80))\(head.startLine.count > 80 ? "…" : "")'"
+        guard parts.count == 3, parts[0] == "GET", parts[2] == "HTTP/1.1" else {
+            return refused("400 Bad Request", "it did not ask for a WebSocket: \(asked)")
         }
-        guard head.has("upgrade", "websocket"), head.has("connection", "upgrade"),
-            let key = head.value(of: "sec-websocket-key"), key.utf8.count == 24, key.hasSuffix("==")
-        else {
+        guard head.value(of: "host") != nil else { return refused("400 Bad Request", "\(asked) has no Host") }
+        guard head.has("upgrade", "websocket"), head.has("connection", "upgrade") else {
             return refused(
-                "426 Upgrade Required", "it did not ask for a WebSocket: '\(head.startLine)'",
+                "426 Upgrade Required", "it did not ask for a WebSocket: \(asked)",
                 [HTTPHead.Field(name: "Upgrade", value: "websocket")])
+        }
+        guard let key = head.value(of: "sec-websocket-key"), key.utf8.count == 24, key.hasSuffix("==") else {
+            return refused("400 Bad Request", "\(asked) has no valid Sec-WebSocket-Key")
         }
         guard head.value(of: "sec-websocket-version") == "13" else {
             return refused(
@@ -129,7 +139,7 @@ package struct WebSocketUpgrade {
                 [HTTPHead.Field(name: "Sec-WebSocket-Version", value: "13")])
         }
         guard path.isEmpty || parts[1] == path else {
-            return refused("404 Not Found", "it asked for \(parts[1])")
+            return refused("404 Not Found", "it asked for \(parts[1].prefix(80))")
         }
         let offered = (head.value(of: "sec-websocket-protocol") ?? "").split(separator: ",").map {
             $0.filter { $0 != " " && $0 != "\t" }
@@ -224,6 +234,16 @@ package struct HTTPHead: Equatable, Sendable {
         }
         startLine = text
         self.fields = fields
+    }
+
+    /// Whether bytes may be the beginning of an HTTP/1 message: an answer, or a request in capital letters.
+    static func canBegin(_ bytes: [UInt8]) -> Bool {
+        let answer = Array("HTTP/1.".utf8)
+        if bytes.starts(with: answer.prefix(bytes.count)), bytes.count <= answer.count || bytes.starts(with: answer) {
+            return true
+        }
+        let method = bytes.prefix(16).prefix { $0 != 0x20 }
+        return !method.isEmpty && method.count < 16 && method.allSatisfy { (0x41...0x5A).contains($0) }
     }
 
     /// Returns where a head ends, after its empty line; nil if it has not arrived. Each byte is searched once.

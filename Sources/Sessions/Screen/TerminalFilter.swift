@@ -1,0 +1,169 @@
+/// Divides the output of a program into pieces that libvterm takes safely, the same ones for any split.
+///
+/// - Invalid UTF-8 becomes U+FFFD, and a character is a piece of its own: libvterm joins combining characters
+///   differently within one piece of text.
+/// - Control characters beyond ASCII (C1) are left out: libvterm moves the cursor back for each, also out of the screen.
+/// - REP (`CSI n b`) is replaced by the characters: with wide ones libvterm writes beyond the row.
+/// - In a screen of one column a wide character becomes U+FFFD, for the same reason.
+/// - Of a run of plain lines only those are kept that remain on the screen: a flood costs no more than that.
+struct TerminalFilter {
+    private enum State {
+        case ground, escape, csi, string, stringEscape
+    }
+
+    private let rows: Int
+    private let columns: Int
+    private var state = State.ground
+    /// The beginning of a character or an escape sequence that is not complete.
+    private var unfinished: [UInt8] = []
+    private var sequence: [UInt8] = []
+    /// The last printed character, for REP.
+    private var last: [UInt8] = [0x20]
+
+    /// A sequence that is longer is passed on as it comes.
+    private static let longestSequence = 64
+
+    init(rows: Int, columns: Int) {
+        self.rows = rows
+        self.columns = columns
+    }
+
+    /// Calls `emit` with each piece of the output with these bytes added.
+    mutating func feed(_ bytes: UnsafeRawBufferPointer, _ emit: (ArraySlice<UInt8>) -> Void) {
+        var text = unfinished + bytes
+        unfinished = Array(text.suffix(Self.incompleteCount(text)))
+        text.removeLast(unfinished.count)
+        if text.contains(where: { $0 >= 0x80 }) { text = Array(String(decoding: text, as: UTF8.self).utf8) }
+        var index = 0
+        while index < text.count {
+            if text[index] >= 0x80 {
+                let end = index + Self.length(of: text[index])
+                character(text[index..<end], emit)
+                index = end
+            } else if state == .ground {
+                let end = text[index...].firstIndex { $0 >= 0x80 || $0 == 0x1B } ?? text.count
+                if end == index { begin() } else { plain(text[index..<end], emit) }
+                index = max(end, index + 1)
+            } else {
+                control(text[index], emit)
+                index += 1
+            }
+        }
+    }
+
+    /// A run without escape sequences.
+    private mutating func plain(_ run: ArraySlice<UInt8>, _ emit: (ArraySlice<UInt8>) -> Void) {
+        if let printed = run.last(where: { $0 >= 0x20 && $0 != 0x7F }) { last = [printed] }
+        emit(run[start(of: run)...])
+    }
+
+    /// Returns where the lines begin that remain on the screen, after `rows` more ends of lines.
+    private func start(of run: ArraySlice<UInt8>) -> Int {
+        guard run.count > 4 * rows else { return run.startIndex }
+        var lines = 0
+        var index = run.endIndex - 1
+        while index > run.startIndex {
+            if run[index] == 0x0A, run[index - 1] == 0x0D {
+                lines += 1
+                if lines > rows + 1 { return index - 1 }
+            }
+            index -= 1
+        }
+        return run.startIndex
+    }
+
+    private mutating func character(_ bytes: ArraySlice<UInt8>, _ emit: (ArraySlice<UInt8>) -> Void) {
+        guard state == .ground else {
+            for byte in bytes { control(byte, emit) }
+            return
+        }
+        guard let scalar = String(decoding: bytes, as: UTF8.self).unicodeScalars.first,
+            !(0x80...0x9F).contains(scalar.value)
+        else { return }
+        let shown = columns == 1 && scalar.value >= 0x1100 ? Array("\u{FFFD}".utf8) : Array(bytes)
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .enclosingMark, .spacingMark, .format: break
+        default: last = shown
+        }
+        emit(shown[...])
+    }
+
+    private mutating func begin() {
+        state = .escape
+        sequence = [0x1B]
+    }
+
+    /// A byte of an escape sequence.
+    private mutating func control(_ byte: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
+        if byte == 0x18 || byte == 0x1A { return end(with: byte, emit) }
+        switch state {
+        case .ground: break
+        case .escape, .csi:
+            if byte == 0x1B {
+                emit(sequence[...])
+                return begin()
+            }
+            sequence.append(byte)
+            if state == .csi { csi(byte, emit) } else { escape(byte, emit) }
+        case .string:
+            emit([byte])
+            if byte == 0x07 { state = .ground } else if byte == 0x1B { state = .stringEscape }
+        case .stringEscape:
+            guard byte != UInt8(ascii: "\\") else {
+                emit([byte])
+                return state = .ground
+            }
+            // The escape character has ended the string and begun a sequence; it was passed on.
+            state = .escape
+            sequence = []
+            control(byte, emit)
+        }
+    }
+
+    private mutating func escape(_ byte: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
+        switch byte {
+        case UInt8(ascii: "["): state = .csi
+        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "_"), UInt8(ascii: "^"), UInt8(ascii: "X"):
+            flush(emit)
+            state = .string
+        case 0x20...0x2F, 0..<0x20: break
+        default: end(with: nil, emit)
+        }
+    }
+
+    private mutating func csi(_ byte: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
+        if sequence.count > Self.longestSequence { flush(emit) }
+        guard (0x40...0x7E).contains(byte) else { return }
+        let parameters = sequence.dropFirst(2).dropLast()
+        if byte == UInt8(ascii: "b"), sequence.starts(with: [0x1B, UInt8(ascii: "[")]),
+            parameters.allSatisfy({ (0x30...0x39).contains($0) })
+        {
+            let count = parameters.isEmpty ? 1 : Int(String(decoding: parameters, as: UTF8.self)) ?? columns
+            for _ in 0..<min(max(1, count), columns) { emit(last[...]) }
+            sequence = []
+        }
+        end(with: nil, emit)
+    }
+
+    private mutating func end(with byte: UInt8?, _ emit: (ArraySlice<UInt8>) -> Void) {
+        flush(emit)
+        if let byte { emit([byte]) }
+        state = .ground
+    }
+
+    private mutating func flush(_ emit: (ArraySlice<UInt8>) -> Void) {
+        if !sequence.isEmpty { emit(sequence[...]) }
+        sequence = []
+    }
+
+    /// The number of bytes at the end that begin a character (UTF-8) without completing it.
+    private static func incompleteCount(_ text: [UInt8]) -> Int {
+        for (index, byte) in text.suffix(3).reversed().enumerated() where byte >= 0xC0 {
+            return index + 1 < length(of: byte) ? index + 1 : 0
+        }
+        return 0
+    }
+
+    /// The number of bytes of a character with this first byte.
+    private static func length(of byte: UInt8) -> Int { byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : 2 }
+}
