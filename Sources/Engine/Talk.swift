@@ -24,6 +24,14 @@ package struct Talk {
         case end
     }
 
+    /// The talk with the targets that are still open: the same if none or all are.
+    package func withOpenTargets(in world: World) -> Talk {
+        let open = targets.filter { target in
+            isGlob(target) || world.sessions[target].map { !$0.inputHasEnded } ?? false
+        }
+        return open.isEmpty ? self : Talk(targets: open)
+    }
+
     /// Reads a typed line: `:command`, `::text` for a text that begins with `:`, `:` to return, or a text.
     package func read(_ line: String) -> Line {
         if line.hasPrefix(":"), line.dropFirst().allSatisfy({ $0 == " " || $0 == "\t" }) { return .end }
@@ -69,9 +77,27 @@ package struct Talk {
         if names.isEmpty || names.count > width / 3 { names = targets.joined(separator: ",") }
         let open = sessions.filter { !$0.inputHasEnded }
         guard !open.isEmpty else { return "\(names) (closed)> " }
+        if open.count < sessions.count, targets.allSatisfy({ !isGlob($0) }) {
+            names = open.map(\.name).joined(separator: ",")
+        }
         let asked = open.filter(\.hasSent)
         let answered = asked.count(where: \.hasArrivedSinceSend)
-        guard sessions.count > 1, answered < asked.count else { return "\(names)> " }
-        return "\(names) \(answered)/\(asked.count)> "
+        let others = Self.unseen(in: world, width: width)
+        guard open.count > 1, answered < asked.count else { return "\(names)\(others)> " }
+        return "\(names) \(answered)/\(asked.count)\(others)> "
+    }
+
+    /// What other sessions have sent meanwhile: ` [b 3, c 1]`, or ` [4 in 2]` where that is too wide; empty for nothing.
+    private static func unseen(in world: World, width: Int) -> String {
+        let counts = world.transcript.unseenCounts
+        guard !counts.isEmpty else { return "" }
+        let all = counts.map { "\($0.name) \($0.count)" }.joined(separator: ", ")
+        if all.count <= width / 3 { return " [\(all)]" }
+        return " [\(counts.reduce(0) { $0 + $1.count }) in \(counts.count)]"
+    }
+
+    /// Whether a session is a target.
+    package func includes(_ name: String) -> Bool {
+        targets.contains { $0 == name || isGlob($0) && globMatches($0, name) }
     }
 }

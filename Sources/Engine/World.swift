@@ -37,7 +37,9 @@ package final class World: SessionObserver, Host {
     /// Takes the terminal from the prompt, with its usual settings, and gives it back; nil without a prompt.
     package var terminal: (lend: () -> Void, takeBack: () -> Void)?
     /// Talk mode, which gets typed lines that are not commands.
-    package var talk: Talk?
+    package var talk: Talk? {
+        didSet { showUnseen() }
+    }
     /// How each session was opened, for `reopen`.
     package var openings: [String: OpeningRequest] = [:]
     /// Whether the user has been told how to leave talk mode.
@@ -232,6 +234,14 @@ package final class World: SessionObserver, Host {
     /// Runs the ready strands as far as possible now.
     package func runReady() {
         scheduler.runReady()
+    }
+
+    /// Says which sessions now in sight have sent lines that were not shown.
+    private func showUnseen() {
+        for (name, count) in transcript.unseenCounts where talk?.includes(name) ?? true {
+            _ = transcript.takeUnseen(of: name)
+            transcript.hint("\(name): \(counted(count, "line")) not shown meanwhile: show \(name) --log")
+        }
     }
 
     /// The session that `reopen` means without a name: that of the talk, or the last one that has ended.

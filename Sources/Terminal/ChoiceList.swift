@@ -57,10 +57,11 @@ private func padded(_ text: String, to width: Int) -> String {
 
 /// Returns as much of `text` as fits into `width` columns.
 private func cut(_ text: String, to width: Int) -> String {
-    var room = width
+    guard displayWidth(of: text) > width else { return text }
+    var room = width - 1
     return String(
         text.prefix { character in
             room -= displayWidth(of: String(character))
             return room >= 0
-        })
+        }) + "…"
 }

@@ -122,8 +122,20 @@ package struct Completer {
             let options = command.options.map { (name: $0.name, summary: $0.summary) }
             return completion(arguments.current.text, options, replacing: arguments.current.raw.unicodeScalars.count)
         }
-        let next = command.forms.flatMap { Self.next(in: $0.elements[...], after: places[...]) }
+        // A form of which keywords are there is meant rather than one that takes them as values.
+        let forms = command.forms.map { (form: $0, count: Self.matchedKeywords($0, places)) }
+        let most = forms.map(\.count).max() ?? 0
+        let next = forms.filter { $0.count == most }.flatMap {
+            Self.next(in: $0.form.elements[...], after: places[...])
+        }
         return complete(next, arguments.current)
+    }
+
+    /// Returns how many arguments are keywords of a form in their places.
+    private static func matchedKeywords(_ form: Form, _ arguments: [String]) -> Int {
+        zip(form.elements, arguments).count { element, argument in
+            if case .keyword(let keyword) = element { keyword == argument } else { false }
+        }
     }
 
     /// Completes the argument after `open` and `defined` in a condition; nil elsewhere.

@@ -58,9 +58,11 @@ struct KeyReader {
         "[A": "[A", "[B": "[B", "[C": "[C", "[D": "[D", "[H": "[H", "[F": "[F", "[3~": "[3~",
         "OA": "[A", "OB": "[B", "OC": "[C", "OD": "[D", "OH": "[H", "OF": "[F",
         "[1~": "[H", "[7~": "[H", "[4~": "[F", "[8~": "[F",
-        "[1;5C": "f", "[1;5D": "b", "[1;3C": "f", "[1;3D": "b", "[6~": Self.pageDown,
+        "[1;5C": "f", "[1;5D": "b", "[1;3C": Self.altRight, "[1;3D": Self.altLeft, "[6~": Self.pageDown,
     ]
     static let pageDown = "[6~"
+    static let altRight = "[1;3C"
+    static let altLeft = "[1;3D"
     static let down = "[B"
     private static let pasteStart = Array("[200~".utf8)
     private static let pasteEnd = Array("\u{1B}[201~".utf8)
@@ -187,6 +189,11 @@ struct KeyReader {
         let rest = bytes[(index + 1)...]
         guard let second = rest.first else { return nil }
         guard second == UInt8(ascii: "[") || second == UInt8(ascii: "O") else {
+            // In vi's key maps a digit after ESC is a count.
+            if (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(second), loneEscape == 0x1B {
+                keys.append(.sequence(String(UnicodeScalar(second))))
+                return 2
+            }
             // Meta and a key, such as M-b.
             keys += [.character(0x1B)]
             return 1

@@ -37,6 +37,14 @@ package final class LineEditor: DescriptorWatcher {
     package var hasLiveRow: Bool { !screen.isPlain }
     /// Returns the beginning of a line that is still arriving; empty for none.
     package var liveRow: () -> [UInt32] = { [] }
+    /// Another session to talk to.
+    package enum Switch {
+        case number(Int)
+        case next, previous
+    }
+
+    /// Called for Alt-1 to Alt-9, Alt-← and Alt-→; returns whether there is such a session.
+    package var switchTo: (Switch) -> Bool = { _ in false }
     /// Whether what is typed is not shown: a password.
     package var hidesTyping: () -> Bool = { false }
     /// Called with a typed line before it takes its place above later output.
@@ -447,9 +455,18 @@ package final class LineEditor: DescriptorWatcher {
             _ = libedit.insert(taken.unicodeScalars.map(\.value))
             return []
         }
+        if let step = step(of: key), switchTo(step) {
+            showHistory(for: talkPrefix())
+            return []
+        }
         switch key {
+        // For libedit NUL quotes the next key.
+        case .character(0): return []
         case .character(let value): return [value]
         case .sequence(KeyReader.pageDown): return []
+        // Without sessions they move by words.
+        case .sequence(KeyReader.altRight): return [0x1B, UInt32(UInt8(ascii: "f"))]
+        case .sequence(KeyReader.altLeft): return [0x1B, UInt32(UInt8(ascii: "b"))]
         case .sequence(let sequence): return Deque([0x1B] + sequence.unicodeScalars.map(\.value))
         case .paste(let scalars):
             pasted = scalars
@@ -464,11 +481,23 @@ package final class LineEditor: DescriptorWatcher {
         case .character(0x06), .character(0x05), .sequence("[C"), .sequence("OC"), .sequence("[F"), .sequence("OF"),
             .sequence("[4~"):
             isAll = true
-        case .sequence("[1;3C"), .sequence("[1;5C"), .sequence("f"): isAll = false
+        case .sequence(KeyReader.altRight), .sequence("f"): isAll = false
         default: return nil
         }
         guard !libedit.isVi, let suggestion else { return nil }
         return isAll ? suggestion : Suggestion.word(of: suggestion)
+    }
+
+    /// Returns which session a key switches to, or nil.
+    private func step(of key: Key) -> Switch? {
+        guard !libedit.isVi, !libedit.isSearching, case .sequence(let text) = key else { return nil }
+        switch text {
+        case KeyReader.altRight: return .next
+        case KeyReader.altLeft: return .previous
+        default:
+            guard text.count == 1, let number = Int(text), number > 0 else { return nil }
+            return .number(number)
+        }
     }
 
     private func perform(_ command: Libedit.Command) -> Libedit.Outcome {

@@ -47,6 +47,8 @@ final class Screen {
     private var lastRow = 0
     private var above: [UInt8] = []
     private var needsPaint = true
+    /// Whether the last text above did not end its row.
+    private var isInsideRow = false
     /// Whether the painted area may extend further down than recorded: not every terminal reflows it after a resize.
     private var mayReachFurther = false
 
@@ -79,7 +81,9 @@ final class Screen {
         var state = arranged(scene)
         state.firstRow = painted?.firstRow ?? 0
         guard needsPaint || !above.isEmpty || state != painted else { return }
-        let output = plainUpdate(to: state) ?? update(to: &state)
+        let start: [UInt8] = painted == nil && isInsideRow ? [0x0D, 0x0A] : []
+        isInsideRow = false
+        let output = start + (plainUpdate(to: state) ?? update(to: &state))
         above = []
         painted = state
         needsPaint = false
@@ -124,7 +128,7 @@ final class Screen {
         var output: [UInt8] = Array("\u{1B}[?25l".utf8)
         if !above.isEmpty {
             erase(&output)
-            output += above
+            output += completedAbove
         }
         paint(&state, &output)
         output += "\u{1B}[?25h".utf8
@@ -137,7 +141,7 @@ final class Screen {
         var output: [UInt8] = []
         var former = painted.map { columns($0.prompt + $0.line) } ?? 0
         if !above.isEmpty {
-            output += blank(former) + above
+            output += blank(former) + completedAbove
             former = 0
         } else if let painted, painted.prompt == state.prompt, painted.cursor == painted.line.count,
             state.cursor == state.line.count, state.line.starts(with: painted.line)
@@ -152,6 +156,9 @@ final class Screen {
         cursorRow = 0
         return output + [UInt8](repeating: 0x08, count: afterCursor)
     }
+
+    /// The text above, with an end of line where it has none: the prompt begins a row.
+    private var completedAbove: [UInt8] { above.last == 0x0A ? above : above + [0x0D, 0x0A] }
 
     private func isOneRow(_ state: Painted) -> Bool {
         let text = state.prompt + state.line
@@ -208,8 +215,9 @@ final class Screen {
     }
 
     private func writeAbove() {
-        guard !above.isEmpty else { return }
+        guard let last = above.last else { return }
         stream.write(above)
+        isInsideRow = last != 0x0A
         above = []
     }
 

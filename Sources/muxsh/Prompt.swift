@@ -5,6 +5,7 @@ import VM
 import Glibc
 import Reactor
 import Script
+import Terminal
 
 /// The prompt: typed lines run one after the other in one world, while its sessions stay active.
 final class Prompt {
@@ -25,6 +26,8 @@ final class Prompt {
     private var liveTimer: Timer?
     /// Whether the line that was just typed is a password, and how many were typed.
     private var isPassword = false
+    /// The sessions of which the running entry has forgotten what was shown.
+    private var forgotten: Set<ObjectIdentifier> = []
     private var passwordCount = 0
     /// Whether ^C has stopped the execution of a line.
     private var isInterrupted = false
@@ -54,6 +57,7 @@ final class Prompt {
     func run(continuing world: World, on output: SwitchedOutput, status: Int32) -> Int32 {
         world.settings.isAtPrompt = true
         world.transcript.keepLogs()
+        world.transcript.hasFocus = { [unowned world] in world.talk?.includes($0) ?? true }
         output.flush()
         let keyboard = Keyboard(shell, world, output)
         world.history = { keyboard.editor?.historyLines ?? [] }
@@ -61,6 +65,7 @@ final class Prompt {
         world.diagnostics.wording = { [unowned self] in typedLine?.rendered($0) }
         shell.handleSignal = { [unowned self] in handle($0, keyboard, world) }
         keyboard.editor?.hidesTyping = { world.talk?.asksForPassword(in: world) == true }
+        keyboard.editor?.switchTo = { [unowned self] in switchTalk($0, in: world) }
         keyboard.editor?.willFinish = { [unowned self] in willFinish($0, in: world) }
         if let editor = keyboard.editor, editor.hasLiveRow {
             world.transcript.rewindsAtReturn = true
@@ -163,6 +168,7 @@ final class Prompt {
         var isRemembered = isPassword || lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
         if isRemembered, !isPassword { keyboard.remember(text) }
         isInterrupted = false
+        forgotten = []
         for line in lines where !isInterrupted {
             let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
             guard let statement = statement(of: String(line), parser, world) else {
@@ -217,7 +223,7 @@ final class Prompt {
         {
             return "reopen \(name)"
         }
-        switch talk.read(line) {
+        switch talk.withOpenTargets(in: world).read(line) {
         case .statement(let statement): return statement
         case .end:
             world.talk = nil
@@ -227,6 +233,8 @@ final class Prompt {
 
     /// Returns a line, or what it means if it is the name of a session: to talk to that.
     private func switching(_ line: String, _ world: World) -> String {
+        // Typed by those who are used to talk mode.
+        if line.hasPrefix(":"), !line.hasPrefix("::") { return switching(String(line.dropFirst()), world) }
         let name = line.split(separator: " ").joined(separator: " ")
         guard world.sessions[name] != nil, shell.registry.table[name] == nil, world.definitions[name] == nil else {
             return line
@@ -263,6 +271,7 @@ final class Prompt {
         guard !statements.isEmpty else { return nil }
         checker = attempt
         let isTyped = typedLine != nil && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
+        if file == nil { forgetShown(of: statements, in: world) }
         let recorder = EntryRecorder(world)
         let status = shell.run(script, in: world, as: isTyped ? .typed : .script(isWhole: false))
         let hasPassed = if case .passed = world.outcome { true } else { false }
@@ -277,6 +286,17 @@ final class Prompt {
         // This outcome has been reported already; later ones have not.
         _ = world.takeStrayOutcome()
         return world.output.isBroken ? status : nil
+    }
+
+    /// Forgets, once in an entry, what was already shown of the sessions that its statements send to: an answer that is
+    /// expected then is the answer to what was sent.
+    private func forgetShown(of statements: [Statement], in world: World) {
+        for target in statements.flatMap(\.withAllInside).compactMap(\.sendTarget) {
+            for name in target.items.compactMap(\.template.literalText) {
+                for session in world.sessions.matching(name)
+                where forgotten.insert(ObjectIdentifier(session)).inserted { session.feed.drain() }
+            }
+        }
     }
 
     private func show(_ errors: [ScriptError], in world: World) {
@@ -317,6 +337,22 @@ final class Prompt {
         }
     }
 
+    /// Talks to another session: the one with a number, counted from 1, or the next one in a direction. Returns false if
+    /// there is none.
+    private func switchTalk(_ step: LineEditor.Switch, in world: World) -> Bool {
+        let names = world.sessions.all.map(\.name)
+        let current = world.talk?.onlyTarget.flatMap { names.firstIndex(of: $0) }
+        let index: Int
+        switch step {
+        case .number(let number): index = number - 1
+        case .next: index = current.map { ($0 + 1) % max(1, names.count) } ?? 0
+        case .previous: index = current.map { ($0 + names.count - 1) % max(1, names.count) } ?? names.count - 1
+        }
+        guard names.indices.contains(index) else { return false }
+        if index != current { world.talk = Talk(targets: [names[index]]) }
+        return true
+    }
+
     /// Notes whether a typed line is a password, and shows what it answers before it takes its place on the screen.
     private func willFinish(_ line: String, in world: World) {
         isPassword = world.talk?.asksForPassword(in: world) == true && !line.isEmpty && !line.hasPrefix(":")
@@ -339,6 +375,20 @@ final class Prompt {
         liveTimer = shell.loop.schedule(after: Self.livePause) { [unowned self] in
             liveTimer = nil
             liveText = (liveSession?.voice.live ?? "").unicodeScalars.map(\.value)
+        }
+    }
+}
+
+extension Statement {
+    /// The target of an arrow line or a command that sends, or nil.
+    fileprivate var sendTarget: Target? {
+        switch self {
+        case .arrow(let arrow):
+            if case .send = arrow.action { return arrow.target }
+            return nil
+        case .command(let call) where call.description.name == "send":
+            return call.argument("T").flatMap { try? Target($0.template, range: $0.range) }
+        default: return nil
         }
     }
 }

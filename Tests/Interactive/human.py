@@ -272,3 +272,123 @@ def test_reopen_connects_again():
         terminal.until_prompt("a> ")
         terminal.line(":reopen nobody")
         terminal.until_line("'nobody' was not opened with 'open'|no session is named 'nobody'")
+
+
+def test_while_talking_other_sessions_only_count():
+    with muxsh() as terminal:
+        one, two = Server(), Server()
+        connected(terminal, one)
+        connected(terminal, two, "b")
+        terminal.line("talk a")
+        terminal.until_prompt("a> ")
+        two.say("x\ny\nz\n")
+        terminal.until_prompt("a [b 3]> ")
+        one.say("mine\n")
+        terminal.until_line("^a< mine$")
+        assert not any(line.startswith("b<") for line in terminal.lines()), terminal.lines()
+        terminal.send("\x1b2")
+        terminal.until_prompt("b> ")
+        terminal.until_line("^# b: 3 lines not shown meanwhile: show b --log$")
+        terminal.line("to b")
+        assert two.hear(5) == b"to b\n"
+        terminal.line(":show b --log")
+        terminal.until_line("^b< z$")
+
+
+def test_keys_switch_between_sessions():
+    with muxsh() as terminal:
+        servers = {name: Server() for name in "abc"}
+        for name, server in servers.items():
+            connected(terminal, server, name)
+        terminal.send("\x1b3")
+        terminal.until_prompt("c> ")
+        terminal.send("\x1b[1;3C")
+        terminal.until_prompt("a> ")
+        terminal.send("\x1b[1;3D")
+        terminal.until_prompt("c> ")
+        terminal.send("typed\x1b2")
+        terminal.until_prompt("b> typed")
+        terminal.send("\x1b9\x15")
+        terminal.until_prompt("b> ")
+
+
+def test_talk_goes_on_with_those_that_are_open():
+    with muxsh() as terminal:
+        one, two = Server(), Server()
+        connected(terminal, one)
+        connected(terminal, two, "b")
+        terminal.line("talk a,b")
+        terminal.until_prompt("a,b> ")
+        one.connection.close()
+        terminal.until_prompt("b> ")
+        terminal.line("hello")
+        assert two.hear(6) == b"hello\n"
+        terminal.line(":close a")
+        terminal.line("again")
+        assert two.hear(6) == b"again\n"
+
+
+def test_output_without_a_newline_keeps_its_row():
+    with muxsh() as terminal:
+        terminal.line("print --raw abc")
+        terminal.until(lambda: terminal.lines()[-2:] == ["abc", "muxsh>"], "both")
+        terminal.line("print next")
+        terminal.until(lambda: terminal.lines()[-2:] == ["next", "muxsh>"], "no blank row")
+        assert "" not in terminal.lines(), terminal.lines()
+
+
+def test_nul_is_no_key():
+    with muxsh() as terminal:
+        terminal.send("print a\x00b\r")
+        terminal.until_line("^ab$")
+
+
+def test_a_program_that_ended_says_how():
+    with muxsh() as terminal:
+        terminal.line("spawn p sh -c 'exit 3'")
+        terminal.until_line("exited with status 3")
+        terminal.line("list")
+        terminal.until_line("^p +process +pid [0-9]+ +exited with status 3")
+
+
+def test_a_colon_at_the_command_prompt_is_forgiven():
+    with muxsh() as terminal:
+        terminal.line(":print hello")
+        terminal.until_line("^hello$")
+
+
+def test_only_the_values_of_a_setting_are_completed():
+    with muxsh() as terminal:
+        terminal.send("set color \t\t")
+        terminal.until_line("^always +auto +never$")
+
+
+def test_an_entry_forgets_once_what_was_already_shown():
+    with muxsh() as terminal:
+        server = Server()
+        connected(terminal, server)
+        server.say("old\n")
+        terminal.until_line("^a< old$")
+        # A block, and a paste of two lines that send.
+        terminal.line("repeat 1 {")
+        terminal.line("a> one")
+        terminal.line("a< new")
+        terminal.line("}")
+        assert server.hear(4) == b"one\n"
+        server.say("new\n")
+        terminal.until_prompt()
+        server.say("old\n")
+        terminal.until(lambda: terminal.lines().count("a< old") == 2, "the second")
+        terminal.send("\x1b[200~a> two\ra> three\ra< 2\ra< 3\r\x1b[201~\r")
+        assert server.hear(10) == b"two\nthree\n"
+        server.say("2\n3\n")
+        terminal.line("print met")
+        terminal.until_line("^met$")
+        assert not any("differs" in line for line in terminal.lines()), terminal.lines()
+        # An entry that only looks forgets nothing.
+        server.say("kept\n")
+        terminal.until_line("^a< kept$")
+        terminal.line("a< kept")
+        terminal.line("print looked")
+        terminal.until_line("^looked$")
+        assert not any("error" in line for line in terminal.lines()), terminal.lines()

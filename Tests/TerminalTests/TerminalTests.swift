@@ -275,6 +275,6 @@ struct CompletionTests {
         setlocale(LC_CTYPE, "C.UTF-8")
         #expect(ChoiceList.columns(["aa", "b", "c"], width: 8) == "aa  c\nb\n")
         #expect(ChoiceList.columns(["你好", "b", "c"], width: 12) == "你好  c\nb\n")
-        #expect(ChoiceList.columns(["toolong"], width: 4) == "tool\n")
+        #expect(ChoiceList.columns(["toolong"], width: 4) == "too…\n")
     }
 }

@@ -60,7 +60,8 @@ private struct ListInstruction: Instruction {
 extension Session {
     /// A short description of the state of both directions.
     var state: String {
-        switch (channel.input, channel.output) {
+        if let ending = child?.ending, inputHasEnded { return ending.description }
+        return switch (channel.input, channel.output) {
         case (.open, .open): "open"
         case (.open, _): "half-closed by us"
         case (.ended, .open), (.ended, .ending): "half-closed by peer"

@@ -97,7 +97,7 @@ package final class ProgramScreen {
         return Array(text.utf8)
     }
 
-    /// Returns the rows as text, with asterisks for what must not be shown: it may go on in the next row.
+    /// Returns the rows as text, with asterisks for secrets, also those that wrap to the next row.
     ///
     /// - Parameter ranges: returns the ranges of bytes to hide.
     func lines(hiding ranges: ([UInt8]) -> [Range<Int>]) -> [String] {

@@ -20,7 +20,7 @@ struct TerminalFilter {
     /// The last printed character, for REP.
     private var last: [UInt8] = [0x20]
 
-    /// A sequence that is longer is passed on as it comes.
+    /// A longer sequence is left out.
     private static let longestSequence = 64
 
     init(rows: Int, columns: Int) {
@@ -72,12 +72,9 @@ struct TerminalFilter {
         return run.startIndex
     }
 
+    /// A character beyond ASCII; inside of an escape sequence it means nothing.
     private mutating func character(_ bytes: ArraySlice<UInt8>, _ emit: (ArraySlice<UInt8>) -> Void) {
-        guard state == .ground else {
-            for byte in bytes { control(byte, emit) }
-            return
-        }
-        guard let scalar = String(decoding: bytes, as: UTF8.self).unicodeScalars.first,
+        guard state == .ground, let scalar = String(decoding: bytes, as: UTF8.self).unicodeScalars.first,
             !(0x80...0x9F).contains(scalar.value)
         else { return }
         let shown = columns == 1 && scalar.value >= 0x1100 ? Array("\u{FFFD}".utf8) : Array(bytes)
@@ -93,29 +90,39 @@ struct TerminalFilter {
         sequence = [0x1B]
     }
 
-    /// A byte of an escape sequence.
+    /// A byte of an escape sequence. libvterm gets whole sequences only, so both agree on where each ends.
     private mutating func control(_ byte: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
-        if byte == 0x18 || byte == 0x1A { return end(with: byte, emit) }
+        switch byte {
+        case 0x18, 0x1A:
+            if state == .string || state == .stringEscape { emit([byte]) }
+            state = .ground
+        case 0x1B where state == .string: state = .stringEscape
+        case 0x1B where state == .stringEscape: break
+        case 0x1B: begin()
+        case 0, 0x7F: break
+        case 1..<0x20 where state == .escape || state == .csi: emit([byte])
+        default: add(byte, emit)
+        }
+    }
+
+    private mutating func add(_ byte: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
         switch state {
         case .ground: break
-        case .escape, .csi:
-            if byte == 0x1B {
-                emit(sequence[...])
-                return begin()
-            }
+        case .escape:
             sequence.append(byte)
-            if state == .csi { csi(byte, emit) } else { escape(byte, emit) }
+            escape(byte, emit)
+        case .csi:
+            if sequence.count <= Self.longestSequence { sequence.append(byte) }
+            if (0x40...0x7E).contains(byte) { endCSI(byte, emit) }
         case .string:
             emit([byte])
-            if byte == 0x07 { state = .ground } else if byte == 0x1B { state = .stringEscape }
+            if byte == 0x07 { state = .ground }
         case .stringEscape:
-            guard byte != UInt8(ascii: "\\") else {
-                emit([byte])
-                return state = .ground
-            }
-            // The escape character has ended the string and begun a sequence; it was passed on.
-            state = .escape
-            sequence = []
+            emit([0x1B, UInt8(ascii: "\\")])
+            state = .ground
+            guard byte != UInt8(ascii: "\\") else { return }
+            // Another sequence has ended the string.
+            begin()
             control(byte, emit)
         }
     }
@@ -124,36 +131,25 @@ struct TerminalFilter {
         switch byte {
         case UInt8(ascii: "["): state = .csi
         case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "_"), UInt8(ascii: "^"), UInt8(ascii: "X"):
-            flush(emit)
+            emit(sequence[...])
             state = .string
-        case 0x20...0x2F, 0..<0x20: break
-        default: end(with: nil, emit)
+        case 0x20...0x2F where sequence.count <= Self.longestSequence: break
+        default:
+            emit(sequence[...])
+            state = .ground
         }
     }
 
-    private mutating func csi(_ byte: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
-        if sequence.count > Self.longestSequence { flush(emit) }
-        guard (0x40...0x7E).contains(byte) else { return }
-        let parameters = sequence.dropFirst(2).dropLast()
-        if byte == UInt8(ascii: "b"), sequence.starts(with: [0x1B, UInt8(ascii: "[")]),
-            parameters.allSatisfy({ (0x30...0x39).contains($0) })
-        {
-            let count = parameters.isEmpty ? 1 : Int(String(decoding: parameters, as: UTF8.self)) ?? columns
-            for _ in 0..<min(max(1, count), columns) { emit(last[...]) }
-            sequence = []
-        }
-        end(with: nil, emit)
-    }
-
-    private mutating func end(with byte: UInt8?, _ emit: (ArraySlice<UInt8>) -> Void) {
-        flush(emit)
-        if let byte { emit([byte]) }
+    private mutating func endCSI(_ final: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
         state = .ground
-    }
-
-    private mutating func flush(_ emit: (ArraySlice<UInt8>) -> Void) {
-        if !sequence.isEmpty { emit(sequence[...]) }
-        sequence = []
+        guard sequence.count <= Self.longestSequence else { return }
+        let parameters = sequence.dropFirst(2).dropLast()
+        guard final == UInt8(ascii: "b"), parameters.allSatisfy({ (0x30...0x3B).contains($0) }) else {
+            return emit(sequence[...])
+        }
+        let first = parameters.prefix { $0 <= 0x39 }
+        let count = first.isEmpty ? 1 : Int(String(decoding: first, as: UTF8.self)) ?? columns
+        for _ in 0..<min(max(1, count), columns) { emit(last[...]) }
     }
 
     /// The number of bytes at the end that begin a character (UTF-8) without completing it.

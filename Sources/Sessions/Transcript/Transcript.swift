@@ -37,6 +37,9 @@ package final class Transcript {
 
     /// The last lines of each session, at the prompt; nil in scripts.
     package private(set) var logs: SessionLogs?
+    /// Whether displays show a session now: while talking, only the targets of the talk.
+    package var hasFocus: (String) -> Bool = { _ in true }
+    private var unseen: [String: Int] = [:]
     /// The sessions that displays do not show, with the number of lines hidden so far.
     private var muted: [String: Int] = [:]
 
@@ -73,7 +76,16 @@ package final class Transcript {
     /// Shows the lines of a session again; returns how many were hidden, or nil if it was not hidden.
     package func unmute(_ name: String) -> Int? { muted.removeValue(forKey: name) }
 
-    package func isMuted(_ name: String) -> Bool { muted[name] != nil }
+    /// Whether displays do not show a session: it is muted, or others have the focus.
+    package func isHidden(_ name: String) -> Bool { muted[name] != nil || !hasFocus(name) }
+
+    /// The sessions with lines that were not shown because others had the focus, with their numbers.
+    package var unseenCounts: [(name: String, count: Int)] {
+        unseen.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// Forgets the lines of a session that were not shown; returns their number.
+    package func takeUnseen(of name: String) -> Int { unseen.removeValue(forKey: name) ?? 0 }
 
     package func add(_ sink: Sink) {
         sinks.append(sink)
@@ -147,8 +159,8 @@ package final class Transcript {
             if isPart { line.append(UInt8(ascii: "\\")) }
             logs.add(line, of: name)
         }
-        if muted[name] != nil {
-            muted[name]? += isPart ? 0 : 1
+        if isHidden(name) {
+            if muted[name] != nil { muted[name]? += isPart ? 0 : 1 } else if !isPart { unseen[name, default: 0] += 1 }
             return emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
         }
         let isDumped = view == .hex && !(text.isEmpty && ending.isEmpty)

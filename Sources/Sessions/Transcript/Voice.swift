@@ -47,7 +47,7 @@ package final class Voice {
     /// The received beginning of a line that has not been shown, as `NAME< text`; nil if there is none. A line that holds
     /// carriage returns begins after the last one that text follows.
     package var live: String? {
-        guard !unshown.isEmpty, !transcript.isMuted(name) else { return nil }
+        guard !unshown.isEmpty, !transcript.isHidden(name) else { return nil }
         let certain = unshown.dropLast(transcript.undecided(unshown))
         return certain.isEmpty ? nil : transcript.live(name, Array(certain.afterLastReturn))
     }
