@@ -71,6 +71,7 @@ package struct CommandRegistry: CommandSet {
             ("unmute", UnmuteCommand.self),
             ("find", FindCommand.self),
             ("reopen", ReopenCommand.self),
+            ("interact", InteractCommand.self),
             ("history", HistoryCommand.self),
             ("save", SaveCommand.self),
             ("record", RecordCommand.self),
@@ -101,7 +102,8 @@ package struct CommandRegistry: CommandSet {
         (
             "At the prompt",
             [
-                "list", "show", "talk", "reopen", "view", "mute", "unmute", "find", "history", "save", "record", "help",
+                "list", "show", "talk", "interact", "reopen", "view", "mute", "unmute", "find", "history", "save",
+                "record", "help",
                 "quit",
             ]
         ),

@@ -40,6 +40,12 @@ package final class World: SessionObserver, Host {
     package var talk: Talk? {
         didSet { showUnseen() }
     }
+    /// Whether a session has the terminal: displays show nothing then.
+    package var isInteracting = false {
+        didSet { if !isInteracting { showUnseen() } }
+    }
+    /// Called when the size of the terminal has changed, while a session has it.
+    package var onResize: (() -> Void)?
     /// How each session was opened, for `reopen`.
     package var openings: [String: OpeningRequest] = [:]
     /// Whether the user has been told how to leave talk mode.

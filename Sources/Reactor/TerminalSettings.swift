@@ -26,6 +26,15 @@ package final class TerminalSettings {
         adjust(&pointer.pointee.c_cflag, &pointer.pointee.c_iflag)
     }
 
+    /// Reads the settings of a terminal, and makes them raw: every byte passes as it is (cfmakeraw(3)), except that a
+    /// line feed may return to the first column too.
+    package convenience init?(rawOf descriptor: Int32, returnsAtFeed: Bool) {
+        self.init(of: descriptor)
+        let output = pointer.pointee.c_oflag
+        cfmakeraw(pointer)
+        if returnsAtFeed { pointer.pointee.c_oflag = output }
+    }
+
     /// Applies them immediately, without waiting for output (tcsetattr(3), TCSANOW). Safe in a signal handler.
     package func apply(to descriptor: Int32) {
         tcsetattr(descriptor, TCSANOW, pointer)

@@ -56,6 +56,8 @@ package final class Session: ChannelDelegate {
             ? "its terminal is too large to keep the screen (limit \(ProgramScreen.mostCells) cells)"
             : "there is no screen: spawn the program with --pty"
     }
+    /// Gets what arrives as it is: the terminal that the session has, or nil.
+    package var tap: ((UnsafeRawBufferPointer) -> Void)?
     /// When data last arrived and was last sent.
     private var receivedAt: Instant?
     private var sentAt: Instant?
@@ -289,6 +291,21 @@ package final class Session: ChannelDelegate {
         try transmit(admitted: bytes, as: kind)
     }
 
+    /// Passes on the size of the terminal that the session has.
+    package func setTerminalSize(rows: Int, columns: Int) {
+        screen?.resize(rows: rows, columns: columns)
+        channel.setTerminalSize(rows: rows, columns: columns)
+    }
+
+    /// Whether the peer writes to a terminal.
+    package var hasTerminalPeer: Bool { channel.kind == .terminal || channel.kind == .telnet }
+
+    /// Returns what keys send: to a peer that has no terminal, Enter sends the session's line ending.
+    package func typed(_ keys: [UInt8]) -> [UInt8] {
+        guard !hasTerminalPeer else { return keys }
+        return keys.flatMap { $0 == UInt8(ascii: "\r") ? lineEnding.bytes : [$0] }
+    }
+
     /// Presses keys on the terminal of the program.
     package func press(_ keys: [TerminalKey]) throws(Failure) {
         guard let screen else {
@@ -394,6 +411,7 @@ package final class Session: ChannelDelegate {
         hasArrivedSinceSend = true
         receivedAt = loop.now
         if let screen { show(bytes, on: screen) }
+        tap?(bytes)
         guard framing != .line else {
             log.received(bytes, at: loop.now)
             linesReceived += bytes.lineFeeds
@@ -408,6 +426,8 @@ package final class Session: ChannelDelegate {
     private func show(_ bytes: UnsafeRawBufferPointer, on screen: ProgramScreen) {
         screen.receive(bytes)
         let answers = screen.takeOutgoing()
+        // The terminal that the session has answers itself.
+        guard tap == nil else { return }
         if !answers.isEmpty { answers.withUnsafeBytes { channel.send($0) } }
     }
 

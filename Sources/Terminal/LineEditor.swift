@@ -351,6 +351,7 @@ package final class LineEditor: DescriptorWatcher {
     /// Leaves the terminal to others, with its usual settings, until `takeBack`: keys are not read.
     package func lend() {
         screen.finishLine()
+        screen.isLent = true
         write(pasteMarks(false))
         screen.stream.flush()
         libedit.setRaw(false)
@@ -358,6 +359,7 @@ package final class LineEditor: DescriptorWatcher {
     }
 
     package func takeBack() {
+        screen.isLent = false
         takeTerminal()
         if !isClosed { loop.watch(STDIN_FILENO, read: true, write: false, watcher: self) }
     }

@@ -41,6 +41,11 @@ final class Screen {
     /// for screen readers and logs.
     var isPlain = false
 
+    /// Whether others use the terminal: text waits until they have finished.
+    var isLent = false {
+        didSet { if !isLent { writeAbove() } }
+    }
+
     private var painted: Painted?
     /// The number of rows from the top of the painted area to its cursor and to its last row.
     private var cursorRow = 0
@@ -60,7 +65,7 @@ final class Screen {
     /// Adds text above the line. The text ends with a newline or is completed by later text.
     func show(_ text: [UInt8]) {
         above += text
-        if painted == nil { writeAbove() }
+        if painted == nil, !isLent { writeAbove() }
     }
 
     /// Rereads the terminal's size. The terminal has reflowed the painted area.

@@ -57,7 +57,9 @@ final class Prompt {
     func run(continuing world: World, on output: SwitchedOutput, status: Int32) -> Int32 {
         world.settings.isAtPrompt = true
         world.transcript.keepLogs()
-        world.transcript.hasFocus = { [unowned world] in world.talk?.includes($0) ?? true }
+        world.transcript.hasFocus = { [unowned world] in
+            !world.isInteracting && world.talk?.includes($0) ?? true
+        }
         output.flush()
         let keyboard = Keyboard(shell, world, output)
         world.history = { keyboard.editor?.historyLines ?? [] }
@@ -318,7 +320,9 @@ final class Prompt {
                 keyboard.interrupt()
             }
             return true
-        case SIGWINCH: keyboard.editor?.resize()
+        case SIGWINCH:
+            keyboard.editor?.resize()
+            world.onResize?()
         case SIGTSTP: keyboard.suspend()
         case SIGCONT: keyboard.editor?.resume()
         default:

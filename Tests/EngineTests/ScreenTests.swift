@@ -44,6 +44,13 @@ import Testing
         }
     }
 
+    /// libvterm alone writes beyond its array of parameters.
+    @Test func manyParametersAreLeftOut() throws {
+        let many = "\u{1B}[" + String(repeating: ";", count: 40) + "x"
+        #expect(try lines("a\(many)b\u{1B}[\(String(repeating: "9", count: 60))Cc") == ["abc", "", "", ""])
+        #expect(try lines("\u{1B}[1;2;3;4;5;6;7;8;9;10;11;12;13;14mx") == ["x", "", "", ""])
+    }
+
     @Test func aLargeScreenIsNotKept() {
         #expect(ProgramScreen(rows: 1000, columns: 1000) == nil)
         #expect(ProgramScreen(rows: 100, columns: 300) != nil)

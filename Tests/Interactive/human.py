@@ -392,3 +392,69 @@ def test_an_entry_forgets_once_what_was_already_shown():
         terminal.line("print looked")
         terminal.until_line("^looked$")
         assert not any("error" in line for line in terminal.lines()), terminal.lines()
+
+
+def test_a_shell_gets_the_terminal_and_gives_it_back():
+    with muxsh() as terminal:
+        other = Server()
+        connected(terminal, other, "b")
+        terminal.line('spawn sh --pty --env "PS1=ready> " sh -i')
+        terminal.until_line("ready>")
+        terminal.line("interact sh")
+        terminal.until_line("sh has the terminal; Ctrl-] takes it back")
+        terminal.send("echo $((6*7)); stty size\r")
+        terminal.until_line("^42$")
+        terminal.until_line("^20 90$")
+        # Its size follows.
+        terminal.resize(70, 18)
+        terminal.send("stty size\r")
+        terminal.until_line("^18 70$")
+        other.say("hidden\n")
+        # ^C is a key of the shell.
+        terminal.send("sleep 100\r")
+        terminal.send("\x03echo after\r")
+        terminal.until_line("after$")
+        terminal.send("\x1d")
+        terminal.until_prompt()
+        terminal.until_line("^# b: 1 line not shown meanwhile: show b --log$")
+        assert not any(line.startswith("b<") for line in terminal.lines())
+        terminal.line("show sh --log")
+        terminal.until_line("sh< 42|^-- more")
+
+
+def test_an_editor_in_the_prompt():
+    with muxsh() as terminal:
+        terminal.line("spawn n --pty --env TERM=vt100 nano")
+        terminal.until_prompt()
+        terminal.line("interact n")
+        terminal.until_line("GNU nano")
+        terminal.send("hello")
+        terminal.until_line("^hello$")
+        terminal.send("\x18n")
+        # The end of the session gives the terminal back.
+        terminal.until_prompt()
+        terminal.line("print back")
+        terminal.until_line("^back$")
+
+
+def test_a_plain_server_can_have_the_terminal_too():
+    with muxsh() as terminal:
+        server = Server()
+        connected(terminal, server)
+        terminal.line("interact a --end C-a")
+        terminal.until_line("a has the terminal; the --end key takes it back")
+        terminal.send("hi\r")
+        assert server.hear(3) == b"hi\n"
+        server.say("one\ntwo\n\x1b[1mbold\x1b[0m\n")
+        terminal.until_line("^two$")
+        terminal.until_line("^bold$")
+        terminal.send("\x01")
+        terminal.until_prompt()
+        terminal.line("interact nobody")
+        terminal.until_line("no session is named 'nobody'")
+        terminal.line("interact a --end Up")
+        terminal.until_line("'Up' is not a key of one byte")
+        server.connection.close()
+        terminal.until_line(r"^a<\|")
+        terminal.line("interact a")
+        terminal.until_line("a: closed by the peer")

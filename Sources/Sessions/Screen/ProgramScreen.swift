@@ -8,8 +8,8 @@ import Script
 package final class ProgramScreen {
     private let terminal: OpaquePointer
     private let screen: OpaquePointer
-    package let rows: Int
-    package let columns: Int
+    package private(set) var rows: Int
+    package private(set) var columns: Int
     /// Bytes for the program: answers to its questions, and pressed keys.
     private var outgoing: [UInt8] = []
     private var filter: TerminalFilter
@@ -126,6 +126,14 @@ package final class ProgramScreen {
                 return lines[index].isEmpty
                     ? "\(padding)\(number) |" : "\(padding)\(number) | \(Escapes.visible(lines[index].utf8))"
             }
+    }
+
+    /// Changes the size, unless the screen would have too many cells.
+    func resize(rows: Int, columns: Int) {
+        guard rows > 0, columns > 0, rows * columns <= Self.mostCells else { return }
+        vterm_set_size(terminal, Int32(rows), Int32(columns))
+        (self.rows, self.columns, cache) = (rows, columns, nil)
+        filter.resize(rows: rows, columns: columns)
     }
 
     /// Presses a key; the program gets what its terminal sends for it in the mode that it has set.

@@ -4,6 +4,7 @@
 ///   differently within one piece of text.
 /// - Control characters beyond ASCII (C1) are left out: libvterm moves the cursor back for each, also out of the screen.
 /// - REP (`CSI n b`) is replaced by the characters: with wide ones libvterm writes beyond the row.
+/// - A control sequence with more than 15 parameters is left out: libvterm writes beyond its array of them.
 /// - In a screen of one column a wide character becomes U+FFFD, for the same reason.
 /// - Of a run of plain lines only those are kept that remain on the screen: a flood costs no more than that.
 struct TerminalFilter {
@@ -11,8 +12,8 @@ struct TerminalFilter {
         case ground, escape, csi, string, stringEscape
     }
 
-    private let rows: Int
-    private let columns: Int
+    private var rows: Int
+    private var columns: Int
     private var state = State.ground
     /// The beginning of a character or an escape sequence that is not complete.
     private var unfinished: [UInt8] = []
@@ -24,6 +25,11 @@ struct TerminalFilter {
     private static let longestSequence = 64
 
     init(rows: Int, columns: Int) {
+        self.rows = rows
+        self.columns = columns
+    }
+
+    mutating func resize(rows: Int, columns: Int) {
         self.rows = rows
         self.columns = columns
     }
@@ -109,7 +115,7 @@ struct TerminalFilter {
         switch state {
         case .ground: break
         case .escape:
-            sequence.append(byte)
+            if sequence.count <= Self.longestSequence { sequence.append(byte) }
             escape(byte, emit)
         case .csi:
             if sequence.count <= Self.longestSequence { sequence.append(byte) }
@@ -133,16 +139,25 @@ struct TerminalFilter {
         case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "_"), UInt8(ascii: "^"), UInt8(ascii: "X"):
             emit(sequence[...])
             state = .string
-        case 0x20...0x2F where sequence.count <= Self.longestSequence: break
+        case 0x20...0x2F: break
         default:
-            emit(sequence[...])
+            if sequence.count <= 5 { emit(sequence[...]) }
             state = .ground
         }
     }
 
+    /// Whether a control sequence has as many parameters, of as many digits, as programs use: libvterm writes the
+    /// seventeenth beyond its array.
+    private var isOrdinary: Bool {
+        let parameters = sequence.dropFirst(2).split(omittingEmptySubsequences: false) {
+            $0 == UInt8(ascii: ";") || $0 == UInt8(ascii: ":")
+        }
+        return parameters.count <= 15 && parameters.allSatisfy { $0.count <= 8 }
+    }
+
     private mutating func endCSI(_ final: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
         state = .ground
-        guard sequence.count <= Self.longestSequence else { return }
+        guard sequence.count <= Self.longestSequence, isOrdinary else { return }
         let parameters = sequence.dropFirst(2).dropLast()
         guard final == UInt8(ascii: "b"), parameters.allSatisfy({ (0x30...0x3B).contains($0) }) else {
             return emit(sequence[...])

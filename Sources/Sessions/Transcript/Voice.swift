@@ -44,6 +44,9 @@ package final class Voice {
     /// The number of received bytes at the end that belong to a line not shown yet.
     var unshownCount: Int { unshown.count }
 
+    /// The received beginning of a line as it is, or nil.
+    package var unfinished: [UInt8]? { unshown.isEmpty ? nil : unshown }
+
     /// The received beginning of a line that has not been shown, as `NAME< text`; nil if there is none. A line that holds
     /// carriage returns begins after the last one that text follows.
     package var live: String? {

@@ -137,6 +137,12 @@ package final class Channel: DescriptorWatcher {
         transport?.admit(bytes)
     }
 
+    /// Passes on the size of the terminal that the peer writes to.
+    package func setTerminalSize(rows: Int, columns: Int) {
+        transport?.setTerminalSize(rows: rows, columns: columns)
+        updateInterest()
+    }
+
     /// Sends what belongs to the protocol and not to its data; returns why it cannot, or nil.
     package func control(_ control: LayerControl) -> String? {
         guard output == .open, let transport else { return "our side has ended" }

@@ -75,6 +75,8 @@ package protocol Transport: AnyObject {
     func control(_ control: LayerControl) -> String?
     /// Returns what happened that is not data, once.
     func takeNotes() -> [String]
+    /// Passes on the size of the terminal that the peer writes to, where it can know.
+    func setTerminalSize(rows: Int, columns: Int)
     /// Sets the length of the longest message that is received, in bytes.
     func setMessageLimit(_ limit: Int)
     /// Whether a carriage return alone ends a line now, as the Enter key of a terminal does (telnet in BINARY).
@@ -116,6 +118,7 @@ extension Transport {
     package var closing: Closing? { nil }
     package func control(_ control: LayerControl) -> String? { "the connection is neither WebSocket nor telnet" }
     package func takeNotes() -> [String] { [] }
+    package func setTerminalSize(rows: Int, columns: Int) {}
     package func setMessageLimit(_ limit: Int) {}
     package var linesEndWithReturn: Bool { false }
     package var webSocket: WebSocketDetails? { nil }

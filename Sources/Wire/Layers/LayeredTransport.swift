@@ -39,6 +39,11 @@ package final class LayeredTransport: Transport {
     }
     package var roundTripTime: Duration { base.roundTripTime }
     package var unacknowledgedBytes: Int { base.unacknowledgedBytes }
+    package func setTerminalSize(rows: Int, columns: Int) {
+        (layer as? TelnetLayer)?.setSize(rows: rows, columns: columns)
+        flush()
+    }
+
     package func setMessageLimit(_ limit: Int) { (layer as? WebSocketLayer)?.setLimit(limit) }
     package var linesEndWithReturn: Bool { (layer as? TelnetLayer)?.isBinary ?? false }
     package var webSocket: WebSocketDetails? { (layer as? WebSocketLayer)?.details }

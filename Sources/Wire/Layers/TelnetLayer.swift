@@ -148,6 +148,12 @@ package final class TelnetLayer: Layer {
         agreed.contains { $0.option == option && ($0[keyPath: side] == TELNET_WILL || $0[keyPath: side] == TELNET_DO) }
     }
 
+    /// Sets the answer to NAWS, and sends it if that was agreed on.
+    func setSize(rows: Int, columns: Int) {
+        size = (UInt16(clamping: columns), UInt16(clamping: rows))
+        if ours.contains(UInt8(TELNET_TELOPT_NAWS)) { sendSize() }
+    }
+
     private func sendSize() {
         let bytes = [size.columns, size.rows].flatMap { [UInt8($0 >> 8), UInt8($0 & 255)] }
         bytes.withUnsafeBytes { buffer in

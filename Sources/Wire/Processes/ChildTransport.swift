@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 import Reactor
 import SystemPackage
@@ -52,6 +53,10 @@ final class TerminalTransport: Transport {
     }
 
     let kind = TransportKind.terminal
+
+    func setTerminalSize(rows: Int, columns: Int) {
+        _ = c_set_window_size(master.number, UInt16(clamping: rows), UInt16(clamping: columns))
+    }
     var descriptor: Int32 { master.number }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
