@@ -134,15 +134,17 @@ struct TerminalFilter {
     }
 
     private mutating func escape(_ byte: UInt8, _ emit: (ArraySlice<UInt8>) -> Void) {
+        if (0x20...0x2F).contains(byte) { return }
+        state = .ground
         switch byte {
-        case UInt8(ascii: "["): state = .csi
-        case UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "_"), UInt8(ascii: "^"), UInt8(ascii: "X"):
-            emit(sequence[...])
-            state = .string
-        case 0x20...0x2F: break
+        case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "_"), UInt8(ascii: "^"),
+            UInt8(ascii: "X"):
+            // After an intermediate byte libvterm alone takes it for the beginning of another sequence.
+            guard sequence.count == 2 else { return }
+            state = byte == UInt8(ascii: "[") ? .csi : .string
+            if state == .string { emit(sequence[...]) }
         default:
             if sequence.count <= 5 { emit(sequence[...]) }
-            state = .ground
         }
     }
 
