@@ -94,7 +94,11 @@ class Server:
     def handle(self, client):
         with client:
             client.settimeout(LIMIT)
-            self.heads.append(read_head(client))
+            try:
+                self.heads.append(read_head(client))
+            except (AssertionError, OSError):
+                # The client leaves before its handshake.
+                return
             key = re.search(r"Sec-WebSocket-Key: (.*)\r", self.heads[-1]).group(1).encode()
             accept = base64.b64encode(hashlib.sha1(key + GUID).digest()).decode()
             answer = self.answer or "HTTP/1.1 101 Hi\r\nupgrade: WebSocket\r\nConnection: keep-alive, UPGRADE\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"

@@ -6,7 +6,8 @@
 /// - REP (`CSI n b`) is replaced by the characters: with wide ones libvterm writes beyond the row.
 /// - A control sequence with more than 15 parameters is left out: libvterm writes beyond its array of them.
 /// - In a screen of one column a wide character becomes U+FFFD, for the same reason.
-/// - Of a run of plain lines only those are kept that remain on the screen: a flood costs no more than that.
+/// - Of a run of plain lines only those are kept that remain on the screen, while the program has set no modes: a flood
+///   costs no more than that.
 struct TerminalFilter {
     private enum State {
         case ground, escape, csi, string, stringEscape
@@ -18,6 +19,8 @@ struct TerminalFilter {
     /// The beginning of a character or an escape sequence that is not complete.
     private var unfinished: [UInt8] = []
     private var sequence: [UInt8] = []
+    /// Whether a sequence was passed on that may change how lines scroll; colors do not.
+    private var hasModes = false
     /// The last printed character, for REP.
     private var last: [UInt8] = [0x20]
 
@@ -65,7 +68,8 @@ struct TerminalFilter {
 
     /// Returns where the lines begin that remain on the screen, after `rows` more ends of lines.
     private func start(of run: ArraySlice<UInt8>) -> Int {
-        guard run.count > 4 * rows else { return run.startIndex }
+        // Shift Out and Shift In choose a character set for what follows.
+        guard !hasModes, run.count > 4 * rows, !run.contains(0x0E), !run.contains(0x0F) else { return run.startIndex }
         var lines = 0
         var index = run.endIndex - 1
         while index > run.startIndex {
@@ -144,6 +148,7 @@ struct TerminalFilter {
             state = byte == UInt8(ascii: "[") ? .csi : .string
             if state == .string { emit(sequence[...]) }
         default:
+            hasModes = true
             if sequence.count <= 5 { emit(sequence[...]) }
         }
     }
@@ -162,6 +167,7 @@ struct TerminalFilter {
         guard sequence.count <= Self.longestSequence, isOrdinary else { return }
         let parameters = sequence.dropFirst(2).dropLast()
         guard final == UInt8(ascii: "b"), parameters.allSatisfy({ (0x30...0x3B).contains($0) }) else {
+            hasModes = hasModes || final != UInt8(ascii: "m")
             return emit(sequence[...])
         }
         let first = parameters.prefix { $0 <= 0x39 }
