@@ -90,6 +90,9 @@ package struct Manual {
           host:port  :port  [::1]:port    TCP; :port is on this machine
           tls://host:port                 TLS, the certificate is verified
           udp://host:port                 UDP, one line per datagram
+          ws://host:port/path  wss://…    WebSocket: a message is a line
+          telnet://host:port              telnet: its options are answered
+          serial:/dev/ttyUSB0             a serial line
           unix:/path  unix:@name          Unix sockets; @ is the abstract namespace
 
         'listen' and 'serve' accept connections; 'spawn' makes a program a session.
@@ -153,6 +156,7 @@ package struct Manual {
           spawn sh --pty sh     run it on a pseudo-terminal; --no-echo turns off the echo
           signal calc TERM      send a signal; --group: to its process group
           wait calc status 0    wait for its end and check ${status}
+          expect sh screen "x"  wait until its screen shows x (--pty); send sh --key Up presses a key
 
         No program outlives muxsh. Programs often buffer their output unless they run on a terminal: use --pty.
         """
@@ -174,6 +178,8 @@ package struct Manual {
           ^R  Up  Down   search the history, go through it
           ^A ^E ^W ^U ^K go to the start or end; erase a word, the line, to the end
           ^L             clear the screen
+          →  Alt-→       take the grey suggestion, or a word of it
+          Alt-1 … Alt-9  talk to the first … ninth session; Alt-← Alt-→ to its neighbors
           ^Z             suspend muxsh; 'fg' resumes it
 
         Key bindings are read from ~/.editrc ('bind -v' for vi keys), see editrc(5).

@@ -143,7 +143,7 @@ struct TerminalFilter {
         switch byte {
         case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "P"), UInt8(ascii: "_"), UInt8(ascii: "^"),
             UInt8(ascii: "X"):
-            // After an intermediate byte libvterm alone takes it for the beginning of another sequence.
+            // libvterm would begin another sequence here, whatever intermediate bytes came before.
             guard sequence.count == 2 else { return }
             state = byte == UInt8(ascii: "[") ? .csi : .string
             if state == .string { emit(sequence[...]) }
