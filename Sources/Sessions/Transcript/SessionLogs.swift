@@ -1,10 +1,26 @@
-import DequeModule
-
 /// The last lines of each session as they were shown, for `show NAME --log` and `find`.
 package final class SessionLogs {
+    /// Lines in one buffer: an array for each would take several times as much memory.
     private struct Log {
-        var lines: Deque<[UInt8]> = []
-        var count = 0
+        private var text: [UInt8] = []
+        private var start = 0
+
+        mutating func add(_ line: [UInt8]) {
+            text += line
+            text.append(UInt8(ascii: "\n"))
+            guard text.count - start > SessionLogs.limit else { return }
+            let excess = text.count - SessionLogs.limit
+            start = text[excess...].firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? text.count
+            guard start > SessionLogs.limit / 2 else { return }
+            text.removeFirst(start)
+            start = 0
+        }
+
+        var lines: [[UInt8]] {
+            text[start...].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast().map {
+                Array($0)
+            }
+        }
     }
 
     private var logs: [String: Log] = [:]
@@ -14,17 +30,11 @@ package final class SessionLogs {
 
     /// Adds a line as it was shown.
     func add(_ line: [UInt8], of name: String) {
-        var log = logs.removeValue(forKey: name) ?? Log()
-        log.lines.append(line)
-        log.count += line.count + 1
-        while log.count > Self.limit, log.lines.count > 1, let first = log.lines.popFirst() {
-            log.count -= first.count + 1
-        }
-        logs[name] = log
+        logs[name, default: Log()].add(line)
     }
 
     /// Returns the lines of a session, oldest first.
-    package func lines(of name: String) -> [[UInt8]] { Array(logs[name]?.lines ?? []) }
+    package func lines(of name: String) -> [[UInt8]] { logs[name]?.lines ?? [] }
 
     /// The sessions that have a log, also those that are closed.
     package var names: [String] { logs.keys.sorted() }
