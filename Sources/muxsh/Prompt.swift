@@ -71,6 +71,7 @@ final class Prompt {
         keyboard.editor?.willFinish = { [unowned self] in willFinish($0, in: world) }
         if let editor = keyboard.editor, editor.hasLiveRow {
             world.transcript.rewindsAtReturn = true
+            world.transcript.folds = true
             editor.liveRow = { [unowned self] in liveSession?.voice.live == nil ? [] : liveText }
             world.onChange = { [unowned self] in showLive($0) }
         } else {

@@ -458,3 +458,19 @@ def test_a_plain_server_can_have_the_terminal_too():
         terminal.until_line(r"^a<\|")
         terminal.line("interact a")
         terminal.until_line("a: closed by the peer")
+
+
+def test_a_flood_is_folded_and_kept_in_the_log():
+    with muxsh() as terminal:
+        server = Server()
+        connected(terminal, server)
+        terminal.send("print typed")
+        server.say("".join(f"line {number}\n" for number in range(41200)))
+        terminal.until_line(r"^# a: [0-9]{1,2},[0-9]{3} lines in 1\.0 s, [0-9,]+ folded: show a --log$")
+        terminal.until_last("muxsh> print typed")
+        server.say("after\n")
+        terminal.until(lambda: any(re.search("^a< after$|folded", line) for line in terminal.lines()[-3:]), "the end")
+        terminal.line("")
+        terminal.until_line("^typed$")
+        terminal.line("find /^a< line 41199$/")
+        terminal.until_line("^a< line 41199$")

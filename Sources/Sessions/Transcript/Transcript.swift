@@ -24,6 +24,9 @@ package final class Transcript {
     package var width: () -> Int? = { nil }
     /// Whether displays show a line that holds carriage returns as a terminal does: from the last one that text follows.
     package var rewindsAtReturn = false
+    /// Whether displays fold floods.
+    package var folds = false
+    private var gates: [String: FloodGate] = [:]
     /// Whether displays show colors, and seconds since the start.
     package var usesColor = false
     package var showsTimestamps = false
@@ -163,6 +166,9 @@ package final class Transcript {
             if muted[name] != nil { muted[name]? += isPart ? 0 : 1 } else if !isPart { unseen[name, default: 0] += 1 }
             return emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
         }
+        if folds, !isPart, arrow == "< ", !admits(name) {
+            return emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
+        }
         let isDumped = view == .hex && !(text.isEmpty && ending.isEmpty)
         if isDumped { dump(name, arrow: arrow, color: color, text, ending, isPart: isPart, isRest: isRest) }
         if rewindsAtReturn, !isDumped, arrow == "< " {
@@ -197,6 +203,23 @@ package final class Transcript {
         var line = Array("\(redactor.redacted(name))< ".utf8)
         bytes.withUnsafeBytes { redactor.appendEscaped($0, to: &line, isCutBefore: false, isCutAfter: true) }
         return String(lossless: line)
+    }
+
+    /// Counts a received line; returns whether a display shows it. A folded flood is told at the end of its second.
+    private func admits(_ name: String) -> Bool {
+        var gate = gates[name] ?? FloodGate()
+        defer { gates[name] = gate }
+        let isFirst = gate.folded == 0
+        guard !gate.admits(at: loop.now) else { return true }
+        if isFirst {
+            _ = loop.schedule(after: FloodGate.window) { [weak self] in self?.endFlood(of: name) }
+        }
+        return false
+    }
+
+    private func endFlood(of name: String) {
+        guard let (lines, folded) = gates[name]?.end(), folded > 0 else { return }
+        hint("\(name): \(grouped(lines)) lines in 1.0 s, \(grouped(folded)) folded: show \(name) --log")
     }
 
     /// Reports sent bytes that the transcript shows in another way, which may be part of a line.
@@ -264,4 +287,12 @@ package final class Transcript {
         let seconds = fixed((loop.readClock() - start).inSeconds, digits: 3)
         return String(repeating: " ", count: max(0, 8 - seconds.utf8.count)) + seconds + " "
     }
+}
+
+/// Returns a number with commas between its thousands.
+private func grouped(_ number: Int) -> String {
+    let digits = Array(String(number))
+    return digits.enumerated().map { index, digit in
+        (index > 0 && (digits.count - index) % 3 == 0 ? "," : "") + String(digit)
+    }.joined()
 }
