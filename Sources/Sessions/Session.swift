@@ -28,11 +28,11 @@ package final class Session: ChannelDelegate {
     /// The time of opening.
     package let openedAt: Instant
     /// The line ending sent after a line.
-    package private(set) var lineEnding: LineEnding {
+    package internal(set) var lineEnding: LineEnding {
         didSet { voice.ending = lineEnding.bytes }
     }
     /// Whether the line ending adapts to telnet options, because none was chosen.
-    private var followsTelnet: Bool
+    var followsTelnet: Bool
     /// The default time limit of a wait in this session, or nil for the script's.
     package var timeout: Duration?
     /// The least time between two lines that the script sends, or nil.
@@ -47,21 +47,12 @@ package final class Session: ChannelDelegate {
     package private(set) var filter: LineFilter?
     /// The screen of the program, if it has a pseudo-terminal.
     package let screen: ProgramScreen?
-    /// The rows of the program's screen with secrets hidden, and as a picture for people; nil without a screen.
-    package var screenLines: [String]? { screen?.lines(hiding: transcript.secretRanges) }
-    package var screenPicture: [String]? { screenLines.flatMap { screen?.picture($0) } }
-    /// Why the program has no screen, as text.
-    package var screenProblem: String {
-        channel.kind == .terminal
-            ? "its terminal is too large to keep the screen (limit \(ProgramScreen.mostCells) cells)"
-            : "there is no screen: spawn the program with --pty"
-    }
     /// Gets what arrives as it is: the terminal that the session has, or nil.
     package var tap: ((UnsafeRawBufferPointer) -> Void)?
     /// When data last arrived and was last sent.
     private var receivedAt: Instant?
-    private var sentAt: Instant?
-    private var lineSentAt: Instant?
+    var sentAt: Instant?
+    var lineSentAt: Instant?
     /// The client's address that a proxy has reported (PROXY protocol), or nil.
     package var source: String?
     /// Whether the script has waited for the program to end in a certain way.
@@ -69,20 +60,20 @@ package final class Session: ChannelDelegate {
     /// Whether a failure has reported how the connection ended.
     package var hasReportedEnd = false
     /// Whether anything was sent, and whether anything has arrived since.
-    package private(set) var hasSent = false
-    package private(set) var hasArrivedSinceSend = false
+    package internal(set) var hasSent = false
+    package internal(set) var hasArrivedSinceSend = false
     /// Complete lines received and sent.
     package private(set) var linesReceived = 0
-    package private(set) var linesSent = 0
+    package internal(set) var linesSent = 0
     var log = ExchangeLog()
 
     private var siftTimer: Timer?
     private var promptTimer: Timer?
-    private var hasNotedDrop = false
-    private var hasNotedFull = false
+    var hasNotedDrop = false
+    var hasNotedFull = false
     private var hasNotedEnding = false
-    private let transcript: Transcript
-    private let loop: EventLoop
+    let transcript: Transcript
+    let loop: EventLoop
     private weak var observer: (any SessionObserver)?
 
     /// - Parameters:
@@ -138,16 +129,6 @@ package final class Session: ChannelDelegate {
     package var hasBegunLine: Bool {
         guard framing == .line, let last = log.entries.last, !last.isSend else { return false }
         return last.bytes.last != UInt8(ascii: "\n")
-    }
-
-    /// Whether the peer asks for a password and waits: what answers it should not be seen.
-    package var asksForPassword: Bool {
-        guard hasBegunLine, let last = log.entries.last else { return false }
-        let line = last.bytes.suffix(from: (last.bytes.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1)
-        let text = String(decoding: line.suffix(80), as: UTF8.self).lowercased()
-        let end = text.last { $0 != " " }
-        return (end == ":" || end == "?" || end == ">")
-            && ["password", "passphrase", "passcode", "passwort", "pin"].contains { text.contains($0) }
     }
 
     /// Returns the current time.
@@ -210,184 +191,6 @@ package final class Session: ChannelDelegate {
         filter?.incoming.waiters.title = name
     }
 
-    /// When the next line may be sent, if lines have a pace.
-    package var readyAt: Instant? {
-        guard let pace, let lineSentAt else { return nil }
-        return lineSentAt + pace
-    }
-
-    /// Sends a text as a line: with the session's line ending, or as a frame. `line` is the script line, for failures.
-    package func send(line text: [UInt8], at line: Int?) throws(Failure) {
-        if followsTelnet { lineEnding = channel.linesEndWithReturn ? .cr : .crlf }
-        if pace != nil { lineSentAt = loop.readClock() }
-        guard let format = framing.format else { return try send(text + lineEnding.bytes, line: line) }
-        try requireFit(text.count)
-        try send(format.encoded(text), line: line, shown: text)
-    }
-
-    /// Chooses the line ending.
-    package func setLineEnding(_ lineEnding: LineEnding) {
-        followsTelnet = false
-        self.lineEnding = lineEnding
-    }
-
-    /// Throws if a message of `count` bytes is too long for the session.
-    package func requireFit(_ count: Int) throws(Failure) {
-        guard count > framing.longest else { return }
-        let frame = !framing.hasEnd ? "a datagram" : "a \(framing.name) frame"
-        throw Failure(
-            .connection,
-            "\(name): cannot send: \(count) bytes do not fit into \(frame) (limit \(framing.longest))")
-    }
-
-    /// Sends `bytes` and shows them, or the text that they frame; `line` is the script line, for failures.
-    package func send(_ bytes: [UInt8], line: Int?, shown text: [UInt8]? = nil) throws(Failure) {
-        try admit(bytes)
-        (text ?? bytes).withUnsafeBytes { buffer in
-            if text != nil {
-                voice.message(buffer, arrow: "> ")
-            } else if framing.format != nil {
-                // Not a frame: after an arrow it would be sent as one.
-                transcript.statement("send \(name) --raw \(quotedArgument(String(lossless: bytes)))")
-                transcript.report(sent: buffer, of: name)
-            } else {
-                voice.sent(buffer)
-            }
-            linesSent += framing == .line ? buffer.lineFeeds : 1
-            log.sent(buffer, at: loop.readClock(), line: line)
-        }
-        try transmit(admitted: bytes)
-    }
-
-    /// Sends a whole message of a kind (WebSocket).
-    package func send(message: [UInt8], as kind: MessageKind, line: Int?) throws(Failure) {
-        guard framing == .message else {
-            throw Failure(.connection, "\(name): cannot send: only a WebSocket has text and binary messages")
-        }
-        let isUTF8 = String(validating: message, as: UTF8.self) != nil
-        guard kind == .binary || isUTF8 else {
-            throw Failure(
-                .connection, "\(name): cannot send: the text is not UTF-8", details: ["to send any bytes: --binary"])
-        }
-        try admit(message)
-        message.withUnsafeBytes { buffer in
-            if kind == .binary && isUTF8 {
-                // After an arrow it would be sent as a text.
-                transcript.statement("send \(name) --binary \(quotedArgument(String(lossless: message)))")
-                transcript.report(sent: buffer, of: name)
-            } else {
-                voice.sent(buffer)
-            }
-            linesSent += 1
-            log.sent(buffer, at: loop.readClock(), line: line)
-        }
-        try transmit(admitted: message, as: kind)
-    }
-
-    /// Sends bytes that the transcript shows in another way.
-    package func transmit(_ bytes: [UInt8], as kind: MessageKind? = nil) throws(Failure) {
-        try admit(bytes)
-        bytes.withUnsafeBytes { transcript.report(sent: $0, of: name) }
-        try transmit(admitted: bytes, as: kind)
-    }
-
-    /// Passes on the size of the terminal that the session has.
-    package func setTerminalSize(rows: Int, columns: Int) {
-        screen?.resize(rows: rows, columns: columns)
-        channel.setTerminalSize(rows: rows, columns: columns)
-    }
-
-    /// Whether the peer writes to a terminal.
-    package var hasTerminalPeer: Bool { channel.kind == .terminal || channel.kind == .telnet }
-
-    /// Returns what keys send: to a peer that has no terminal, Enter sends the session's line ending.
-    package func typed(_ keys: [UInt8]) -> [UInt8] {
-        guard !hasTerminalPeer else { return keys }
-        return keys.flatMap { $0 == UInt8(ascii: "\r") ? lineEnding.bytes : [$0] }
-    }
-
-    /// Presses keys on the terminal of the program.
-    package func press(_ keys: [TerminalKey]) throws(Failure) {
-        guard let screen else {
-            throw Failure(.connection, "\(name): \(screenProblem)")
-        }
-        for key in keys { screen.press(key) }
-        try transmit(screen.takeOutgoing())
-    }
-
-    /// Sends what belongs to the protocol and not to its data.
-    package func send(_ control: LayerControl) throws(Failure) {
-        try requireOpenOutput()
-        if let problem = channel.control(control) {
-            throw Failure(.connection, "\(name): cannot send: \(problem)")
-        }
-        try requireWorkingOutput()
-    }
-
-    /// Throws if the peer cannot receive `bytes` as they are.
-    private func admit(_ bytes: [UInt8]) throws(Failure) {
-        try requireOpenOutput()
-        if framing.keepsMessages { try requireFit(bytes.count) }
-        if let problem = bytes.withUnsafeBytes({ channel.admit($0) }) {
-            throw Failure(.connection, "\(name): cannot send: \(problem)")
-        }
-    }
-
-    private func transmit(admitted bytes: [UInt8], as kind: MessageKind? = nil) throws(Failure) {
-        bytes.withUnsafeBytes { channel.send($0, as: kind) }
-        hasSent = true
-        sentAt = loop.now
-        hasArrivedSinceSend = false
-        markSend()
-        try requireWorkingOutput()
-    }
-
-    /// Marks the unread data as having arrived before this send.
-    private func markSend() {
-        feed.sendMark = feed.inbox.end
-        filter?.incoming.sendMark = filter?.incoming.inbox.end ?? 0
-    }
-
-    /// Sends bytes relayed from another session; the caller shows them in the transcript.
-    func relay(_ bytes: UnsafeRawBufferPointer) {
-        log.sent(bytes, at: loop.now, line: nil)
-        markSend()
-        linesSent += framing == .line ? bytes.lineFeeds : 1
-        channel.send(bytes)
-        hasSent = true
-        hasArrivedSinceSend = false
-    }
-
-    /// Throws if a write has failed; an output that we have ended is not an error.
-    package func requireWorkingOutput() throws(Failure) {
-        guard case .failed = channel.output else { return }
-        var failure = Failure(.connection, "\(name): cannot send: \(outputState)")
-        failure.closedSession = name
-        failure.reportedEnds = [name]
-        throw failure
-    }
-
-    private func requireOpenOutput() throws(Failure) {
-        try requireWorkingOutput()
-        guard channel.output == .open else { throw Failure(.connection, "\(name): cannot send: \(outputState)") }
-    }
-
-    /// Ends our side (half-close); a WebSocket with a code, if one is given.
-    package func endOutput(as closing: Closing? = nil) throws(Failure) {
-        guard framing.hasEnd else {
-            throw Failure(.connection, "\(name): cannot end our side: UDP has no end of stream; write: close \(name)")
-        }
-        guard channel.output == .open else {
-            throw Failure(.connection, "\(name): cannot end our side: \(outputState)")
-        }
-        voice.ended(arrow: ">|")
-        // Queued data is sent before the code; without room the code is the usual one.
-        if let closing, let code = closing.code, channel.bytesWaiting == 0, framing == .message {
-            _ = channel.control(.close(code: code, reason: closing.reason))
-        }
-        channel.endOutput()
-    }
-
     /// Returns the line filter, and creates it if needed: `judge` sees each whole line before the script can read it.
     package func filter(by judge: any LineJudge) -> LineFilter {
         if let filter { return filter }
@@ -420,23 +223,6 @@ package final class Session: ChannelDelegate {
         log.received(bytes, at: loop.now, isMessage: true)
         linesReceived += 1
         voice.message(bytes, arrow: "< ")
-    }
-
-    /// Draws what the program has written, and answers what it asks its terminal.
-    private func show(_ bytes: UnsafeRawBufferPointer, on screen: ProgramScreen) {
-        screen.receive(bytes)
-        let answers = screen.takeOutgoing()
-        // The terminal that the session has answers itself.
-        guard tap == nil else { return }
-        if !answers.isEmpty { answers.withUnsafeBytes { channel.send($0) } }
-    }
-
-    /// Lets the oldest unread data go instead of pausing the program: its screen is what counts.
-    func dropsOldest() {
-        guard channel.overflow != .dropOldest else { return }
-        hasNotedDrop = true
-        channel.overflow = .dropOldest
-        channel.inboxShrank()
     }
 
     package func channelInboxGrew(_ channel: Channel) {

@@ -1,7 +1,6 @@
 import DequeModule
 import Glibc
 import Reactor
-import Script
 
 /// Reads lines from a terminal with libedit's editing and keys, while the event loop continues to serve everything
 /// else.
@@ -264,7 +263,7 @@ package final class LineEditor: DescriptorWatcher {
     package func addToHistory(_ line: String, isPrivate: Bool = false) {
         guard isPrivate || history.add(line) else { return }
         entries.append(line)
-        let shown = Self.shown(line, in: shownPrefix ?? "")
+        let shown = HistoryMode.typed(line, in: shownPrefix ?? "")
         libedit.addToHistory(shown)
         shownHistory.append(shown)
     }
@@ -275,38 +274,8 @@ package final class LineEditor: DescriptorWatcher {
         guard prefix != shownPrefix else { return }
         let isFirst = shownPrefix == nil
         shownPrefix = prefix
-        shownHistory = entries.map { Self.shown($0, in: prefix) }
+        shownHistory = entries.map { HistoryMode.typed($0, in: prefix) }
         if !isFirst || !prefix.isEmpty { libedit.replaceHistory(shownHistory) }
-    }
-
-    private static func shown(_ entry: String, in prefix: String) -> String {
-        guard !prefix.isEmpty else { return entry }
-        let lines = entry.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String? in
-            guard line.hasPrefix(prefix) else { return nil }
-            return text(ofArrow: line.dropFirst(prefix.count))
-        }
-        let texts = lines.compactMap { $0 }
-        return texts.count == lines.count ? texts.joined(separator: "\n") : ":" + entry
-    }
-
-    /// Returns the text that an arrow line sends; nil if it depends on variables.
-    private static func text(ofArrow line: Substring) -> String? {
-        guard line.contains("\\") || line.contains("${") else { return line.hasPrefix(":") ? ":" + line : String(line) }
-        var text: [UInt8] = []
-        let bytes = String(line).losslessBytes
-        var index = 0
-        while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "\\") {
-                guard let decoded = try? Escapes.decode(bytes, at: &index) else { return nil }
-                text += decoded
-            } else if bytes[index...].starts(with: "${".utf8) {
-                return nil
-            } else {
-                text.append(bytes[index])
-                index += 1
-            }
-        }
-        return String(lossless: text)
     }
 
     /// Handles ^C: discards the line being typed.

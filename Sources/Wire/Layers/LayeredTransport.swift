@@ -61,7 +61,7 @@ package final class LayeredTransport: Transport {
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> ReadOutcome {
         if let outcome = take(into: buffer) { return outcome }
         guard acceptsInput else { return .wouldBlock }
-        let room = layer.kind(over: base.kind).medium.keepsMessages ? scratch.count : min(scratch.count, buffer.count)
+        let room = kind.medium.keepsMessages ? scratch.count : min(scratch.count, buffer.count)
         let outcome = scratch.withUnsafeMutableBytes { bytes in
             base.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<room]))
         }
