@@ -164,6 +164,7 @@ final class Prompt {
         _ text: String, _ parser: inout Parser, _ checker: inout Checker, isInside: Bool, from keyboard: Keyboard,
         in world: World
     ) -> Int32? {
+        let text = isInside ? text : repeated(text, world)
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         // The newline at the end of a paste and the Enter after it count as one.
         if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
@@ -196,6 +197,13 @@ final class Prompt {
         }
         if !isRemembered { remember([text], isUnfinished: parser.isInsideCommand, keyboard, world) }
         return nil
+    }
+
+    /// Returns a typed line, or the last entry of the history for `!!`, which is shown.
+    private func repeated(_ text: String, _ world: World) -> String {
+        guard text == "!!", world.talk == nil, let last = world.history?().last else { return text }
+        world.output.write(world.diagnostics.hidden(last).losslessBytes + [UInt8(ascii: "\n")])
+        return last
     }
 
     /// Adds the lines of a complete statement to the history, unless it defines a secret: then none of them.

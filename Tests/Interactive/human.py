@@ -474,3 +474,33 @@ def test_a_flood_is_folded_and_kept_in_the_log():
         terminal.until_line("^typed$")
         terminal.line("find /^a< line 41199$/")
         terminal.until_line("^a< line 41199$")
+
+
+def test_telnet_hides_a_password_by_echo():
+    with muxsh() as terminal:
+        server = Server()
+        terminal.line(f"open t telnet://127.0.0.1:{server.port}")
+        server.accept()
+        terminal.until_line("# t: connected to")
+        terminal.until_prompt()
+        terminal.line("talk t")
+        terminal.until_prompt("t> ")
+        server.say(b"Geheimnis: \xff\xfb\x01")
+        assert server.hear(3) == b"\xff\xfd\x01"
+        terminal.until_line("^t< Geheimnis:$")
+        terminal.line("hunter2")
+        assert server.hear(9) == b"hunter2\r\n"
+        server.say(b"\xff\xfc\x01\r\nhunter2 it was\r\n")
+        terminal.until_line(r"^t< \$\{password\} it was$")
+        assert server.hear(3) == b"\xff\xfe\x01"
+        terminal.send("shown again")
+        terminal.until_last("t> shown again")
+        assert not any("hunter2" in line for line in terminal.all_lines()), terminal.all_lines()
+
+
+def test_two_exclamation_marks_repeat_the_last_entry():
+    with muxsh() as terminal:
+        terminal.line("print again")
+        terminal.until_prompt()
+        terminal.line("!!")
+        terminal.until(lambda: terminal.lines()[-4:] == ["muxsh> !!", "print again", "again", "muxsh>"], "the entry and its output")

@@ -16,7 +16,8 @@ struct CloseCommand: Command {
                 CommandOption(
                     "--code", Parameter("N", .checked(codeProblem)), "close code of a WebSocket: 1000 to 4999 (1000)"),
                 CommandOption(
-                    "--reason", Parameter("TEXT", .text), "reason of a WebSocket's close; needs --code"),
+                    "--reason", Parameter("TEXT", .checked(reasonProblem)),
+                    "reason of a WebSocket's close; needs --code"),
             ],
             text: "Data already queued is sent first. Nothing more is received. The name can be reused afterwards.",
             examples: ["close a", "close replica*", "close a --reset", "close a --code 1001 --reason \"going away\""],
@@ -34,7 +35,9 @@ struct CloseCommand: Command {
             code: call.value(ofOption: "--code").map { argument in
                 Value(argument, .checked(codeProblem)) { UInt16(String(decoding: $0, as: UTF8.self)) }
             },
-            reason: call.value(ofOption: "--reason").map { Value(text: $0) }, range: call.range)
+            reason: call.value(ofOption: "--reason").map { argument in
+                Value(argument, .checked(reasonProblem)) { reasonProblem($0) == nil ? $0 : nil }
+            }, range: call.range)
         if instruction.isReset, instruction.code != nil {
             throw ScriptError(call.range, "--reset sends no close code: leave one of them out")
         }
@@ -52,6 +55,12 @@ private func codeProblem(_ bytes: [UInt8]) -> String? {
         return "'\(Escapes.visible(bytes))' is not a close code; write a number from 1000 to 4999"
     }
     return [1004, 1005, 1006, 1015].contains(code) ? "close code \(code) is never sent (RFC 6455, 7.4.1)" : nil
+}
+
+/// Returns the problem with the reason of a close, or nil (RFC 6455, section 5.5.1).
+private func reasonProblem(_ bytes: [UInt8]) -> String? {
+    if bytes.count > 123 { return "a reason has at most 123 bytes, not \(bytes.count)" }
+    return String(validating: bytes, as: UTF8.self) == nil ? "the reason is not UTF-8" : nil
 }
 
 private struct CloseInstruction: Instruction {

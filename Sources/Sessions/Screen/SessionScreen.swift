@@ -12,8 +12,10 @@ extension Session {
             ? "its terminal is too large to keep the screen (limit \(ProgramScreen.mostCells) cells)"
             : "there is no screen: spawn the program with --pty"
     }
-    /// Whether the peer asks for a password and waits: what answers it should not be seen.
+    /// Whether the peer asks for a password and waits, by its prompt or by telnet's ECHO: what answers it should not be
+    /// seen.
     package var asksForPassword: Bool {
+        if channel.hidesTyping { return true }
         guard hasBegunLine, let last = log.entries.last else { return false }
         let line = last.bytes.suffix(from: (last.bytes.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1)
         let text = String(decoding: line.suffix(80), as: UTF8.self).lowercased()

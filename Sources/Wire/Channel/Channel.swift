@@ -101,6 +101,8 @@ package final class Channel: DescriptorWatcher {
 
     /// The number of bytes queued for the kernel.
     package var bytesWaiting: Int { outbox.count + (transport?.pendingOutput ?? 0) }
+    /// Whether the peer has asked us not to show what is typed (telnet).
+    package var hidesTyping: Bool { transport?.hidesTyping ?? false }
     /// Whether a carriage return alone ends a line now (telnet in BINARY).
     package var linesEndWithReturn: Bool { transport?.linesEndWithReturn ?? false }
     /// What both sides agreed on, for `show`.

@@ -79,6 +79,8 @@ package protocol Transport: AnyObject {
     func setTerminalSize(rows: Int, columns: Int)
     /// Sets the length of the longest message that is received, in bytes.
     func setMessageLimit(_ limit: Int)
+    /// Whether the peer has asked us not to show what is typed (telnet).
+    var hidesTyping: Bool { get }
     /// Whether a carriage return alone ends a line now, as the Enter key of a terminal does (telnet in BINARY).
     var linesEndWithReturn: Bool { get }
     /// What was agreed on for a WebSocket; nil for other connections.
@@ -120,6 +122,7 @@ extension Transport {
     package func takeNotes() -> [String] { [] }
     package func setTerminalSize(rows: Int, columns: Int) {}
     package func setMessageLimit(_ limit: Int) {}
+    package var hidesTyping: Bool { false }
     package var linesEndWithReturn: Bool { false }
     package var webSocket: WebSocketDetails? { nil }
     package var facts: [(String, String)] { [] }

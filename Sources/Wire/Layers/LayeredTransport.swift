@@ -45,6 +45,7 @@ package final class LayeredTransport: Transport {
     }
 
     package func setMessageLimit(_ limit: Int) { (layer as? WebSocketLayer)?.setLimit(limit) }
+    package var hidesTyping: Bool { (layer as? TelnetLayer)?.hidesTyping ?? false }
     package var linesEndWithReturn: Bool { (layer as? TelnetLayer)?.isBinary ?? false }
     package var webSocket: WebSocketDetails? { (layer as? WebSocketLayer)?.details }
     package var facts: [(String, String)] { layer.facts }

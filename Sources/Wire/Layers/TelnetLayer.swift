@@ -62,8 +62,11 @@ package final class TelnetLayer: Layer {
 
     /// Whether our bytes are sent as they are.
     var isBinary: Bool { ours.contains(UInt8(TELNET_TELOPT_BINARY)) }
-    /// Whether the peer echoes what we send, or hides a password by saying so.
-    package var isEchoedByPeer: Bool { theirs.contains(UInt8(TELNET_TELOPT_ECHO)) }
+    /// Whether the peer says that it echoes while lines are sent whole, which is how it hides a password. With SGA it
+    /// echoes each key.
+    var hidesTyping: Bool {
+        theirs.contains(UInt8(TELNET_TELOPT_ECHO)) && !theirs.contains(UInt8(TELNET_TELOPT_SGA))
+    }
 
     package func receive(_ bytes: UnsafeRawBufferPointer) {
         guard state.end == nil else { return }
