@@ -1,4 +1,5 @@
 import CPlatform
+import Reactor
 import Results
 import Script
 import Sessions
@@ -36,6 +37,9 @@ package final class Trigger: Resource {
     /// The strand of `parallel` that has set it, which it ends with; nil for the others.
     package let strand: ObjectIdentifier?
     private var excluded: [String] = []
+    /// How often its block was started, and when last.
+    private(set) var count = 0
+    private var lastAt: Instant?
     private let pattern: Pattern
     /// Whether it looks at the beginning of a line whose end has not arrived, instead of at whole lines.
     let isPrompt: Bool
@@ -55,6 +59,20 @@ package final class Trigger: Resource {
     }
 
     package var isOpen: Bool { owner != nil }
+
+    /// Notes that its block starts.
+    func noteStart(at time: Instant) {
+        count += 1
+        lastAt = time
+    }
+
+    /// The line that has set it, and how often and when it matched, for people.
+    func description(at now: Instant) -> (line: String, use: String) {
+        let text = String(lossless: Array(range.lineText[range.columns.lowerBound...])).split(separator: " ")
+        let line = text.last == "{" ? text.dropLast() : text[...]
+        let last = lastAt.map { ", last \(shown(now - $0)) ago" } ?? ""
+        return (line.joined(separator: " "), (count == 1 ? "once" : "\(count) times") + last)
+    }
 
     /// The event that starts its block; nil if lines do.
     var event: Event? { if case .event(let event) = pattern { event } else { nil } }

@@ -48,6 +48,14 @@ package final class Triggers {
         for session in world.sessions.all where trigger.applies(to: session) { set([trigger], on: session) }
     }
 
+    /// The triggers for `list`, or those of one session for `show`: the line that has set each, and its use.
+    package func rows(of session: Session? = nil) -> [(line: String, use: String)] {
+        let now = world.loop.readClock()
+        return triggers.values.filter { trigger in session.map(trigger.applies) ?? true }.map {
+            $0.description(at: now)
+        }
+    }
+
     package func remove(_ trigger: Trigger) {
         let place = Place(of: trigger)
         guard triggers[place] === trigger else { return }
@@ -203,6 +211,7 @@ package final class Triggers {
             environment: trigger.environment, names: [("session", Array(session.name.utf8))],
             on: world.scheduler)
         if let captures = match.captures { strand.capture(captures, groups: match.groups) }
+        trigger.noteStart(at: world.loop.now)
         responders.append(strand)
         strand.onEnd = { [unowned self, unowned strand] outcome in
             responders.removeAll { $0 === strand }

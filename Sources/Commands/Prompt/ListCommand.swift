@@ -13,7 +13,8 @@ struct ListCommand: Command {
             forms: [Form()],
             text: """
                 One line each: name, kind, address, state, bytes and lines sent and received, unread bytes and age. \
-                At the prompt, columns that do not fit the screen are left out.
+                At the prompt, columns that do not fit the screen are left out. The triggers follow, with how often \
+                and when they matched.
                 """,
             examples: ["list"])
     }
@@ -53,6 +54,7 @@ private struct ListInstruction: Instruction {
         let table = TextTable(
             [heading] + sessions + services + relayed, leastImportant: [7, 4, 5, 6, 1, 2], cuttable: 2)
         for line in table.lines(width: world.output.width) { world.page(line) }
+        for (line, use) in world.triggers.rows() { world.page("\(line)  (\(use))") }
         return .next
     }
 }

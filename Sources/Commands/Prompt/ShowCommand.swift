@@ -111,7 +111,8 @@ private struct ShowInstruction: Instruction {
             ("eol", session.lineEnding.rawValue),
             ("frame", session.framing.name),
             ("timeout", shown(limit)),
-        ] + (channel.tls?.facts ?? []) + channel.facts
+        ] + world.triggers.rows(of: session).map { ("trigger", "\($0.line) (\($0.use))") } + (channel.tls?.facts ?? [])
+            + channel.facts
     }
 
     private func show(_ facts: [(String, String)], _ world: World) {
