@@ -14,7 +14,8 @@ package struct Event {
         case open(session: String, address: String, kind: String, former: String?)
         case sent(Data)
         case received(Data)
-        case ended(session: String, byPeer: Bool, isReset: Bool)
+        /// A side has ended its stream; a WebSocket with a code.
+        case ended(session: String, byPeer: Bool, isReset: Bool, code: Int?)
         /// An expectation was met.
         case matched(session: String, wanted: String, captures: [[UInt8]?], took: Duration)
         case failed(Failure)
@@ -65,7 +66,7 @@ package final class Events {
     package func add(_ kind: Event.Kind, at place: SourceRange? = nil) {
         let cause: SourceRange? =
             switch kind {
-            case .received, .ended(_, byPeer: true, _): nil
+            case .received, .ended(_, byPeer: true, _, _): nil
             default: place ?? self.place()
             }
         receive(Event(time: loop.readClock() - start, place: cause, kind: kind))

@@ -75,8 +75,8 @@ struct Conversation {
             add(Row(kind: .opened, time: event.time, session: text(session), text: text(what), line: line))
         case .sent(let data): add(row(.sent, data, event.time, line))
         case .received(let data): add(row(.received, data, event.time, nil))
-        case .ended(let session, let byPeer, let isReset):
-            let what = isReset ? "reset" : "end of stream"
+        case .ended(let session, let byPeer, let isReset, let code):
+            let what = isReset ? "reset" : code.map { "closed with \($0)" } ?? "end of stream"
             add(Row(kind: .ended(byPeer: byPeer), time: event.time, session: text(session), text: what, line: line))
         case .matched(let session, let wanted, _, _): mark(text(session), line, visible(wanted))
         case .failed(let failure): fail(failure, event.time, text(failure.firstLine))

@@ -76,10 +76,11 @@ package final class JSONLinesReport: Report {
             object.add("kind", kind)
             if let former { object.add("former", bytes: hidden(former)) }
         case .sent(let data), .received(let data): describe(data, in: &object)
-        case .ended(let session, let byPeer, let isReset):
+        case .ended(let session, let byPeer, let isReset, let code):
             object.add("session", session)
             object.add("by", byPeer ? "peer" : "us")
             if isReset { object.add("reset", true) }
+            if let code { object.add("code", code) }
         case .matched(let session, let wanted, let captures, let took):
             object.add("session", bytes: hidden(session))
             object.add("wanted", bytes: wanted.losslessBytes)

@@ -234,7 +234,9 @@ package final class Transcript {
         let name = redactor.redacted(name)
         let isSent = arrow.utf8.first == UInt8(ascii: ">")
         guard !arrow.utf8.dropFirst().starts(with: "|".utf8) else {
-            return events.add(.ended(session: name, byPeer: !isSent, isReset: arrow.hasSuffix("reset")))
+            let code = arrow.split(separator: " ").last.flatMap { Int($0) }
+            let isReset = arrow.hasSuffix("reset")
+            return events.add(.ended(session: name, byPeer: !isSent, isReset: isReset, code: code))
         }
         let bytes = redactor.redacted(text, isCutBefore: isRest, isCutAfter: isPart)
         let data = Event.Data(session: name, bytes: bytes, ending: ending, isPart: isPart)
