@@ -1,5 +1,7 @@
 """Tests of the prompt on a real pseudo-terminal. Usage: run.py MUXSH ECHOD [NAME ...]"""
 
+import concurrent.futures
+import os
 import signal
 import sys
 
@@ -41,24 +43,43 @@ def give_up(*_):
     raise TooLong(f"not over after {LONGEST} s")
 
 
-def main():
+MODULES = (
+    asking, basics, borders, completing, driving, human, keys, learning, libraries, looks, matrix, merging, picture,
+    proxies, random_keys, replay, saving, screen, screens, serial, sockets, talk, telnet, tunnels, values,
+)
+TESTS = {name: test for module in MODULES for name, test in vars(module).items() if name.startswith("test_")}
+# Tests mostly wait for programs, so there are more of them than processors.
+WORKERS = 3 * (os.cpu_count() or 1)
+
+
+def prepare():
     signal.signal(signal.SIGALRM, give_up)
     # Under nohup(1) SIGHUP is ignored, and the program honors what it inherits.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    tests = {}
-    for module in (asking, basics, completing, driving, screen, screens, serial, sockets, talk, telnet, human, keys, learning, libraries, looks, matrix, borders, random_keys, merging, picture, proxies, replay, saving, tunnels, values):
-        tests.update({name: test for name, test in vars(module).items() if name.startswith("test_")})
-    chosen = sys.argv[3:] or list(tests)
+
+
+def run(name):
+    """Runs a test and returns its problem, or None."""
+    try:
+        signal.alarm(LONGEST)
+        TESTS[name]()
+        return None
+    except Exception as error:  # every test is reported, whatever exception it raises
+        return f"{type(error).__name__}: {error}"
+    finally:
+        signal.alarm(0)
+
+
+def main():
+    chosen = sys.argv[3:] or list(TESTS)
     failed = 0
-    for name in chosen:
-        try:
-            signal.alarm(LONGEST)
-            tests[name]()
-            print(f"ok {name}", flush=True)
-        except Exception as error:  # every test is reported, whatever exception it raises
-            failed += 1
-            print(f"FAILED {name}: {type(error).__name__}: {error}", flush=True)
-    signal.alarm(0)
+    with concurrent.futures.ProcessPoolExecutor(min(WORKERS, len(chosen)), initializer=prepare) as workers:
+        running = {workers.submit(run, name): name for name in chosen}
+        for future in concurrent.futures.as_completed(running):
+            problem = future.result()
+            failed += problem is not None
+            name = running[future]
+            print(f"ok {name}" if problem is None else f"FAILED {name}: {problem}", flush=True)
     print(f"{len(chosen) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
