@@ -73,6 +73,7 @@ package struct CommandRegistry: CommandSet {
             ("reopen", ReopenCommand.self),
             ("interact", InteractCommand.self),
             ("history", HistoryCommand.self),
+            ("edit", EditCommand.self),
             ("save", SaveCommand.self),
             ("record", RecordCommand.self),
             ("help", HelpCommand.self),
@@ -102,9 +103,8 @@ package struct CommandRegistry: CommandSet {
         (
             "At the prompt",
             [
-                "list", "show", "talk", "interact", "reopen", "view", "mute", "unmute", "find", "history", "save",
-                "record", "help",
-                "quit",
+                "list", "show", "talk", "interact", "reopen", "view", "mute", "unmute", "find", "history", "edit",
+                "save", "record", "help", "quit",
             ]
         ),
     ]
@@ -163,7 +163,14 @@ extension Parameter {
     /// Parameters that many commands share.
     static var target: Parameter { Parameter("T", .target) }
     package static var duration: Parameter { Parameter("D", .duration) }
-    static var lineEnding: Parameter { Parameter("E", .choice(LineEnding.allCases.map(\.rawValue))) }
+    static var lineEnding: Parameter {
+        Parameter(
+            "E", .choice(LineEnding.allCases.map(\.rawValue)),
+            summaries: [
+                "lf": "\\n, the default", "crlf": "\\r\\n: SMTP, HTTP, Redis, FTP", "cr": "\\r: many serial devices",
+                "nul": "\\0", "none": "nothing is added to a line",
+            ])
+    }
 }
 
 extension Element {

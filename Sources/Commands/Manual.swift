@@ -172,11 +172,14 @@ package struct Manual {
         """
 
     private static let keys = """
-          Tab            complete; a second Tab lists the choices
+          Tab            complete, or list the choices; Tab and Shift-Tab go through them
           ^C             discard the line, or stop the running command
           ^D             quit; in 'talk' return to commands
-          ^R  Up  Down   search the history, go through it
+          ^R             search the history for words in any sequence; ^G gives the line back
+          Up  Down       go through the rows of a block, or the history
           ^A ^E ^W ^U ^K go to the start or end; erase a word, the line, to the end
+          ^_             undo
+          ^X ^E          edit the line or block in $EDITOR
           ^L             clear the screen
           →  Alt-→       take the grey suggestion, or a word of it
           Alt-1 … Alt-9  talk to the first … ninth session; Alt-← Alt-→ to its neighbors

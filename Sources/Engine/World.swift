@@ -46,6 +46,8 @@ package final class World: SessionObserver, Host {
     }
     /// Called when the size of the terminal has changed, while a session has it.
     package var onResize: (() -> Void)?
+    /// The text that the prompt has to give to the user's editor next; nil for none.
+    package var editRequest: String?
     /// How each session was opened, for `reopen`.
     package var openings: [String: OpeningRequest] = [:]
     /// Whether the user has been told how to leave talk mode.

@@ -16,6 +16,8 @@ package struct CommandDescription {
     package let resultNames: [String]
     /// Whether its block runs concurrently with the script.
     package let startsStrand: Bool
+    /// What its keywords do, by keyword, for lists of choices.
+    package let keywordSummaries: [String: String]
     /// The full description: paragraphs separated by empty lines.
     package let text: String
     /// Example lines, each a script in its own context.
@@ -26,8 +28,8 @@ package struct CommandDescription {
     package init(
         name: String, summary: String, forms: [Form], options: [CommandOption] = [],
         optionHints: [String: String] = [:], alternative: Alternative = .none, blockNames: [String] = [],
-        resultNames: [String] = [], startsStrand: Bool = false, text: String = "", examples: [String] = [],
-        caveats: [String] = []
+        resultNames: [String] = [], startsStrand: Bool = false, keywordSummaries: [String: String] = [:],
+        text: String = "", examples: [String] = [], caveats: [String] = []
     ) {
         self.name = name
         self.summary = summary
@@ -38,6 +40,7 @@ package struct CommandDescription {
         self.blockNames = blockNames
         self.resultNames = resultNames
         self.startsStrand = startsStrand
+        self.keywordSummaries = keywordSummaries
         self.text = text
         self.examples = examples
         self.caveats = caveats
@@ -215,11 +218,14 @@ package struct Parameter {
     package let kind: Kind
     /// Likely values, offered by completion.
     package let suggestions: [String]
+    /// What the values do, by value, for lists of choices.
+    package let summaries: [String: String]
 
-    package init(_ name: String, _ kind: Kind, suggestions: [String] = []) {
+    package init(_ name: String, _ kind: Kind, suggestions: [String] = [], summaries: [String: String] = [:]) {
         self.name = name
         self.kind = kind
         self.suggestions = suggestions
+        self.summaries = summaries
     }
 
     /// The kind of value that a parameter takes.

@@ -116,6 +116,9 @@ package struct Parser {
     /// Whether the lines so far end inside a statement, so more lines are required.
     package var isInsideStatement: Bool { !openBlocks.isEmpty || continuedFrom != nil }
 
+    /// The number of blocks that the lines so far leave open.
+    package var depth: Int { openBlocks.count }
+
     /// Whether the last line's command, or its heredoc, continues on further lines.
     package var isInsideCommand: Bool { continuedFrom != nil }
 

@@ -47,16 +47,16 @@ struct ChoiceList {
     }
 }
 
-private func displayWidth(of text: String) -> Int {
+func displayWidth(of text: String) -> Int {
     text.unicodeScalars.reduce(0) { $0 + displayWidth($1.value) }
 }
 
-private func padded(_ text: String, to width: Int) -> String {
+func padded(_ text: String, to width: Int) -> String {
     text + String(repeating: " ", count: max(0, width - displayWidth(of: text)))
 }
 
 /// Returns as much of `text` as fits into `width` columns.
-private func cut(_ text: String, to width: Int) -> String {
+func cut(_ text: String, to width: Int) -> String {
     guard displayWidth(of: text) > width else { return text }
     var room = width - 1
     return String(

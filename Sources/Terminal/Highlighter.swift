@@ -19,14 +19,43 @@ package struct Highlighter {
         static let comment = "2"
     }
 
-    /// Returns a style for each scalar of a line, or nil where it has none. In talk mode only commands are colored.
-    package func styles(of line: [UInt32]) -> [String?] {
+    /// Returns a style for each scalar of an entry of several rows, or nil where it has none. The text of a heredoc has
+    /// none.
+    func styles(ofRows text: [UInt32]) -> [String?] {
+        var styles: [String?] = []
+        var mark: [UInt32]?
+        for (row, line) in text.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+            let line = Array(line)
+            if row > 0 { styles.append(nil) }
+            if let end = mark {
+                styles += [String?](repeating: nil, count: line.count)
+                if line == end { mark = nil }
+            } else if row > 0, sources.isTalking(), text.first != Self.colon {
+                styles += [String?](repeating: nil, count: line.count)
+            } else {
+                styles += self.styles(of: line, isFirstRow: row == 0)
+                mark = heredocMark(in: line)
+            }
+        }
+        return styles
+    }
+
+    /// Returns the line that ends a heredoc which a line begins, or nil.
+    private func heredocMark(in line: [UInt32]) -> [UInt32]? {
+        guard let last = line.split(separator: 0x20).last, last.starts(with: [0x3C, 0x3C]) else { return nil }
+        let mark = last.dropFirst(2).filter { $0 != 0x27 }
+        return mark.isEmpty ? nil : Array(mark)
+    }
+
+    /// Returns a style for each scalar of a row, or nil where it has none. In talk mode only commands are colored.
+    func styles(of line: [UInt32], isFirstRow: Bool = true) -> [String?] {
         var styles = [String?](repeating: nil, count: line.count)
         var start = line.prefix { $0 == 0x20 || $0 == 0x09 }.count
-        if sources.isTalking() {
+        if isFirstRow, sources.isTalking() {
             guard line.first == Self.colon, line.count > 1, line[1] != Self.colon else { return styles }
             start = 1
         }
+        guard start < line.count else { return styles }
         let rest = line[start...]
         if rest.first == UInt32(UInt8(ascii: "#")) {
             for index in start..<line.count { styles[index] = Color.comment }

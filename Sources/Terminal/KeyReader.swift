@@ -59,8 +59,10 @@ struct KeyReader {
         "OA": "[A", "OB": "[B", "OC": "[C", "OD": "[D", "OH": "[H", "OF": "[F",
         "[1~": "[H", "[7~": "[H", "[4~": "[F", "[8~": "[F",
         "[1;5C": "f", "[1;5D": "b", "[1;3C": Self.altRight, "[1;3D": Self.altLeft, "[6~": Self.pageDown,
+        "[Z": Self.backTab,
     ]
     static let pageDown = "[6~"
+    static let backTab = "[Z"
     static let altRight = "[1;3C"
     static let altLeft = "[1;3D"
     static let down = "[B"

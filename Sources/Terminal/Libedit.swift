@@ -19,6 +19,13 @@ final class Libedit {
         case matchBefore = 0x9B
         case matchAfter = 0x9A
         case complete = 0x09
+        case search = 0x12
+        case undo = 0x1F
+        case edit = 0x99
+        case rowUp = 0x98
+        case rowDown = 0x97
+        case historyBefore = 0x96
+        case historyAfter = 0x95
         case clear = 0x0C
     }
 
@@ -180,8 +187,11 @@ final class Libedit {
     }
 
     /// Moves the cursor to the end of the line.
-    func moveToEnd() {
-        el_cursor(editor, Int32(clamping: count - cursor))
+    func moveToEnd() { move(by: count - cursor) }
+
+    /// Moves the cursor by a number of characters.
+    func move(by count: Int) {
+        if count != 0 { el_cursor(editor, Int32(clamping: count)) }
     }
 
     /// The index of the character under the cursor.
@@ -270,6 +280,12 @@ final class Libedit {
         add("muxsh-match-after") { editor, _ in Libedit.run(.matchAfter, editor) }
         for key in ["\u{1B}p", "\u{1B}P"] { bind(key, "muxsh-match-before") }
         for key in ["\u{1B}n", "\u{1B}N"] { bind(key, "muxsh-match-after") }
+        add("muxsh-search") { editor, _ in Libedit.run(.search, editor) }
+        for key in ["^R", "^S"] { bind(key, "muxsh-search") }
+        add("muxsh-undo") { editor, _ in Libedit.run(.undo, editor) }
+        bind(.undo, "muxsh-undo")
+        add("muxsh-edit") { editor, _ in Libedit.run(.edit, editor) }
+        bind("^X^E", "muxsh-edit")
         add("muxsh-end") { editor, _ in Libedit.run(.toEnd, editor) }
         bind(.toEnd, "muxsh-end")
         // The default command would swallow the next key.
@@ -280,10 +296,16 @@ final class Libedit {
         if isVi {
             bindInCommandMode(":", "ed-unassigned")
             bind(.viCommandMode, "vi-command-mode", alternative: "ed-unassigned")
-            // 'v' would run vi and wait for it, which would block every session.
+            // libedit's own 'v' waits for the editor, which would block every session.
             bindInCommandMode("K", "muxsh-match-before")
             bindInCommandMode("J", "muxsh-match-after")
-            bindInCommandMode("v", "ed-unassigned")
+            bindInCommandMode("v", "muxsh-edit")
+            add("muxsh-row-up") { editor, _ in Libedit.run(.rowUp, editor) }
+            add("muxsh-row-down") { editor, _ in Libedit.run(.rowDown, editor) }
+            bindInCommandMode("k", "muxsh-row-up")
+            bindInCommandMode("j", "muxsh-row-down")
+            bind(.historyBefore, "ed-prev-history")
+            bind(.historyAfter, "ed-next-history")
         }
         bind("\u{1B}[H", "ed-move-to-beg")
         bind("\u{1B}[F", "muxsh-end")

@@ -12,6 +12,8 @@ package final class LineEditor: DescriptorWatcher {
     /// The result of reading a line.
     package enum Line: Equatable {
         case text(String)
+        /// ^X^E: the text is to be edited elsewhere, then `begin(with:)` continues.
+        case edit(String)
         /// ^C: the typed text is discarded.
         case interrupted
         /// ^D on an empty line, the terminal is gone, or `close` was called.
@@ -19,16 +21,16 @@ package final class LineEditor: DescriptorWatcher {
     }
 
     private let loop: EventLoop
-    private let screen: Screen
+    let screen: Screen
     private let history: History
-    private let completer: Completer
+    let completer: Completer
     private let highlighter: Highlighter
     /// Whether there are colors and suggestions in the line.
-    private let usesColor: Bool
+    let usesColor: Bool
     private let turn: () -> Void
-    private let libedit: Libedit
+    let libedit: Libedit
 
-    private var reader = KeyReader(settings: TerminalSettings(of: STDIN_FILENO))
+    var reader = KeyReader(settings: TerminalSettings(of: STDIN_FILENO))
     private var holdTimer: Timer?
     /// Returns the prompt, which may change while the line is being typed.
     private var makePrompt: () -> String = { "" }
@@ -36,6 +38,13 @@ package final class LineEditor: DescriptorWatcher {
     package var hasLiveRow: Bool { !screen.isPlain }
     /// Returns the beginning of a line that is still arriving; empty for none.
     package var liveRow: () -> [UInt32] = { [] }
+    /// Whether a text needs more rows.
+    package enum Openness: Equatable {
+        case whole
+        /// The next row begins with blanks for this many blocks; zero also inside a heredoc.
+        case unfinished(depth: Int)
+    }
+
     /// Another session to talk to.
     package enum Switch {
         case number(Int)
@@ -48,31 +57,49 @@ package final class LineEditor: DescriptorWatcher {
     package var hidesTyping: () -> Bool = { false }
     /// Called with a typed line before it takes its place above later output.
     package var willFinish: (String) -> Void = { _ in }
+    /// Returns how many blocks a text leaves open, or nil if it is whole: then Enter runs it.
+    package var openBlocks: (String) -> Openness = { _ in .whole }
+    /// Returns the rows of a text that are wrong, counted from 0.
+    package var wrongRows: (String) -> Set<Int> = { _ in [] }
     /// What the sessions that typed lines are sent to put before each line, such as `a> `; empty for commands.
     package var talkPrefix: () -> String = { "" }
     /// The history of the arrow keys: that of the file, and lines that are not kept.
     private var entries: [String]
     /// The history of the arrow keys, as it is typed in the current mode, and that mode.
-    private var shownHistory: [String] = []
+    var shownHistory: [String] = []
     private var shownPrefix: String?
     /// Shown instead of prompt and line while text is paged.
     private var pagerPrompt: [UInt32]?
-    private var pasted: [UInt32] = []
+    var pasted: [UInt32] = []
     private var isInterrupted = false
+    /// The line that is to be edited elsewhere.
+    var textToEdit: String?
     /// Whether there can be no more lines: the terminal is gone, or `close` was called.
     package private(set) var isClosed = false
     /// Handles the signal of ^C. Other signal keys go to the process group.
     package var takeSignal: (Int32) -> Void = { _ in }
     /// Whether the terminal is being restored: nothing is shown any more.
     private var isEnding = false
-    /// The line up to the cursor, as the last Tab left it.
-    private var lastCompleted: String?
+    /// The line up to the cursor, as the last Tab left it, where choices are listed above the line.
+    var lastCompleted: String?
+    /// The choices below the line, or nil.
+    var menu: ChoiceMenu?
+    /// The search of ^R, or nil.
+    var historyList: HistoryList?
+    var undoStack = UndoStack()
+    /// The wrong rows that are marked, and the row and text for which that was decided.
+    private var markedRows: Set<Int> = []
+    private var markedFor: (row: Int, text: [UInt32]) = (0, [])
+    /// The text that the next line begins with.
+    private var nextText: [UInt32] = []
     /// Characters of a key that libedit has not read yet.
-    private var pending: Deque<UInt32> = []
+    var pending: Deque<UInt32> = []
+    /// How many blanks the row at the cursor was given to begin with.
+    var indent = 0
     /// Whether the search was already ended for the next key: a line may merely look like a search.
-    private var hasEndedSearch = false
+    var hasEndedSearch = false
     /// The search of Esc p and Esc n.
-    private var search = HistorySearch()
+    var search = HistorySearch()
     /// Whether the terminal was taken over again before SIGCONT was reported.
     private var hasResumed = false
 
@@ -166,18 +193,79 @@ package final class LineEditor: DescriptorWatcher {
 
     /// What is to be seen while a line is typed.
     private var scene: Screen.Scene {
-        let line = libedit.line
-        if hidesTyping() { return Screen.Scene(prompt: prompt, live: liveRow()) }
-        var scene = Screen.Scene(prompt: prompt, line: line, cursor: libedit.cursor)
+        if let historyList { return scene(of: historyList) }
+        var scene = finishedScene(of: libedit.line)
         scene.live = liveRow()
-        guard usesColor, !libedit.isSearching else { return scene }
-        scene.styles = highlighter.styles(of: line)
-        scene.suggestion = (suggestion ?? "").unicodeScalars.map(\.value)
+        guard !hidesTyping() else { return scene }
+        scene.cursor = libedit.cursor
+        if let menu {
+            scene.panel = { [usesColor, screen] room in
+                menu.rows(room: room, width: screen.width, isColored: usesColor)
+            }
+        } else if usesColor, !libedit.isSearching, libedit.cursor == scene.line.count {
+            let (row, isFirst) = rowBeforeCursor
+            scene.suggestion = (suggestion ?? completer.hint(row, isFirstRow: isFirst)).unicodeScalars.map(\.value)
+        }
+        return scene
+    }
+
+    /// The row of the cursor as far as the cursor, and whether it is the first one.
+    var rowBeforeCursor: (text: String, isFirst: Bool) {
+        let (line, cursor) = (libedit.line, libedit.cursor)
+        let start = LineRows.start(of: cursor, in: line)
+        return (string(of: line[start..<cursor]), start == 0)
+    }
+
+    /// The line without what only helps to type it, as it stays on the screen.
+    private func finishedScene(of line: [UInt32]) -> Screen.Scene {
+        if hidesTyping() { return Screen.Scene(prompt: prompt) }
+        var scene = Screen.Scene(prompt: prompt, line: line, cursor: line.count)
+        scene.rowPrompt = rowPrompt(in: line)
+        scene.wrongRows = marks(in: line)
+        if usesColor, !libedit.isSearching { scene.styles = highlighter.styles(ofRows: line) }
+        return scene
+    }
+
+    /// The prompt of further rows of a block; lines that are sent have none.
+    private func rowPrompt(in line: [UInt32]) -> [UInt32] {
+        let isSent = !talkPrefix().isEmpty && line.first != UInt32(UInt8(ascii: ":"))
+        return isSent || libedit.isSearching ? [] : ".....> ".unicodeScalars.map(\.value)
+    }
+
+    /// Returns the rows to mark: a row is marked when the cursor leaves it, and unmarked as soon as it is right.
+    private func marks(in line: [UInt32]) -> Set<Int> {
+        guard line.contains(0x0A), line.count < Self.longestChecked else { return [] }
+        let row = LineRows.row(of: libedit.cursor, in: line)
+        if markedFor.row == row, markedFor.text == line { return markedRows }
+        var wrong = wrongRows(string(of: line))
+        if !markedRows.contains(row) || markedFor.row != row && !wrong.contains(row) { wrong.remove(row) }
+        markedRows = wrong
+        markedFor = (row, line)
+        return wrong
+    }
+
+    /// The longest block, in characters, that is checked while it is typed.
+    private static let longestChecked = 65536
+
+    private func scene(of list: HistoryList) -> Screen.Scene {
+        guard !screen.isPlain else {
+            let line = list.choice.map { $0.unicodeScalars.map(\.value) } ?? []
+            let prompt = "search '\(string(of: list.query))': ".unicodeScalars.map(\.value)
+            return Screen.Scene(prompt: prompt, line: line, cursor: line.count)
+        }
+        var scene = Screen.Scene(
+            prompt: "search: ".unicodeScalars.map(\.value), line: list.query, cursor: list.query.count)
+        scene.live = liveRow()
+        if usesColor, list.query.isEmpty {
+            scene.suggestion = "words in any sequence; ^R older, Enter runs, Tab takes, ^G back".unicodeScalars.map(
+                \.value)
+        }
+        scene.panel = { [usesColor] in list.rows(room: $0, isColored: usesColor) }
         return scene
     }
 
     /// The rest of a history entry that begins with the line, if the cursor is at its end.
-    private var suggestion: String? {
+    var suggestion: String? {
         guard usesColor, !libedit.isSearching, !hidesTyping(), libedit.cursor == libedit.count else { return nil }
         return Suggestion.rest(of: string(of: libedit.line), in: shownHistory)
     }
@@ -196,7 +284,15 @@ package final class LineEditor: DescriptorWatcher {
         makePrompt = prompt
         isInterrupted = false
         showHistory(for: talkPrefix())
+        undoStack = UndoStack()
+        if !nextText.isEmpty {
+            pasted = nextText
+            nextText = []
+            pending.append(Libedit.Command.paste.rawValue)
+        }
+        textToEdit = nil
         let line = libedit.readLine()
+        if let textToEdit { return .edit(textToEdit) }
         if isInterrupted {
             isInterrupted = false
             return .interrupted
@@ -206,9 +302,10 @@ package final class LineEditor: DescriptorWatcher {
             return .ended
         }
         let text = string(of: line)
-        let isHidden = hidesTyping()
+        var scene = finishedScene(of: line)
         willFinish(text)
-        screen.refresh(prompt: self.prompt, line: isHidden ? [] : line, cursor: isHidden ? 0 : line.count)
+        scene.prompt = self.prompt
+        screen.refresh(scene)
         screen.finishLine()
         return .text(text)
     }
@@ -270,7 +367,7 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Makes the history what would be typed in a mode: while talking, `a> text` is typed as `text`, and commands begin
     /// with a colon.
-    private func showHistory(for prefix: String) {
+    func showHistory(for prefix: String) {
         guard prefix != shownPrefix else { return }
         let isFirst = shownPrefix == nil
         shownPrefix = prefix
@@ -283,8 +380,8 @@ package final class LineEditor: DescriptorWatcher {
         dropTypedAhead()
         if pagerPrompt != nil { isInterrupted = true }
         guard libedit.isReading, !isInterrupted else { return }
-        let line = hidesTyping() ? [] : libedit.line
-        screen.refresh(prompt: prompt, line: line, cursor: line.count)
+        closeLists()
+        screen.refresh(finishedScene(of: libedit.line))
         screen.finishLine(suffix: "^C")
         isInterrupted = true
     }
@@ -308,7 +405,7 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Stops the process as ^Z does, with the terminal restored. Returns when the process continues.
     package func suspend() {
-        if pagerPrompt == nil { screen.finishLine() } else { screen.withdraw() }
+        if pagerPrompt == nil { finishForOthers() } else { screen.withdraw() }
         write(pasteMarks(false))
         screen.stream.flush()
         libedit.setRaw(false)
@@ -319,12 +416,24 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Leaves the terminal to others, with its usual settings, until `takeBack`: keys are not read.
     package func lend() {
-        screen.finishLine()
+        finishForOthers()
         screen.isLent = true
         write(pasteMarks(false))
         screen.stream.flush()
         libedit.setRaw(false)
         loop.unwatch(STDIN_FILENO)
+    }
+
+    /// Leaves the line on the screen, without lists below it.
+    private func finishForOthers() {
+        closeLists()
+        if libedit.isReading, !isEnding { screen.refresh(finishedScene(of: libedit.line)) }
+        screen.finishLine()
+    }
+
+    /// Begins the next line with a text.
+    package func begin(with text: String) {
+        nextText = text.unicodeScalars.map(\.value)
     }
 
     package func takeBack() {
@@ -389,9 +498,10 @@ package final class LineEditor: DescriptorWatcher {
         while true {
             if isClosed { return nil }
             // A newline ends the line in any state of libedit; the line is then discarded.
-            if isInterrupted { return 0x0A }
+            if isInterrupted || textToEdit != nil { return 0x0A }
             if let character = pending.popFirst() { return character }
             guard let key = reader.next() else {
+                updateMenu()
                 refresh()
                 turn()
                 continue
@@ -400,6 +510,7 @@ package final class LineEditor: DescriptorWatcher {
                 screen.bell()
                 continue
             }
+            undoStack.note(libedit.line, cursor: libedit.cursor)
             pending = characters(of: key)
         }
     }
@@ -411,79 +522,6 @@ package final class LineEditor: DescriptorWatcher {
         case .character(let value): value < 0x20 || value == 0x7F ? 0 : 1
         case .sequence: 0
         }
-    }
-
-    /// Returns the characters that libedit receives for a key.
-    private func characters(of key: Key) -> Deque<UInt32> {
-        if key.beginsWithEscape, libedit.isSearching, !hasEndedSearch {
-            hasEndedSearch = true
-            // A lone ESC has done its work; a key that follows it is the first one after the search.
-            if key != .character(0x1B) || !reader.keys.isEmpty { reader.putBack(key) }
-            return [Libedit.Command.endSearch.rawValue]
-        }
-        hasEndedSearch = false
-        if let taken = taken(of: key) {
-            _ = libedit.insert(taken.unicodeScalars.map(\.value))
-            return []
-        }
-        if let step = step(of: key), switchTo(step) {
-            showHistory(for: talkPrefix())
-            return []
-        }
-        switch key {
-        // For libedit NUL quotes the next key.
-        case .character(0): return []
-        case .character(let value): return [value]
-        case .sequence(KeyReader.pageDown): return []
-        // Without sessions they move by words.
-        case .sequence(KeyReader.altRight): return [0x1B, UInt32(UInt8(ascii: "f"))]
-        case .sequence(KeyReader.altLeft): return [0x1B, UInt32(UInt8(ascii: "b"))]
-        case .sequence(let sequence): return Deque([0x1B] + sequence.unicodeScalars.map(\.value))
-        case .paste(let scalars):
-            pasted = scalars
-            return [Libedit.Command.paste.rawValue]
-        }
-    }
-
-    /// Returns what a key takes of the suggestion: all with →, ^F, End or ^E, a word with Alt-→ or Alt-f; nil for nothing.
-    private func taken(of key: Key) -> String? {
-        let isAll: Bool
-        switch key {
-        case .character(0x06), .character(0x05), .sequence("[C"), .sequence("OC"), .sequence("[F"), .sequence("OF"),
-            .sequence("[4~"):
-            isAll = true
-        case .sequence(KeyReader.altRight), .sequence("f"): isAll = false
-        default: return nil
-        }
-        guard !libedit.isVi, let suggestion else { return nil }
-        return isAll ? suggestion : Suggestion.word(of: suggestion)
-    }
-
-    /// Returns which session a key switches to, or nil.
-    private func step(of key: Key) -> Switch? {
-        guard !libedit.isVi, !libedit.isSearching, case .sequence(let text) = key else { return nil }
-        switch text {
-        case KeyReader.altRight: return .next
-        case KeyReader.altLeft: return .previous
-        default:
-            guard text.count == 1, let number = Int(text), number > 0 else { return nil }
-            return .number(number)
-        }
-    }
-
-    private func perform(_ command: Libedit.Command) -> Libedit.Outcome {
-        switch command {
-        case .complete: return complete()
-        case .paste:
-            defer { pasted = [] }
-            return libedit.insert(pasted) ? .changed : .failed
-        case .clear: screen.clear()
-        case .toEnd: libedit.moveToEnd()
-        case .matchBefore: return showMatch(step: -1)
-        case .matchAfter: return showMatch(step: 1)
-        case .endSearch, .viCommandMode: break
-        }
-        return .changed
     }
 
     private func holdPart() {
@@ -500,48 +538,7 @@ package final class LineEditor: DescriptorWatcher {
         }
     }
 
-    /// Shows the next history entry, in a direction, that begins with the text of the line before the first such step.
-    private func showMatch(step: Int) -> Libedit.Outcome {
-        guard let entry = search.next(from: string(of: libedit.line), step: step, in: shownHistory) else {
-            screen.bell()
-            return .failed
-        }
-        libedit.moveToEnd()
-        libedit.delete(libedit.count)
-        return libedit.insert(entry.unicodeScalars.map(\.value)) ? .changed : .failed
-    }
-
-    private func complete() -> Libedit.Outcome {
-        let (typed, cursor) = (libedit.line, libedit.cursor)
-        let line = string(of: typed[..<cursor])
-        let completion = completer.complete(line)
-        let common = completion.commonPrefix
-        guard !completion.candidates.isEmpty else {
-            screen.bell()
-            return .failed
-        }
-        let isOnly = completion.candidates.count == 1
-        if isOnly || common.unicodeScalars.count > completion.replaced {
-            // The typed text may be rewritten: a name with blanks needs an opening quote.
-            libedit.delete(completion.replaced)
-            let hasBlank = cursor < typed.count && typed[cursor] == 0x20
-            let suffix = isOnly && !(hasBlank && completion.suffix == " ") ? completion.suffix : ""
-            _ = libedit.insert((common + suffix).unicodeScalars.map(\.value))
-            lastCompleted = isOnly ? nil : string(of: typed[..<(cursor - completion.replaced)]) + common
-            return .changed
-        }
-        // The second Tab lists the choices, as in other shells.
-        if lastCompleted == line {
-            let choices = ChoiceList(completion.choices, width: screen.width, height: screen.height)
-            screen.show(Array(choices.text.utf8))
-        } else {
-            screen.bell()
-        }
-        lastCompleted = line
-        return .unchanged
-    }
-
-    private func string(of scalars: some Sequence<UInt32>) -> String {
+    func string(of scalars: some Sequence<UInt32>) -> String {
         var view = String.UnicodeScalarView()
         view.append(contentsOf: scalars.compactMap(Unicode.Scalar.init))
         return String(view)

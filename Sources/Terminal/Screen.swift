@@ -7,7 +7,7 @@ import Reactor
 /// write. A flood of output is drawn in large pieces, and the prompt once after each of them.
 final class Screen {
     /// What is painted: the prompt, and the line being typed.
-    struct Scene: Equatable {
+    struct Scene {
         var prompt: [UInt32] = []
         var line: [UInt32] = []
         var cursor = 0
@@ -15,19 +15,47 @@ final class Screen {
         var styles: [String?] = []
         /// Shown after the line in grey, as far as its row has room.
         var suggestion: [UInt32] = []
+        /// The prompt of the rows of the line after its first one; empty for none.
+        var rowPrompt: [UInt32] = []
+        /// The rows of the line that are marked as wrong, counted from 0.
+        var wrongRows: Set<Int> = []
+        /// Returns the rows below the line, given how many there is room for.
+        var panel: (Int) -> [PanelRow] = { _ in [] }
         /// The beginning of a line that is still arriving, in a row of its own above the prompt; empty for none.
         var live: [UInt32] = []
     }
 
-    /// The painted scene: the live row belongs to the prompt, the suggestion to the line.
+    /// A row below the line, such as a choice of a completion.
+    struct PanelRow: Equatable {
+        var text: [UInt32]
+        /// The style of each scalar; empty for none.
+        var styles: [String?] = []
+
+        /// A row of one style.
+        init(_ text: String, style: String? = nil) {
+            self.text = text.unicodeScalars.map(\.value)
+            styles = [String?](repeating: style, count: self.text.count)
+        }
+
+        /// Adds text in a style.
+        mutating func append(_ text: String, style: String? = nil) {
+            let scalars = text.unicodeScalars.map(\.value)
+            self.text += scalars
+            styles += [String?](repeating: style, count: scalars.count)
+        }
+    }
+
+    /// The painted scene: the live row belongs to the prompt; the suggestion, the prompts of further rows and the panel
+    /// to the line.
     private struct Painted: Equatable {
-        let prompt: [UInt32]
-        let line: [UInt32]
-        let cursor: Int
+        var prompt: [UInt32]
+        var line: [UInt32]
+        var cursor: Int
         let width: Int
         var styles: [String?] = []
         /// Where the prompt itself begins, after the live row.
         var promptStart = 0
+        var promptStyle: String?
         /// The first visible row of the text, when not all rows fit.
         var firstRow = 0
     }
@@ -100,22 +128,82 @@ final class Screen {
         refresh(Scene(prompt: prompt, line: line, cursor: cursor))
     }
 
-    /// Returns a scene as it fits the screen: one row of live text, and a suggestion that adds no row.
+    /// Returns a scene as it fits the screen: one row of live text, a suggestion that adds no row, and as many rows of
+    /// the panel as there is room for.
     private func arranged(_ scene: Scene) -> Painted {
         let live = isPlain ? [] : fitting(scene.live, width - 1)
         let head = live.isEmpty ? [] : live + [0x0A]
-        var line = scene.line
-        var styles = scene.styles
-        if !isPlain, !scene.suggestion.isEmpty, scene.cursor == line.count {
-            let layout = LineLayout(scene.prompt + line, cursor: 0, width: width)
+        let prompt = scene.wrongRows.contains(0) ? marked(scene.prompt) : scene.prompt
+        var state = Painted(
+            prompt: head + prompt, line: [], cursor: scene.cursor, width: width, promptStart: head.count,
+            promptStyle: promptStyle(isWrong: scene.wrongRows.contains(0)))
+        addRows(of: scene, to: &state)
+        if !isPlain, !scene.suggestion.isEmpty, scene.cursor == scene.line.count {
+            let layout = LineLayout(prompt + state.line, cursor: 0, width: width)
             let rest = fitting(scene.suggestion, layout.endsFull ? 0 : width - layout.end.column - 1)
-            styles += [String?](repeating: nil, count: max(0, line.count - styles.count))
-            styles += [String?](repeating: "90", count: rest.count)
-            line += rest
+            state.line += rest
+            state.styles += [String?](repeating: Style.suggestion, count: rest.count)
         }
-        return Painted(
-            prompt: head + scene.prompt, line: line, cursor: scene.cursor, width: width, styles: styles,
-            promptStart: head.count)
+        addPanel(of: scene, to: &state)
+        return state
+    }
+
+    /// Adds the line with the prompts of its rows.
+    private func addRows(of scene: Scene, to state: inout Painted) {
+        state.styles = scene.styles + [String?](repeating: nil, count: max(0, scene.line.count - scene.styles.count))
+        guard !scene.rowPrompt.isEmpty, scene.line.contains(0x0A) else {
+            state.line = scene.line
+            return
+        }
+        let styles = state.styles
+        state.styles = []
+        var row = 0
+        for (index, scalar) in scene.line.enumerated() {
+            state.line.append(scalar)
+            state.styles.append(styles[index])
+            guard scalar == 0x0A else { continue }
+            row += 1
+            let isWrong = scene.wrongRows.contains(row)
+            state.line += isWrong ? marked(scene.rowPrompt) : scene.rowPrompt
+            state.styles += [String?](repeating: promptStyle(isWrong: isWrong), count: scene.rowPrompt.count)
+            if index < scene.cursor { state.cursor += scene.rowPrompt.count }
+        }
+    }
+
+    private func addPanel(of scene: Scene, to state: inout Painted) {
+        let layout = LineLayout(state.prompt + state.line, cursor: 0, width: width)
+        let room = height - layout.end.row - 1
+        guard !isPlain, room > 0 else { return }
+        let rows = scene.panel(room).prefix(room)
+        // After a full row the cursor is already in the next one, which must stay empty.
+        if layout.endsFull, !rows.isEmpty {
+            guard room > 1 else { return }
+            state.line.append(0x0A)
+            state.styles.append(nil)
+        }
+        for row in rows {
+            let text = fitting(row.text, width - 1)
+            state.line += [0x0A] + text
+            let styles = row.styles + [String?](repeating: nil, count: max(0, text.count - row.styles.count))
+            state.styles += [nil] + styles.prefix(text.count)
+        }
+    }
+
+    private func promptStyle(isWrong: Bool) -> String? {
+        promptColor.map { isWrong ? Style.wrong : String($0) }
+    }
+
+    /// Returns a prompt that marks a wrong row: `!` in place of `>`, or the color of the prompt.
+    private func marked(_ prompt: [UInt32]) -> [UInt32] {
+        guard promptColor == nil, let sign = prompt.lastIndex(of: UInt32(UInt8(ascii: ">"))) else { return prompt }
+        var prompt = prompt
+        prompt[sign] = UInt32(UInt8(ascii: "!"))
+        return prompt
+    }
+
+    private enum Style {
+        static let suggestion = "90"
+        static let wrong = "1;31"
     }
 
     /// Returns as much of a text as fits into a number of columns, with `…` where it is cut.
@@ -315,7 +403,7 @@ final class Screen {
     /// Returns the style of a scalar of prompt and line, or nil.
     private func style(at index: Int, _ state: Painted) -> String? {
         if index < state.promptStart { return nil }
-        if index < state.prompt.count { return promptColor.map(String.init) }
+        if index < state.prompt.count { return state.promptStyle }
         let place = index - state.prompt.count
         return place < state.styles.count ? state.styles[place] : nil
     }

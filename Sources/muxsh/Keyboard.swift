@@ -26,9 +26,17 @@ final class Keyboard {
                 + world.sessions.allServices.map { ($0.name, $0.service.location) }
         }
         sources.definitions = { world.definitions.names }
-        sources.variables = { world.variables.names + world.builtInNames }
+        sources.variables = {
+            world.variables.names.map { ($0, Self.preview(of: $0, world)) }
+                + world.builtInNames.map { ($0, "built in") }
+        }
         sources.environment = { Environment.names.map(\.description).filter(isSessionName) }
         sources.history = { world.history?() ?? [] }
+        sources.addresses = {
+            world.sessions.all.map { ($0.channel.peer, "peer of \($0.name)") }
+                + world.sessions.allServices.map { ($0.service.location, "listener \($0.name)") }
+        }
+        sources.words = { Self.words(of: world) }
         sources.topics = Manual.topics.map { ($0.name, $0.summary) }
         sources.isTalking = { world.talk != nil }
         sources.color = { world.sessions[$0]?.voice.color }
@@ -56,6 +64,31 @@ final class Keyboard {
             }
         )
     }
+
+    /// Returns the value of a variable as far as a list has room for it, with secrets hidden.
+    private static func preview(of name: String, _ world: World) -> String {
+        guard let value = world.variables[name] else { return "" }
+        guard value.count <= longestPreview else { return shown(bytes: value.count) }
+        return visible(world.diagnostics.hidden(String(lossless: value)))
+    }
+
+    private static let longestPreview = 200
+
+    /// Returns the words that the sessions talked to have sent or been sent, the newest first.
+    private static func words(of world: World) -> [String] {
+        guard let talk = world.talk, let logs = world.transcript.logs else { return [] }
+        var words: [String] = []
+        for name in logs.names where talk.includes(name) {
+            for line in logs.lines(of: name).suffix(wordLines).reversed() {
+                let text = String(decoding: line.drop { $0 != 0x20 }, as: UTF8.self)
+                words += text.split { !($0.isLetter || $0.isNumber || "_-./:@%".contains($0)) }.map(String.init)
+            }
+        }
+        return words.filter { $0.count > 1 }
+    }
+
+    /// How many lines of a session completion looks at.
+    private static let wordLines = 1000
 
     /// Handles ^C: discards the line being typed.
     func interrupt() {

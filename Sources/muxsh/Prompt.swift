@@ -29,6 +29,8 @@ final class Prompt {
     /// The sessions of which the running entry has forgotten what was shown.
     private var forgotten: Set<ObjectIdentifier> = []
     private var passwordCount = 0
+    /// What is known before the next entry: its sessions, variables and commands.
+    private lazy var checker = shell.reader.checker()
     /// Whether ^C has stopped the execution of a line.
     private var isInterrupted = false
 
@@ -79,10 +81,11 @@ final class Prompt {
         }
         self.status = status
         greet(keyboard, world)
-        var checker = shell.reader.checker(
+        checker = shell.reader.checker(
             sessions: world.sessions.all.map(\.name), variables: world.variables.names)
-        let final =
-            readInitialFile(in: world, keyboard, &checker) ?? readLines(from: keyboard, in: world, &checker)
+        keyboard.editor?.openBlocks = { [unowned self] in entryText($0, in: world)?.openness ?? .whole }
+        keyboard.editor?.wrongRows = { [unowned self] in entryText($0, in: world)?.wrongRows ?? [] }
+        let final = readInitialFile(in: world, keyboard) ?? readLines(from: keyboard, in: world)
         let status = shell.runDeferred(in: world, after: final) ?? final
         shell.handleSignal = { _ in false }
         world.onChange = nil
@@ -115,15 +118,13 @@ final class Prompt {
     }
 
     /// Runs init.mux, if it exists. Returns a status when it ends the prompt.
-    private func readInitialFile(
-        in world: World, _ keyboard: Keyboard, _ checker: inout Checker
-    ) -> Int32? {
+    private func readInitialFile(in world: World, _ keyboard: Keyboard) -> Int32? {
         guard let path = Self.initialFile, let file = shell.reader.load(path) else { return nil }
         let source = SourceText(path: path.bytes, directory: directory(of: path.bytes), identity: file.identity)
         var parser = shell.reader.parser(for: source)
         for line in SourceText.lines(of: file.bytes) { parser.feed(line) }
         parser.finish()
-        return runCompleted(&parser, &checker, in: world, keyboard, file: path)
+        return runCompleted(&parser, in: world, keyboard, file: path)
     }
 
     private static var initialFile: SystemString? {
@@ -131,9 +132,11 @@ final class Prompt {
         return (Environment.setting("XDG_CONFIG_HOME") ?? home).map { $0 + "/muxsh/init.mux" }
     }
 
-    private func readLines(
-        from keyboard: Keyboard, in world: World, _ checker: inout Checker
-    ) -> Int32 {
+    private func entryText(_ text: String, in world: World) -> EntryText? {
+        EntryText(text, isTalking: world.talk != nil, shell.reader, checker)
+    }
+
+    private func readLines(from keyboard: Keyboard, in world: World) -> Int32 {
         var parser = shell.reader.parser(for: SourceText(name: "<prompt>"))
         while shell.interruption == nil {
             let isInside = parser.isInsideStatement
@@ -150,19 +153,33 @@ final class Prompt {
             case .interrupted:
                 parser.reset()
                 remember([], keyboard, world)
+            case .edit(let text): edit(text, keyboard, world)
             case .text(let text):
-                if let status = take(text, &parser, &checker, isInside: isInside, from: keyboard, in: world) {
-                    return status
+                if let status = take(text, &parser, isInside: isInside, from: keyboard, in: world) { return status }
+                if let text = world.editRequest {
+                    world.editRequest = nil
+                    edit(text, keyboard, world)
                 }
             }
         }
         return status
     }
 
+    /// Has the user edit a text, with which the next line begins.
+    private func edit(_ text: String, _ keyboard: Keyboard, _ world: World) {
+        guard let editor = keyboard.editor else { return }
+        do throws(Failure) {
+            let edited = try TextEditor(world, in: try shell.temporary.path()).edit(text) { shell.turn(world) }
+            editor.begin(with: edited)
+        } catch {
+            editor.begin(with: text)
+            world.report(error)
+        }
+    }
+
     /// Runs a typed line or several pasted lines. Returns a status when the prompt ends.
     private func take(
-        _ text: String, _ parser: inout Parser, _ checker: inout Checker, isInside: Bool, from keyboard: Keyboard,
-        in world: World
+        _ text: String, _ parser: inout Parser, isInside: Bool, from keyboard: Keyboard, in world: World
     ) -> Int32? {
         let text = isInside ? text : repeated(text, world)
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -193,7 +210,7 @@ final class Prompt {
                     TypedLine(prompt: $0, typed: String(line), statement: statement, width: keyboard.width)
                 }
             defer { typedLine = nil }
-            if let status = runCompleted(&parser, &checker, in: world, keyboard) { return status }
+            if let status = runCompleted(&parser, in: world, keyboard) { return status }
         }
         if !isRemembered { remember([text], isUnfinished: parser.isInsideCommand, keyboard, world) }
         return nil
@@ -263,8 +280,7 @@ final class Prompt {
 
     /// Checks and runs the complete statements. Returns a status when the prompt ends. `file` is their source.
     private func runCompleted(
-        _ parser: inout Parser, _ checker: inout Checker, in world: World, _ keyboard: Keyboard,
-        file: SystemString? = nil
+        _ parser: inout Parser, in world: World, _ keyboard: Keyboard, file: SystemString? = nil
     ) -> Int32? {
         let statements = parser.takeCompleted()
         var attempt = checker

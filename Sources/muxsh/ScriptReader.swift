@@ -26,9 +26,12 @@ struct ScriptReader {
     }
 
     /// Returns a parser for lines fed one after the other.
-    func parser(for source: SourceText) -> Parser {
+    ///
+    /// - Parameter opensFiles: whether it reads the files of `source`; otherwise they count as empty.
+    func parser(for source: SourceText, opensFiles: Bool = true) -> Parser {
         Parser(source: source, commands: registry.table) { [files] path in
             if let name = Parser.libraryName(path) { return Self.library(name) }
+            guard opensFiles else { return .success(Parser.LoadedFile(bytes: [], identity: String(lossless: path))) }
             // An argument that is not a valid C path has already been rejected.
             return SystemString(path).map { files.read($0) } ?? .failure(Parser.LoadFailure(message: "no such file"))
         }

@@ -24,7 +24,7 @@ final class Shell {
     /// The process state that spawned programs inherit: as it was before muxsh changed anything.
     private let stateBefore = ProcessState()
     private(set) lazy var children = Children(on: loop, state: stateBefore)
-    private let temporary = TemporaryDirectory()
+    let temporary = TemporaryDirectory()
     let secrets = Redactor()
     private lazy var random = RandomNumbers(seed: invocation.seed)
     private let ports = Ports()

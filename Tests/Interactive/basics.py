@@ -120,13 +120,13 @@ def test_control_c_drops_the_line_and_stops_a_command():
 def test_a_block_goes_on_with_its_own_prompt():
     with muxsh() as terminal:
         terminal.line("repeat 2 as i {")
-        terminal.until_prompt(".....> ")
+        terminal.until_prompt(".....>     ")
         terminal.line("print round ${i}")
-        terminal.until_prompt(".....> ")
+        terminal.until_prompt(".....>     ")
         terminal.line("}")
         terminal.until_line("^round 2$")
         terminal.line("repeat 2 {")
-        terminal.until_prompt(".....> ")
+        terminal.until_prompt(".....>     ")
         terminal.send("\x03")
         terminal.until_prompt()
         terminal.line("print free")
@@ -188,11 +188,11 @@ def test_tab_completes_commands_and_sessions():
         terminal.until_last("muxsh> alpha> x")
         terminal.send("\x03")
         terminal.until_prompt()
-        terminal.send("s\t\t")
+        terminal.send("s\t")
         # Each is listed with its summary, because all of them fit on the screen.
         terminal.until_line(r"^select +wait for the first of several events$")
         terminal.until_line(r"^starttls +start TLS on an open session$")
-        terminal.until_last("muxsh> s")
+        terminal.until_last("muxsh> s", below=True)
 
 
 def test_what_a_server_sends_never_acts_on_the_terminal():
@@ -297,12 +297,14 @@ def test_control_l_clears_the_screen():
         terminal.until(lambda: terminal.lines() == ["muxsh> half a line"], "the line alone")
 
 
-def test_the_end_of_input_in_a_block_ends_the_block():
+def test_the_end_of_input_in_a_block_does_not_end_the_prompt():
     with muxsh() as terminal:
         terminal.line("repeat 2 {")
-        terminal.until_prompt(".....> ")
+        terminal.until_prompt(".....>     ")
         terminal.send("\x04")
-        terminal.until_line("error: unclosed block")
+        terminal.send("x")
+        terminal.until_prompt(".....>     x")
+        terminal.send("\x03")
         terminal.until_prompt()
         terminal.line("print on")
         terminal.until_line("^on$")

@@ -161,7 +161,7 @@ def test_a_statement_with_a_secret_is_not_kept():
         terminal.line("done")
         terminal.until_line("^done$")
         kept = open(terminal.home + "/state/muxsh/history").read().splitlines()[1:]
-        assert kept == ["print\\040\\134", "done"], kept
+        assert kept == ["print\\040\\134\\012done"], kept
 
 
 def flood(terminal):
@@ -233,17 +233,29 @@ def test_vi_keys_keep_the_cursor_in_the_line():
 
 
 def test_vi_s_v_does_not_stop_the_world():
-    # libedit would run vi and wait for it.
+    # libedit would run the editor and wait for it.
+    server = Server()
     with muxsh() as terminal:
         home = terminal.home
         open(home + "/.editrc", "w").write("bind -v\n")
-        with muxsh(home=home) as vi:
+        editor = home + "/editor"
+        open(editor, "w").write(f"#!/bin/sh\nwhile ! [ -e {home}/go ]; do sleep 0.05; done\necho print edited >$1\n")
+        os.chmod(editor, 0o755)
+        with muxsh(home=home, EDITOR=editor) as vi:
+            connected(vi, server)
+            for row in ("on a served {", "a> yes", "}"):
+                vi.line(row)
+            vi.until_prompt()
             vi.send("print one")
             vi.until_last("muxsh> print one")
             vi.send("\x1b")
             vi.until(lambda: vi.screen.cursor.x == len("muxsh> print on"), "command mode")
-            vi.send("vx\r")
-            vi.until_line("^on$")
+            vi.send("v")
+            server.say("served meanwhile\n")
+            assert server.hear(4) == b"yes\n"
+            open(home + "/go", "w").close()
+            vi.until_line("^# a: [0-9]+ lines? not shown meanwhile")
+            vi.until_last("muxsh> print edited")
 
 
 def test_a_paste_that_holds_the_interrupt_key_is_text():

@@ -359,8 +359,9 @@ def test_a_colon_at_the_command_prompt_is_forgiven():
 
 def test_only_the_values_of_a_setting_are_completed():
     with muxsh() as terminal:
-        terminal.send("set color \t\t")
-        terminal.until_line("^always +auto +never$")
+        terminal.send("set color \t")
+        terminal.until_line("^always  also in pipes$")
+        terminal.until(lambda: [row.split()[0] for row in terminal.lines()[-3:]] == ["always", "auto", "never"], "them only")
 
 
 def test_an_entry_forgets_once_what_was_already_shown():

@@ -125,7 +125,7 @@ def test_a_failure_at_the_prompt_says_what_arrived_and_not_where():
         terminal.line("repeat 1 {")
         terminal.line("fail because")
         terminal.line("}")
-        terminal.until_line(r"^<prompt>:\d+:1: error: because$")
+        terminal.until_line(r"^<prompt>:\d+:5: error: because$")
         terminal.until_prompt()
 
 

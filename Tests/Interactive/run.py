@@ -10,6 +10,7 @@ import basics
 import borders
 import completing
 import driving
+import editing
 import human
 import keys
 import learning
@@ -44,7 +45,7 @@ def give_up(*_):
 
 
 MODULES = (
-    asking, basics, borders, completing, driving, human, keys, learning, libraries, looks, matrix, merging, picture,
+    asking, basics, borders, completing, driving, editing, human, keys, learning, libraries, looks, matrix, merging, picture,
     proxies, random_keys, replay, saving, screen, screens, serial, sockets, talk, telnet, tunnels, values,
 )
 TESTS = {name: test for module in MODULES for name, test in vars(module).items() if name.startswith("test_")}

@@ -122,7 +122,7 @@ def test_blocks_and_the_last_entries_are_saved():
         terminal.line(f"open a 127.0.0.1:{server.port}")
         terminal.until_line("^a< 220 ready$")
         terminal.line("for i in 1..2 {")
-        terminal.until_last(".....> ")
+        terminal.until_last(".....>     ")
         terminal.line("a> ${i}")
         terminal.line('expect a /^(one|two)$/')
         terminal.line("}")
@@ -138,8 +138,8 @@ def test_blocks_and_the_last_entries_are_saved():
         assert lines[1:] == [
             "a< 220 ready",
             "for i in 1..2 {",
-            "a> ${i}",
-            "expect a /^(one|two)$/",
+            "    a> ${i}",
+            "    expect a /^(one|two)$/",
             "}",
             "a> 3",
             'expect a "three: "',

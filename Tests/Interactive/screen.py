@@ -35,11 +35,11 @@ def test_output_during_a_search_of_the_history():
 def test_output_during_a_completion_listing():
     with muxsh() as terminal:
         server = talkative(terminal)
-        terminal.send("se\t\t")
+        terminal.send("se\t")
         terminal.until_line("^send +send text")
         server.say("news\n")
         terminal.until_line("^a< news$")
-        terminal.until_last("muxsh> se")
+        terminal.until_last("muxsh> se", below=True)
         terminal.send("t timeout 2s\r")
         terminal.until_prompt()
 
@@ -48,7 +48,7 @@ def test_output_during_a_block():
     with muxsh() as terminal:
         server = talkative(terminal)
         terminal.line("repeat 2 as i {")
-        terminal.until_last(".....> ")
+        terminal.until_last(".....>     ")
         terminal.send("    print round")
         terminal.until_last(".....>     print round")
         server.say("news\n")

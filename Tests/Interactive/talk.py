@@ -24,7 +24,7 @@ def test_talk_sends_every_line_and_commands_begin_with_a_colon():
         terminal.until_line(f"^{server.port}$")
         terminal.until_last("a> ")
         terminal.line(":repeat 2 as i {")
-        terminal.until_last(".....> ")
+        terminal.until_last(".....>     ")
         terminal.line("print round ${i}")
         terminal.line("}")
         terminal.until_line("^round 2$")

@@ -18,6 +18,14 @@ import pyte
 LIMIT = float(os.environ.get("MUXSH_TEST_LIMIT", "30"))
 
 
+class Screen(pyte.HistoryScreen):
+    """pyte's screen, which does not expect what vim sends for keys with modifiers (CSI > 4 ; 2 m)."""
+
+    def select_graphic_rendition(self, *attributes, private=False):
+        if not private:
+            super().select_graphic_rendition(*attributes)
+
+
 class Terminal:
     """muxsh (or another program) on a pseudo-terminal of a given size."""
 
@@ -32,7 +40,7 @@ class Terminal:
             "LC_ALL": "C.UTF-8",
         }
         variables.update(environment)
-        self.screen = pyte.HistoryScreen(columns, rows, history=10000)
+        self.screen = Screen(columns, rows, history=10000)
         self.stream = pyte.ByteStream(self.screen)
         self.received = b""
         self.process = pexpect.spawn(
@@ -96,11 +104,17 @@ class Terminal:
         self.until(look, f"a line matching {pattern!r}")
         return found[-1]
 
-    def until_last(self, text):
-        """Reads until the last row of the screen is the text and the cursor follows it."""
+    def typed(self):
+        """Returns the row of the cursor, without a suggestion or hint, which is grey."""
+        row = self.screen.buffer[self.screen.cursor.y]
+        columns = range(self.screen.columns)
+        return "".join(row[column].data for column in columns if not (row[column].fg == "black" and row[column].bold)).rstrip()
+
+    def until_last(self, text, below=False):
+        """Reads until the last row of the screen is the text and the cursor follows it; `below` allows a list."""
         def look():
-            rows = self.lines()
-            return bool(rows) and rows[-1] == text.rstrip() and self.screen.cursor.x == len(text)
+            is_last = below or len(self.lines()) == self.screen.cursor.y + 1 or not text
+            return is_last and self.typed() == text.rstrip() and self.screen.cursor.x == len(text)
 
         self.until(look, f"{text!r} as its last line")
 

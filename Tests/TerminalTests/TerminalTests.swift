@@ -217,7 +217,7 @@ struct CompletionTests {
         var sources = CompletionSources()
         sources.sessions = { ["alpha", "alto", "beta"].map { ($0, "127.0.0.1:1") } }
         sources.definitions = { ["greet"] }
-        sources.variables = { ["name", "number", "alpha.address", "alpha.port"] }
+        sources.variables = { ["name", "number", "alpha.address", "alpha.port"].map { ($0, "") } }
         sources.environment = { ["HOME", "HOSTNAME"] }
         sources.history = { ["open a localhost:8080", "print x:1", "serve s [::1]:7000", "open b localhost:${port}"] }
         sources.topics = [("keys", "the keys")]
@@ -247,7 +247,8 @@ struct CompletionTests {
         ("help key", 3, ["keys"]), ("serve e :0 d", 1, ["discard"]), ("frob x", 0, []),
         ("open x lo", 2, ["localhost:8080"]), ("open [", 1, ["[::1]:7000"]), ("close al*", 3, ["alpha,alto"]),
         ("print ${n", 1, ["name}", "number}"]), ("a> ${num", 3, ["number}"]), ("a> sen", 0, []),
-        ("print ${al", 2, []), ("print ${alpha.", 6, ["alpha.address}", "alpha.port}"]),
+        ("print ${al", 2, ["alpha.address}", "alpha.port}"]), ("print ${en", 2, ["env."]),
+        ("print ${alpha.", 6, ["alpha.address}", "alpha.port}"]),
         ("print ${env.HOM", 7, ["env.HOME}"]), ("if open a", 1, ["alpha", "alto"]), ("if not open b", 1, ["beta"]),
         ("while defined nu", 2, ["number"]), ("signal beta TER", 3, ["TERM"]), ("set a", 1, ["alpha", "alto"]),
         (
@@ -261,10 +262,21 @@ struct CompletionTests {
         ("set fr", 2, ["frame"]), ("set alpha fr", 2, ["frame"]), ("open a b --eol cr", 2, ["cr", "crlf"]),
         ("expect alpha \"x\" wi", 2, ["within"]), ("print \\${n", 0, []), ("select wi", 2, ["within"]),
         ("expect alpha \"a b\" wi", 2, ["within"]), ("view h", 1, ["hex"]),
+        // Without a candidate that begins so: those that contain it, or else its characters in sequence.
+        ("prnt", 4, ["print"]), ("set tmt", 3, ["timeout"]), ("open x host:80", 7, ["localhost:8080"]),
+        ("open a b --eol=cr", 2, ["cr", "crlf"]),
     ])
     func completes(line: String, replaced: Int, candidates: [String]) {
         let completion = completer.complete(line)
         #expect(completion.candidates == candidates && (candidates.isEmpty || completion.replaced == replaced))
+    }
+
+    @Test(arguments: [
+        ("open a ", "ADDRESS"), ("sleep ", "D | forever"), ("expect alpha \"x\" ", "[within D]"), ("set timeout ", "D"),
+        ("open a b --retry ", "D"), ("open a", ""), ("frob ", ""), ("a> x ", ""), ("repeat 3 ", "[as I] [every D] {"),
+    ])
+    func hintsAtWhatComesNext(line: String, hint: String) {
+        #expect(completer.hint(line) == hint)
     }
 
     @Test func knowsWhatCandidatesShare() {

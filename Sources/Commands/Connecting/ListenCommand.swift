@@ -215,13 +215,23 @@ extension World {
 }
 
 extension Parameter {
+    /// What the kinds of frames are, for lists of choices.
+    static let frameSummaries = [
+        "line": "lines that end in \\n, the default", "raw": "no frames: a stream of bytes",
+        "u8": "a length of 1 byte first", "u16": "a length of 2 bytes first, high byte first",
+        "u32": "a length of 4 bytes first, high byte first", "u64": "a length of 8 bytes first, high byte first",
+        "u16le": "a length of 2 bytes first, low byte first", "u32le": "a length of 4 bytes first, low byte first",
+        "u64le": "a length of 8 bytes first, low byte first", "varint": "a length as in Protocol Buffers first",
+        "cr": "frames that end in \\r", "nul": "frames that end in \\0", "until:": "frames that end in a text",
+    ]
+
     static var framing: Parameter {
         let kind = Kind.checked { bytes in
             Framing(bytes) == nil
                 ? "'\(Escapes.visible(bytes))' is not a framing; write line, raw, u8 to u64le, varint, cr, nul, until:TEXT, or such as u32@4"
                 : nil
         }
-        return Parameter("F", kind, suggestions: Framing.plainNames + ["until:"])
+        return Parameter("F", kind, suggestions: Framing.plainNames + ["until:"], summaries: Parameter.frameSummaries)
     }
 }
 

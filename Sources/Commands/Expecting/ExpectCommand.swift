@@ -85,7 +85,8 @@ enum Expectation {
                 ? "'\(Escapes.visible(bytes))' is not a frame format; write u8 to u64le, varint, cr, nul or until:TEXT"
                 : nil
         }
-        return Parameter("KIND", kind, suggestions: FrameFormat.plainNames + ["until:"])
+        return Parameter(
+            "KIND", kind, suggestions: FrameFormat.plainNames + ["until:"], summaries: Parameter.frameSummaries)
     }
 
     private static func hexProblem(_ bytes: [UInt8]) -> String? {

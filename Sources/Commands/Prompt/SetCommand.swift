@@ -15,7 +15,10 @@ struct SetCommand: Command {
         let size = Element.parameter(Parameter("SIZE", .size))
         let cut = Element.parameter(Parameter("STATE", .choice(["on", "off"])))
         let idle = Element.keyword("idle")
-        let when = Element.parameter(Parameter("WHEN", .choice(["auto", "always", "never"])))
+        let when = Element.parameter(
+            Parameter(
+                "WHEN", .choice(["auto", "always", "never"]),
+                summaries: ["auto": "on a terminal that has colors", "always": "also in pipes", "never": "nowhere"]))
         return CommandDescription(
             name: "set", summary: "change settings, for all sessions or some",
             forms: [
@@ -26,6 +29,14 @@ struct SetCommand: Command {
                 Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
                 Form(session, .keyword("frame"), framing), Form(session, .keyword("inbox"), size),
                 Form(session, .keyword("cut-is-eof"), cut), Form(session, .keyword("pace"), duration),
+            ],
+            keywordSummaries: [
+                "timeout": "the default time limit of a wait", "eol": "the line ending to send",
+                "inbox": "how much unread data a session holds", "frame": "how received bytes are divided",
+                "linger": "the longest silence at the end of input", "color": "whether the prompt is colored",
+                "cut-is-eof": "whether TLS may end without close_notify", "view": "how data is shown",
+                "history": "how many typed lines are kept", "idle": "when a silent UDP peer is removed",
+                "pace": "the least time between two sent lines",
             ],
             text: """
                 timeout: the default time limit of a wait (5s). eol: the line ending to send (lf, crlf, cr, nul or \
