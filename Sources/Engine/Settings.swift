@@ -22,6 +22,8 @@ package struct Settings {
     package var idle = Duration.seconds(60)
     /// The maximum number of typed lines kept.
     package var historySize = 10_000
+    /// The text of the prompt, with its variables; nil for the usual one.
+    package var prompt: String?
     /// Whether the transcript also shows commands, skipped data and timing.
     package var isVerbose = false
     /// Whether `set color auto` enables colors: standard output is a terminal that supports them.

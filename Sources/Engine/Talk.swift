@@ -66,13 +66,7 @@ package struct Talk {
     /// - Parameter width: the width of the screen in columns; a long list of names is replaced by the targets as
     ///   written.
     package func prompt(in world: World, width: Int) -> String {
-        var sessions: [Session] = []
-        for target in targets {
-            for session in world.sessions.matching(target)
-            where !sessions.contains(where: { $0 === session }) {
-                sessions.append(session)
-            }
-        }
+        let sessions = sessions(in: world)
         var names = sessions.map(\.name).joined(separator: ",")
         if names.isEmpty || names.count > width / 3 { names = targets.joined(separator: ",") }
         let open = sessions.filter { !$0.inputHasEnded }
@@ -82,18 +76,41 @@ package struct Talk {
         }
         let asked = open.filter(\.hasSent)
         let answered = asked.count(where: \.hasArrivedSinceSend)
-        let others = Self.unseen(in: world, width: width)
+        let others = unseen(in: world, width: width)
         guard open.count > 1, answered < asked.count else { return "\(names)\(others)> " }
         return "\(names) \(answered)/\(asked.count)\(others)> "
     }
 
-    /// What other sessions have sent meanwhile: ` [b 3, c 1]`, or ` [4 in 2]` where that is too wide; empty for nothing.
-    private static func unseen(in world: World, width: Int) -> String {
+    /// The names of the targets that are open, or the targets as written.
+    package func targetText(in world: World) -> String {
+        let open = sessions(in: world).filter { !$0.inputHasEnded }
+        return (open.isEmpty ? targets : open.map(\.name)).joined(separator: ",")
+    }
+
+    private func sessions(in world: World) -> [Session] {
+        var sessions: [Session] = []
+        for target in targets {
+            for session in world.sessions.matching(target)
+            where !sessions.contains(where: { $0 === session }) {
+                sessions.append(session)
+            }
+        }
+        return sessions
+    }
+
+    /// What other sessions have sent meanwhile, and which of them have ended: ` [b 3, c closed]`, or ` [4 in 2, 1 closed]`
+    /// where that is too wide; empty for nothing.
+    private func unseen(in world: World, width: Int) -> String {
         let counts = world.transcript.unseenCounts
-        guard !counts.isEmpty else { return "" }
-        let all = counts.map { "\($0.name) \($0.count)" }.joined(separator: ", ")
-        if all.count <= width / 3 { return " [\(all)]" }
-        return " [\(counts.reduce(0) { $0 + $1.count }) in \(counts.count)]"
+        let closed = world.sessions.all.filter { $0.inputHasEnded && !includes($0.name) }.map(\.name)
+        guard !counts.isEmpty || !closed.isEmpty else { return "" }
+        let all = counts.map { "\($0.name) \($0.count)" } + closed.map { "\($0) closed" }
+        let text = all.joined(separator: ", ")
+        if text.count <= width / 3 { return " [\(text)]" }
+        let short =
+            (counts.isEmpty ? [] : ["\(counts.reduce(0) { $0 + $1.count }) in \(counts.count)"])
+            + (closed.isEmpty ? [] : ["\(closed.count) closed"])
+        return " [\(short.joined(separator: ", "))]"
     }
 
     /// Whether a session is a target.

@@ -124,8 +124,11 @@ package final class World: SessionObserver, Host {
     /// Whether statements are running.
     package var isRunning: Bool { main != nil }
 
+    /// The current wait, or nil.
+    package var wait: (any Wait)? { main?.wait }
+
     /// The description of the current wait, or nil.
-    package var waiting: String? { main?.wait?.wanted }
+    package var waiting: String? { wait?.wanted }
 
     /// Whether the running statement is a line that was just typed.
     package var isTyped: Bool { if case .typed = entry { true } else { false } }
@@ -313,8 +316,11 @@ package final class World: SessionObserver, Host {
                     session: awaited.session.name, wanted: secrets.redacted(awaited.wanted), captures: captures,
                     took: loop.readClock() - began), at: range)
         }
-        guard settings.isVerbose else { return }
         let took = shown(loop.readClock() - began)
+        guard settings.isVerbose else {
+            if isTyped, settings.isAtPrompt { transcript.hint("\(awaited.session.name): met after \(took)") }
+            return
+        }
         let count = match.end - awaited.feed.inbox.front
         transcript.note("\(awaited.session.name): met after \(took), \(shown(bytes: count)) consumed")
     }

@@ -62,6 +62,8 @@ package final class Session: ChannelDelegate {
     /// Whether anything was sent, and whether anything has arrived since.
     package internal(set) var hasSent = false
     package internal(set) var hasArrivedSinceSend = false
+    /// How long the last answer took: from the last send to the first data after it.
+    package private(set) var latency: Duration?
     /// Complete lines received and sent.
     package private(set) var linesReceived = 0
     package internal(set) var linesSent = 0
@@ -211,6 +213,7 @@ package final class Session: ChannelDelegate {
     }
 
     package func channel(_ channel: Channel, received bytes: UnsafeRawBufferPointer) {
+        if let sentAt, !hasArrivedSinceSend { latency = loop.now - sentAt }
         hasArrivedSinceSend = true
         receivedAt = loop.now
         if let screen { show(bytes, on: screen) }

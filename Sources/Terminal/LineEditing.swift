@@ -108,7 +108,7 @@ extension LineEditor {
 
     /// Begins another row if the line needs one; returns false if it is whole.
     private func addRow() -> Bool {
-        guard !hidesTyping(), case .unfinished(let depth) = openBlocks(string(of: libedit.line)) else { return false }
+        guard !isHiding, case .unfinished(let depth) = openBlocks(string(of: libedit.line)) else { return false }
         dropIndent()
         // Only at the end is the depth that of the row.
         let blanks = libedit.cursor == libedit.count ? depth * LineRows.step : 0
@@ -170,7 +170,7 @@ extension LineEditor {
 
     /// Ends the line, which is then edited elsewhere.
     private func edit() -> Libedit.Outcome {
-        guard !hidesTyping() else { return .failed }
+        guard !isHiding else { return .failed }
         closeLists()
         textToEdit = string(of: libedit.line)
         screen.withdraw()
@@ -189,7 +189,7 @@ extension LineEditor {
     }
 
     private func beginSearch() {
-        guard !hidesTyping() else { return screen.bell() }
+        guard !isHiding else { return screen.bell() }
         closeLists()
         historyList = HistoryList(shownHistory)
     }

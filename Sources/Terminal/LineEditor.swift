@@ -36,6 +36,8 @@ package final class LineEditor: DescriptorWatcher {
     private var makePrompt: () -> String = { "" }
     /// Whether there is a row for that.
     package var hasLiveRow: Bool { !screen.isPlain }
+    /// Returns what is waited for while no line is typed; nil for nothing.
+    package var waitingRow: () -> String? = { nil }
     /// Returns the beginning of a line that is still arriving; empty for none.
     package var liveRow: () -> [UInt32] = { [] }
     /// Whether a text needs more rows.
@@ -55,8 +57,10 @@ package final class LineEditor: DescriptorWatcher {
     package var switchTo: (Switch) -> Bool = { _ in false }
     /// Whether what is typed is not shown: a password.
     package var hidesTyping: () -> Bool = { false }
-    /// Called with a typed line before it takes its place above later output.
-    package var willFinish: (String) -> Void = { _ in }
+    /// Whether what was typed since was hidden from its beginning or a later moment: it is never shown then.
+    private var wasHidden = false
+    /// Called with a typed line, which may be hidden, before it takes its place above later output.
+    package var willFinish: (_ line: String, _ isHidden: Bool) -> Void = { _, _ in }
     /// Returns how many blocks a text leaves open, or nil if it is whole: then Enter runs it.
     package var openBlocks: (String) -> Openness = { _ in .whole }
     /// Returns the rows of a text that are wrong, counted from 0.
@@ -162,6 +166,7 @@ package final class LineEditor: DescriptorWatcher {
             screen.stream.dropPending()
             if !screen.isPlain { write("\u{1B}[0m\u{1B}[?25h\r\n") }
         }
+        screen.withdraw()
         isEnding = true
         write(pasteMarks(false))
         screen.stream.flush()
@@ -187,16 +192,19 @@ package final class LineEditor: DescriptorWatcher {
     package func refresh() {
         if isEnding { return }
         if let pagerPrompt { return screen.refresh(prompt: pagerPrompt, line: [], cursor: 0) }
-        guard libedit.isReading else { return screen.stream.flush() }
-        screen.refresh(scene)
+        if screen.isLent { return screen.stream.flush() }
+        if libedit.isReading { return screen.refresh(scene) }
+        if let waitingScene { return screen.refresh(waitingScene) }
+        screen.withdraw()
+        screen.stream.flush()
     }
 
     /// What is to be seen while a line is typed.
     private var scene: Screen.Scene {
         if let historyList { return scene(of: historyList) }
-        var scene = finishedScene(of: libedit.line)
+        var scene = finishedScene(of: libedit.line, isHidden: isHiding)
         scene.live = liveRow()
-        guard !hidesTyping() else { return scene }
+        guard !isHiding else { return scene }
         scene.cursor = libedit.cursor
         if let menu {
             scene.panel = { [usesColor, screen] room in
@@ -209,6 +217,33 @@ package final class LineEditor: DescriptorWatcher {
         return scene
     }
 
+    /// What is to be seen while no line is typed: what is waited for, and what was typed ahead.
+    private var waitingScene: Screen.Scene? {
+        guard !screen.isPlain, let text = waitingRow() else { return nil }
+        var scene = Screen.Scene(prompt: screen.fitting(text.unicodeScalars.map(\.value), screen.width - 1))
+        scene.live = liveRow()
+        scene.isPromptDim = true
+        let typed = isHiding ? [] : typedAhead
+        if !typed.isEmpty { scene.line = [0x0A] + typed }
+        scene.cursor = scene.line.count
+        return scene
+    }
+
+    /// The keys that wait for the next line, as text; Enter is a sign.
+    private var typedAhead: [UInt32] {
+        var text: [UInt32] = []
+        for key in reader.keys {
+            switch key {
+            case .character(0x0D), .character(0x0A): text.append(0x23CE)
+            case .character(0x7F), .character(0x08): _ = text.popLast()
+            case .character(let value) where value >= 0x20: text.append(value)
+            case .paste(let scalars): text += scalars.map { $0 == 0x0A ? 0x23CE : $0 }
+            default: break
+            }
+        }
+        return Array(text.prefix(4096))
+    }
+
     /// The row of the cursor as far as the cursor, and whether it is the first one.
     var rowBeforeCursor: (text: String, isFirst: Bool) {
         let (line, cursor) = (libedit.line, libedit.cursor)
@@ -217,8 +252,8 @@ package final class LineEditor: DescriptorWatcher {
     }
 
     /// The line without what only helps to type it, as it stays on the screen.
-    private func finishedScene(of line: [UInt32]) -> Screen.Scene {
-        if hidesTyping() { return Screen.Scene(prompt: prompt) }
+    private func finishedScene(of line: [UInt32], isHidden: Bool) -> Screen.Scene {
+        if isHidden { return Screen.Scene(prompt: prompt) }
         var scene = Screen.Scene(prompt: prompt, line: line, cursor: line.count)
         scene.rowPrompt = rowPrompt(in: line)
         scene.wrongRows = marks(in: line)
@@ -264,9 +299,19 @@ package final class LineEditor: DescriptorWatcher {
         return scene
     }
 
+    /// Whether what is typed is not shown now.
+    var isHiding: Bool {
+        if hidesTyping() {
+            wasHidden = true
+        } else if wasHidden, (libedit.isReading ? libedit.count : 0) == 0, reader.keys.isEmpty {
+            wasHidden = false
+        }
+        return wasHidden
+    }
+
     /// The rest of a history entry that begins with the line, if the cursor is at its end.
     var suggestion: String? {
-        guard usesColor, !libedit.isSearching, !hidesTyping(), libedit.cursor == libedit.count else { return nil }
+        guard usesColor, !libedit.isSearching, !isHiding, libedit.cursor == libedit.count else { return nil }
         return Suggestion.rest(of: string(of: libedit.line), in: shownHistory)
     }
 
@@ -302,11 +347,13 @@ package final class LineEditor: DescriptorWatcher {
             return .ended
         }
         let text = string(of: line)
-        var scene = finishedScene(of: line)
-        willFinish(text)
+        let isHidden = wasHidden || hidesTyping()
+        var scene = finishedScene(of: line, isHidden: isHidden)
+        willFinish(text, isHidden)
         scene.prompt = self.prompt
         screen.refresh(scene)
         screen.finishLine()
+        wasHidden = false
         return .text(text)
     }
 
@@ -381,7 +428,7 @@ package final class LineEditor: DescriptorWatcher {
         if pagerPrompt != nil { isInterrupted = true }
         guard libedit.isReading, !isInterrupted else { return }
         closeLists()
-        screen.refresh(finishedScene(of: libedit.line))
+        screen.refresh(finishedScene(of: libedit.line, isHidden: isHiding))
         screen.finishLine(suffix: "^C")
         isInterrupted = true
     }
@@ -427,7 +474,8 @@ package final class LineEditor: DescriptorWatcher {
     /// Leaves the line on the screen, without lists below it.
     private func finishForOthers() {
         closeLists()
-        if libedit.isReading, !isEnding { screen.refresh(finishedScene(of: libedit.line)) }
+        guard libedit.isReading else { return screen.withdraw() }
+        screen.refresh(finishedScene(of: libedit.line, isHidden: isHiding))
         screen.finishLine()
     }
 

@@ -15,6 +15,7 @@ final class Screen {
         var styles: [String?] = []
         /// Shown after the line in grey, as far as its row has room.
         var suggestion: [UInt32] = []
+        var isPromptDim = false
         /// The prompt of the rows of the line after its first one; empty for none.
         var rowPrompt: [UInt32] = []
         /// The rows of the line that are marked as wrong, counted from 0.
@@ -136,7 +137,7 @@ final class Screen {
         let prompt = scene.wrongRows.contains(0) ? marked(scene.prompt) : scene.prompt
         var state = Painted(
             prompt: head + prompt, line: [], cursor: scene.cursor, width: width, promptStart: head.count,
-            promptStyle: promptStyle(isWrong: scene.wrongRows.contains(0)))
+            promptStyle: scene.isPromptDim ? Style.dim : promptStyle(isWrong: scene.wrongRows.contains(0)))
         addRows(of: scene, to: &state)
         if !isPlain, !scene.suggestion.isEmpty, scene.cursor == scene.line.count {
             let layout = LineLayout(prompt + state.line, cursor: 0, width: width)
@@ -204,10 +205,11 @@ final class Screen {
     private enum Style {
         static let suggestion = "90"
         static let wrong = "1;31"
+        static let dim = "2"
     }
 
     /// Returns as much of a text as fits into a number of columns, with `…` where it is cut.
-    private func fitting(_ text: [UInt32], _ columns: Int) -> [UInt32] {
+    func fitting(_ text: [UInt32], _ columns: Int) -> [UInt32] {
         guard self.columns(text) > columns else { return text }
         var room = columns - 1
         guard room >= 0 else { return [] }
@@ -282,6 +284,7 @@ final class Screen {
 
     /// Removes the painted prompt and line; later output takes their place.
     func withdraw() {
+        guard painted != nil else { return }
         var output: [UInt8] = []
         erase(&output)
         stream.write(output)
@@ -354,9 +357,11 @@ final class Screen {
         lastRow = lastShown - state.firstRow
         if former > lastRow {
             for _ in lastRow..<former { output += "\r\n\u{1B}[K".utf8 }
+            if mayReachFurther { output += "\u{1B}[J".utf8 }
             output += "\u{1B}[\(former - lastRow)A".utf8
+        } else if mayReachFurther {
+            output += "\u{1B}[J".utf8
         }
-        if mayReachFurther { output += "\u{1B}[J".utf8 }
         mayReachFurther = false
         cursorRow = layout.cursor.row - state.firstRow
         if lastRow > cursorRow { output += "\u{1B}[\(lastRow - cursorRow)A".utf8 }

@@ -115,7 +115,10 @@ final class Keyboard {
 
     /// The prompt before a line that begins a statement.
     var prompt: String {
-        world.talk.map { world.diagnostics.hidden($0.prompt(in: world, width: width)) } ?? "muxsh> "
+        if let prompt = world.settings.prompt {
+            return world.diagnostics.hidden(PromptText(template: prompt).text(in: world))
+        }
+        return world.talk.map { world.diagnostics.hidden($0.prompt(in: world, width: width)) } ?? "muxsh> "
     }
 
     /// Shows the paged output of commands, one screen at a time.

@@ -70,7 +70,7 @@ final class Prompt {
         shell.handleSignal = { [unowned self] in handle($0, keyboard, world) }
         keyboard.editor?.hidesTyping = { world.talk?.asksForPassword(in: world) == true }
         keyboard.editor?.switchTo = { [unowned self] in switchTalk($0, in: world) }
-        keyboard.editor?.willFinish = { [unowned self] in willFinish($0, in: world) }
+        keyboard.editor?.willFinish = { [unowned self] in willFinish($0, isHidden: $1, in: world) }
         if let editor = keyboard.editor, editor.hasLiveRow {
             world.transcript.rewindsAtReturn = true
             world.transcript.folds = true
@@ -300,7 +300,11 @@ final class Prompt {
         let isTyped = typedLine != nil && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
         if file == nil { forgetShown(of: statements, in: world) }
         let recorder = EntryRecorder(world)
+        let waiting = WaitingRow(world)
+        keyboard.editor?.waitingRow = { waiting.text }
         let status = shell.run(script, in: world, as: isTyped ? .typed : .script(isWhole: false))
+        keyboard.editor?.waitingRow = { nil }
+        waiting.end()
         let hasPassed = if case .passed = world.outcome { true } else { false }
         if file == nil {
             recorder?.end(entry.joined(separator: "\n"), statements, hasPassed: hasPassed)
@@ -383,8 +387,8 @@ final class Prompt {
     }
 
     /// Notes whether a typed line is a password, and shows what it answers before it takes its place on the screen.
-    private func willFinish(_ line: String, in world: World) {
-        isPassword = world.talk?.asksForPassword(in: world) == true && !line.isEmpty && !line.hasPrefix(":")
+    private func willFinish(_ line: String, isHidden: Bool, in world: World) {
+        isPassword = isHidden && world.talk != nil && !line.isEmpty && !line.hasPrefix(":")
         if !line.isEmpty, world.talk != nil || line.contains("> ") { liveSession?.voice.showPart() }
     }
 

@@ -251,6 +251,7 @@ def test_vi_s_v_does_not_stop_the_world():
             vi.send("\x1b")
             vi.until(lambda: vi.screen.cursor.x == len("muxsh> print on"), "command mode")
             vi.send("v")
+            vi.until(lambda: not any("print on" in row for row in vi.lines()), "the editor")
             server.say("served meanwhile\n")
             assert server.hear(4) == b"yes\n"
             open(home + "/go", "w").close()

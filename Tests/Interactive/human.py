@@ -505,3 +505,102 @@ def test_two_exclamation_marks_repeat_the_last_entry():
         terminal.until_prompt()
         terminal.line("!!")
         terminal.until(lambda: terminal.lines()[-4:] == ["muxsh> !!", "print again", "again", "muxsh>"], "the entry and its output")
+
+
+def test_while_it_waits_the_prompt_says_for_what_and_shows_what_is_typed_ahead():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line("expect a /PONG/ within 1h")
+        terminal.until_line("^waiting for /PONG/: [0-9.]+ of 3600 s; .C stops$")
+        terminal.send("print ahead\r")
+        terminal.until_line("^print ahead⏎$")
+        # What arrives meanwhile appears above, also the beginning of a line.
+        server.say("news\nhalf")
+        terminal.until(lambda: [row.split(":")[0] for row in terminal.lines()[-4:]] == [
+            "a< news", "a< half", "waiting for /PONG/", "print ahead⏎"], "both rows")
+        server.say(" PONG\n")
+        terminal.until_line("^ahead$")
+        terminal.until_prompt()
+        assert not any("waiting" in row or "⏎" in row for row in terminal.all_lines()), terminal.all_lines()
+        # A met expectation says so.
+        assert any(re.search("^# a: met after [0-9.]+ m?s$", row) for row in terminal.lines()), terminal.lines()
+        terminal.line("repeat 1 {")
+        terminal.line("sleep forever")
+        terminal.line("}")
+        terminal.until_line("^waiting for the end of the sleep: [0-9.]+ s; .C stops$")
+        terminal.resize(30, 20)
+        terminal.until_line("^waiting for the end of the.*…$")
+        terminal.send("\x03")
+        terminal.until_line("^# interrupted$")
+        terminal.until_prompt()
+
+
+def test_a_typed_password_is_not_shown_while_something_waits():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line("talk a")
+        server.say("Password: ")
+        terminal.until_line("^a< Password:")
+        terminal.line(":sleep forever")
+        terminal.until_line("^waiting for")
+        terminal.send("hunter2")
+        server.say("\nx\n")
+        terminal.until_line("^a< x$")
+        assert b"hunter2" not in terminal.received
+
+
+def test_the_prompt_is_settable_and_knows_the_sessions():
+    first, second = Server(), Server()
+    with muxsh() as terminal:
+        connected(terminal, first, "a")
+        connected(terminal, second, "b")
+        terminal.line("set prompt '${prompt.target} [${prompt.unseen}|${prompt.closed}] ${prompt.latency}> '")
+        terminal.until_prompt("muxsh [|] > ")
+        terminal.line("talk a")
+        terminal.until_prompt("a [|] > ")
+        second.say("1\n2\n")
+        terminal.until_prompt("a [b 2|] > ")
+        second.close()
+        terminal.until_prompt("a [b 2|b] > ")
+        terminal.line("PING")
+        first.hear(5)
+        first.say("PONG\n")
+        terminal.until_line(r"^a \[b 2\|b\] [0-9.]+ m?s>")
+        terminal.line(":set prompt ''")
+        terminal.until_prompt("a [b 2, b closed]> ")
+        # In a narrow terminal only the numbers.
+        terminal.resize(30, 20)
+        terminal.until_prompt("a [2 in 1, 1 closed]> ")
+
+
+def test_what_a_server_says_never_acts_through_the_prompt():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        server.say("evil \x1b[31m\x07\n")
+        terminal.until_line(r"^a< evil \\e")
+        terminal.line("expect a /evil (.*)/")
+        terminal.line("let word ${1}")
+        terminal.line("set prompt '${word}${nothing}> '")
+        terminal.until_last("\\e[31m\\x07> ")
+
+
+def test_a_password_stays_hidden_when_the_server_goes_on_meanwhile():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line("talk a")
+        server.say("Password: ")
+        terminal.until_line("^a< Password:")
+        terminal.send("hunter2")
+        server.say("\nLogin timed out\n")
+        terminal.until_line("^a< Login timed out$")
+        terminal.send("\r")
+        assert server.hear(8) == b"hunter2\n"
+        terminal.line("next")
+        terminal.until_last("a> ")
+        assert server.hear(5) == b"next\n"
+        assert b"hunter2" not in terminal.received
+        assert "hunter2" not in open(terminal.home + "/state/muxsh/history").read()

@@ -61,7 +61,7 @@ def test_help_is_shown_a_screen_at_a_time():
         terminal.line("help keys")
         for _ in range(3):
             terminal.send(" ")
-        terminal.until_line("complete; a second Tab")
+        terminal.until_line("the first … ninth session")
         terminal.line("help nothing")
         terminal.until_line("error: unknown command or topic 'nothing'")
 

@@ -144,7 +144,7 @@ def test_a_dumb_terminal_can_talk_too():
         terminal.until_line("^a< answer$")
         terminal.until_last("a> ")
         terminal.line(":help keys")
-        terminal.until_line("complete; a second Tab")
+        terminal.until_line("complete, or list the choices")
         assert b"\x1b" not in terminal.received
 
 

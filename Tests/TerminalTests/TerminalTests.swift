@@ -255,8 +255,7 @@ struct CompletionTests {
             "set ", 0,
             [
                 "alpha", "alto", "beta", "color", "cut-is-eof", "eol", "frame", "history", "idle", "inbox", "linger",
-                "timeout",
-                "view",
+                "prompt", "timeout", "view",
             ]
         ),
         ("set fr", 2, ["frame"]), ("set alpha fr", 2, ["frame"]), ("open a b --eol cr", 2, ["cr", "crlf"]),

@@ -26,6 +26,7 @@ struct SetCommand: Command {
                 Form(.keyword("frame"), framing), Form(.keyword("linger"), duration), Form(.keyword("color"), when),
                 Form(.keyword("cut-is-eof"), cut), Form(.keyword("view"), .parameter(.view)),
                 Form(.keyword("history"), .parameter(Parameter("N", .count))), Form(idle, duration),
+                Form(.keyword("prompt"), .parameter(Parameter("TEXT", .text))),
                 Form(session, .keyword("timeout"), duration), Form(session, .keyword("eol"), ending),
                 Form(session, .keyword("frame"), framing), Form(session, .keyword("inbox"), size),
                 Form(session, .keyword("cut-is-eof"), cut), Form(session, .keyword("pace"), duration),
@@ -36,6 +37,7 @@ struct SetCommand: Command {
                 "linger": "the longest silence at the end of input", "color": "whether the prompt is colored",
                 "cut-is-eof": "whether TLS may end without close_notify", "view": "how data is shown",
                 "history": "how many typed lines are kept", "idle": "when a silent UDP peer is removed",
+                "prompt": "the text of the prompt",
                 "pace": "the least time between two sent lines",
             ],
             text: """
@@ -47,10 +49,16 @@ struct SetCommand: Command {
                 an ordinary end of the stream. pace: the least time between two lines that are sent, for peers that \
                 lose what comes too fast; the script waits meanwhile (0s ends that).
 
-                For the prompt: color (auto, always or never), view (text or hex) and history, the number of typed \
-                lines kept (10000).
+                For the prompt: color (auto, always or never), view (text or hex), history, the number of typed \
+                lines kept (10000), and prompt, its text, in single quotes: the variables in it are expanded whenever it \
+                is shown. ${prompt.target} is the session that typed lines are sent to, or muxsh; ${prompt.unseen} and \
+                ${prompt.unread} count the data of other sessions; ${prompt.closed} lists the sessions whose peers have \
+                ended; ${prompt.latency} is how long the last answer took. An empty text is the usual prompt.
                 """,
-            examples: ["set timeout 2s", "set a eol crlf", "set inbox 64MiB", "set router pace 50ms"],
+            examples: [
+                "set timeout 2s", "set a eol crlf", "set inbox 64MiB", "set router pace 50ms",
+                "set prompt '${prompt.target} ${prompt.latency}> '",
+            ],
             caveats: [
                 "Without T a setting applies to open sessions and to those opened later.",
                 "eol and frame do not apply to UDP.",
@@ -89,6 +97,9 @@ struct SetCommand: Command {
         case "cut-is-eof":
             let value = Value(text: try call.required("STATE"))
             return { strand throws(Failure) in .cutIsEnd(try value.evaluate(in: strand) == Array("on".utf8)) }
+        case "prompt":
+            let value = Value(text: try call.required("TEXT"))
+            return { strand throws(Failure) in .prompt(try value.evaluate(in: strand)) }
         case "view":
             let value = Value(view: try call.required("VIEW"))
             return { strand throws(Failure) in .view(try value.evaluate(in: strand)) }
@@ -118,12 +129,13 @@ private struct SetInstruction: Instruction {
         case cutIsEnd(Bool)
         case view(Transcript.View)
         case historySize(Int)
+        case prompt([UInt8])
 
         /// Whether a change for all sessions applies to this one: line settings of streams do not apply to datagrams.
         func concerns(_ session: Session) -> Bool {
             switch self {
             case .lineEnding, .framing: !session.framing.keepsMessages
-            case .timeout, .pace, .linger, .idle, .inbox, .color, .cutIsEnd, .view, .historySize: true
+            case .timeout, .pace, .linger, .idle, .inbox, .color, .cutIsEnd, .view, .historySize, .prompt: true
             }
         }
     }
@@ -161,6 +173,7 @@ private struct SetInstruction: Instruction {
         case .cutIsEnd(let isEnd): world.settings.cutIsEnd = isEnd
         case .view(let view): world.transcript.view = view
         case .historySize(let size): world.settings.historySize = size
+        case .prompt(let text): world.settings.prompt = text.isEmpty ? nil : String(lossless: text)
         case .color(let when):
             world.transcript.usesColor = when == "always" || when == "auto" && world.settings.autoColor
         }
@@ -184,7 +197,7 @@ private struct SetInstruction: Instruction {
             world.transcript.statement("set \(session.name) pace \(microseconds(pace))")
         case .inbox(let size): session.channel.setInboxLimit(size)
         case .cutIsEnd(let isEnd): session.channel.cutIsEnd = isEnd
-        case .linger, .idle, .color, .view, .historySize: break
+        case .linger, .idle, .color, .view, .historySize, .prompt: break
         }
     }
 }

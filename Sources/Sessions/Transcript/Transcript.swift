@@ -163,7 +163,11 @@ package final class Transcript {
             logs.add(line, of: name)
         }
         if isHidden(name) {
-            if muted[name] != nil { muted[name]? += isPart ? 0 : 1 } else if !isPart { unseen[name, default: 0] += 1 }
+            if muted[name] != nil {
+                muted[name]? += isPart ? 0 : 1
+            } else if !isPart, arrow == "< " {
+                unseen[name, default: 0] += 1
+            }
             return emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
         }
         if folds, !isPart, arrow == "< ", !admits(name) {
