@@ -23,6 +23,8 @@ final class Prompt {
     /// The session whose unfinished line is shown in a row of its own, with that row as last shown.
     private weak var liveSession: Session?
     private var liveText: [UInt32] = []
+    /// How many whole lines had arrived before it: with the next one the row is that of another line.
+    private var liveLine = 0
     private var liveTimer: Timer?
     /// Whether the line that was just typed is a password, and how many were typed.
     private var isPassword = false
@@ -74,7 +76,7 @@ final class Prompt {
         if let editor = keyboard.editor, editor.hasLiveRow {
             world.transcript.rewindsAtReturn = true
             world.transcript.folds = true
-            editor.liveRow = { [unowned self] in liveSession?.voice.live == nil ? [] : liveText }
+            editor.liveRow = { [unowned self] in isLiveTextValid ? liveText : [] }
             world.onChange = { [unowned self] in showLive($0) }
         } else {
             world.onChange = { [unowned self] in showPartLater(of: $0, in: world) }
@@ -408,7 +410,13 @@ final class Prompt {
         liveTimer = shell.loop.schedule(after: Self.livePause) { [unowned self] in
             liveTimer = nil
             liveText = (liveSession?.voice.live ?? "").unicodeScalars.map(\.value)
+            liveLine = liveSession?.linesReceived ?? 0
         }
+    }
+
+    private var isLiveTextValid: Bool {
+        guard let liveSession, liveSession.linesReceived == liveLine else { return false }
+        return liveSession.voice.live != nil
     }
 }
 

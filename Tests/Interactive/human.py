@@ -604,3 +604,37 @@ def test_a_password_stays_hidden_when_the_server_goes_on_meanwhile():
         assert server.hear(5) == b"next\n"
         assert b"hunter2" not in terminal.received
         assert "hunter2" not in open(terminal.home + "/state/muxsh/history").read()
+
+
+def test_a_shell_on_a_terminal_can_be_read_in_its_colors():
+    with muxsh() as terminal:
+        terminal.line("spawn sh --pty bash --norc")
+        terminal.until_line(r"^sh< .*bash")
+        terminal.line("view sh colour")
+        terminal.line("sh> PS1='> '; printf 'a\\\\033[1;34mblue\\\\033[0m\\\\033]0;title\\\\007\\\\033[2Jend\\\\n'")
+        terminal.until_line("^sh< ablueend$")
+        number = [row.rstrip() for row in terminal.screen.display].index("sh< ablueend")
+        row = terminal.screen.buffer[number]
+        assert [row[column].fg for column in (4, 5, 8, 9)] == ["default", "blue", "blue", "default"]
+        assert not any("\\e" in line for line in terminal.lines()[-2:]), terminal.lines()
+
+
+def test_views_are_for_each_session():
+    first, second = Server(), Server()
+    with muxsh() as terminal:
+        connected(terminal, first, "cache")
+        connected(terminal, second, "events")
+        terminal.line("view cache resp")
+        terminal.line("view events js\t")
+        terminal.until_prompt()
+        first.say("*2\r\n$3\r\nfoo\r\n")
+        second.say('{"event": "start"}\n')
+        terminal.until_line(r'^events< {"event": "start"}$')
+        first.say(":7\r\n")
+        terminal.until_line(r'^cache< 1\) "foo"$')
+        terminal.until_line(r"^cache< 2\) \(integer\) 7$")
+        # What is expected is what was received.
+        terminal.line('expect cache "foo\\r\\n:7"')
+        terminal.until_line("^# cache: met after")
+        terminal.line("show cache --log")
+        terminal.until_line(r"^cache< \$3$")

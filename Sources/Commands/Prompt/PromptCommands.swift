@@ -45,45 +45,6 @@ private struct TalkInstruction: Instruction {
     }
 }
 
-/// `view`: sets how the screen shows data sent and received.
-struct ViewCommand: Command {
-    static var description: CommandDescription {
-        CommandDescription(
-            name: "view", summary: "show data as text or as bytes",
-            forms: [Form(.parameter(.view))],
-            text: """
-                'view hex' shows data sent and received as hexadecimal bytes beside the text; 'view text', the \
-                default, shows lines. Transcript files (--transcript) always contain lines.
-                """,
-            examples: ["view hex", "view text"])
-    }
-
-    static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
-        compiler.emit(ViewInstruction(view: Value(view: try call.required("VIEW")), range: call.range))
-    }
-}
-
-extension Parameter {
-    static var view: Parameter { Parameter("VIEW", .choice(Transcript.View.allCases.map(\.rawValue))) }
-}
-
-extension Value where Result == Transcript.View {
-    convenience init(view argument: Argument) {
-        self.init(argument, Parameter.view.kind) { Transcript.View(rawValue: String(decoding: $0, as: UTF8.self)) }
-    }
-}
-
-private struct ViewInstruction: Instruction {
-    let view: Value<Transcript.View>
-    let range: SourceRange
-
-    func execute(in strand: Strand) throws(Failure) -> Step {
-        let world = strand.world
-        world.transcript.view = try view.evaluate(in: strand)
-        return .next
-    }
-}
-
 /// `history`: shows the lines typed before.
 struct HistoryCommand: Command {
     static var description: CommandDescription {

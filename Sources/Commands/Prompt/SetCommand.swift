@@ -49,7 +49,7 @@ struct SetCommand: Command {
                 an ordinary end of the stream. pace: the least time between two lines that are sent, for peers that \
                 lose what comes too fast; the script waits meanwhile (0s ends that).
 
-                For the prompt: color (auto, always or never), view (text or hex), history, the number of typed \
+                For the prompt: color (auto, always or never), view (see 'help view'), history, the number of typed \
                 lines kept (10000), and prompt, its text, in single quotes: the variables in it are expanded whenever it \
                 is shown. ${prompt.target} is the session that typed lines are sent to, or muxsh; ${prompt.unseen} and \
                 ${prompt.unread} count the data of other sessions; ${prompt.closed} lists the sessions whose peers have \
@@ -127,7 +127,7 @@ private struct SetInstruction: Instruction {
         case inbox(Int)
         case color(String)
         case cutIsEnd(Bool)
-        case view(Transcript.View)
+        case view(SessionViews.View)
         case historySize(Int)
         case prompt([UInt8])
 
@@ -171,7 +171,7 @@ private struct SetInstruction: Instruction {
         case .framing(let framing): world.settings.framing = framing
         case .inbox(let size): world.settings.inboxLimit = size
         case .cutIsEnd(let isEnd): world.settings.cutIsEnd = isEnd
-        case .view(let view): world.transcript.view = view
+        case .view(let view): world.transcript.views.common = view
         case .historySize(let size): world.settings.historySize = size
         case .prompt(let text): world.settings.prompt = text.isEmpty ? nil : String(lossless: text)
         case .color(let when):

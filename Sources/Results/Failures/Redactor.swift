@@ -198,8 +198,9 @@ package final class Redactor {
 
     /// Writes received bytes in the notation of arrow lines. `before` and `after` are the bytes around them: part of a
     /// secret is replaced by the secret's name.
-    package func appendEscaped(_ bytes: [UInt8], between before: [UInt8], and after: [UInt8], to output: inout [UInt8])
-    {
+    package func appendEscaped(
+        _ bytes: [UInt8], between before: [UInt8], and after: [UInt8], to output: inout [UInt8], endsLine: Bool = true
+    ) {
         let (before, after) = (before.suffix(longest), after.prefix(longest))
         let all = Array(before) + bytes + Array(after)
         let window = before.count..<(before.count + bytes.count)
@@ -210,7 +211,7 @@ package final class Redactor {
                 all.withUnsafeBytes { all in
                     Escapes.append(
                         UnsafeRawBufferPointer(rebasing: all[shown]), to: &output,
-                        endsLine: shown.upperBound == window.upperBound)
+                        endsLine: endsLine && shown.upperBound == window.upperBound)
                 }
             case .secret(let name, let count):
                 if (end - count..<end).overlaps(window) { output += "${\(name)}".utf8 }

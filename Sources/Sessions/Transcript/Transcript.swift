@@ -15,11 +15,7 @@ package final class Transcript {
     }
 
     /// How displays show data.
-    package enum View: String, CaseIterable {
-        case text, hex
-    }
-
-    package var view = View.text
+    package var views = SessionViews()
     /// The width of the display in columns, or nil if it does not matter.
     package var width: () -> Int? = { nil }
     /// Whether displays show a line that holds carriage returns as a terminal does: from the last one that text follows.
@@ -173,7 +169,19 @@ package final class Transcript {
         if folds, !isPart, arrow == "< ", !admits(name) {
             return emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
         }
+        let view = views[name]
         let isDumped = view == .hex && !(text.isEmpty && ending.isEmpty)
+        if view != .text, view != .hex, arrow.utf8.first == UInt8(ascii: "<") {
+            if arrow != "< " {
+                showRows(views.finish(name), of: name, color: color)
+            } else if let rows = views.take(
+                Array(text), ending: ending, isPart: isPart, of: name,
+                hidesSecret: { [redactor] in !redactor.secretRanges(in: $0).isEmpty })
+            {
+                emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
+                return showRows(rows, of: name, color: color)
+            }
+        }
         if isDumped { dump(name, arrow: arrow, color: color, text, ending, isPart: isPart, isRest: isRest) }
         if rewindsAtReturn, !isDumped, arrow == "< " {
             let visible = text.afterLastReturn
@@ -185,6 +193,36 @@ package final class Transcript {
         }
         let row = isDumped ? Row.line : arrow.utf8.first == UInt8(ascii: ">") ? .statement : .speech
         emit(row, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
+    }
+
+    /// The most rows that a view shows at a time.
+    private static let mostRows = 1000
+
+    /// Shows the rows of a view on displays.
+    private func showRows(_ rows: [ViewRow], of name: String, color: String) {
+        if rows.count > Self.mostRows {
+            hint("\(name): \(counted(rows.count - Self.mostRows, "row")) not shown: show \(name) --log")
+        }
+        for row in rows.prefix(Self.mostRows) {
+            emit(.dump, color: color) { line in
+                line += "\(redactor.redacted(name))<".utf8
+                if row.count > 0 { line.append(0x20) }
+            } text: { line in
+                let all = row.parts.flatMap(\.bytes)
+                var start = 0
+                for part in row.parts {
+                    let end = start + part.bytes.count
+                    let style = usesColor ? part.style : nil
+                    if let style { line += "\u{1B}[\(style)m".utf8 }
+                    redactor.appendEscaped(
+                        part.bytes, between: Array(all[..<start]), and: Array(all[end...]), to: &line,
+                        endsLine: end == all.count && !row.isUnfinished)
+                    if style != nil { line += "\u{1B}[0m".utf8 }
+                    start = end
+                }
+                if row.isUnfinished { line.append(UInt8(ascii: "\\")) }
+            }
+        }
     }
 
     private func emit(
@@ -204,6 +242,7 @@ package final class Transcript {
 
     /// Returns received data that is not whole yet as a display shows it.
     func live(_ name: String, _ bytes: [UInt8]) -> String {
+        let bytes = views[name] == .colour ? ControlSequences.removed(from: bytes) : bytes
         var line = Array("\(redactor.redacted(name))< ".utf8)
         bytes.withUnsafeBytes { redactor.appendEscaped($0, to: &line, isCutBefore: false, isCutAfter: true) }
         return String(lossless: line)
