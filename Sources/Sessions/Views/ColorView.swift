@@ -1,7 +1,7 @@
 /// Shows the colors of a line (ECMA-48 SGR) and leaves out all other control sequences, so that the output of a shell
 /// can be read. Nothing else of it acts on the terminal.
 struct ColorView: LineView {
-    /// The style at the end of the last line, which goes on.
+    /// The style at the end of the last line; the next line continues it.
     private var style: String?
 
     mutating func take(_ text: [UInt8], ending: [UInt8], isPart: Bool) -> [ViewRow]? {

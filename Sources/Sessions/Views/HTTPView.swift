@@ -6,7 +6,7 @@ struct HTTPView: LineView {
     private enum State {
         case start
         case fields
-        /// A body of so many bytes, or until the end.
+        /// A body of which a number of bytes is left; nil if it lasts until the end.
         case body(left: Int?)
         /// The size of the next chunk.
         case chunkSize
