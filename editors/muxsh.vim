@@ -4,7 +4,7 @@ if exists("b:current_syntax")
 endif
 syntax iskeyword @,48-57,_,-
 syntax match muxshStart /^\s*/ nextgroup=muxshCommand,muxshTarget
-syntax keyword muxshCommand contained accept barrier break bridge check close compare continue defer define drain edit exit expect fail fault find for help history if interact join let list listen mute off on open parallel print quit record reopen repeat reserve retry run save select send serve set show signal skip sleep source spawn start starttls talk test time try tunnel unmute view wait while write
+syntax keyword muxshCommand contained accept barrier break bridge check close compare continue control defer define drain edit exit expect fail fault find for help history if interact join let list listen mute off on open parallel print quit record reopen repeat reserve retry run save select send serve set show signal skip sleep source spawn start starttls talk test time try tunnel unmute view wait while write
 syntax keyword muxshKeyword after all and as branch bytes color connect connections corrupt cut cut-is-eof defined delay down duplicate else end eof eol every forever frame hang hex idle ignoring in inbox jitter line lines linger lose not nothing or pace pass pause prompt quiet rate refuse reorder reset resume screen slice status swallow timeout to until up within
 syntax match muxshTarget contained /[A-Za-z_*?${}.,0-9-]\+\ze\(>|\|> \|>$\|<|\|<\~\|< \|<$\)/ nextgroup=muxshArrow
 syntax match muxshArrow contained /[<>][|~]\?/ nextgroup=muxshText

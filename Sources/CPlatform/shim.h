@@ -35,6 +35,20 @@ static inline unsigned c_round_trip_time(int connection) {
     return getsockopt(connection, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_rtt : 0;
 }
 
+// getsockopt(SO_PEERCRED): the process and the user at the other end of a Unix socket (unix(7)). Returns 0 on success.
+static inline int c_peer_credentials(int connection, pid_t *process, uid_t *user) {
+    struct {
+        pid_t process;
+        uid_t user;
+        gid_t group;
+    } peer = {0, (uid_t)-1, (gid_t)-1};
+    socklen_t length = sizeof peer;
+    if (getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return -1;
+    *process = peer.process;
+    *user = peer.user;
+    return 0;
+}
+
 // ioctl(SIOCOUTQ): the bytes that the peer has not acknowledged, or not read from a Unix socket; 0 if unknown.
 static inline int c_unacknowledged(int connection) {
     int count = 0;

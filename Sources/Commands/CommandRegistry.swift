@@ -72,6 +72,7 @@ package struct CommandRegistry: CommandSet {
             ("find", FindCommand.self),
             ("reopen", ReopenCommand.self),
             ("interact", InteractCommand.self),
+            ("control", ControlCommand.self),
             ("history", HistoryCommand.self),
             ("edit", EditCommand.self),
             ("save", SaveCommand.self),
@@ -103,7 +104,8 @@ package struct CommandRegistry: CommandSet {
         (
             "At the prompt",
             [
-                "list", "show", "talk", "interact", "reopen", "view", "mute", "unmute", "find", "history", "edit",
+                "list", "show", "talk", "interact", "control", "reopen", "view", "mute", "unmute", "find", "history",
+                "edit",
                 "save", "record", "help", "quit",
             ]
         ),

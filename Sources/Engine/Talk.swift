@@ -1,5 +1,21 @@
+import Reactor
 import Script
 import Sessions
+
+/// A prompt: what its typed lines are sent to. The first one belongs to the run; others are attached to it.
+package final class Seat {
+    package var talk: Talk?
+    /// Whether its user has been told how to leave talk mode.
+    package var hasHintedTalk = false
+    /// Who it is, for `list`.
+    package let title: String
+    package let since: Instant
+
+    package init(title: String = "", since: Instant) {
+        self.title = title
+        self.since = since
+    }
+}
 
 /// Talk mode at the prompt: every typed line is sent to the target sessions as it is, until a line ends the mode.
 package struct Talk {
@@ -63,9 +79,10 @@ package struct Talk {
 
     /// Returns the prompt with the targets and their state: `a> `, `a,b 1/2> ` while answers are due, `a (closed)> `.
     ///
-    /// - Parameter width: the width of the screen in columns; a long list of names is replaced by the targets as
-    ///   written.
-    package func prompt(in world: World, width: Int) -> String {
+    /// - Parameters:
+    ///   - width: the width of the screen in columns; a long list of names is replaced by the targets as written.
+    ///   - countsOthers: whether what other sessions have sent is counted: not at attached prompts, which show them all.
+    package func prompt(in world: World, width: Int, countsOthers: Bool = true) -> String {
         let sessions = sessions(in: world)
         var names = sessions.map(\.name).joined(separator: ",")
         if names.isEmpty || names.count > width / 3 { names = targets.joined(separator: ",") }
@@ -76,7 +93,7 @@ package struct Talk {
         }
         let asked = open.filter(\.hasSent)
         let answered = asked.count(where: \.hasArrivedSinceSend)
-        let others = unseen(in: world, width: width)
+        let others = countsOthers ? unseen(in: world, width: width) : ""
         guard open.count > 1, answered < asked.count else { return "\(names)\(others)> " }
         return "\(names) \(answered)/\(asked.count)\(others)> "
     }

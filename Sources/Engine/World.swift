@@ -36,9 +36,18 @@ package final class World: SessionObserver, Host {
     package var history: (() -> [String])?
     /// Takes the terminal from the prompt, with its usual settings, and gives it back; nil without a prompt.
     package var terminal: (lend: () -> Void, takeBack: () -> Void)?
+    /// The prompt of the run, and those attached to it.
+    package let seat: Seat
+    package var guests: [Seat] = []
+    /// Lets other prompts attach at a path, or at nil no longer; nil where that is impossible.
+    package var control: ((SystemString?) throws(Failure) -> Void)?
     /// Talk mode, which gets typed lines that are not commands.
     package var talk: Talk? {
-        didSet { showUnseen() }
+        get { seat.talk }
+        set {
+            seat.talk = newValue
+            showUnseen()
+        }
     }
     /// Whether a session has the terminal: displays show nothing then.
     package var isInteracting = false {
@@ -50,8 +59,6 @@ package final class World: SessionObserver, Host {
     package var editRequest: String?
     /// How each session was opened, for `reopen`.
     package var openings: [String: OpeningRequest] = [:]
-    /// Whether the user has been told how to leave talk mode.
-    package var hasHintedTalk = false
     /// The source of the running statements: the lines of a script, or one line that was just typed.
     package private(set) var entry = Entry.script(isWhole: false)
 
@@ -111,6 +118,7 @@ package final class World: SessionObserver, Host {
         sessions = SessionTable(children: children)
         self.loop = loop
         beganAt = loop.readClock()
+        seat = Seat(since: beganAt)
         self.settings = settings
         self.variables = variables
         self.secrets = secrets
@@ -118,7 +126,7 @@ package final class World: SessionObserver, Host {
         self.transcript = transcript
         self.output = output
         self.results = results
-        transcript.hidesStatements = { [unowned self] in isTyped }
+        transcript.hidesStatements = { [unowned self] in isTyped && scheduler.running?.owner == nil }
     }
 
     /// Whether statements are running.
@@ -137,14 +145,27 @@ package final class World: SessionObserver, Host {
     package func start(_ script: CompiledScript, as entry: Entry = .script(isWhole: false)) {
         outcome = nil
         self.entry = entry
-        for definition in script.definitions { definitions[definition.name] = definition }
-        for (name, value) in script.secrets { secrets.add(name: name, value: value) }
+        know(script)
         if case .script(isWhole: true) = entry {
             triggers.readers = script.program.reach.readable
         } else {
             triggers.readers = nil
         }
         begin(Strand(program: script.program, captures: lastCaptures, on: scheduler))
+    }
+
+    /// Begins to run an entry of an attached prompt alongside the script. `prepare` gets its strand before it runs.
+    package func start(_ script: CompiledScript, for seat: Seat, _ prepare: (Strand) -> Void) {
+        know(script)
+        let strand = Strand(program: script.program, captures: [], on: scheduler)
+        strand.owner = seat
+        prepare(strand)
+        scheduler.start(strand)
+    }
+
+    private func know(_ script: CompiledScript) {
+        for definition in script.definitions { definitions[definition.name] = definition }
+        for (name, value) in script.secrets { secrets.add(name: name, value: value) }
     }
 
     /// Begins to run the last block of `defer` that has not run yet; false if there is none.
@@ -255,9 +276,9 @@ package final class World: SessionObserver, Host {
         }
     }
 
-    /// The session that `reopen` means without a name: that of the talk, or the last one that has ended.
-    package var lastEnded: String? {
-        if let name = talk?.onlyTarget, openings[name] != nil { return name }
+    /// The session that `reopen` means at a prompt without a name: that of the talk, or the last one that has ended.
+    package func lastEnded(at seat: Seat) -> String? {
+        if let name = seat.talk?.onlyTarget, openings[name] != nil { return name }
         return sessions.all.last { $0.inputHasEnded && openings[$0.name] != nil }?.name
     }
 
@@ -414,4 +435,10 @@ package final class World: SessionObserver, Host {
 extension Strand {
     /// The world that the strand runs in; commands reach it only through this property.
     package var world: World { unsafeDowncast(scheduler.host, to: World.self) }
+
+    /// The prompt whose entry it is; that of the run for strands of a script.
+    package var seat: Seat { owner as? Seat ?? world.seat }
+
+    /// Whether it is an entry of an attached prompt, which has no terminal here.
+    package var isGuest: Bool { owner is Seat }
 }

@@ -8,6 +8,8 @@ package final class Strand {
     /// Where it was started; nil for the script itself.
     package let place: Place?
     package let parent: Strand?
+    /// Who started it, if that matters to the host; strands that it waits for inherit it.
+    package var owner: AnyObject?
     /// The number of strands it is nested in.
     private let nesting: Int
     package private(set) var program: Program
@@ -122,6 +124,7 @@ package final class Strand {
         self.place = place
         self.parent = parent
         nesting = (parent?.nesting ?? 0) + 1
+        owner = parent?.owner
         self.scheduler = scheduler
         variables = scheduler.variables
         holdings = parent?.holdings

@@ -13,7 +13,8 @@ struct EntryRecorder {
     /// Commands that are recorded by their effects: those of the transcript, or none.
     private static let byEffect: Set<String> = [
         "open", "listen", "serve", "spawn", "send", "close", "starttls", "accept", "bridge", "reserve", "on", "off",
-        "source", "print", "list", "show", "help", "history", "edit", "view", "talk", "quit", "exit", "save", "record",
+        "source", "print", "list", "show", "help", "history", "edit", "control", "view", "talk", "quit", "exit", "save",
+        "record",
     ]
 
     /// Nil if nothing is recorded.

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Commands
 import Glibc
 import Reactor
@@ -40,6 +41,10 @@ struct Invocation {
     var bless: BlessMode?
     /// The number of runs of --learn; nil without it.
     var learningRuns: Int?
+    /// The Unix socket at which other prompts may attach; nil for none.
+    var control: SystemString?
+    /// The run to attach to; nil to be a run.
+    var attachment: SystemString?
     var printsManual = false
     /// The editor whose syntax file is printed; nil for none.
     var editorSyntax: EditorSyntax.Editor?
@@ -59,8 +64,26 @@ struct Invocation {
             isPlain
             ? Invocation(files: arguments)
             : try Options.parse(arguments.map { completed($0.description.inOneLine) }).invocation
+        try invocation.takeAttachment()
         invocation.takeAddresses()
         return invocation
+    }
+
+    /// Makes `attach PATH` what it says; a script of that name is `./attach`.
+    private mutating func takeAttachment() throws {
+        guard files.first == "attach", files.count != 1 || "attach".withCString({ access($0, F_OK) }) != 0 else {
+            return
+        }
+        guard files.count == 2 else { throw ValidationError("attach takes one path: muxsh attach PATH [-c LINE]") }
+        attachment = Self.socketPath(files[1])
+        files = []
+    }
+
+    /// Returns the path of a Unix socket, which may be written as an address.
+    static func socketPath(_ path: SystemString) -> SystemString {
+        let scheme = Array("unix:".utf8)
+        guard path.bytes.starts(with: scheme) else { return path }
+        return SystemString(path.bytes.dropFirst(scheme.count)) ?? path
     }
 
     /// Turns the files that are addresses, and exist as no file, into sessions `a`, `b`, … to talk to.

@@ -156,7 +156,7 @@ final class Keyboard {
     }
 
     /// The path of the history file: below XDG_STATE_HOME, or below an existing home directory, since none is created.
-    private static var historyPath: SystemString? {
+    static var historyPath: SystemString? {
         if let state = Environment.setting("XDG_STATE_HOME") { return state + "/muxsh/history" }
         var status = stat()
         guard let home = Environment.setting("HOME"), home.withCString({ stat($0, &status) }) == 0,

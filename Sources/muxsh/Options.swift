@@ -69,6 +69,9 @@ struct Options: ParsableArguments, ParsableCommand {
     @Option(help: ArgumentHelp("Also write the transcript to FILE.", valueName: "file"))
     var transcript: SystemString?
 
+    @Option(help: ArgumentHelp("Let other prompts attach at a Unix socket: muxsh attach PATH.", valueName: "path"))
+    var control: SystemString?
+
     @Option(
         name: .customLong("report"),
         help: ArgumentHelp(
@@ -137,6 +140,7 @@ struct Options: ParsableArguments, ParsableCommand {
         invocation.linger = linger?.duration
         invocation.transcript = transcript
         invocation.color = color
+        invocation.control = control.map(Invocation.socketPath)
         invocation.reports = reports
         invocation.filter = filter
         invocation.seed = seed

@@ -28,9 +28,7 @@ final class Prompt {
     private var liveTimer: Timer?
     /// Whether the line that was just typed is a password, and how many were typed.
     private var isPassword = false
-    /// The sessions of which the running entry has forgotten what was shown.
-    private var forgotten: Set<ObjectIdentifier> = []
-    private var passwordCount = 0
+    private var shownData = ShownData()
     /// What is known before the next entry: its sessions, variables and commands.
     private lazy var checker = shell.reader.checker()
     /// Whether ^C has stopped the execution of a line.
@@ -47,7 +45,7 @@ final class Prompt {
 
     /// Runs until the end of input; returns the exit status.
     func run() -> Int32 {
-        let output = SwitchedOutput(shell.makeOutput())
+        let output = shell.makeOutput()
         let world = shell.makeWorld(output: output)
         world.settings.isAtPrompt = true
         world.transcript.record()
@@ -83,8 +81,7 @@ final class Prompt {
         }
         self.status = status
         greet(keyboard, world)
-        checker = shell.reader.checker(
-            sessions: world.sessions.all.map(\.name), variables: world.variables.names)
+        checker = shell.reader.checker(of: world)
         keyboard.editor?.openBlocks = { [unowned self] in entryText($0, in: world)?.openness ?? .whole }
         keyboard.editor?.wrongRows = { [unowned self] in entryText($0, in: world)?.wrongRows ?? [] }
         let final = readInitialFile(in: world, keyboard) ?? readLines(from: keyboard, in: world)
@@ -102,7 +99,7 @@ final class Prompt {
     private func talk(to names: [String], in world: World) {
         world.talk = Talk(targets: names)
         guard !shell.invocation.isQuiet else { return }
-        world.hasHintedTalk = true
+        world.seat.hasHintedTalk = true
         world.transcript.hint(Talk.hint)
     }
 
@@ -187,14 +184,15 @@ final class Prompt {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         // The newline at the end of a paste and the Enter after it count as one.
         if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
-        if isPassword { keepSecret(text, in: world) }
+        if isPassword { shell.passwords.keep(text, in: world) }
         var isRemembered = isPassword || lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
         if isRemembered, !isPassword { keyboard.remember(text) }
         isInterrupted = false
-        forgotten = []
+        shownData = ShownData()
         for line in lines where !isInterrupted {
             let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
-            guard let statement = statement(of: String(line), parser, world) else {
+            let reading = LineReading(world, world.seat, shell.registry.table)
+            guard let statement = reading.statement(of: String(line), isInside: parser.isInsideStatement) else {
                 isRemembered = true
                 continue
             }
@@ -242,50 +240,13 @@ final class Prompt {
         text.contains("--secret") || last?.hasSuffix("\\") == true || last?.contains("<<") == true
     }
 
-    /// Returns the statement that a line represents: the line itself, or in talk mode the result of `Talk`. Returns nil
-    /// when it has ended the talk.
-    private func statement(of line: String, _ parser: Parser, _ world: World) -> String? {
-        guard let talk = world.talk, !parser.isInsideStatement else {
-            return switching(withoutPrompt(line, world), world)
-        }
-        if line.isEmpty, let name = talk.onlyTarget, world.openings[name] != nil,
-            world.sessions[name]?.inputHasEnded ?? true
-        {
-            return "reopen \(name)"
-        }
-        switch talk.withOpenTargets(in: world).read(line) {
-        case .statement(let statement): return statement
-        case .end:
-            world.talk = nil
-            return nil
-        }
-    }
-
-    /// Returns a line, or what it means if it is the name of a session: to talk to that.
-    private func switching(_ line: String, _ world: World) -> String {
-        // Typed by those who are used to talk mode.
-        if line.hasPrefix(":"), !line.hasPrefix("::") { return switching(String(line.dropFirst()), world) }
-        let name = line.split(separator: " ").joined(separator: " ")
-        guard world.sessions[name] != nil, shell.registry.table[name] == nil, world.definitions[name] == nil else {
-            return line
-        }
-        return "talk \(name)"
-    }
-
-    /// Returns a line without the prompt that a copy of the screen has in front of it.
-    private func withoutPrompt(_ line: String, _ world: World) -> String {
-        if line.hasPrefix(".....> ") { return String(line.dropFirst(7)) }
-        // It could also be a line to send to a session of that name.
-        guard line.hasPrefix("muxsh> "), world.sessions["muxsh"] == nil else { return line }
-        return String(line.dropFirst(7))
-    }
-
     /// Checks and runs the complete statements. Returns a status when the prompt ends. `file` is their source.
     private func runCompleted(
         _ parser: inout Parser, in world: World, _ keyboard: Keyboard, file: SystemString? = nil
     ) -> Int32? {
         let statements = parser.takeCompleted()
         var attempt = checker
+        shell.reader.update(&attempt, from: world)
         let script: CompiledScript
         do throws(ScriptErrors) {
             script = try shell.reader.compile(statements, &attempt, parseErrors: parser.errors)
@@ -300,10 +261,16 @@ final class Prompt {
         guard !statements.isEmpty else { return nil }
         checker = attempt
         let isTyped = typedLine != nil && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
-        if file == nil { forgetShown(of: statements, in: world) }
+        if file == nil { shownData.forget(for: statements, in: world) }
         let recorder = EntryRecorder(world)
-        let waiting = WaitingRow(world)
+        let waiting = WaitingRow(world) { [shell] in shell.control.isBusy ? "the entry of an attached prompt" : nil }
         keyboard.editor?.waitingRow = { waiting.text }
+        while shell.control.isBusy, !isInterrupted, shell.interruption == nil { shell.turn(world) }
+        guard !isInterrupted, shell.interruption == nil else {
+            keyboard.editor?.waitingRow = { nil }
+            waiting.end()
+            return nil
+        }
         let status = shell.run(script, in: world, as: isTyped ? .typed : .script(isWhole: false))
         keyboard.editor?.waitingRow = { nil }
         waiting.end()
@@ -319,17 +286,6 @@ final class Prompt {
         // This outcome has been reported already; later ones have not.
         _ = world.takeStrayOutcome()
         return world.output.isBroken ? status : nil
-    }
-
-    /// Forgets, once in an entry, what was already shown of the sessions that its statements send to: an answer that is
-    /// expected then is the answer to what was sent.
-    private func forgetShown(of statements: [Statement], in world: World) {
-        for target in statements.flatMap(\.withAllInside).compactMap(\.sendTarget) {
-            for name in target.items.compactMap(\.template.literalText) {
-                for session in world.sessions.matching(name)
-                where forgotten.insert(ObjectIdentifier(session)).inserted { session.feed.drain() }
-            }
-        }
     }
 
     private func show(_ errors: [ScriptError], in world: World) {
@@ -348,6 +304,7 @@ final class Prompt {
                 keyboard.dropTypedAhead()
                 world.cancel()
             } else {
+                isInterrupted = true
                 keyboard.interrupt()
             }
             return true
@@ -394,14 +351,6 @@ final class Prompt {
         if !line.isEmpty, world.talk != nil || line.contains("> ") { liveSession?.voice.showPart() }
     }
 
-    /// Makes a typed password a secret.
-    private func keepSecret(_ password: String, in world: World) {
-        passwordCount += 1
-        let name = passwordCount == 1 ? "password" : "password\(passwordCount)"
-        world.secrets.add(name: name, value: password.losslessBytes)
-        world.transcript.recording?.add(secret: name)
-    }
-
     /// Updates the live row, now or when the last update is long enough ago.
     private func showLive(_ session: Session) {
         guard session.voice.live != nil else { return }
@@ -417,19 +366,5 @@ final class Prompt {
     private var isLiveTextValid: Bool {
         guard let liveSession, liveSession.linesReceived == liveLine else { return false }
         return liveSession.voice.live != nil
-    }
-}
-
-extension Statement {
-    /// The target of an arrow line or a command that sends, or nil.
-    fileprivate var sendTarget: Target? {
-        switch self {
-        case .arrow(let arrow):
-            if case .send = arrow.action { return arrow.target }
-            return nil
-        case .command(let call) where call.description.name == "send":
-            return call.argument("T").flatMap { try? Target($0.template, range: $0.range) }
-        default: return nil
-        }
     }
 }

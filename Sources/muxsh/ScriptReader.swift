@@ -15,7 +15,7 @@ struct CheckedScript {
 
 /// Reads scripts: from files, from `-c`, from standard input.
 struct ScriptReader {
-    private let registry: CommandRegistry
+    let registry: CommandRegistry
     private let invocation: Invocation
     private let files: FileReader
 
@@ -57,6 +57,22 @@ struct ScriptReader {
             commands: registry.table, variables: invocation.definitions.map(\.name) + variables,
             sessions: invocation.sessions.map(\.name) + sessions,
             environment: Environment.names.map(\.description))
+    }
+
+    /// Returns a checker for entries in a world: it knows what was opened, set and defined there.
+    func checker(of world: World) -> Checker {
+        var checker = checker()
+        update(&checker, from: world)
+        return checker
+    }
+
+    /// Makes a checker know what others have opened, set and defined in the world since its last entry.
+    func update(_ checker: inout Checker, from world: World) {
+        let sessions = world.sessions.all.map(\.name) + world.sessions.allServices.map(\.name)
+        checker.know(sessions: sessions, variables: world.variables.names)
+        for name in world.definitions.names where !checker.knows(command: name) {
+            checker.know(command: name, parameters: world.definitions[name]?.parameters ?? [])
+        }
     }
 
     /// Reads, parses and checks every script of the command line: the lines of -c, then the files.

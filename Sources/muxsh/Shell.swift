@@ -26,10 +26,12 @@ final class Shell {
     private(set) lazy var children = Children(on: loop, state: stateBefore)
     let temporary = TemporaryDirectory()
     let secrets = Redactor()
+    let passwords = Passwords()
     private lazy var random = RandomNumbers(seed: invocation.seed)
     private let ports = Ports()
     lazy var diagnostics = Diagnostics(output, hiding: secrets)
     private var transcriptFile: OutputFile?
+    private(set) lazy var control = ControlServer(on: loop, reader, passwords)
     private let results = TestResults()
     var blessing = Blessing()
     private var reports: Reports?
@@ -107,6 +109,7 @@ final class Shell {
             standardOutput.write(Array(EditorSyntax(registry.table).text(for: editor).utf8))
             return 0
         }
+        if let path = invocation.attachment { return AttachedPrompt(self, path).run() }
         let scripts: [CheckedScript]
         do {
             scripts = try reader.readAll()
@@ -134,7 +137,9 @@ final class Shell {
     }
 
     var hasPrompt: Bool {
-        isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && (!invocation.hasScript || invocation.staysAtPrompt)
+        if invocation.attachment != nil { return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
+        return isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+            && (!invocation.hasScript || invocation.staysAtPrompt)
     }
 
     private var reportsUseStandardOutput: Bool { invocation.reports.contains { $0.path == nil } }
@@ -154,6 +159,15 @@ final class Shell {
         if let interruption {
             for file in files { file.abandon() }
             return interruption.rawValue
+        }
+        if let path = invocation.control {
+            do throws(Failure) {
+                try control.listen(at: path)
+            } catch {
+                for file in files { file.abandon() }
+                say("muxsh: \(error.message)\n")
+                return Failure.Status.connection.rawValue
+            }
         }
         if let problem = fileProblem ?? reports.problem {
             for file in files { file.abandon() }
@@ -182,12 +196,13 @@ final class Shell {
 
     /// Cleans up.
     func end() {
+        control.close("the run has ended")
         temporary.remove()
         signals?.end()
     }
 
     /// Returns a new world for a script, with its own sessions and variables.
-    func makeWorld(output: any Output) -> World {
+    func makeWorld(output: SwitchedOutput) -> World {
         var settings = Settings()
         settings.timeout = invocation.timeout ?? settings.timeout
         settings.linger = invocation.linger ?? settings.linger
@@ -214,11 +229,13 @@ final class Shell {
         let terminal = Environment.setting("TERM")?.description ?? ""
         world.sessions.has256Colors = terminal.contains("256color") || Environment.setting("COLORTERM") != nil
         self.world = world
+        world.control = { [control] path throws(Failure) in try control.listen(at: path) }
+        control.attach(to: world)
         return world
     }
 
     /// Returns the output of scripts: standard output, or standard error when a report uses standard output.
-    func makeOutput() -> StandardOutput { output }
+    func makeOutput() -> SwitchedOutput { SwitchedOutput(output, control) }
 
     /// Runs statements until they end. Returns nil when they passed, otherwise the status of the run.
     func run(
@@ -405,7 +422,7 @@ final class Shell {
 
     private func runAll(_ scripts: [CheckedScript], thenPrompts: Bool) -> Int32 {
         var statuses: [Int32] = []
-        let output = SwitchedOutput(makeOutput())
+        let output = makeOutput()
         for (index, script) in scripts.enumerated() {
             let world = makeWorld(output: output)
             let stays = thenPrompts && index == scripts.count - 1
@@ -440,9 +457,9 @@ final class Shell {
         return finish(world) ?? statusWithTests(status, of: script.source.name)
     }
 
-    private func sinks(_ output: any Output) -> [Transcript.Sink] {
+    private func sinks(_ output: SwitchedOutput) -> [Transcript.Sink] {
         var sinks: [Transcript.Sink] = []
-        if !invocation.isQuiet, invocation.learningRuns == nil { sinks.append(.display { output.write($0) }) }
+        if !invocation.isQuiet, invocation.learningRuns == nil { sinks.append(.display { output.display($0) }) }
         if let transcriptFile { sinks.append(.file { transcriptFile.write($0) }) }
         return sinks
     }

@@ -1,11 +1,14 @@
 import Results
+import Script
 import Terminal
 
-/// The output of a run: standard output, or the screen of the line editor while one exists.
+/// The output of a run: standard output, or the screen of the line editor while one exists; and the attached prompts.
 final class SwitchedOutput: Output {
     private let standard: StandardOutput
     /// Receives all output from the moment it is set.
     var editor: LineEditor?
+    /// The attached prompts.
+    private let control: ControlServer
 
     /// The prompt of a plain terminal while a line is awaited.
     var plainPrompt: String? {
@@ -14,8 +17,9 @@ final class SwitchedOutput: Output {
     private var isOnPromptLine = false
     private var pages: [UInt8] = []
 
-    init(_ standard: StandardOutput) {
+    init(_ standard: StandardOutput, _ control: ControlServer) {
         self.standard = standard
+        self.control = control
     }
 
     var isCongested: Bool { editor?.isCongested ?? standard.isCongested }
@@ -23,14 +27,21 @@ final class SwitchedOutput: Output {
     var isBroken: Bool { editor?.isBroken ?? standard.isBroken }
 
     func write(_ text: [UInt8]) {
+        display(text)
+        control.share(text)
+    }
+
+    /// Writes to the run's own display only.
+    func display(_ text: [UInt8]) {
         if let editor { return editor.show(text) }
         leavePromptLine()
         standard.write(text)
     }
 
-    /// At a prompt, holds the text until the command has finished.
+    /// At a prompt, holds the text until the command has finished. That of an attached prompt is shown only there.
     func page(_ text: [UInt8]) {
-        if editor != nil { pages += text } else { write(text) }
+        if let guest = control.current { return guest.send(guest.isPrompt ? .page : .show, text) }
+        if editor != nil { pages += text } else { display(text) }
     }
 
     /// Returns the text waiting to be shown one screen at a time, and clears it.
@@ -39,15 +50,22 @@ final class SwitchedOutput: Output {
         return pages
     }
 
-    var width: Int? { editor?.width }
+    var width: Int? { control.current.map(\.width) ?? editor?.width }
 
+    /// What goes wrong in an entry of an attached prompt is shown only there.
     func diagnose(_ text: [UInt8]) {
+        if let guest = control.current {
+            var printable: [UInt8] = []
+            Escapes.appendPrintable(text, to: &printable)
+            return guest.send(.diagnose, printable)
+        }
         if let editor { return editor.show(text) }
         leavePromptLine()
         standard.diagnose(text)
     }
 
     func flush() {
+        control.refresh()
         if let editor { return editor.refresh() }
         if let plainPrompt, !isOnPromptLine {
             standard.write(Array(plainPrompt.utf8))

@@ -6,6 +6,7 @@ import VM
 /// The row below the output while an entry runs: what it waits for, for how long, and how to stop it.
 final class WaitingRow {
     private unowned let world: World
+    private let obstacle: () -> String?
     private var timer: Timer?
     private var beganAt: Instant
     /// The wait last seen, and since when.
@@ -16,8 +17,11 @@ final class WaitingRow {
     private static let patience = Duration.milliseconds(400)
 
     /// Begins to count: an entry runs from now on. The loop then turns at least once a second.
-    init(_ world: World) {
+    ///
+    /// - Parameter obstacle: returns what the entry waits for before it begins, or nil.
+    init(_ world: World, obstacle: @escaping () -> String?) {
         self.world = world
+        self.obstacle = obstacle
         beganAt = world.loop.readClock()
         waitBegan = beganAt
         wake(after: Self.patience)
@@ -39,7 +43,10 @@ final class WaitingRow {
             wait = world.wait
             waitBegan = now
         }
-        guard now - beganAt >= Self.patience, world.isRunning else { return nil }
+        guard now - beganAt >= Self.patience else { return nil }
+        if !world.isRunning {
+            return obstacle().map { "waiting for \($0): \(seconds(now - beganAt)) s; ^C gives up" }
+        }
         guard let wait else { return "running for \(seconds(now - beganAt)) s; ^C stops" }
         let limit = wait.limit.map { " of \(seconds($0))" } ?? ""
         let wanted = visible(world.diagnostics.hidden(wait.wanted))

@@ -6,6 +6,7 @@ import signal
 import sys
 
 import asking
+import attach
 import basics
 import borders
 import completing
@@ -45,7 +46,7 @@ def give_up(*_):
 
 
 MODULES = (
-    asking, basics, borders, completing, driving, editing, human, keys, learning, libraries, looks, matrix, merging, picture,
+    asking, attach, basics, borders, completing, driving, editing, human, keys, learning, libraries, looks, matrix, merging, picture,
     proxies, random_keys, replay, saving, screen, screens, serial, sockets, talk, telnet, tunnels, values,
 )
 TESTS = {name: test for module in MODULES for name, test in vars(module).items() if name.startswith("test_")}

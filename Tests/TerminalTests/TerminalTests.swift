@@ -260,7 +260,7 @@ struct CompletionTests {
         ),
         ("set fr", 2, ["frame"]), ("set alpha fr", 2, ["frame"]), ("open a b --eol cr", 2, ["cr", "crlf"]),
         ("expect alpha \"x\" wi", 2, ["within"]), ("print \\${n", 0, []), ("select wi", 2, ["within"]),
-        ("expect alpha \"a b\" wi", 2, ["within"]), ("view h", 1, ["hex"]),
+        ("expect alpha \"a b\" wi", 2, ["within"]), ("view h", 1, ["hex", "http"]),
         // Without a candidate that begins so: those that contain it, or else its characters in sequence.
         ("prnt", 4, ["print"]), ("set tmt", 3, ["timeout"]), ("open x host:80", 7, ["localhost:8080"]),
         ("open a b --eol=cr", 2, ["cr", "crlf"]),

@@ -212,6 +212,10 @@ private struct LetAskInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let variable = variable
         let name = try variable.name(in: strand)
+        guard !strand.isGuest else {
+            throw Failure(
+                .expectation, "--ask works only at the prompt of the run, not at an attached one", range: range)
+        }
         return .wait(
             try AskWait(try question.evaluate(in: strand), variable: name, strand.world) {
                 strand, answer throws(Failure) in

@@ -27,7 +27,7 @@ private struct EditInstruction: Instruction {
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
-        guard let lines = world.history?(), world.terminal != nil else {
+        guard !strand.isGuest, let lines = world.history?(), world.terminal != nil else {
             throw Failure(.expectation, "'edit' works only at the prompt", range: range)
         }
         guard let number = try number?.evaluate(in: strand) else {

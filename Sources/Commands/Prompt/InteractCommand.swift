@@ -59,8 +59,9 @@ private struct InteractInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         let name = try name.evaluate(in: strand)
-        guard world.history != nil, world.terminal != nil else {
-            throw Failure(.expectation, "'interact' works only at the prompt", range: range)
+        guard !strand.isGuest, world.history != nil, world.terminal != nil else {
+            let place = strand.isGuest ? "the prompt of the run, not at an attached one" : "the prompt"
+            throw Failure(.expectation, "'interact' works only at \(place)", range: range)
         }
         guard let session = world.sessions[name] else {
             throw Failure(.connection, "no session '\(name)' is open", range: range)

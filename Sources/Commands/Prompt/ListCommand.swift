@@ -46,8 +46,11 @@ private struct ListInstruction: Instruction {
                 "-", "-",
             ]
         }
+        let now = world.loop.readClock()
+        let guests = world.guests.map { "attached: \($0.title), \(shown(now - $0.since))" }
         guard !(sessions + services).isEmpty else {
             world.print(Array("no sessions; open one: open NAME ADDRESS".utf8))
+            for line in guests { world.page(line) }
             return .next
         }
         let heading = ["NAME", "KIND", "ADDRESS", "STATE", "SENT B/L", "RECEIVED B/L", "UNREAD", "AGE"]
@@ -55,6 +58,7 @@ private struct ListInstruction: Instruction {
             [heading] + sessions + services + relayed, leastImportant: [7, 4, 5, 6, 1, 2], cuttable: 2)
         for line in table.lines(width: world.output.width) { world.page(line) }
         for (line, use) in world.triggers.rows() { world.page("\(line)  (\(use))") }
+        for line in guests { world.page(line) }
         return .next
     }
 }

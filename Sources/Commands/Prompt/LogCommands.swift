@@ -146,7 +146,7 @@ private struct ReopenInstruction: Instruction {
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
-        guard let name = try name?.evaluate(in: strand) ?? world.lastEnded else {
+        guard let name = try name?.evaluate(in: strand) ?? world.lastEnded(at: strand.seat) else {
             throw Failure(.connection, "no session has ended; write: reopen NAME", range: range)
         }
         guard let request = world.openings[name] else {

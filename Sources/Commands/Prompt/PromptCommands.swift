@@ -32,15 +32,16 @@ private struct TalkInstruction: Instruction {
 
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
-        guard world.history != nil else {
+        guard world.history != nil || strand.isGuest else {
             throw Failure(.expectation, "'talk' works only at the prompt; in a script write: T> TEXT", range: range)
         }
         _ = try strand.sessions(target, orFail: .connection)
         var targets: [String] = []
         for item in target.items { targets.append(try strand.text(item.template)) }
-        if !world.hasHintedTalk { world.transcript.hint(Talk.hint) }
-        world.hasHintedTalk = true
-        world.talk = Talk(targets: targets)
+        let seat = strand.seat
+        if !seat.hasHintedTalk, !strand.isGuest { world.transcript.hint(Talk.hint) }
+        seat.hasHintedTalk = true
+        if strand.isGuest { seat.talk = Talk(targets: targets) } else { world.talk = Talk(targets: targets) }
         return .next
     }
 }

@@ -34,7 +34,8 @@ package struct Checker {
     private struct Definition {
         let parameters: [String]
         let body: [Statement]
-        let range: SourceRange
+        /// Nil for one of a script that has run before.
+        let range: SourceRange?
     }
 
     /// Names that are always set.
@@ -151,6 +152,19 @@ package struct Checker {
         }
     }
 
+    /// Makes names known that were not set in the statements checked so far.
+    package mutating func know(sessions: [String], variables: [String]) {
+        self.sessions.formUnion(sessions)
+        self.variables.formUnion(variables)
+    }
+
+    package func knows(command name: String) -> Bool { definitions[name] != nil }
+
+    /// Makes a command known that was not defined in the statements checked so far.
+    package mutating func know(command name: String, parameters: [String]) {
+        definitions[name] = Definition(parameters: parameters, body: [], range: nil)
+    }
+
     private func define(_ call: CommandCall, _ defined: inout [String: Definition], _ errors: inout [ScriptError]) {
         guard let argument = call.newCommand else { return }
         guard let name = argument.template.literalText else {
@@ -160,7 +174,10 @@ package struct Checker {
         if commands.contains(name) || name == "else" || name == "branch" {
             errors.append(ScriptError(argument.range, "'\(name)' is a built-in command; choose another name"))
         } else if let former = defined[name] {
-            errors.append(ScriptError(argument.range, "'\(name)' is already defined on line \(former.range.line)"))
+            errors.append(
+                ScriptError(
+                    argument.range, "'\(name)' is already defined" + (former.range.map { " on line \($0.line)" } ?? ""))
+            )
         }
         defined[name] = Definition(parameters: call.localNames, body: call.block, range: argument.range)
     }

@@ -46,6 +46,13 @@ package final class Transcript {
     private let start: Instant
     private let redactor: Redactor
     private var sinks: [Sink]
+    private var guests: [ObjectIdentifier: Guest] = [:]
+
+    /// A display besides that of the run: it has no focus, and shows every session.
+    private struct Guest {
+        let write: ([UInt8]) -> Void
+        let hidesStatements: () -> Bool
+    }
 
     package init(on loop: EventLoop, start: Instant, redactor: Redactor, sinks: [Sink]) {
         self.loop = loop
@@ -55,7 +62,16 @@ package final class Transcript {
     }
 
     /// Whether there are no sinks: then nothing needs to be kept for showing.
-    package var isSilent: Bool { sinks.isEmpty && recording == nil && events == nil }
+    package var isSilent: Bool { sinks.isEmpty && recording == nil && events == nil && guests.isEmpty }
+
+    /// Adds a display of an attached prompt. `hidesStatements` is that of `Transcript`, for this prompt.
+    package func addGuest(
+        _ id: ObjectIdentifier, write: @escaping ([UInt8]) -> Void, hidesStatements: @escaping () -> Bool
+    ) {
+        guests[id] = Guest(write: write, hidesStatements: hidesStatements)
+    }
+
+    package func removeGuest(_ id: ObjectIdentifier) { guests[id] = nil }
 
     /// Keeps what happens from now on, for `save`.
     package func record() {
@@ -133,6 +149,8 @@ package final class Transcript {
         case speech
         /// Sent or received data while displays show bytes: for files only.
         case line
+        /// Data of a session that the display of the run does not show now: what is received, and what is sent.
+        case speechElsewhere, statementElsewhere
         /// Bytes in hexadecimal, for displays only.
         case dump
         /// A comment.
@@ -164,7 +182,9 @@ package final class Transcript {
             } else if !isPart, arrow == "< " {
                 unseen[name, default: 0] += 1
             }
-            return emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
+            let isSent = arrow.utf8.first == UInt8(ascii: ">")
+            let row = muted[name] != nil ? Row.line : isSent ? .statementElsewhere : .speechElsewhere
+            return emit(row, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
         }
         if folds, !isPart, arrow == "< ", !admits(name) {
             return emit(.line, name, arrow, color: color, text, isPart: isPart, isRest: isRest)
@@ -308,24 +328,35 @@ package final class Transcript {
         for sink in sinks {
             var line: [UInt8] = []
             switch (sink, row) {
-            case (.file, .dump), (.file, .hint), (.display, .line): break
+            case (.file, .dump), (.file, .hint), (.display, .line), (.display, .speechElsewhere),
+                (.display, .statementElsewhere):
+                break
             case (.display, .statement) where hidesStatements(): break
             case (.file(let write), _):
                 head(&line)
                 text(&line)
                 line.append(UInt8(ascii: "\n"))
                 write(line)
-            case (.display(let write), _):
-                if showsTimestamps { line += timestamp.utf8 }
-                let style = usesColor ? (row == .note || row == .hint ? "2" : color) : nil
-                if let style { line += "\u{1B}[\(style)m".utf8 }
-                head(&line)
-                if style != nil { line += "\u{1B}[0m".utf8 }
-                text(&line)
-                line.append(UInt8(ascii: "\n"))
-                write(line)
+            case (.display(let write), _): write(displayed(row, color, head, text))
             }
         }
+        guard !guests.isEmpty, row != .line else { return }
+        let line = displayed(row, color, head, text)
+        let isStatement = row == .statement || row == .statementElsewhere
+        for guest in guests.values where !isStatement || !guest.hidesStatements() { guest.write(line) }
+    }
+
+    private func displayed(
+        _ row: Row, _ color: String?, _ head: (inout [UInt8]) -> Void, _ text: (inout [UInt8]) -> Void
+    ) -> [UInt8] {
+        var line = showsTimestamps ? Array(timestamp.utf8) : []
+        let style = usesColor ? (row == .note || row == .hint ? "2" : color) : nil
+        if let style { line += "\u{1B}[\(style)m".utf8 }
+        head(&line)
+        if style != nil { line += "\u{1B}[0m".utf8 }
+        text(&line)
+        line.append(UInt8(ascii: "\n"))
+        return line
     }
 
     private var timestamp: String {

@@ -49,8 +49,11 @@ package final class Voice {
 
     /// The received beginning of a line that has not been shown, as `NAME< text`; nil if there is none. A line that holds
     /// carriage returns begins after the last one that text follows.
-    package var live: String? {
-        guard !unshown.isEmpty, !transcript.isHidden(name) else { return nil }
+    package var live: String? { transcript.isHidden(name) ? nil : liveAnywhere }
+
+    /// The same, whether the display of the run shows the session now or not.
+    package var liveAnywhere: String? {
+        guard !unshown.isEmpty else { return nil }
         let certain = unshown.dropLast(transcript.undecided(unshown))
         return certain.isEmpty ? nil : transcript.live(name, Array(certain.afterLastReturn))
     }

@@ -72,3 +72,11 @@ enum Socket {
         return Errno(rawValue: value)
     }
 }
+
+extension Transport {
+    /// The process and the user at the other end of a Unix socket (unix(7), SO_PEERCRED); nil for anything else.
+    package var peerCredentials: (process: pid_t, user: uid_t)? {
+        var (process, user) = (pid_t(), uid_t())
+        return c_peer_credentials(descriptor, &process, &user) == 0 && process > 0 ? (process, user) : nil
+    }
+}

@@ -38,7 +38,7 @@ package struct SocketAddress {
         self = Self.filled { getpeername(socket, $0, $1) }.address
     }
 
-    static func unix(path: SystemString) -> SocketAddress {
+    package static func unix(path: SystemString) -> SocketAddress {
         SocketAddress(unixName: path.bytes)
     }
 
