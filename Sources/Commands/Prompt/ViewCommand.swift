@@ -21,7 +21,7 @@ struct ViewCommand: Command {
                 Expectations, transcript files (--transcript), reports and 'show --log' always have the lines as they \
                 are.
                 """,
-            examples: ["view hex", "view a resp", "view sh colour", "view text"])
+            examples: ["view hex", "view a resp", "view a colour", "view text"])
     }
 
     static func compile(_ call: CommandCall, into compiler: inout Compiler) throws(ScriptError) {
