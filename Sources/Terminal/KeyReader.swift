@@ -28,6 +28,8 @@ enum Key: Equatable {
 /// turn into a signal is not a key: `feed` stops at it.
 struct KeyReader {
     private(set) var keys: Deque<Key> = []
+    /// The last place of the cursor that the terminal has reported.
+    var cursorReport: (row: Int, column: Int)?
     private var bytes: [UInt8] = []
     private var followsReturn = false
     private var paste: [UInt8]?
@@ -205,12 +207,24 @@ struct KeyReader {
             return parameters.count > 32 ? 1 + rest.count : nil
         }
         let sequence = Array(bytes[(index + 1)...end])
-        if sequence == Self.pasteStart {
+        if let report = Self.report(sequence) {
+            cursorReport = report
+        } else if sequence == Self.pasteStart {
             paste = []
         } else if let known = Self.known[String(decoding: sequence, as: UTF8.self)] {
             keys.append(.sequence(known))
         }
         return end - index + 1
+    }
+
+    /// Returns the place that a cursor position report (ECMA-48 CPR) names, counted from 1; nil for any other sequence.
+    private static func report(_ sequence: [UInt8]) -> (row: Int, column: Int)? {
+        guard sequence.first == UInt8(ascii: "["), sequence.last == UInt8(ascii: "R") else { return nil }
+        let numbers = sequence.dropFirst().dropLast().split(separator: UInt8(ascii: ";"))
+        guard numbers.count == 2, let row = Int(String(decoding: numbers[0], as: UTF8.self)),
+            let column = Int(String(decoding: numbers[1], as: UTF8.self))
+        else { return nil }
+        return (row, column)
     }
 
     private mutating func takePaste(at index: Int) -> Int? {

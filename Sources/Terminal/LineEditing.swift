@@ -101,6 +101,8 @@ extension LineEditor {
         case .sequence("[B"), .character(0x0E): return moveRow(LineRows.below)
         case .sequence("[H"), .character(0x01): return moveInRow(LineRows.start)
         case .sequence("[F"), .character(0x05): return moveInRow(LineRows.end)
+        case .character(0x15): return deleteInRow(from: LineRows.start)
+        case .character(0x0B): return deleteInRow(from: { cursor, _ in cursor })
         case .character(let value) where value == 0x20 || value == UInt32(UInt8(ascii: "}")): return takeIndent(value)
         default: return false
         }
@@ -123,6 +125,16 @@ extension LineEditor {
         let (line, cursor) = (libedit.line, libedit.cursor)
         guard line.contains(0x0A), case let index = place(cursor, line), index != cursor else { return false }
         libedit.move(by: index - cursor)
+        return true
+    }
+
+    /// Deletes the row of the cursor from a place on, but not the rows around it; returns false if there is only one.
+    private func deleteInRow(from start: (Int, [UInt32]) -> Int) -> Bool {
+        let (line, cursor) = (libedit.line, libedit.cursor)
+        guard line.contains(0x0A) else { return false }
+        let (start, end) = (start(cursor, line), LineRows.end(of: cursor, in: line))
+        libedit.move(by: end - cursor)
+        libedit.delete(end - start)
         return true
     }
 

@@ -32,6 +32,9 @@ package final class LineEditor: DescriptorWatcher {
 
     var reader = KeyReader(settings: TerminalSettings(of: STDIN_FILENO))
     private var holdTimer: Timer?
+    /// Until the terminal has reported its cursor after a change of its size.
+    private var resizeTimer: Timer?
+    private static let reportTime = Duration.milliseconds(150)
     /// Returns the prompt, which may change while the line is being typed.
     private var makePrompt: () -> String = { "" }
     /// Whether there is a row for that.
@@ -72,6 +75,11 @@ package final class LineEditor: DescriptorWatcher {
     /// The history of the arrow keys, as it is typed in the current mode, and that mode.
     var shownHistory: [String] = []
     private var shownPrefix: String?
+    /// Whether text is paged, and what is shown after it.
+    private var isPaging = false
+    private var textAfterPages: [UInt8] = []
+    /// The most bytes held back until the pages were read: then nothing more is read.
+    private static let mostAfterPages = 1 << 20
     /// Shown instead of prompt and line while text is paged.
     private var pagerPrompt: [UInt32]?
     var pasted: [UInt32] = []
@@ -158,6 +166,7 @@ package final class LineEditor: DescriptorWatcher {
     /// Restores the terminal. Output that is still pending is dropped, but the sequences that reset the terminal are
     /// still written, if it accepts them within `gracePeriod`.
     package func end() {
+        awaitReport()
         loop.unwatch(STDIN_FILENO)
         if let holdTimer { loop.cancel(holdTimer) }
         history.end()
@@ -179,13 +188,14 @@ package final class LineEditor: DescriptorWatcher {
     }
 
     /// Whether the terminal accepts output so slowly that no more should be shown.
-    package var isCongested: Bool { screen.stream.isCongested }
+    package var isCongested: Bool { screen.stream.isCongested || textAfterPages.count > Self.mostAfterPages }
     package var isDrained: Bool { screen.stream.isDrained }
     package var isBroken: Bool { screen.stream.isBroken }
 
     /// Shows text above the line being typed; it is painted before the next wait.
     package func show(_ text: [UInt8]) {
-        if !isEnding { screen.show(text) }
+        if isEnding { return }
+        if isPaging { textAfterPages += text } else { screen.show(text) }
     }
 
     /// Paints all changes. Must be called before each wait of the loop.
@@ -361,6 +371,12 @@ package final class LineEditor: DescriptorWatcher {
     /// screen, Enter one line; q or ^C skips the rest. So does any other key, which is then the first one of the next
     /// line.
     package func page(_ text: [UInt8]) {
+        isPaging = true
+        defer {
+            isPaging = false
+            screen.show(textAfterPages)
+            textAfterPages = []
+        }
         var pager = Pager(text, width: screen.width, height: screen.height)
         screen.show(pager.begin())
         while !pager.isDone {
@@ -447,7 +463,23 @@ package final class LineEditor: DescriptorWatcher {
     /// Handles a change of the terminal's size (SIGWINCH).
     package func resize() {
         // libedit's own screen is invisible and keeps its size.
-        screen.resize()
+        guard screen.resize() else { return }
+        guard !screen.isPlain else { return screen.finishResize(nil) }
+        write("\u{1B}[6n")
+        screen.stream.flush()
+        if let resizeTimer { loop.cancel(resizeTimer) }
+        resizeTimer = loop.schedule(after: Self.reportTime) { [unowned self] in finishResize(nil) }
+    }
+
+    private func finishResize(_ cursor: (row: Int, column: Int)?) {
+        if let resizeTimer { loop.cancel(resizeTimer) }
+        resizeTimer = nil
+        screen.finishResize(cursor)
+    }
+
+    /// Waits for a report of the terminal that is due: it would otherwise be input of another program.
+    private func awaitReport() {
+        while resizeTimer != nil { loop.turn() }
     }
 
     /// Stops the process as ^Z does, with the terminal restored. Returns when the process continues.
@@ -473,6 +505,7 @@ package final class LineEditor: DescriptorWatcher {
 
     /// Leaves the line on the screen, without lists below it.
     private func finishForOthers() {
+        awaitReport()
         closeLists()
         guard libedit.isReading else { return screen.withdraw() }
         screen.refresh(finishedScene(of: libedit.line, isHidden: isHiding))
@@ -526,6 +559,10 @@ package final class LineEditor: DescriptorWatcher {
     private func take(_ bytes: ArraySlice<UInt8>) {
         var rest = bytes
         while let number = reader.feed(&rest) { take(number) }
+        if let report = reader.cursorReport {
+            reader.cursorReport = nil
+            finishResize(report)
+        }
         holdPart()
     }
 

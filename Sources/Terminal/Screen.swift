@@ -83,6 +83,10 @@ final class Screen {
     private var needsPaint = true
     /// Whether the last text above did not end its row.
     private var isInsideRow = false
+    /// Whether it is not known yet what a change of the size has done to the painted area.
+    private(set) var isResizing = false
+    /// How many rows of the painted area have left the screen at its top.
+    private var hiddenRows = 0
     /// Whether the painted area may extend further down than recorded: not every terminal reflows it after a resize.
     private var mayReachFurther = false
 
@@ -97,21 +101,45 @@ final class Screen {
         if painted == nil, !isLent { writeAbove() }
     }
 
-    /// Rereads the terminal's size. The terminal has reflowed the painted area.
-    func resize() {
+    /// Rereads the terminal's size. Returns whether it matters for the painted area how the terminal has treated its
+    /// rows: then nothing is painted until `finishResize`.
+    func resize() -> Bool {
         updateSize()
-        if let painted {
-            let layout = LineLayout(
-                painted.prompt + painted.line, cursor: painted.prompt.count + painted.cursor, width: width)
-            cursorRow = min(layout.cursor.row, height - 1)
-            lastRow = min(layout.end.row, height - 1)
-            mayReachFurther = true
-        }
         needsPaint = true
+        mayReachFurther = painted != nil
+        guard let painted, lastRow > 0 || layout(of: painted).end.row > 0 else { return false }
+        isResizing = true
+        return true
+    }
+
+    /// Takes the place of the cursor after a change of the size, counted from 1; nil if the terminal does not tell.
+    ///
+    /// Some terminals join the rows that they wrapped themselves and wrap them again at the new width; some leave rows as
+    /// they are. The column of the cursor shows which, since the wrapped text has another end. A terminal that does not
+    /// report its cursor does not rewrap.
+    func finishResize(_ cursor: (row: Int, column: Int)?) {
+        guard isResizing else { return }
+        isResizing = false
+        guard let painted else { return }
+        let layout = layout(of: painted)
+        guard let cursor, cursor.column == min(layout.cursor.column + 1, width) else {
+            cursorRow = min(cursorRow, height - 1)
+            lastRow = min(lastRow, height - 1)
+            return
+        }
+        // Rows above the screen are left as they are: they would otherwise be there twice.
+        hiddenRows = max(0, layout.cursor.row - cursor.row + 1)
+        cursorRow = layout.cursor.row - hiddenRows
+        lastRow = min(layout.end.row - hiddenRows, height - 1)
+    }
+
+    private func layout(of state: Painted) -> LineLayout {
+        LineLayout(state.prompt + state.line, cursor: state.prompt.count + state.cursor, width: width)
     }
 
     /// Paints all changes in one write: the text above, then prompt and line.
     func refresh(_ scene: Scene) {
+        guard !isResizing else { return stream.flush() }
         var state = arranged(scene)
         state.firstRow = painted?.firstRow ?? 0
         guard needsPaint || !above.isEmpty || state != painted else { return }
@@ -303,6 +331,8 @@ final class Screen {
         painted = nil
         cursorRow = 0
         lastRow = 0
+        hiddenRows = 0
+        isResizing = false
         needsPaint = true
     }
 
@@ -318,10 +348,8 @@ final class Screen {
     }
 
     private func updateSize() {
-        var size = winsize()
-        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return }
-        width = Int(size.ws_col)
-        height = Int(size.ws_row)
+        guard let size = screenSize(of: STDOUT_FILENO) else { return }
+        (width, height) = size
     }
 
     /// Clears every row of the painted area, from the last one up. Does not use ESC[J: some terminals would scroll the
@@ -343,8 +371,9 @@ final class Screen {
         let text = state.prompt + state.line
         let layout = LineLayout(text, cursor: state.prompt.count + state.cursor, width: width)
         let rows = layout.end.row + 1
-        if rows <= height {
-            state.firstRow = 0
+        hiddenRows = min(hiddenRows, layout.cursor.row)
+        if rows - hiddenRows <= height {
+            state.firstRow = hiddenRows
         } else {
             // Not all rows fit: show a window of them around the cursor.
             state.firstRow = state.firstRow.clamped(to: max(0, layout.cursor.row - height + 1)...layout.cursor.row)
@@ -417,3 +446,13 @@ final class Screen {
         if rows > 0 { output += "\u{1B}[\(rows)B".utf8 }
     }
 }
+
+/// Returns the size of a terminal in columns and rows (tty_ioctl(4), TIOCGWINSZ); nil for anything else.
+private func screenSize(of descriptor: Int32) -> (width: Int, height: Int)? {
+    var size = winsize()
+    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else { return nil }
+    return (Int(size.ws_col), Int(size.ws_row))
+}
+
+/// Returns the width of a terminal in columns; nil for anything else.
+package func screenWidth(of descriptor: Int32) -> Int? { screenSize(of: descriptor)?.width }

@@ -58,6 +58,8 @@ final class Prompt {
     /// overrides it.
     func run(continuing world: World, on output: SwitchedOutput, status: Int32) -> Int32 {
         world.settings.isAtPrompt = true
+        // How the script ended has been told.
+        _ = world.takeStrayOutcome()
         world.transcript.keepLogs()
         world.transcript.hasFocus = { [unowned world] in
             !world.isInteracting && world.talk?.includes($0) ?? true

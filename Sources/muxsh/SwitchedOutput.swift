@@ -1,3 +1,4 @@
+import Glibc
 import Results
 import Script
 import Terminal
@@ -57,11 +58,20 @@ final class SwitchedOutput: Output {
         if let guest = control.current {
             var printable: [UInt8] = []
             Escapes.appendPrintable(text, to: &printable)
-            return guest.send(.diagnose, printable)
+            return guest.send(.diagnose, guest.width.map { Self.wrapped(printable, to: $0) } ?? printable)
         }
-        if let editor { return editor.show(text) }
+        if let editor { return editor.show(Self.wrapped(text, to: editor.width)) }
         leavePromptLine()
-        standard.diagnose(text)
+        standard.diagnose(screenWidth(of: STDERR_FILENO).map { Self.wrapped(text, to: $0) } ?? text)
+    }
+
+    /// Wraps messages between words, but no lines of a script or data, which have marks below them.
+    private static func wrapped(_ text: [UInt8], to width: Int) -> [UInt8] {
+        let lines = String(lossless: text).split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.map { line in
+            let isQuoted = line.drop { $0 == " " || $0.isNumber }.hasPrefix("| ")
+            return isQuoted ? String(line) : fitted(String(line), to: width)
+        }.joined(separator: "\n").losslessBytes
     }
 
     func flush() {

@@ -638,3 +638,61 @@ def test_views_are_for_each_session():
         terminal.until_line("^# cache: met after")
         terminal.line("show cache --log")
         terminal.until_line(r"^cache< \$3$")
+
+
+def test_a_failed_script_is_told_once_at_the_prompt_that_follows():
+    with muxsh() as former:
+        path = former.home + "/bad.mux"
+        open(path, "w").write("fail 'this reason is long enough that it needs a second row of the screen'\n")
+        with muxsh("-i", path, home=former.home, columns=60) as terminal:
+            terminal.line("print on")
+            terminal.until_line("^on$")
+            rows = terminal.all_lines()
+            assert sum("error:" in row for row in rows) == 1, rows
+            # Messages are wrapped between words, also those with a place.
+            first = next(number for number, row in enumerate(rows) if "error:" in row)
+            message = " ".join(rows[first : next(n for n, row in enumerate(rows) if row.startswith(" 1 | "))])
+            assert message.endswith("error: this reason is long enough that it needs a second row of the screen"), rows
+            terminal.line("repeat 1 {")
+            terminal.line("fail 'this reason is long enough that it needs a second row'")
+            terminal.line("}")
+            terminal.until_line("^that it needs a second row$|^it needs a second row$|^needs a second row$")
+
+
+def test_the_commands_of_a_script_are_known_at_the_prompt_that_follows():
+    with muxsh() as former:
+        path = former.home + "/commands.mux"
+        open(path, "w").write("define greet WHO {\n    print hello ${WHO}\n}\n")
+        with muxsh("-i", path, home=former.home) as terminal:
+            terminal.line("greet you")
+            terminal.until_line("^hello you$")
+
+
+def test_a_page_is_not_drawn_over_by_a_session():
+    server = Server()
+    with muxsh(rows=12) as terminal:
+        connected(terminal, server)
+        terminal.line("help")
+        terminal.until_last("-- more: Space, Enter, q --")
+        before = terminal.lines()
+        server.say("news 1\nnews 2\n")
+        terminal.send("\r")
+        terminal.until(lambda: terminal.lines()[:-2] == before[1:-1], "another line of the page")
+        terminal.send("q")
+        terminal.until_prompt()
+        assert terminal.lines()[-3:] == ["a< news 1", "a< news 2", "muxsh>"], terminal.lines()
+
+
+def test_control_u_and_k_leave_the_other_rows_of_a_block():
+    with muxsh() as terminal:
+        terminal.line("repeat 1 {")
+        terminal.line("print one")
+        terminal.send("print two\x15")
+        terminal.until_prompt(".....> ")
+        terminal.send("    print three four\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x0b\r}\r")
+        terminal.until_line("^three$")
+        assert [row for row in terminal.lines() if row in ("one", "two", "three")] == ["one", "three"]
+        terminal.until_prompt()
+        # On an empty line ^D leaves.
+        terminal.send("print x\x15\x04")
+        assert terminal.status() == 0

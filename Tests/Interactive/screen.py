@@ -3,11 +3,16 @@
 import os
 import random
 import re
+import shutil
 import signal
+import subprocess
+import tempfile
 import termios
+import time
 
+import support
 from support import connected, muxsh
-from terminal import Server
+from terminal import LIMIT, Server
 
 
 def talkative(terminal):
@@ -234,3 +239,75 @@ def test_any_edit_with_output_in_between_leaves_the_line_whole():
                         and (news == 0 or f"a< news {news}" in screen[:top]))
 
                 terminal.until(is_whole, f"seed {seed}: {wanted} with the cursor at {place}")
+
+
+def test_no_ghost_rows_after_shrinking_where_rows_stay_as_they_are():
+    text = "print one two three four five six seven eight nine ten eleven twelve"
+    with muxsh(columns=80, rows=24) as terminal:
+        terminal.send(text)
+        terminal.until_last("muxsh> " + text)
+        for columns in (20, 80, 33, 80):
+            terminal.resize(columns, 24)
+            last = ("muxsh> " + text)[len("muxsh> " + text) // columns * columns:]
+            terminal.until(
+                lambda: "".join(terminal.lines()).endswith("muxsh> " + text) and terminal.typed() == last.rstrip(),
+                f"the line at {columns} columns")
+        assert [row for row in terminal.lines() if "print" in row] == ["muxsh> " + text], terminal.lines()
+        terminal.send("\r")
+        terminal.until_line("^one two three four five six seven eight nine ten eleven twelve$")
+
+
+class Tmux:
+    """muxsh in a real terminal multiplexer, which rewraps rows when its size changes."""
+
+    def __init__(self, columns, rows):
+        self.home = tempfile.mkdtemp(prefix="muxsh-tmux-")
+        environment = ["env", "-i", f"HOME={self.home}", "TERM=screen-256color", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin"]
+        self.run("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows), *environment, support.MUXSH)
+
+    def run(self, *arguments):
+        command = ["tmux", "-S", self.home + "/tmux", *arguments]
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": self.home}
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment).stdout
+
+    def lines(self):
+        """Returns the rows of the screen and those above it."""
+        return [row.rstrip() for row in self.run("capture-pane", "-p", "-S", "-").splitlines() if row.strip()]
+
+    def resize(self, columns, rows):
+        """Changes the size, and waits until the program could know it: tmux passes it on a moment later."""
+        self.run("resize-window", "-x", str(columns), "-y", str(rows))
+        end = time.monotonic() + LIMIT
+        with open(self.run("display", "-p", "#{pane_tty}").strip(), "rb", buffering=0) as terminal:
+            while os.get_terminal_size(terminal.fileno()) != (columns, rows):
+                assert time.monotonic() < end, "the size never changed"
+
+    def until(self, condition, what):
+        end = time.monotonic() + LIMIT
+        while not condition(self.lines()):
+            assert time.monotonic() < end, f"never showed {what}: {self.lines()}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.run("kill-server")
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def test_no_ghost_rows_after_shrinking_where_rows_are_rewrapped():
+    text = "print one two three four five six seven eight nine ten eleven twelve"
+    with Tmux(80, 24) as terminal:
+        terminal.until(lambda rows: rows and rows[-1] == "muxsh>", "the prompt")
+        terminal.run("send-keys", text)
+        terminal.until(lambda rows: rows[-1] == "muxsh> " + text, "the line")
+        for columns, rows in ((20, 5), (80, 24), (20, 5), (33, 10), (80, 24)):
+            terminal.resize(columns, rows)
+            terminal.until(lambda rows: "".join(rows).endswith("muxsh> " + text), f"the line at {columns}")
+            # A key is handled after the change of the size.
+            terminal.run("send-keys", "!")
+            terminal.until(lambda rows: "".join(rows).endswith("muxsh> " + text + "!"), f"the key at {columns}")
+            terminal.run("send-keys", "BSpace")
+            terminal.until(lambda rows: "".join(rows).endswith("muxsh> " + text), f"the key gone at {columns}")
+        assert [row for row in terminal.lines() if "one" in row or "three" in row] == ["muxsh> " + text], terminal.lines()
+        assert terminal.lines()[0].startswith("# muxsh"), terminal.lines()
