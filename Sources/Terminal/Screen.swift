@@ -112,7 +112,7 @@ final class Screen {
         return true
     }
 
-    /// Takes the place of the cursor after a change of the size, counted from 1; nil if the terminal does not tell.
+    /// Takes the place of the cursor after a change of the size, counted from 1; nil if the terminal reports none.
     ///
     /// Some terminals join the rows that they wrapped themselves and wrap them again at the new width; some leave rows as
     /// they are. The column of the cursor shows which, since the wrapped text has another end. A terminal that does not
