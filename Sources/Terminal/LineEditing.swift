@@ -212,6 +212,7 @@ extension LineEditor {
         case .character(0x12), .sequence("[A"), .character(0x10): stepInSearch(1)
         case .character(0x13), .sequence("[B"), .character(0x0E): stepInSearch(-1)
         case .character(0x07): historyList = nil
+        case .character(0x0C): screen.clear()
         case .character(0x08), .character(0x7F): historyList?.erase()
         case .character(0x17): historyList?.erase(isTerm: true)
         case .character(0x15): historyList?.eraseAll()

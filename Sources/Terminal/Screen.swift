@@ -415,7 +415,12 @@ final class Screen {
             let endsInNewline = end > start && text[end - 1] == 0x0A
             let isLast = row == lastShown
             let columns = text[start..<end].reduce(0) { $0 + ($1 == 0x0A ? 0 : displayWidth($1)) }
-            if columns < width { output += "\u{1B}[K".utf8 }
+            if !isLast, !endsInNewline {
+                // A wide character that does not fit is in the next row: the terminal wraps after a full row.
+                output += [UInt8](repeating: 0x20, count: max(0, width - columns))
+            } else if columns < width {
+                output += "\u{1B}[K".utf8
+            }
             if !isLast && endsInNewline { output += "\r\n".utf8 }
         }
     }
