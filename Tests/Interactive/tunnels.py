@@ -225,18 +225,19 @@ def test_a_closed_connection_ends_with_fin_whatever_waits():
 
 
 def test_a_missing_server_resets_the_client():
-    free = socket.create_server(("127.0.0.1", 0))
-    port = free.getsockname()[1]
-    free.close()
-    with Tunnel(f"localhost:{port}") as tunnel:
+    # Bound, so that nobody else gets the port, but it does not listen.
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    with listener, Tunnel(f"localhost:{port}") as tunnel:
         client = tunnel.connect()
         assert read_all(client) == (b"", True)
         # The server appears later.
-        with socket.create_server(("127.0.0.1", port)) as listener:
-            client = tunnel.connect()
-            connection, _ = listener.accept()
-            connection.sendall(b"here")
-            assert client.recv(4) == b"here"
+        listener.listen()
+        client = tunnel.connect()
+        connection, _ = listener.accept()
+        connection.sendall(b"here")
+        assert client.recv(4) == b"here"
 
 
 def test_a_reset_is_passed_on():
