@@ -33,6 +33,8 @@ extension Output {
 package final class StandardOutput: Output {
     private let stream: OutputStream
     private let errors: OutputStream
+    /// Whether messages on standard error are colored.
+    package var colorsMessages = false
     /// The other output files; a pipe among them may be congested too.
     package var files: [OutputStream] = []
 
@@ -60,7 +62,7 @@ package final class StandardOutput: Output {
         stream.flush()
         var printable: [UInt8] = []
         Escapes.appendPrintable(text, to: &printable)
-        errors.write(printable)
+        errors.write(colorsMessages ? DiagnosticColors.painted(printable) : printable)
         errors.flush()
     }
 }

@@ -101,6 +101,7 @@ final class Shell {
     }
 
     private func runScripts() -> Int32 {
+        output.colorsMessages = invocation.color.isColored(STDERR_FILENO)
         if invocation.printsManual {
             standardOutput.write(Array(Manual(registry.table).commandSection.utf8))
             return 0

@@ -60,7 +60,10 @@ final class SwitchedOutput: Output {
             Escapes.appendPrintable(text, to: &printable)
             return guest.send(.diagnose, guest.width.map { Self.wrapped(printable, to: $0) } ?? printable)
         }
-        if let editor { return editor.show(Self.wrapped(text, to: editor.width)) }
+        if let editor {
+            let lines = Self.wrapped(text, to: editor.width)
+            return editor.show(standard.colorsMessages ? DiagnosticColors.painted(lines) : lines)
+        }
         leavePromptLine()
         standard.diagnose(screenWidth(of: STDERR_FILENO).map { Self.wrapped(text, to: $0) } ?? text)
     }

@@ -696,3 +696,36 @@ def test_control_u_and_k_leave_the_other_rows_of_a_block():
         # On an empty line ^D leaves.
         terminal.send("print x\x15\x04")
         assert terminal.status() == 0
+
+
+def test_errors_and_results_are_colored():
+    def colors(terminal, text, length):
+        number = next(n for n, row in enumerate(terminal.screen.display) if text in row)
+        column = terminal.screen.display[number].index(text)
+        return {terminal.screen.buffer[number][column + offset].fg for offset in range(length)}
+
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line("prnt x")
+        terminal.until_line("^error: unknown command")
+        terminal.until_prompt()
+        assert colors(terminal, "error:", 6) == {"red"} and colors(terminal, "^^^^", 4) == {"red"}
+        assert colors(terminal, "unknown", 7) == {"default"}
+        server.say("abc\n")
+        terminal.until_line("^a< abc$")
+        terminal.line("a< abd")
+        terminal.until_line("arrived:  a< abc")
+        terminal.until_prompt()
+        assert colors(terminal, "c", 1) and colors(terminal, "arrived:  a< ab", 15) == {"default"}
+        number = next(n for n, row in enumerate(terminal.screen.display) if "arrived:" in row)
+        row = terminal.screen.buffer[number]
+        assert row[terminal.screen.display[number].index("abc") + 2].fg == "red"
+        for body, color in (("", "green"), ("fail no", "red"), ("skip why", "brown")):
+            terminal.line(f'test "in {color}" {{')
+            terminal.line(body)
+            terminal.line("}")
+            terminal.until_line(f'# test "in {color}" (passed|failed|skipped)')
+            terminal.until_prompt()
+            number = max(n for n, row in enumerate(terminal.screen.display) if f'# test "in {color}" ' in row)
+            assert terminal.screen.buffer[number][3].fg == color, color

@@ -157,11 +157,11 @@ private final class TestGuardian: Guardian {
         for session in holdings?.sessions ?? [] { session.voice.showPart() }
         let quoted = Self.quoted(name)
         switch outcome {
-        case .passed: world.transcript.note("test \(quoted) passed in \(shown(took))")
+        case .passed: world.transcript.note("test \(quoted) passed in \(shown(took))", style: "32")
         case .skipped(let why):
-            world.transcript.note("test \(quoted) skipped" + (why.isEmpty ? "" : ": \(why)"))
+            world.transcript.note("test \(quoted) skipped" + (why.isEmpty ? "" : ": \(why)"), style: "33")
         case .failed(let failure):
-            world.transcript.note("test \(quoted) failed in \(shown(took))")
+            world.transcript.note("test \(quoted) failed in \(shown(took))", style: "31")
             if !isReported { world.report(failure) }
         }
         world.results.add(

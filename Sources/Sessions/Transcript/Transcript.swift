@@ -118,13 +118,13 @@ package final class Transcript {
         emit(.statement) { $0 += redactor.redacted(text).losslessBytes }
     }
 
-    /// Shows a comment: something that happened and is not executable.
-    package func note(_ text: String) {
+    /// Shows a comment: something that happened and is not executable. On displays it may have a style of its own.
+    package func note(_ text: String, style: String? = nil) {
         guard !isSilent else { return }
         recording?.add(line: "# \(visible(text))")
         events?.add(.note(redactor.redacted(text)))
         // Always one line: text after a newline would be a separate statement.
-        emit(.note) { $0 += "# \(visible(redactor.redacted(text)))".utf8 }
+        emit(.note, color: style) { $0 += "# \(visible(redactor.redacted(text)))".utf8 }
     }
 
     /// Shows a comment for the user at the display; files do not get it.
@@ -350,7 +350,7 @@ package final class Transcript {
         _ row: Row, _ color: String?, _ head: (inout [UInt8]) -> Void, _ text: (inout [UInt8]) -> Void
     ) -> [UInt8] {
         var line = showsTimestamps ? Array(timestamp.utf8) : []
-        let style = usesColor ? (row == .note || row == .hint ? "2" : color) : nil
+        let style = usesColor ? color ?? (row == .note || row == .hint ? "2" : nil) : nil
         if let style { line += "\u{1B}[\(style)m".utf8 }
         head(&line)
         if style != nil { line += "\u{1B}[0m".utf8 }

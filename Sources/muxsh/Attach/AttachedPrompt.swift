@@ -101,7 +101,7 @@ final class AttachedPrompt {
         switch message.kind {
         case .show: show(message.fields.first ?? [])
         case .page: pages += message.fields.first ?? []
-        case .diagnose: if editor != nil { show(message.fields.first ?? []) } else { shell.say(message.text(0)) }
+        case .diagnose: tell(message.fields.first ?? [])
         case .prompt:
             (prompt, talkPrefix, hidesTyping) = (message.text(0), message.text(1), message.text(2) == "hidden")
         case .names: takeNames(message.fields.map { String(lossless: $0) })
@@ -117,6 +117,11 @@ final class AttachedPrompt {
             editor?.close()
         default: break
         }
+    }
+
+    private func tell(_ text: [UInt8]) {
+        guard let editor else { return shell.say(String(lossless: text)) }
+        editor.show(shell.invocation.color.isColored(STDOUT_FILENO) ? DiagnosticColors.painted(text) : text)
     }
 
     private func show(_ text: [UInt8]) {
