@@ -168,7 +168,9 @@ final class Prompt {
 
     /// Has the user edit a text, with which the next line begins.
     private func edit(_ text: String, _ keyboard: Keyboard, _ world: World) {
-        guard let editor = keyboard.editor else { return }
+        guard let editor = keyboard.editor else {
+            return world.diagnostics.report(line: "muxsh: 'edit' needs a terminal that can move its cursor (TERM)")
+        }
         do throws(Failure) {
             let edited = try TextEditor(world, in: try shell.temporary.path()).edit(text) { shell.turn(world) }
             editor.begin(with: edited)

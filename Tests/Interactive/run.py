@@ -20,6 +20,7 @@ import looks
 import matrix
 import random_keys
 import merging
+import narrow
 import picture
 import proxies
 import replay
@@ -46,7 +47,7 @@ def give_up(*_):
 
 
 MODULES = (
-    asking, attach, basics, borders, completing, driving, editing, human, keys, learning, libraries, looks, matrix, merging, picture,
+    asking, attach, basics, borders, completing, driving, editing, human, keys, learning, libraries, looks, matrix, merging, narrow, picture,
     proxies, random_keys, replay, saving, screen, screens, serial, sockets, talk, telnet, tunnels, values,
 )
 TESTS = {name: test for module in MODULES for name, test in vars(module).items() if name.startswith("test_")}
