@@ -1,7 +1,6 @@
 """Editing at the prompt: blocks as one text, lists below the line, the search, undo, the user's editor."""
 
 import os
-import socket
 
 from support import connected, muxsh
 from terminal import Server

@@ -2,7 +2,8 @@
 
 import re
 
-from support import Server, connected, muxsh
+from support import connected, muxsh
+from terminal import Server
 
 
 def echoing(terminal, name="a"):

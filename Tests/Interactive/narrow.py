@@ -1,6 +1,6 @@
 """The human layer of the prompt on a narrow screen, on a terminal without color, and with --color never."""
 
-from support import connected, muxsh
+from support import muxsh
 from terminal import Server
 
 UP = "\x1b[A"

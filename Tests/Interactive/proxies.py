@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 import tempfile
-import threading
 
 from support import MUXSH
 from terminal import LIMIT

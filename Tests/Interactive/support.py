@@ -3,7 +3,7 @@
 import os
 import sys
 
-from terminal import Server, Terminal
+from terminal import Terminal
 
 MUXSH, ECHOD = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 

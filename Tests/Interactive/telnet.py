@@ -7,7 +7,6 @@ import tempfile
 import threading
 
 from proxies import run
-from support import MUXSH
 from terminal import LIMIT
 
 IAC, DONT, DO, WONT, WILL, SB, SE = 255, 254, 253, 252, 251, 250, 240
