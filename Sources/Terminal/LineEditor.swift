@@ -20,11 +20,11 @@ package final class LineEditor: DescriptorWatcher {
         case ended
     }
 
-    private let loop: EventLoop
+    let loop: EventLoop
     let screen: Screen
     private let history: History
     let completer: Completer
-    private let highlighter: Highlighter
+    let highlighter: Highlighter
     /// Whether there are colors and suggestions in the line.
     let usesColor: Bool
     private let turn: () -> Void
@@ -33,10 +33,10 @@ package final class LineEditor: DescriptorWatcher {
     var reader = KeyReader(settings: TerminalSettings(of: STDIN_FILENO))
     private var holdTimer: Timer?
     /// Until the terminal has reported its cursor after a change of its size.
-    private var resizeTimer: Timer?
-    private static let reportTime = Duration.milliseconds(150)
+    var resizeTimer: Timer?
+    static let reportTime = Duration.milliseconds(150)
     /// Returns the prompt, which may change while the line is being typed.
-    private var makePrompt: () -> String = { "" }
+    var makePrompt: () -> String = { "" }
     /// Whether there is a row for that.
     package var hasLiveRow: Bool { !screen.isPlain }
     /// Returns what is waited for while no line is typed; nil for nothing.
@@ -61,7 +61,7 @@ package final class LineEditor: DescriptorWatcher {
     /// Whether what is typed is not shown: a password.
     package var hidesTyping: () -> Bool = { false }
     /// Whether what was typed since was hidden from its beginning or a later moment: it is never shown then.
-    private var wasHidden = false
+    var wasHidden = false
     /// Called with a typed line, which may be hidden, before it takes its place above later output.
     package var willFinish: (_ line: String, _ isHidden: Bool) -> Void = { _, _ in }
     /// Returns how many blocks a text leaves open, or nil if it is whole: then Enter runs it.
@@ -81,7 +81,7 @@ package final class LineEditor: DescriptorWatcher {
     /// The most bytes held back until the pages were read: then nothing more is read.
     private static let mostAfterPages = 1 << 20
     /// Shown instead of prompt and line while text is paged.
-    private var pagerPrompt: [UInt32]?
+    var pagerPrompt: [UInt32]?
     var pasted: [UInt32] = []
     private var isInterrupted = false
     /// The line that is to be edited elsewhere.
@@ -91,7 +91,7 @@ package final class LineEditor: DescriptorWatcher {
     /// Handles the signal of ^C. Other signal keys go to the process group.
     package var takeSignal: (Int32) -> Void = { _ in }
     /// Whether the terminal is being restored: nothing is shown any more.
-    private var isEnding = false
+    var isEnding = false
     /// The line up to the cursor, as the last Tab left it, where choices are listed above the line.
     var lastCompleted: String?
     /// The choices below the line, or nil.
@@ -100,8 +100,8 @@ package final class LineEditor: DescriptorWatcher {
     var historyList: HistoryList?
     var undoStack = UndoStack()
     /// The wrong rows that are marked, and the row and text for which that was decided.
-    private var markedRows: Set<Int> = []
-    private var markedFor: (row: Int, text: [UInt32]) = (0, [])
+    var markedRows: Set<Int> = []
+    var markedFor: (row: Int, text: [UInt32]) = (0, [])
     /// The text that the next line begins with.
     private var nextText: [UInt32] = []
     /// Characters of a key that libedit has not read yet.
@@ -113,7 +113,7 @@ package final class LineEditor: DescriptorWatcher {
     /// The search of Esc p and Esc n.
     var search = HistorySearch()
     /// Whether the terminal was taken over again before SIGCONT was reported.
-    private var hasResumed = false
+    var hasResumed = false
 
     /// The amount of output, in bytes, that a key may have to wait for: a terminal takes some megabytes a second.
     private static let highWater = 16 * 1024
@@ -208,124 +208,6 @@ package final class LineEditor: DescriptorWatcher {
         screen.withdraw()
         screen.stream.flush()
     }
-
-    /// What is to be seen while a line is typed.
-    private var scene: Screen.Scene {
-        if let historyList { return scene(of: historyList) }
-        var scene = finishedScene(of: libedit.line, isHidden: isHiding)
-        scene.live = liveRow()
-        guard !isHiding else { return scene }
-        scene.cursor = libedit.cursor
-        if let menu {
-            scene.panel = { [usesColor, screen] room in
-                menu.rows(room: room, width: screen.width, isColored: usesColor)
-            }
-        } else if usesColor, !libedit.isSearching, libedit.cursor == scene.line.count {
-            let (row, isFirst) = rowBeforeCursor
-            scene.suggestion = (suggestion ?? completer.hint(row, isFirstRow: isFirst)).unicodeScalars.map(\.value)
-        }
-        return scene
-    }
-
-    /// What is to be seen while no line is typed: what is waited for, and what was typed ahead.
-    private var waitingScene: Screen.Scene? {
-        guard !screen.isPlain, let text = waitingRow() else { return nil }
-        var scene = Screen.Scene(prompt: screen.fitting(text.unicodeScalars.map(\.value), screen.width - 1))
-        scene.live = liveRow()
-        scene.isPromptDim = true
-        let typed = isHiding ? [] : typedAhead
-        if !typed.isEmpty { scene.line = [0x0A] + typed }
-        scene.cursor = scene.line.count
-        return scene
-    }
-
-    /// The keys that wait for the next line, as text; Enter is a sign.
-    private var typedAhead: [UInt32] {
-        var text: [UInt32] = []
-        for key in reader.keys {
-            switch key {
-            case .character(0x0D), .character(0x0A): text.append(0x23CE)
-            case .character(0x7F), .character(0x08): _ = text.popLast()
-            case .character(let value) where value >= 0x20: text.append(value)
-            case .paste(let scalars): text += scalars.map { $0 == 0x0A ? 0x23CE : $0 }
-            default: break
-            }
-        }
-        return Array(text.prefix(4096))
-    }
-
-    /// The row of the cursor as far as the cursor, and whether it is the first one.
-    var rowBeforeCursor: (text: String, isFirst: Bool) {
-        let (line, cursor) = (libedit.line, libedit.cursor)
-        let start = LineRows.start(of: cursor, in: line)
-        return (string(of: line[start..<cursor]), start == 0)
-    }
-
-    /// The line without what only helps to type it, as it stays on the screen.
-    private func finishedScene(of line: [UInt32], isHidden: Bool) -> Screen.Scene {
-        if isHidden { return Screen.Scene(prompt: prompt) }
-        var scene = Screen.Scene(prompt: prompt, line: line, cursor: line.count)
-        scene.rowPrompt = rowPrompt(in: line)
-        scene.wrongRows = marks(in: line)
-        if usesColor, !libedit.isSearching { scene.styles = highlighter.styles(ofRows: line) }
-        return scene
-    }
-
-    /// The prompt of further rows of a block; lines that are sent have none.
-    private func rowPrompt(in line: [UInt32]) -> [UInt32] {
-        let isSent = !talkPrefix().isEmpty && line.first != UInt32(UInt8(ascii: ":"))
-        return isSent || libedit.isSearching ? [] : ".....> ".unicodeScalars.map(\.value)
-    }
-
-    /// Returns the rows to mark: a row is marked when the cursor leaves it, and unmarked as soon as it is right.
-    private func marks(in line: [UInt32]) -> Set<Int> {
-        guard line.contains(0x0A), line.count < Self.longestChecked else { return [] }
-        let row = LineRows.row(of: libedit.cursor, in: line)
-        if markedFor.row == row, markedFor.text == line { return markedRows }
-        var wrong = wrongRows(string(of: line))
-        if !markedRows.contains(row) || markedFor.row != row && !wrong.contains(row) { wrong.remove(row) }
-        markedRows = wrong
-        markedFor = (row, line)
-        return wrong
-    }
-
-    /// The longest block, in characters, that is checked while it is typed.
-    private static let longestChecked = 65536
-
-    private func scene(of list: HistoryList) -> Screen.Scene {
-        guard !screen.isPlain else {
-            let line = list.choice.map { $0.unicodeScalars.map(\.value) } ?? []
-            let prompt = "search '\(string(of: list.query))': ".unicodeScalars.map(\.value)
-            return Screen.Scene(prompt: prompt, line: line, cursor: line.count)
-        }
-        var scene = Screen.Scene(
-            prompt: "search: ".unicodeScalars.map(\.value), line: list.query, cursor: list.query.count)
-        scene.live = liveRow()
-        if usesColor, list.query.isEmpty {
-            scene.suggestion = "words in any sequence; ^R older, Enter runs, Tab takes, ^G back".unicodeScalars.map(
-                \.value)
-        }
-        scene.panel = { [usesColor] in list.rows(room: $0, isColored: usesColor) }
-        return scene
-    }
-
-    /// Whether what is typed is not shown now.
-    var isHiding: Bool {
-        if hidesTyping() {
-            wasHidden = true
-        } else if wasHidden, (libedit.isReading ? libedit.count : 0) == 0, reader.keys.isEmpty {
-            wasHidden = false
-        }
-        return wasHidden
-    }
-
-    /// The rest of a history entry that begins with the line, if the cursor is at its end.
-    var suggestion: String? {
-        guard usesColor, !libedit.isSearching, !isHiding, libedit.cursor == libedit.count else { return nil }
-        return Suggestion.rest(of: string(of: libedit.line), in: shownHistory)
-    }
-
-    private var prompt: [UInt32] { makePrompt().unicodeScalars.map(\.value) }
 
     /// The problem in ~/.editrc, or nil.
     package var settingsProblem: String? { libedit.settingsProblem }
@@ -438,6 +320,11 @@ package final class LineEditor: DescriptorWatcher {
         if !isFirst || !prefix.isEmpty { libedit.replaceHistory(shownHistory) }
     }
 
+    /// Begins the next line with a text.
+    package func begin(with text: String) {
+        nextText = text.unicodeScalars.map(\.value)
+    }
+
     /// Handles ^C: discards the line being typed.
     package func interrupt() {
         dropTypedAhead()
@@ -458,85 +345,6 @@ package final class LineEditor: DescriptorWatcher {
     /// Ends the current line and all that follow.
     package func close() {
         isClosed = true
-    }
-
-    /// Handles a change of the terminal's size (SIGWINCH).
-    package func resize() {
-        // libedit's own screen is invisible and keeps its size.
-        guard screen.resize() else { return }
-        guard !screen.isPlain else { return screen.finishResize(nil) }
-        write("\u{1B}[6n")
-        screen.stream.flush()
-        if let resizeTimer { loop.cancel(resizeTimer) }
-        resizeTimer = loop.schedule(after: Self.reportTime) { [unowned self] in finishResize(nil) }
-    }
-
-    private func finishResize(_ cursor: (row: Int, column: Int)?) {
-        if let resizeTimer { loop.cancel(resizeTimer) }
-        resizeTimer = nil
-        screen.finishResize(cursor)
-    }
-
-    /// Waits for a report of the terminal that is due: it would otherwise be input of another program.
-    private func awaitReport() {
-        while resizeTimer != nil { loop.turn() }
-    }
-
-    /// Stops the process as ^Z does, with the terminal restored. Returns when the process continues.
-    package func suspend() {
-        if pagerPrompt == nil { finishForOthers() } else { screen.withdraw() }
-        write(pasteMarks(false))
-        screen.stream.flush()
-        libedit.setRaw(false)
-        kill(getpid(), SIGSTOP)
-        takeTerminal()
-        hasResumed = true
-    }
-
-    /// Leaves the terminal to others, with its usual settings, until `takeBack`: keys are not read.
-    package func lend() {
-        finishForOthers()
-        screen.isLent = true
-        write(pasteMarks(false))
-        screen.stream.flush()
-        libedit.setRaw(false)
-        loop.unwatch(STDIN_FILENO)
-    }
-
-    /// Leaves the line on the screen, without lists below it.
-    private func finishForOthers() {
-        awaitReport()
-        closeLists()
-        guard libedit.isReading else { return screen.withdraw() }
-        screen.refresh(finishedScene(of: libedit.line, isHidden: isHiding))
-        screen.finishLine()
-    }
-
-    /// Begins the next line with a text.
-    package func begin(with text: String) {
-        nextText = text.unicodeScalars.map(\.value)
-    }
-
-    package func takeBack() {
-        screen.isLent = false
-        takeTerminal()
-        if !isClosed { loop.watch(STDIN_FILENO, read: true, write: false, watcher: self) }
-    }
-
-    /// Takes over the terminal when the process continues after a stop (SIGCONT).
-    package func resume() {
-        // The SIGCONT that ended `suspend` arrives after the terminal has been taken over.
-        if !hasResumed { takeTerminal() }
-        hasResumed = false
-    }
-
-    private func takeTerminal() {
-        // libedit believes the terminal is still raw: switch it off, then on.
-        libedit.setRaw(false)
-        libedit.setRaw(true)
-        write(pasteMarks(true))
-        screen.forget()
-        resize()
     }
 
     package func descriptorIsReadable() {
@@ -630,11 +438,11 @@ package final class LineEditor: DescriptorWatcher {
     }
 
     /// Returns the sequence that asks the terminal to mark pastes, or to stop doing so.
-    private func pasteMarks(_ areWanted: Bool) -> String {
+    func pasteMarks(_ areWanted: Bool) -> String {
         screen.isPlain ? "" : "\u{1B}[?2004" + (areWanted ? "h" : "l")
     }
 
-    private func write(_ text: String) {
+    func write(_ text: String) {
         screen.stream.write(Array(text.utf8))
     }
 }

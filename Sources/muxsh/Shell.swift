@@ -1,3 +1,4 @@
+import Wire
 import Commands
 import Engine
 import Results
@@ -6,7 +7,6 @@ import VM
 import Glibc
 import Reactor
 import Script
-import Wire
 
 /// One run of the program: the event loop, the output, the signals, and the scripts, which run one after the other.
 final class Shell {
@@ -19,7 +19,7 @@ final class Shell {
     let standardOutput: OutputStream
     private let standardError: OutputStream
     /// All output that is written, and standard error.
-    private lazy var output = StandardOutput(
+    lazy var output = StandardOutput(
         reportsUseStandardOutput ? standardError : standardOutput, errors: standardError)
     /// The process state that spawned programs inherit: as it was before muxsh changed anything.
     private let stateBefore = ProcessState()
@@ -27,23 +27,23 @@ final class Shell {
     let temporary = TemporaryDirectory()
     let secrets = Redactor()
     let passwords = Passwords()
-    private lazy var random = RandomNumbers(seed: invocation.seed)
+    lazy var random = RandomNumbers(seed: invocation.seed)
     private let ports = Ports()
     lazy var diagnostics = Diagnostics(output, hiding: secrets)
     private var transcriptFile: OutputFile?
     private(set) lazy var control = ControlServer(on: loop, reader, passwords)
-    private let results = TestResults()
+    let results = TestResults()
     var blessing = Blessing()
-    private var reports: Reports?
+    var reports: Reports?
     /// Gives what happens to the reports that show it; nil if there are none.
     private lazy var events =
         invocation.reports.contains { $0.format.showsEvents }
         ? Events(on: loop, start: start) { [unowned self] in reports?.add($0) } : nil
     /// The number of tests that had ended when the current script began.
-    private var testsBefore = 0
+    var testsBefore = 0
     /// The reason why a script was skipped as a whole.
-    private var skipReason: String?
-    private var hasFailedOutsideTest = false
+    var skipReason: String?
+    var hasFailedOutsideTest = false
     var signals: Signals?
     /// The FIFO that has no reader yet.
     var awaitedFile: SystemString?
@@ -143,7 +143,7 @@ final class Shell {
             && (!invocation.hasScript || invocation.staysAtPrompt)
     }
 
-    private var reportsUseStandardOutput: Bool { invocation.reports.contains { $0.path == nil } }
+    var reportsUseStandardOutput: Bool { invocation.reports.contains { $0.path == nil } }
 
     /// Opens the files written besides standard output. This is done only now, so that an invalid script does not
     /// destroy an old transcript or report. Returns a status on failure.
@@ -319,23 +319,6 @@ final class Shell {
         }
     }
 
-    /// Waits until the sessions that are still open end (muxsh(1), END OF INPUT).
-    func endInput(of world: World) -> Int32 {
-        world.endBackgrounds()
-        endsInput = true
-        defer { endsInput = false }
-        let ending = EndOfInput(world)
-        while !ending.isOver && interruption == nil && !world.output.isBroken {
-            world.turn()
-            if let status = strayStatus(of: world) { return status }
-        }
-        if let interruption { return interruption.rawValue }
-        for note in ending.remarks + ending.problems {
-            world.diagnostics.report(line: "muxsh: \(note)")
-        }
-        return ending.problems.isEmpty ? 0 : Failure.Status.connection.rawValue
-    }
-
     /// Closes the sessions that a script has left open, and waits until its output has been read.
     func finish(_ world: World) -> Int32? {
         for session in world.sessions.all { session.voice.showRest() }
@@ -355,107 +338,6 @@ final class Shell {
         if let problem = fileProblem { say(problem) }
         let isIncomplete = world.output.isBroken || fileProblem != nil
         return isIncomplete ? Failure.Status.connection.rawValue : recordProblem
-    }
-
-    /// Shows the run times of the `time` blocks of a script that has ended, and adds them to the reports.
-    func report(latenciesOf world: World) {
-        reports?.add(world.latencies.intervals)
-        world.printLatencies()
-    }
-
-    /// Returns the status of a script including its tests; `status` is how it ended otherwise. Reports a script without
-    /// tests as a test.
-    private func statusWithTests(_ status: Int32, of name: String) -> Int32 {
-        defer { testsBefore = results.records.count }
-        let tests = results.status(from: testsBefore)
-        if status == 0, tests == nil, results.unselected == 0 { reports?.addScript(name) }
-        // A script that is skipped after tests have run is not skipped as a whole.
-        return status == 0 || status == Failure.Status.skipped.rawValue ? tests ?? status : status
-    }
-
-    /// Ends the reports and prints the number of tests; returns the status of the whole run.
-    private func conclude(_ statuses: [Int32]) -> Int32 {
-        let skipped = Failure.Status.skipped.rawValue
-        var result = statuses.first { $0 != 0 && $0 != skipped } ?? 0
-        if result == 0, !statuses.isEmpty, statuses.allSatisfy({ $0 == skipped }) {
-            result = reportsUseStandardOutput ? 0 : skipped
-        }
-        reports?.end(status: result, skipReason: skipReason)
-        if result != 0, result != skipped, random.isUsed, invocation.seed == nil {
-            say("muxsh: ${random} was used; to repeat this run: --seed \(random.seed)\n")
-        }
-        if let shuffle = invocation.shuffle, !shuffle.isChosen, !results.records.isEmpty {
-            say("muxsh: to repeat this order of the tests: --shuffle=\(shuffle.seed)\n")
-        }
-        for line in results.flaky + (invocation.isVerbose ? results.slowest : []) { say("muxsh: \(line)\n") }
-        if let mode = invocation.bless { result = bless(mode, after: result) }
-        if let summary = results.summary(took: loop.readClock() - start) { say("muxsh: \(summary)\n") }
-        if let filter = invocation.filter, results.records.isEmpty, result == 0 {
-            say("muxsh: --filter '\(visible(filter.description))' matches no tests\n")
-            result = Failure.Status.usage.rawValue
-        }
-        while !output.isDrained && interruption == nil { loop.turn() }
-        if let problem = reports?.problem { say(problem) }
-        let isIncomplete = standardOutput.isBroken || reports?.problem != nil
-        return result == 0 && isIncomplete ? Failure.Status.connection.rawValue : result
-    }
-
-    /// Returns the status of a run of one script.
-    func concludeTests(_ status: Int32, of name: String) -> Int32 {
-        conclude([statusWithTests(status, of: name)])
-    }
-
-    /// Opens the sessions requested by -o, whose addresses were checked with the options. Returns a status on failure.
-    func openSessions(in world: World) -> Int32? {
-        guard !invocation.sessions.isEmpty else { return nil }
-        var parser = reader.parser(for: SourceText(name: "-o"))
-        for session in invocation.sessions {
-            // The argument is escaped where it is not plain text.
-            parser.feed(Array("open \(session.name) \(quotedArgument(session.value))".utf8))
-        }
-        do throws(ScriptErrors) {
-            return run(try registry.compile(parser.completed), in: world)
-        } catch {
-            say(error.rendered)
-            return Failure.Status.script.rawValue
-        }
-    }
-
-    private func runAll(_ scripts: [CheckedScript], thenPrompts: Bool) -> Int32 {
-        var statuses: [Int32] = []
-        let output = makeOutput()
-        for (index, script) in scripts.enumerated() {
-            let world = makeWorld(output: output)
-            let stays = thenPrompts && index == scripts.count - 1
-            // 'save' at the prompt that follows includes the script.
-            if stays { world.transcript.record() }
-            let first = openSessions(in: world) ?? run(script.script, in: world, as: .script(isWhole: !stays))
-            let isExit = first != nil && { if case .exited = world.outcome { true } else { false } }()
-            let early = stays && interruption == nil ? first : runDeferred(in: world, after: first)
-            if stays && interruption == nil {
-                report(latenciesOf: world)
-                statuses.append(statusWithTests(early ?? 0, of: script.source.name))
-                let status = conclude(statuses)
-                return Prompt(self).run(continuing: world, on: output, status: status)
-            }
-            let status = early ?? endInput(of: world)
-            report(latenciesOf: world)
-            let outputStatus = finish(world)
-            statuses.append(outputStatus ?? statusWithTests(status, of: script.source.name))
-            if interruption != nil || outputStatus != nil { break }
-            // `exit` ends the whole run, not only this script. So does a failure that a report has recorded as the end.
-            if isExit { break }
-            if hasFailedOutsideTest && !invocation.reports.isEmpty { break }
-        }
-        return conclude(statuses)
-    }
-
-    /// Runs a script once, without reports, and returns its status; 0 if it has passed.
-    func runOnce(_ script: CheckedScript) -> Int32 {
-        let world = makeWorld(output: makeOutput())
-        let first = openSessions(in: world) ?? run(script.script, in: world, as: .script(isWhole: true))
-        let status = runDeferred(in: world, after: first) ?? endInput(of: world)
-        return finish(world) ?? statusWithTests(status, of: script.source.name)
     }
 
     private func sinks(_ output: SwitchedOutput) -> [Transcript.Sink] {
