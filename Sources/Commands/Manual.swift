@@ -177,6 +177,8 @@ package struct Manual {
           ^D             quit; in 'talk' return to commands
           ^R             search the history for words in any sequence; ^G gives the line back
           Up  Down       go through the rows of a block, or the history
+          Esc p  Esc n   go through the entries that begin with what is typed
+          Alt-Enter      begin another row, also where Enter would run the entry
           ^A ^E ^W ^U ^K go to the start or end; erase a word, the line, to the end
           ^_             undo
           ^X ^E          edit the line or block in $EDITOR

@@ -62,9 +62,15 @@ package final class World: SessionObserver, Host {
     /// The source of the running statements: the lines of a script, or one line that was just typed.
     package private(set) var entry = Entry.script(isWhole: false)
 
-    package private(set) lazy var scheduler = Scheduler(
+    package private(set) lazy var scheduler: Scheduler = Scheduler(
         on: loop, host: self, variables: variables, definitions: definitions
-    ) { [unowned self] status in end(.exited(status)) }
+    ) { [unowned self] status in
+        if let strand = scheduler.running, strand.isGuest {
+            exitOfGuest = status ?? 0
+            strand.onEnd(.exited(status))
+        }
+        end(.exited(status))
+    }
     package private(set) lazy var triggers = Triggers(self)
     /// What TLS servers have given to sessions to resume them, by name; also of sessions that are closed.
     package var tickets: [String: TLSTicket] = [:]
@@ -94,6 +100,8 @@ package final class World: SessionObserver, Host {
     private var lastCaptures: [[UInt8]?] = []
     /// Whether no session is read because the reader of our output is too slow.
     package private(set) var isHolding = false
+    /// The status with which an entry of an attached prompt has ended the run; nil if none has.
+    package private(set) var exitOfGuest: Int32?
     /// The outcome of the last statements, or of a trigger that ended the script; nil while statements run.
     package private(set) var outcome: Outcome?
 

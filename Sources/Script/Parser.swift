@@ -41,7 +41,7 @@ package struct Parser {
     /// The complete statements that have not been taken yet.
     package private(set) var completed: [Statement] = []
 
-    let source: SourceText
+    private(set) var source: SourceText
     let commands: CommandTable
     let load: Loader
     /// The identities of the files being read, outermost first; these files may not be included again.
@@ -152,6 +152,11 @@ package struct Parser {
     package mutating func takeCompleted() -> [Statement] {
         defer { completed = [] }
         return completed
+    }
+
+    /// Counts lines from here on, for a prompt that begins another entry.
+    package mutating func restartLines() {
+        if !isInsideStatement { source = SourceText(name: source.name) }
     }
 
     /// Discards open blocks, statements and errors, for a prompt that discards the typed input.

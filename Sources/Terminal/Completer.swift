@@ -67,6 +67,8 @@ package struct Completer {
         }
         // The only form without a keyword is the usual one.
         if hints.count(where: \.isGeneral) == 1 { hints.sort { $0.isGeneral && !$1.isGeneral } }
+        // The more specific forms come first; the last one is the usual one.
+        if hints.count > 1, hints.allSatisfy(\.isGeneral), let last = hints.popLast() { hints.insert(last, at: 0) }
         return hints.prefix(3).map(\.text).joined(separator: " | ") + (hints.count > 3 ? " | …" : "")
     }
 

@@ -198,6 +198,11 @@ struct KeyReader {
                 keys.append(.sequence(String(UnicodeScalar(second))))
                 return 2
             }
+            // Alt-Enter begins another row.
+            if second == 0x0D, loneEscape == 0x1B {
+                keys.append(.paste([0x0A]))
+                return 2
+            }
             // Meta and a key, such as M-b.
             keys += [.character(0x1B)]
             return 1

@@ -4,6 +4,7 @@ import DequeModule
 extension LineEditor {
     /// Returns the characters that libedit receives for a key.
     func characters(of key: Key) -> Deque<UInt32> {
+        if isHiding, !isForHidden(key) { return [] }
         if historyList != nil { return takeInSearch(key) }
         if menu != nil, takeInMenu(key) { return [] }
         if key.beginsWithEscape, libedit.isSearching, !hasEndedSearch {
@@ -89,6 +90,35 @@ extension LineEditor {
         pending.prepend(command.rawValue)
         return .unchanged
     }
+
+    // MARK: Hidden text
+
+    /// Whether a key is used while a password is typed. What would keep the text elsewhere, to be put back later, is not:
+    /// the keys that delete much erase all.
+    private func isForHidden(_ key: Key) -> Bool {
+        switch key {
+        case .paste: return true
+        case .character(0x15), .character(0x0B), .character(0x17):
+            _ = replaceLine([])
+            return false
+        case .character(let value): return value >= 0x20 || [0x04, 0x08, 0x0A, 0x0D, 0x0C].contains(value)
+        case .sequence: return false
+        }
+    }
+
+    /// Notes the line before a key that may change it. A long line is not noted for each character: that would take
+    /// quadratic time.
+    func noteForUndo(_ key: Key) {
+        if isHiding {
+            undoStack = UndoStack()
+        } else if case .character(let value) = key, value > 0x20, value != 0x7F, libedit.count > Self.longestNoted {
+            return
+        } else {
+            undoStack.note(libedit.line, cursor: libedit.cursor)
+        }
+    }
+
+    private static let longestNoted = 2048
 
     // MARK: Blocks
 

@@ -39,8 +39,8 @@ package final class LineEditor: DescriptorWatcher {
     var makePrompt: () -> String = { "" }
     /// Whether there is a row for that.
     package var hasLiveRow: Bool { !screen.isPlain }
-    /// Returns what is waited for while no line is typed; nil for nothing.
-    package var waitingRow: () -> String? = { nil }
+    /// Returns what is waited for while no line is typed, in a number of columns; nil for nothing.
+    package var waitingRow: (_ width: Int) -> String? = { _ in nil }
     /// Returns the beginning of a line that is still arriving; empty for none.
     package var liveRow: () -> [UInt32] = { [] }
     /// Whether a text needs more rows.
@@ -403,7 +403,7 @@ package final class LineEditor: DescriptorWatcher {
                 screen.bell()
                 continue
             }
-            undoStack.note(libedit.line, cursor: libedit.cursor)
+            noteForUndo(key)
             pending = characters(of: key)
         }
     }

@@ -20,7 +20,7 @@ extension LineEditor {
 
     /// What is to be seen while no line is typed: what is waited for, and what was typed ahead.
     var waitingScene: Screen.Scene? {
-        guard !screen.isPlain, let text = waitingRow() else { return nil }
+        guard !screen.isPlain, let text = waitingRow(screen.width) else { return nil }
         var scene = Screen.Scene(prompt: screen.fitting(text.unicodeScalars.map(\.value), screen.width - 1))
         scene.live = liveRow()
         scene.isPromptDim = true

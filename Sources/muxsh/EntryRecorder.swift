@@ -9,11 +9,14 @@ struct EntryRecorder {
     private let mark: Recording.Mark
     /// How far each session was read.
     private let before: [Int: Int]
+    /// How many tests had ended.
+    private let tests: Int
 
     /// Commands that are recorded by their effects: those of the transcript, or none.
     private static let byEffect: Set<String> = [
         "open", "listen", "serve", "spawn", "send", "close", "starttls", "accept", "bridge", "reserve", "on", "off",
-        "source", "print", "list", "show", "help", "history", "edit", "control", "view", "talk", "quit", "exit", "save",
+        "source", "print", "list", "show", "help", "history", "edit", "control", "find", "mute", "unmute", "interact",
+        "reopen", "view", "talk", "quit", "exit", "save",
         "record",
     ]
 
@@ -24,6 +27,7 @@ struct EntryRecorder {
         self.recording = recording
         mark = recording.begin()
         before = Self.readings(world)
+        tests = world.results.records.count
     }
 
     /// Records the entry after its run. `text` is what was typed.
@@ -31,7 +35,13 @@ struct EntryRecorder {
         for case .command(let call) in statements.flatMap(\.withAllInside) where call.has(option: "--secret") {
             if let name = call.argument("NAME")?.template.literalText { recording.add(secret: name) }
         }
-        guard hasPassed, statements.contains(where: isAsTyped) else { return }
+        let status = world.results.status(from: tests) ?? 0
+        guard hasPassed, status == 0 else {
+            // What was sent and received stays; a session that could not be opened is none.
+            recording.dropOpens(since: mark) { world.sessions[$0] == nil }
+            return
+        }
+        guard statements.contains(where: isAsTyped) else { return }
         let after = Self.readings(world)
         let consumed = before.compactMap { number, start in
             after[number].map { (session: number, range: start..<max(start, $0)) }

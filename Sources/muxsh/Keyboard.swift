@@ -107,6 +107,12 @@ final class Keyboard {
         plain?.end()
     }
 
+    /// Ends the input.
+    func close() {
+        editor?.close()
+        plain?.close()
+    }
+
     /// Whether there can be no more lines.
     var isClosed: Bool { editor?.isClosed ?? plain?.isAtEnd ?? true }
 

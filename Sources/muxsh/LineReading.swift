@@ -33,6 +33,25 @@ struct LineReading {
         }
     }
 
+    /// Returns the password that a hidden line is; nil if it is a command.
+    func password(in line: String) -> String? {
+        guard seat.talk != nil, !line.isEmpty else { return nil }
+        guard line.hasPrefix(":") else { return line }
+        let text = String(line.dropFirst())
+        if text.hasPrefix(":") { return text }
+        let word = String(text.prefix { $0 != " " })
+        let isCommand =
+            word.isEmpty || commands[word] != nil || world.definitions[word] != nil
+            || world.sessions[String(word.prefix { $0 != ">" && $0 != "<" })] != nil
+        // A mistyped command is not told from a password: it must not be shown.
+        return isCommand ? nil : line
+    }
+
+    /// Returns the statement that sends a password.
+    func statement(ofPassword password: String) -> String {
+        (seat.talk?.withOpenTargets(in: world).prefix ?? "") + Escapes.escaped(password.losslessBytes)
+    }
+
     /// Returns a line, or what it means if it is the name of a session: to talk to that.
     private func switching(_ line: String) -> String {
         // Typed by those who are used to talk mode.

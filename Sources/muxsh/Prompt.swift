@@ -26,8 +26,8 @@ final class Prompt {
     /// How many whole lines had arrived before it: with the next one the row is that of another line.
     private var liveLine = 0
     private var liveTimer: Timer?
-    /// Whether the line that was just typed is a password, and how many were typed.
-    private var isPassword = false
+    /// The password that was just typed; nil for any other line.
+    private var password: String?
     private var shownData = ShownData()
     /// What is known before the next entry: its sessions, variables and commands.
     private lazy var checker = shell.reader.checker()
@@ -57,6 +57,7 @@ final class Prompt {
     /// Continues with the sessions and variables of a script that has run. `status` is the exit status so far; `exit N`
     /// overrides it.
     func run(continuing world: World, on output: SwitchedOutput, status: Int32) -> Int32 {
+        self.status = status
         world.settings.isAtPrompt = true
         // How the script ended has been told.
         _ = world.takeStrayOutcome()
@@ -70,6 +71,10 @@ final class Prompt {
         world.transcript.width = { output.width }
         world.diagnostics.wording = { [unowned self] in typedLine?.rendered($0) }
         shell.handleSignal = { [unowned self] in handle($0, keyboard, world) }
+        shell.onExit = { [unowned self] in
+            self.status = $0
+            keyboard.close()
+        }
         keyboard.editor?.hidesTyping = { world.talk?.asksForPassword(in: world) == true }
         keyboard.editor?.switchTo = { [unowned self] in switchTalk($0, in: world) }
         keyboard.editor?.willFinish = { [unowned self] in willFinish($0, isHidden: $1, in: world) }
@@ -81,7 +86,6 @@ final class Prompt {
         } else {
             world.onChange = { [unowned self] in showPartLater(of: $0, in: world) }
         }
-        self.status = status
         greet(keyboard, world)
         checker = shell.reader.checker(of: world)
         keyboard.editor?.openBlocks = { [unowned self] in entryText($0, in: world)?.openness ?? .whole }
@@ -188,7 +192,11 @@ final class Prompt {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         // The newline at the end of a paste and the Enter after it count as one.
         if lines.count > 1, lines.last?.isEmpty == true { lines.removeLast() }
-        if isPassword { shell.passwords.keep(text, in: world) }
+        let isPassword = password != nil
+        if let password {
+            shell.passwords.keep(password, in: world)
+            lines = [password[...]]
+        }
         var isRemembered = isPassword || lines.count > 1 && unfinished.isEmpty && !Self.mayTellSecret(text, lines.last)
         if isRemembered, !isPassword { keyboard.remember(text) }
         isInterrupted = false
@@ -196,11 +204,15 @@ final class Prompt {
         for line in lines where !isInterrupted {
             let prompt = isInside || lines.count > 1 ? nil : keyboard.prompt
             let reading = LineReading(world, world.seat, shell.registry.table)
-            guard let statement = reading.statement(of: String(line), isInside: parser.isInsideStatement) else {
+            let sent = password.map { reading.statement(ofPassword: $0) }
+            guard let statement = sent ?? reading.statement(of: String(line), isInside: parser.isInsideStatement) else {
                 isRemembered = true
                 continue
             }
-            if !parser.isInsideStatement { entry = [] }
+            if !parser.isInsideStatement {
+                entry = []
+                if line == lines[0] { parser.restartLines() }
+            }
             entry.append(statement)
             parser.feed(statement.losslessBytes)
             if lines.count == 1, !isPassword {
@@ -267,16 +279,18 @@ final class Prompt {
         let isTyped = typedLine != nil && statements.count == 1 && statements.allSatisfy(\.isSingleLine)
         if file == nil { shownData.forget(for: statements, in: world) }
         let recorder = EntryRecorder(world)
-        let waiting = WaitingRow(world) { [shell] in shell.control.isBusy ? "the entry of an attached prompt" : nil }
-        keyboard.editor?.waitingRow = { waiting.text }
+        let waiting = WaitingRow(world, isTold: keyboard.editor?.hasLiveRow != true) { [shell] in
+            shell.control.isBusy ? "the entry of an attached prompt" : nil
+        }
+        keyboard.editor?.waitingRow = { waiting.text(in: $0) }
         while shell.control.isBusy, !isInterrupted, shell.interruption == nil { shell.turn(world) }
         guard !isInterrupted, shell.interruption == nil else {
-            keyboard.editor?.waitingRow = { nil }
+            keyboard.editor?.waitingRow = { _ in nil }
             waiting.end()
             return nil
         }
         let status = shell.run(script, in: world, as: isTyped ? .typed : .script(isWhole: false))
-        keyboard.editor?.waitingRow = { nil }
+        keyboard.editor?.waitingRow = { _ in nil }
         waiting.end()
         let hasPassed = if case .passed = world.outcome { true } else { false }
         if file == nil {
@@ -351,7 +365,7 @@ final class Prompt {
 
     /// Notes whether a typed line is a password, and shows what it answers before it takes its place on the screen.
     private func willFinish(_ line: String, isHidden: Bool, in world: World) {
-        isPassword = isHidden && world.talk != nil && !line.isEmpty && !line.hasPrefix(":")
+        password = isHidden ? LineReading(world, world.seat, shell.registry.table).password(in: line) : nil
         if !line.isEmpty, world.talk != nil || line.contains("> ") { liveSession?.voice.showPart() }
     }
 

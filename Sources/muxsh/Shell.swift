@@ -58,6 +58,8 @@ final class Shell {
     var readsInput = false
     /// Whether the only thing left to do is to wait until the output has been read.
     var isDraining = false
+    /// Ends the prompt with a status, since an entry of an attached prompt says so.
+    var onExit: (Int32) -> Void = { _ in }
     /// Handles a signal before the shell does; returns true if nothing else has to be done.
     var handleSignal: (Int32) -> Bool = { _ in false }
 
@@ -314,6 +316,7 @@ final class Shell {
         world.turn()
         switch world.takeStrayOutcome() {
         case .failed(let failure): world.report(failure)
+        case .exited where world.exitOfGuest != nil: onExit(world.exitOfGuest ?? 0)
         case .exited: world.transcript.note("'exit' in a trigger does not leave the prompt")
         case .passed, .cancelled, nil: break
         }

@@ -43,6 +43,13 @@ final class StandardInput: DescriptorWatcher {
         updateInterest()
     }
 
+    /// Discards what is still there, as if it had ended.
+    func close() {
+        drop()
+        isAtEnd = true
+        updateInterest()
+    }
+
     func end() {
         loop.unwatch(STDIN_FILENO)
     }

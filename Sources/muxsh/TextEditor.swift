@@ -126,9 +126,13 @@ final class TextEditor: ChannelDelegate, DescriptorWatcher {
     }
 
     private func read() throws(Failure) -> String {
-        let number = path.withCString { open($0, O_RDONLY | O_CLOEXEC) }
+        let number = path.withCString { open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) }
         guard number >= 0 else { throw Failure(.connection, "cannot read \(path): \(lastErrorMessage())") }
         let file = SharedDescriptor(Descriptor(owning: number))
+        var state = stat()
+        guard fstat(number, &state) == 0, state.st_mode & S_IFMT == S_IFREG else {
+            throw Failure(.connection, "cannot read \(path): it is not a regular file any more")
+        }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while bytes.count <= Self.longest, case let count = Glibc.read(file.number, &buffer, buffer.count), count > 0 {

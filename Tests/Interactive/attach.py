@@ -276,3 +276,41 @@ def test_control_can_begin_and_end_at_the_prompt():
         first.until_line("error: cannot listen on unix:/nowhere/at/all: no such file")
         first.line("control @abstract")
         first.until_line("error: cannot listen on unix:@abstract: a socket without a file has no mode")
+
+
+def test_exit_at_an_attached_prompt_ends_the_run():
+    first, path = controlled()
+    with first:
+        found = command(path, "exit 5")
+        assert found.returncode == 5, found
+        assert first.status() == 5
+    first, path = controlled()
+    with first, attached(path) as second:
+        second.line("exit 6")
+        assert first.status() == 6
+        second.until_line("^muxsh: the run has ended$")
+
+
+def test_lines_that_have_not_run_are_a_failure():
+    path = tempfile.mkdtemp(prefix="muxsh-attach-") + "/control"
+    script = subprocess.Popen(
+        [support.MUXSH, "--control", path, "-c", "reserve r :0", "-c", "sleep forever"], stdout=subprocess.PIPE, text=True)
+    script.stdout.readline()
+    waiting = subprocess.Popen(
+        [support.MUXSH, "attach", path, "-c", "print begins", "-c", "sleep forever", "-c", "print never"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert waiting.stdout.readline() == "begins\n"
+    script.terminate()
+    output, errors = waiting.communicate(timeout=LIMIT)
+    assert waiting.returncode == 3 and "never" not in output and errors == "muxsh: the run has ended\n", (output, errors)
+    script.wait()
+
+
+def test_a_path_that_is_too_long_is_refused():
+    path = "/tmp/" + "y" * 120
+    with muxsh() as first:
+        first.line("control " + path)
+        first.until_line("error: the path of a Unix socket is too long: 125 bytes")
+    found = command(path, "list")
+    assert found.returncode == 3 and "too long: 125 bytes (limit 107)" in found.stderr, found
+    assert not [name for name in os.listdir("/tmp") if name.startswith("yyyy")]

@@ -327,3 +327,12 @@ def test_sessions_are_served_while_the_editor_runs():
             assert server.hear(5) == b"PONG\n"
             open(home + "/go", "w").close()
             terminal.until_last("muxsh> print x")
+
+
+def test_an_editor_that_leaves_no_file_leaves_the_text():
+    for script in ('rm -f "$1"; mkfifo "$1"\n', 'rm -f "$1"; mkdir "$1"\n', 'rm -f "$1"\n'):
+        with muxsh() as former:
+            with muxsh(home=former.home, EDITOR=editor(former.home, script)) as terminal:
+                terminal.send("print kept\x18\x05")
+                terminal.until_line("^muxsh: cannot read .*entry.mux: ")
+                terminal.until_last("muxsh> print kept")

@@ -1,6 +1,7 @@
 """The prompt's human layer: suggestions, colors, the live row, passwords, logs, the first minute."""
 
 import re
+import socket
 
 from support import connected, muxsh
 from terminal import Server
@@ -531,7 +532,7 @@ def test_while_it_waits_the_prompt_says_for_what_and_shows_what_is_typed_ahead()
         terminal.line("}")
         terminal.until_line("^waiting for the end of the sleep: [0-9.]+ s; .C stops$")
         terminal.resize(30, 20)
-        terminal.until_line("^waiting for the end of the.*…$")
+        terminal.until_line("^waiting for t…: [0-9]+ s; .C stops$")
         terminal.send("\x03")
         terminal.until_line("^# interrupted$")
         terminal.until_prompt()
@@ -730,3 +731,98 @@ def test_errors_and_results_are_colored():
             terminal.until_prompt()
             number = max(n for n, row in enumerate(terminal.screen.display) if f'# test "in {color}" ' in row)
             assert terminal.screen.buffer[number][3].fg == color, color
+
+
+def test_a_line_to_a_peer_that_has_ended_is_warned_about():
+    server = Server()
+    with muxsh() as terminal:
+        connected(terminal, server)
+        server.connection.shutdown(socket.SHUT_WR)
+        terminal.until_line(r"^a<\|$")
+        terminal.line("a> anyone")
+        terminal.until_line("^# a: the peer has ended its side and may not read this; to connect again: reopen a$")
+        assert server.hear(7) == b"anyone\n"
+        terminal.line("mute a")
+        terminal.line("list")
+        terminal.until_line("half-closed by peer, muted")
+
+
+def test_rows_are_counted_from_the_beginning_of_an_entry():
+    with muxsh() as terminal:
+        terminal.line("print before")
+        terminal.until_prompt()
+        terminal.line("repeat 1 {")
+        terminal.line("print one")
+        terminal.line("fail why")
+        terminal.line("}")
+        terminal.until_line("^<prompt>:3:5: error: why$")
+
+
+def test_alt_enter_begins_another_row():
+    with muxsh() as terminal:
+        terminal.send("print one\x1b\rprint two\r")
+        terminal.until_line("^two$")
+        assert terminal.lines()[-5:] == ["muxsh> print one", ".....> print two", "one", "two", "muxsh>"], terminal.lines()
+        terminal.send("\x1b[A")
+        terminal.until_last(".....> print two")
+
+
+def test_without_color_a_long_wait_is_told_too():
+    with muxsh("--color", "never") as terminal:
+        terminal.line("sleep forever")
+        terminal.until_line("^# waiting for the end of the sleep; .C stops$")
+        terminal.send("\x03")
+        terminal.until_line("^# interrupted$")
+
+
+def asked(terminal, *pieces):
+    """Connects session a, talks to it, and has it ask in pieces; returns the server when typing is hidden."""
+    server = Server()
+    connected(terminal, server)
+    terminal.line("talk a")
+    terminal.until_prompt("a> ")
+    for count in range(len(pieces)):
+        server.say(pieces[count])
+        # Each piece is seen before the next one is sent.
+        terminal.until_line(r"^a< .*" + re.escape(re.sub(r"\x1b\[[0-9;]*m|\0", "", "".join(pieces[: count + 1])).rstrip()[-3:]))
+    return server
+
+
+def test_a_password_is_hidden_also_when_it_is_asked_for_in_pieces_or_in_color():
+    for pieces in (("Pass", "word: "), ("Password", ": "), ("\x1b[1mPassword: \x1b[0m",), ("user\nPass", "word for x: ")):
+        with muxsh() as terminal:
+            server = asked(terminal, *pieces)
+            terminal.line("s3cr3tpw")
+            assert server.hear(9) == b"s3cr3tpw\n"
+            server.say("\nok\n")
+            terminal.until_line("^a< ok$")
+            terminal.line(f":save {terminal.home}/z.mux")
+            terminal.until_line("^# saved")
+            assert b"s3cr3tpw" not in terminal.received and "s3cr3tpw" not in open(terminal.home + "/z.mux").read(), pieces
+
+
+def test_nothing_keeps_a_hidden_password():
+    with muxsh() as terminal:
+        server = asked(terminal, "Password: ")
+        for key in ("\x15", "\x17", "\x0b", "\x1bd", "\x1b\x7f"):
+            terminal.send("s3cr3tpw" + key)
+        terminal.send("\x15other\r")
+        assert server.hear(6) == b"other\n"
+        server.say("\nok\n")
+        terminal.until_line("^a< ok$")
+        terminal.send("\x19\x1f\x1f.")
+        terminal.until(lambda: terminal.typed().endswith("."), "the keys")
+        assert b"s3cr3tpw" not in terminal.received
+
+
+def test_a_password_may_begin_with_a_colon():
+    for typed, sent in (("::s3cr3tpw", b":s3cr3tpw\n"), (":s3cr3tpw x", b":s3cr3tpw x\n")):
+        with muxsh() as terminal:
+            server = asked(terminal, "Password: ")
+            terminal.line(typed)
+            assert server.hear(len(sent)) == sent
+            server.say("\nok\n")
+            terminal.until_line("^a< ok$")
+            terminal.line(f":save {terminal.home}/z.mux")
+            terminal.until_line("^# saved")
+            assert b"s3cr3tpw" not in terminal.received and "s3cr3tpw" not in open(terminal.home + "/z.mux").read()

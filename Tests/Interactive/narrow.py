@@ -69,7 +69,7 @@ def test_live_and_waiting_rows_everywhere():
             server.say("half")
             terminal.until(lambda: terminal.lines()[-2:] == ["a< half", "muxsh>"], f"the live row: {place}")
             terminal.line("expect a whole")
-            terminal.until_line("^waiting for")
+            terminal.until_line("^waiting")
             terminal.send("print x")
             terminal.until(lambda: terminal.lines()[-1] == "print x", f"what is typed ahead: {place}")
             server.say(" and whole\n")

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import re
+import socket
 import stat
 import subprocess
 import tempfile
 import threading
 
-from support import MUXSH, muxsh
+from support import MUXSH, connected, muxsh
 from terminal import LIMIT, Server
 
 
@@ -260,3 +261,41 @@ def test_the_prompt_after_a_script_saves_both():
             assert server.hear(6) == b"typed\n"
             lines = saved(terminal, folder)
             assert lines == [f"open a 127.0.0.1:{server.port}", "a> from the script", "a> typed"], lines
+
+
+def test_what_failed_or_only_looks_is_not_saved():
+    server = Server()
+    free = socket.socket()
+    free.bind(("127.0.0.1", 0))
+    with tempfile.TemporaryDirectory() as folder, muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line(f"open gone 127.0.0.1:{free.getsockname()[1]}")
+        terminal.until_line("error: .*gone")
+        terminal.line("a> one")
+        assert server.hear(4) == b"one\n"
+        server.say("first\n")
+        terminal.until_line("^a< first$")
+        terminal.until_prompt()
+        for line in ("list", "find /first/", "mute a", "show a --log"):
+            terminal.line(line)
+            terminal.until_prompt()
+        server.say("noise\n")
+        for line in ('test "fails" {', "fail why", "}"):
+            terminal.line(line)
+        terminal.until_line("failed in")
+        terminal.line("unmute a")
+        terminal.until_line("^# a: 1 line hidden meanwhile")
+        terminal.until_prompt()
+        lines = [line for line in saved(terminal, folder) if not line.startswith("#")]
+        assert lines == [f"open a 127.0.0.1:{server.port}", "a> one", "a< first"], lines
+
+
+def test_a_saved_script_says_which_secrets_it_takes():
+    server = Server()
+    with tempfile.TemporaryDirectory() as folder, muxsh() as terminal:
+        connected(terminal, server)
+        terminal.line("let --secret token hunter2")
+        terminal.line("a> ${token}")
+        assert server.hear(8) == b"hunter2\n"
+        terminal.line(f"save {folder}/s.mux")
+        terminal.until_line(r"^# saved [0-9]+ lines in .*; to run the script: token=VALUE muxsh ")

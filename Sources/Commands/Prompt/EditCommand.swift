@@ -28,7 +28,8 @@ private struct EditInstruction: Instruction {
     func execute(in strand: Strand) throws(Failure) -> Step {
         let world = strand.world
         guard !strand.isGuest, let lines = world.history?(), world.terminal != nil else {
-            throw Failure(.expectation, "'edit' works only at the prompt", range: range)
+            let place = strand.isGuest ? "the prompt of the run, not at an attached one" : "the prompt"
+            throw Failure(.expectation, "'edit' works only at \(place)", range: range)
         }
         guard let number = try number?.evaluate(in: strand) else {
             world.editRequest = lines.last { $0 != "edit" } ?? ""

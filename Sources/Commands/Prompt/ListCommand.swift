@@ -31,7 +31,8 @@ private struct ListInstruction: Instruction {
         let world = strand.world
         let sessions = world.sessions.all.map { session in
             [
-                session.name, session.channel.kind.rawValue, session.channel.peer, session.state,
+                session.name, session.channel.kind.rawValue, session.channel.peer,
+                session.state + (world.transcript.isMuted(session.name) ? ", muted" : ""),
                 "\(session.channel.bytesSent)/\(session.linesSent)",
                 "\(session.channel.bytesReceived)/\(session.linesReceived)",
                 "\(session.unreadCount)", shown(world.loop.readClock() - session.openedAt),

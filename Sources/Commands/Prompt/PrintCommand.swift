@@ -43,7 +43,7 @@ private struct PrintInstruction: Instruction {
 extension World {
     /// Writes a line of a command's output; at a prompt, one screen at a time.
     func page(_ text: String) {
-        transcript.printed(diagnostics.page(text))
+        transcript.printed(diagnostics.page(text), isPage: true)
     }
 
     /// Writes output of a script or a command, with a newline unless `isRaw`.

@@ -45,14 +45,15 @@ private struct SaveInstruction: Instruction {
         let count = try count?.evaluate(in: strand)
         let (text, lines) = count.map { recording.script(last: $0) } ?? recording.script()
         try writeFile(path, text)
-        world.transcript.hint(message(saved: lines, in: path))
+        world.transcript.hint(message(saved: lines, in: path, secrets: recording.secrets(in: text)))
         return .next
     }
 }
 
-private func message(saved lines: Int, in path: SystemString) -> String {
+private func message(saved lines: Int, in path: SystemString, secrets: [String]) -> String {
     let file = quotedArgument(path.description)
-    return "saved \(counted(lines, "line")) in \(file); to run the script: muxsh \(file)"
+    let variables = secrets.map { "\($0)=VALUE " }.joined()
+    return "saved \(counted(lines, "line")) in \(file); to run the script: \(variables)muxsh \(file)"
 }
 
 /// `record`: writes what is done from here on as a script.
@@ -107,6 +108,6 @@ extension World {
         for session in sessions.all { session.voice.showPart() }
         let (text, lines) = recording.script(since: mark)
         try writeFile(path, text)
-        transcript.hint(message(saved: lines, in: path))
+        transcript.hint(message(saved: lines, in: path, secrets: recording.secrets(in: text)))
     }
 }

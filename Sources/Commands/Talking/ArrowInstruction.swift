@@ -103,6 +103,11 @@ struct SendInstruction: Instruction {
         let bytes = try strand.expand(text)
         let sessions = try strand.sessions(target, orFail: .connection)
         if world.isTyped { for session in sessions { session.feed.drain() } }
+        for session in sessions where (world.isTyped || strand.isGuest) && session.inputHasEnded {
+            let name = session.name
+            world.transcript.hint(
+                "\(name): the peer has ended its side and may not read this; to connect again: reopen \(name)")
+        }
         if hasEnding { return try LinesWait.step([bytes], to: sessions, at: range.line, world) }
         for session in sessions { try session.send(bytes, line: range.line) }
         return SendWait.step(for: sessions, world)

@@ -16,9 +16,16 @@ extension Session {
     /// seen.
     package var asksForPassword: Bool {
         if channel.hidesTyping { return true }
-        guard hasBegunLine, let last = log.entries.last else { return false }
-        let line = last.bytes.suffix(from: (last.bytes.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1)
-        let text = String(decoding: line.suffix(80), as: UTF8.self).lowercased()
+        guard hasBegunLine else { return false }
+        // It may have come in pieces, and in color.
+        var line: [UInt8] = []
+        for entry in log.entries.reversed() {
+            guard !entry.isSend, line.count < 512 else { break }
+            let start = entry.bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 }
+            line = Array(entry.bytes.suffix(from: start ?? 0)) + line
+            if start != nil { break }
+        }
+        let text = String(decoding: ControlSequences.removed(from: line).suffix(80), as: UTF8.self).lowercased()
         let end = text.last { $0 != " " }
         return (end == ":" || end == "?" || end == ">")
             && ["password", "passphrase", "passcode", "passwort", "pin"].contains { text.contains($0) }

@@ -54,7 +54,7 @@ package final class Recording {
     private var dropped = 0
     private var number = 0
     private var sessions = 0
-    private var secrets: [String] = []
+    package private(set) var secrets: [String] = []
     private let redactor: Redactor
 
     init(hiding redactor: Redactor) {
@@ -98,6 +98,23 @@ package final class Recording {
     /// Names a variable that is a secret: a saved script takes it from the environment.
     package func add(secret name: String) {
         if !secrets.contains(name) { secrets.append(name) }
+    }
+
+    /// The secrets that a saved script uses.
+    package func secrets(in script: [UInt8]) -> [String] {
+        secrets.filter { script.firstRange(of: Array("${\($0)}".utf8)) != nil }
+    }
+
+    /// Removes the `open` of each session for which `isGone` is true.
+    package func dropOpens(since mark: Mark, _ isGone: (String) -> Bool) {
+        let start = max(0, mark.position - dropped)
+        let kept = entries.enumerated().filter { index, entry in
+            guard index >= start, case .line(let text) = entry.content else { return true }
+            let words = text.split(separator: " ")
+            return !(words.first == "open" && words.count > 1 && isGone(String(words[1])))
+        }
+        entries = Deque(kept.map(\.element))
+        size = entries.reduce(0) { $0 + $1.size }
     }
 
     /// Puts a typed text in place of what its run has sent and received.

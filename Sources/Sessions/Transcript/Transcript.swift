@@ -81,6 +81,8 @@ package final class Transcript {
     /// Keeps the last lines of each session from now on.
     package func keepLogs() { logs = SessionLogs() }
 
+    package func isMuted(_ name: String) -> Bool { muted[name] != nil }
+
     /// Hides the lines of a session; returns how many were hidden so far if it is hidden already.
     @discardableResult
     package func mute(_ name: String) -> Int? {
@@ -133,11 +135,14 @@ package final class Transcript {
     }
 
     /// Writes the output of `print` as comments to files that can be run again; displays already have it.
-    package func printed(_ text: [UInt8]) {
-        for line in SourceText.lines(of: text) { recording?.add(line: "# " + String(lossless: line)) }
+    ///
+    /// - Parameter isPage: whether it only answers the user, such as help: it is not saved.
+    package func printed(_ text: [UInt8], isPage: Bool = false) {
+        let lines = SourceText.lines(of: text)
+        if !isPage { for line in lines { recording?.add(line: "# " + String(lossless: line)) } }
         events?.add(.print(text.last == UInt8(ascii: "\n") ? text.dropLast() : text))
         for case .file(let write) in sinks {
-            for line in SourceText.lines(of: text) { write(Array("# ".utf8) + line + [UInt8(ascii: "\n")]) }
+            for line in lines { write(Array("# ".utf8) + line + [UInt8(ascii: "\n")]) }
         }
     }
 
@@ -164,7 +169,8 @@ package final class Transcript {
         _ name: String, arrow: String, color: String, _ text: UnsafeRawBufferPointer, ending: [UInt8] = [],
         isPart: Bool = false, isRest: Bool = false, source: Recording.Source? = nil
     ) {
-        if let recording {
+        // What is muted is noise, which a saved script must not expect.
+        if let recording, muted[name] == nil || arrow != "< " {
             recording.add(
                 Recording.Data(
                     name: name, arrow: arrow, bytes: Array(text), isPart: isPart, isRest: isRest, source: source))

@@ -20,6 +20,8 @@ final class AttachedPrompt {
     private var goodbye: String?
     /// Whether an entry runs, and the statuses of those that have ended.
     private var isRunning = false
+    /// Whether the run has ended before all entries had.
+    private var isCut = false
     private var status: Int32 = 0
     private var pages: [UInt8] = []
     private var isInterrupted = false
@@ -57,16 +59,24 @@ final class AttachedPrompt {
             readInput()
         }
         channel?.close()
+        let hasPrompt = editor != nil
         editor?.end()
         editor = nil
         if let goodbye, !goodbye.isEmpty { shell.say("muxsh: \(visible(goodbye))\n") }
-        return shell.interruption?.rawValue ?? (isLost ? Failure.Status.connection.rawValue : status)
+        return shell.interruption?.rawValue
+            ?? (isLost || isCut && !hasPrompt ? Failure.Status.connection.rawValue : status)
     }
 
     /// Whether the connection ended without a word.
     private var isLost: Bool { channel == nil && goodbye == nil }
 
     private func connect() -> Bool {
+        do throws(AddressError) {
+            _ = try Address(parsing: Array("unix:".utf8) + path.bytes)
+        } catch {
+            shell.say("muxsh: \(error.message)\n")
+            return false
+        }
         let asked = "unix:\(path)"
         let connector = Connector(addresses: [.unix(path: path)], localAddress: nil, on: shell.loop) { [unowned self] in
             switch $0 {
@@ -113,6 +123,7 @@ final class AttachedPrompt {
             if status == 0 { status = ended }
         case .bye:
             goodbye = message.text(0)
+            isCut = isRunning
             isRunning = false
             editor?.close()
         default: break
@@ -152,13 +163,17 @@ final class AttachedPrompt {
     private func runLines() {
         var parser = shell.reader.parser(for: SourceText(name: "-c"), opensFiles: false)
         var entry: [String] = []
-        for line in shell.invocation.lines {
+        for (index, line) in shell.invocation.lines.enumerated() {
             entry.append(line.description)
             parser.feed(line.bytes)
             if parser.isInsideStatement { continue }
             run(entry.joined(separator: "\n"))
             entry = []
-            if isOver || status != 0 { return }
+            if status != 0 { return }
+            if isOver {
+                isCut = isCut || index < shell.invocation.lines.count - 1
+                return
+            }
         }
         if !entry.isEmpty { run(entry.joined(separator: "\n")) }
     }
@@ -230,7 +245,7 @@ final class AttachedPrompt {
         }
         editor.switchTo = { [unowned self] in switchTo($0) }
         editor.liveRow = { [unowned self] in live }
-        editor.waitingRow = { [unowned self] in waitingText }
+        editor.waitingRow = { [unowned self] _ in waitingText }
         takeHidden = {
             defer { isHidden = false }
             return isHidden
@@ -269,7 +284,7 @@ final class AttachedPrompt {
             let isSent = !talkPrefix.isEmpty && (!text.hasPrefix(":") || text.hasPrefix("::"))
             editor.addToHistory(isSent ? talkPrefix + text : talkPrefix.isEmpty ? text : String(text.dropFirst()))
         }
-        run(text, isHidden: isHidden && !text.isEmpty && !text.hasPrefix(":"))
+        run(text, isHidden: isHidden)
         if !pages.isEmpty { editor.page(pages) }
         pages = []
     }

@@ -32,6 +32,11 @@ final class ControlServer {
     func listen(at path: SystemString?) throws(Failure) {
         close("the run lets no prompts attach any more")
         guard let path else { return }
+        do throws(AddressError) {
+            _ = try Address(parsing: Array("unix:".utf8) + path.bytes)
+        } catch {
+            throw Failure(.connection, error.message)
+        }
         if path.bytes.first == UInt8(ascii: "@") {
             throw Failure(
                 .connection, "cannot listen on unix:\(path): a socket without a file has no mode that protects it")
@@ -162,10 +167,14 @@ final class ControlServer {
 
     private func begin(_ entry: ControlMessage, of guest: Guest, in world: World) {
         let text = entry.text(0)
-        if entry.text(1) == "hidden" { passwords.keep(text, in: world) }
         var parser = reader.parser(for: SourceText(name: guest.isPrompt ? "<prompt>" : "-c"))
         let reading = LineReading(world, guest.seat, reader.registry.table)
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let password = entry.text(1) == "hidden" ? reading.password(in: text) : nil
+        if let password {
+            passwords.keep(password, in: world)
+            parser.feed(reading.statement(ofPassword: password).losslessBytes)
+        }
+        let lines = password == nil ? text.split(separator: "\n", omittingEmptySubsequences: false) : []
         for line in lines {
             guard let statement = reading.statement(of: String(line), isInside: parser.isInsideStatement) else {
                 continue
@@ -181,7 +190,7 @@ final class ControlServer {
             let script = try reader.compile(statements, &checker, parseErrors: parser.errors)
             var shownData = ShownData()
             shownData.forget(for: statements, in: world)
-            guest.isTyped = statements.count == 1 && lines.count == 1
+            guest.isTyped = statements.count == 1 && lines.count <= 1
             world.start(script, for: guest.seat) { [weak self, unowned guest] strand in
                 guest.strand = strand
                 strand.onEnd = { [weak self, weak guest] in self?.ended($0, guest) }
