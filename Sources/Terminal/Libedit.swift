@@ -203,12 +203,18 @@ final class Libedit {
     /// Whether an incremental search is active: the last line of `line` then begins with a mark such as `bck:`, or
     /// `bck?` when nothing is found.
     var isSearching: Bool {
-        guard isReading else { return false }
-        let line = line
+        guard isReading, let info = el_wline(editor)?.pointee, let buffer = info.buffer, let last = info.lastchar else {
+            return false
+        }
+        // Its text has at most 1024 characters (EL_BUFSIZ); a long line is not looked at as a whole for each key.
+        let count = min(last - buffer, Self.longestSearch)
+        let line = Self.scalars(last - count, count)
         guard let start = line.lastIndex(of: 0x0A), line.count > start + 4 else { return false }
         let mark = line[(start + 1)...(start + 4)].map { UInt8(truncatingIfNeeded: $0) }
         return ["bck:", "bck?", "fwd:", "fwd?"].contains { mark.elementsEqual($0.utf8) }
     }
+
+    private static let longestSearch = 1100
 
     /// Reads a line and returns it without its newline; nil at the end of input.
     func readLine() -> [UInt32]? {

@@ -14,7 +14,7 @@ extension LineEditor {
             return [Libedit.Command.endSearch.rawValue]
         }
         hasEndedSearch = false
-        if !libedit.isSearching, takeInBlock(key) { return [] }
+        if takeInBlock(key) { return [] }
         if let taken = taken(of: key) {
             _ = libedit.insert(taken.unicodeScalars.map(\.value))
             return []
@@ -125,6 +125,11 @@ extension LineEditor {
     /// Handles a key that inside a block differs from its use in one row: Enter, the vertical arrows, and what changes
     /// the blanks that a row began with. Returns whether it did.
     private func takeInBlock(_ key: Key) -> Bool {
+        if case .character(let value) = key, value >= 0x20 {
+            guard indent > 0, value == 0x20 || value == UInt32(UInt8(ascii: "}")) else { return false }
+            return takeIndent(value)
+        }
+        guard !libedit.isSearching else { return false }
         switch key {
         case .character(0x0D), .character(0x0A): return addRow()
         case .sequence("[A"), .character(0x10): return moveRow(LineRows.above)
@@ -133,7 +138,6 @@ extension LineEditor {
         case .sequence("[F"), .character(0x05): return moveInRow(LineRows.end)
         case .character(0x15): return deleteInRow(from: LineRows.start)
         case .character(0x0B): return deleteInRow(from: { cursor, _ in cursor })
-        case .character(let value) where value == 0x20 || value == UInt32(UInt8(ascii: "}")): return takeIndent(value)
         default: return false
         }
     }

@@ -294,7 +294,7 @@ def test_exit_at_an_attached_prompt_ends_the_run():
 def test_lines_that_have_not_run_are_a_failure():
     path = tempfile.mkdtemp(prefix="muxsh-attach-") + "/control"
     script = subprocess.Popen(
-        [support.MUXSH, "--control", path, "-c", "reserve r :0", "-c", "sleep forever"], stdout=subprocess.PIPE, text=True)
+        [support.MUXSH, "--control", path, "-c", "reserve r :0", "-c", "sleep forever"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     script.stdout.readline()
     waiting = subprocess.Popen(
         [support.MUXSH, "attach", path, "-c", "print begins", "-c", "sleep forever", "-c", "print never"],
