@@ -221,6 +221,17 @@ def test_completion_at_an_attached_prompt_knows_the_sessions():
         second.until_last("muxsh> close alpha ")
         second.send("\x15gre\t\r")
         second.until_line("^hi$")
+        # Wrong rows of a block are marked, by what the run knows.
+        for row in ("repeat 1 {", "alpha> x", "greet", "prnt"):
+            second.line(row)
+        second.until_line("    prnt$")
+
+        def color(text):
+            number = max(n for n, row in enumerate(second.screen.display) if text in row)
+            return second.screen.buffer[number][0].fg
+
+        second.until(lambda: color("    prnt") == "red", "the mark")
+        assert color("    alpha> x") == color("    greet") == "default"
 
 
 def test_a_prompt_that_does_not_read_is_detached_and_never_waited_for():

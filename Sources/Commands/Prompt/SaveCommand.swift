@@ -14,8 +14,9 @@ struct SaveCommand: Command {
             text: """
                 The script repeats what was done at this prompt: it opens the sessions, sends, and expects what was \
                 received. A typed 'expect' replaces the lines that it consumed. What failed, and commands \
-                such as 'help', are left out. A secret is taken from the environment variable of its name, and an \
-                address that was opened more than once is a variable at the top. An existing FILE is replaced.
+                such as 'help', are left out, and so are the lines of muted sessions. A secret is taken from the \
+                environment variable of its name, and an address that was opened more than once is a variable at the \
+                top. An existing FILE is replaced.
                 """,
             examples: ["save login.mux", "save login.mux --last 5"],
             caveats: ["The newest 16 MiB are kept.", "Blocks of 'on' are saved as the answers that they sent."])

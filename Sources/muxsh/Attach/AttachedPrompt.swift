@@ -34,7 +34,7 @@ final class AttachedPrompt {
     private var live: [UInt32] = []
     private var beganAt: Instant
     private var sessions: [(name: String, peer: String, color: String)] = []
-    private var definitions: [String] = []
+    private var definitions: [(name: String, parameters: [String])] = []
     private var variables: [String] = []
 
     init(_ shell: Shell, _ path: SystemString) {
@@ -144,7 +144,9 @@ final class AttachedPrompt {
         for index in stride(from: 0, to: fields.count - 3, by: 4) {
             switch fields[index] {
             case "S": sessions.append((fields[index + 1], fields[index + 2], fields[index + 3]))
-            case "D": definitions.append(fields[index + 1])
+            case "D":
+                let parameters = fields[index + 2].split(separator: " ").map(String.init)
+                definitions.append((fields[index + 1], parameters))
             default: variables.append(fields[index + 1])
             }
         }
@@ -219,7 +221,7 @@ final class AttachedPrompt {
     private func openEditor() {
         var sources = CompletionSources()
         sources.sessions = { [unowned self] in sessions.map { ($0.name, $0.peer) } }
-        sources.definitions = { [unowned self] in definitions }
+        sources.definitions = { [unowned self] in definitions.map(\.name) }
         sources.variables = { [unowned self] in variables.map { ($0, "") } }
         sources.environment = { Environment.names.map(\.description).filter(isSessionName) }
         sources.history = { [unowned self] in editor?.historyLines ?? [] }
@@ -239,10 +241,8 @@ final class AttachedPrompt {
         editor.hidesTyping = { [unowned self] in hidesTyping }
         var isHidden = false
         editor.willFinish = { isHidden = $1 }
-        editor.openBlocks = { [unowned self] text in
-            let checker = shell.reader.checker()
-            return EntryText(text, isTalking: !talkPrefix.isEmpty, shell.reader, checker)?.openness ?? .whole
-        }
+        editor.openBlocks = { [unowned self] in entryText($0)?.openness ?? .whole }
+        editor.wrongRows = { [unowned self] in entryText($0)?.wrongRows ?? [] }
         editor.switchTo = { [unowned self] in switchTo($0) }
         editor.liveRow = { [unowned self] in live }
         editor.waitingRow = { [unowned self] _ in waitingText }
@@ -253,6 +253,12 @@ final class AttachedPrompt {
         if !shell.invocation.isQuiet {
             editor.show(Array("# attached to \(path.shown): 'list' shows the sessions, ^D leaves\n".utf8))
         }
+    }
+
+    private func entryText(_ text: String) -> EntryText? {
+        var checker = shell.reader.checker(sessions: sessions.map(\.name), variables: variables)
+        for (name, parameters) in definitions { checker.know(command: name, parameters: parameters) }
+        return EntryText(text, isTalking: !talkPrefix.isEmpty, shell.reader, checker)
     }
 
     /// Returns, once, whether the last line was a password.

@@ -78,7 +78,10 @@ final class Guest {
             names += ["S", session.name, diagnostics.hidden(session.channel.peer), session.voice.color].map(
                 \.losslessBytes)
         }
-        for name in world.definitions.names { names += ["D", name, "", ""].map(\.losslessBytes) }
+        for name in world.definitions.names.sorted() {
+            let parameters = world.definitions[name]?.parameters.joined(separator: " ") ?? ""
+            names += ["D", name, parameters, ""].map(\.losslessBytes)
+        }
         for name in world.variables.names + world.builtInNames { names += ["V", name, "", ""].map(\.losslessBytes) }
         update(ControlMessage(.names, names))
         let unfinished = world.sessions.all.filter { seat.talk?.includes($0.name) ?? true }
