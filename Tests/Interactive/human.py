@@ -745,6 +745,8 @@ def test_a_line_to_a_peer_that_has_ended_is_warned_about():
         terminal.line("mute a")
         terminal.line("list")
         terminal.until_line("half-closed by peer, muted")
+        terminal.line("talk a")
+        terminal.until_line("^# a is muted; to see its answers: unmute a$")
 
 
 def test_rows_are_counted_from_the_beginning_of_an_entry():

@@ -35,7 +35,10 @@ private struct TalkInstruction: Instruction {
         guard world.history != nil || strand.isGuest else {
             throw Failure(.expectation, "'talk' works only at the prompt; in a script write: T> TEXT", range: range)
         }
-        _ = try strand.sessions(target, orFail: .connection)
+        for session in try strand.sessions(target, orFail: .connection)
+        where world.transcript.isMuted(session.name) {
+            world.transcript.hint("\(session.name) is muted; to see its answers: unmute \(session.name)")
+        }
         var targets: [String] = []
         for item in target.items { targets.append(try strand.text(item.template)) }
         let seat = strand.seat
