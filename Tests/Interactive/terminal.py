@@ -39,6 +39,9 @@ class Terminal:
             "TERM": "xterm-256color",
             "LC_ALL": "C.UTF-8",
         }
+        # scripts/coverage collects what each program has run.
+        if "LLVM_PROFILE_FILE" in os.environ:
+            variables["LLVM_PROFILE_FILE"] = os.environ["LLVM_PROFILE_FILE"]
         variables.update(environment)
         self.screen = Screen(columns, rows, history=10000)
         self.stream = pyte.ByteStream(self.screen)
