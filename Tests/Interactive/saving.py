@@ -278,7 +278,9 @@ def test_what_failed_or_only_looks_is_not_saved():
         terminal.until_prompt()
         for line in ("list", "find /first/", "mute a", "show a --log"):
             terminal.line(line)
-            terminal.until_prompt()
+        terminal.line("print it is muted")
+        terminal.until_line("^it is muted$")
+        terminal.until_prompt()
         server.say("noise\n")
         for line in ('test "fails" {', "fail why", "}"):
             terminal.line(line)
