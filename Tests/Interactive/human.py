@@ -764,6 +764,7 @@ def test_alt_enter_begins_another_row():
     with muxsh() as terminal:
         terminal.send("print one\x1b\rprint two\r")
         terminal.until_line("^two$")
+        terminal.until_prompt()
         assert terminal.lines()[-5:] == ["muxsh> print one", ".....> print two", "one", "two", "muxsh>"], terminal.lines()
         terminal.send("\x1b[A")
         terminal.until_last(".....> print two")
