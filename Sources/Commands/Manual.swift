@@ -36,9 +36,12 @@ package struct Manual {
     }
 
     /// Returns the text of `help COMMAND`, or nil for an unknown name.
-    package func help(for name: String) -> String? {
+    ///
+    /// - Parameter screen: the width of the screen in columns; text is not wrapped a second time on a narrow one.
+    package func help(for name: String, screen: Int? = nil) -> String? {
         guard let command = table[name] else { return nil }
-        var lines = paragraphs(of: command).flatMap { Self.wrapped($0) + [""] }
+        let room = min(76, max(20, (screen ?? 80) - 2))
+        var lines = paragraphs(of: command).flatMap { Self.wrapped($0, width: room) + [""] }
         lines += command.synopses.map { "  " + $0 }
         let width = command.options.map(\.usage.count).max() ?? 0
         if !command.options.isEmpty { lines += ["", "Options:"] }
@@ -52,7 +55,7 @@ package struct Manual {
         }
         if !command.caveats.isEmpty { lines += ["", heading("Caveat", command.caveats)] }
         for caveat in command.caveats {
-            let rows = Self.wrapped(caveat, width: 74)
+            let rows = Self.wrapped(caveat, width: room - 2)
             lines += rows.enumerated().map { ($0 == 0 ? "- " : "  ") + $1 }
         }
         return lines.joined(separator: "\n")
@@ -282,7 +285,7 @@ package struct Manual {
         var lines: [String] = []
         var line = ""
         for word in text.split(separator: " ") {
-            if line.count + word.count + 1 > width {
+            if !line.isEmpty, line.count + word.count + 1 > width {
                 lines.append(line)
                 line = ""
             }

@@ -106,15 +106,15 @@ extension Session {
 
     private func transmit(admitted bytes: [UInt8], as kind: MessageKind? = nil) throws(Failure) {
         bytes.withUnsafeBytes { channel.send($0, as: kind) }
-        hasSent = true
-        sentAt = loop.now
-        hasArrivedSinceSend = false
-        markSend()
+        noteSend()
         try requireWorkingOutput()
     }
 
-    /// Marks the unread data as having arrived before this send.
-    private func markSend() {
+    /// Notes a send, which an answer may follow: the unread data has arrived before it.
+    private func noteSend() {
+        hasSent = true
+        sentAt = loop.now
+        hasArrivedSinceSend = false
         feed.sendMark = feed.inbox.end
         filter?.incoming.sendMark = filter?.incoming.inbox.end ?? 0
     }
@@ -122,11 +122,9 @@ extension Session {
     /// Sends bytes relayed from another session; the caller shows them in the transcript.
     func relay(_ bytes: UnsafeRawBufferPointer) {
         log.sent(bytes, at: loop.now, line: nil)
-        markSend()
+        noteSend()
         linesSent += framing == .line ? bytes.lineFeeds : 1
         channel.send(bytes)
-        hasSent = true
-        hasArrivedSinceSend = false
     }
 
     /// Throws if a write has failed; an output that we have ended is not an error.

@@ -54,6 +54,16 @@ package final class LineEditor: DescriptorWatcher {
     package enum Switch {
         case number(Int)
         case next, previous
+
+        /// Returns the place of the session among `count`, from that of the current one; nil if there is none.
+        package func index(from current: Int?, of count: Int) -> Int? {
+            guard count > 0 else { return nil }
+            switch self {
+            case .number(let number): return number <= count ? number - 1 : nil
+            case .next: return current.map { ($0 + 1) % count } ?? 0
+            case .previous: return current.map { ($0 + count - 1) % count } ?? count - 1
+            }
+        }
     }
 
     /// Called for Alt-1 to Alt-9, Alt-← and Alt-→; returns whether there is such a session.

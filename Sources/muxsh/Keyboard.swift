@@ -79,7 +79,7 @@ final class Keyboard {
         guard let talk = world.talk, let logs = world.transcript.logs else { return [] }
         var words: [String] = []
         for name in logs.names where talk.includes(name) {
-            for line in logs.lines(of: name).suffix(wordLines).reversed() {
+            for line in logs.newestLines(of: name, wordLines) {
                 let text = String(decoding: line.drop { $0 != 0x20 }, as: UTF8.self)
                 words += text.split { !($0.isLetter || $0.isNumber || "_-./:@%".contains($0)) }.map(String.init)
             }

@@ -352,13 +352,7 @@ final class Prompt {
     private func switchTalk(_ step: LineEditor.Switch, in world: World) -> Bool {
         let names = world.sessions.all.map(\.name)
         let current = world.talk?.onlyTarget.flatMap { names.firstIndex(of: $0) }
-        let index: Int
-        switch step {
-        case .number(let number): index = number - 1
-        case .next: index = current.map { ($0 + 1) % max(1, names.count) } ?? 0
-        case .previous: index = current.map { ($0 + names.count - 1) % max(1, names.count) } ?? names.count - 1
-        }
-        guard names.indices.contains(index) else { return false }
+        guard let index = step.index(from: current, of: names.count) else { return false }
         if index != current { world.talk = Talk(targets: [names[index]]) }
         return true
     }

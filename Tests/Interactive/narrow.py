@@ -123,3 +123,13 @@ def test_vi_keys_move_between_the_rows_of_a_block():
             terminal.until(lambda: any("inside" in row for row in terminal.lines()[-3:]), "the block again")
             terminal.send("\r")
             terminal.until_line("^inside$")
+
+
+def test_help_is_wrapped_once_on_a_narrow_screen():
+    with muxsh(columns=40, rows=60) as terminal:
+        terminal.line("help mute")
+        terminal.until_line("^Example")
+        rows = terminal.lines()
+        paragraph = rows[rows.index("muxsh> help mute") + 1 : rows.index("")]
+        # A row that was wrapped twice would leave one with a word or two inside a paragraph.
+        assert len(paragraph) > 2 and all(len(row) > 24 for row in paragraph[:-1]), paragraph

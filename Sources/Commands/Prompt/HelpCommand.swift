@@ -33,7 +33,10 @@ private struct HelpInstruction: Instruction {
         }
         let name = try strand.text(topic.template)
         let topics = Manual.topics
-        guard let text = topics.first(where: { $0.name == name })?.text() ?? manual.help(for: name) else {
+        guard
+            let text = topics.first(where: { $0.name == name })?.text()
+                ?? manual.help(for: name, screen: world.output.width)
+        else {
             let known = CommandRegistry.standard().table.descriptions.map(\.name) + topics.map(\.name)
             let nearest = nearestSpelling(of: name, among: known).map { "; did you mean '\($0)'?" } ?? ""
             throw Failure(

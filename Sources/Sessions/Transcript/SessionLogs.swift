@@ -16,6 +16,18 @@ package final class SessionLogs {
             start = 0
         }
 
+        /// Returns the last lines, the newest first.
+        func newest(_ count: Int) -> [[UInt8]] {
+            var lines: [[UInt8]] = []
+            var end = text.count - 1
+            while lines.count < count, end > start {
+                let begin = text[start..<end].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? start
+                lines.append(Array(text[begin..<end]))
+                end = begin - 1
+            }
+            return lines
+        }
+
         var lines: [[UInt8]] {
             text[start...].split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast().map {
                 Array($0)
@@ -35,6 +47,9 @@ package final class SessionLogs {
 
     /// Returns the lines of a session, oldest first.
     package func lines(of name: String) -> [[UInt8]] { logs[name]?.lines ?? [] }
+
+    /// Returns the last lines of a session, the newest first, without a look at the others.
+    package func newestLines(of name: String, _ count: Int) -> [[UInt8]] { logs[name]?.newest(count) ?? [] }
 
     /// The sessions that have a log, also those that are closed.
     package var names: [String] { logs.keys.sorted() }

@@ -298,14 +298,7 @@ final class AttachedPrompt {
     /// Talks to another session, without an entry of its own.
     private func switchTo(_ step: LineEditor.Switch) -> Bool {
         let current = sessions.firstIndex { "\($0.name)> " == talkPrefix }
-        let count = sessions.count
-        let index: Int
-        switch step {
-        case .number(let number): index = number - 1
-        case .next: index = current.map { ($0 + 1) % max(1, count) } ?? 0
-        case .previous: index = current.map { ($0 + count - 1) % max(1, count) } ?? count - 1
-        }
-        guard sessions.indices.contains(index) else { return false }
+        guard let index = step.index(from: current, of: sessions.count) else { return false }
         send(.entry, (talkPrefix.isEmpty ? "" : ":") + "talk \(sessions[index].name)", "")
         return true
     }
