@@ -223,20 +223,12 @@ final class AttachedPrompt {
         sources.sessions = { [unowned self] in sessions.map { ($0.name, $0.peer) } }
         sources.definitions = { [unowned self] in definitions.map(\.name) }
         sources.variables = { [unowned self] in variables.map { ($0, "") } }
-        sources.environment = { Environment.names.map(\.description).filter(isSessionName) }
         sources.history = { [unowned self] in editor?.historyLines ?? [] }
         sources.addresses = { [unowned self] in sessions.map { ($0.peer, "peer of \($0.name)") } }
-        sources.topics = Manual.topics.map { ($0.name, $0.summary) }
         sources.isTalking = { [unowned self] in !talkPrefix.isEmpty }
         sources.color = { [unowned self] name in sessions.first { $0.name == name }?.color }
-        let table = shell.registry.table
-        editor = LineEditor(
-            on: shell.loop, historyPath: Keyboard.historyPath, completer: Completer(table: table, sources: sources),
-            highlighter: Highlighter(table: table, sources: sources),
-            usesColor: shell.invocation.color.isColored(STDOUT_FILENO), isPlain: shell.invocation.color == .never,
-            turn: { [unowned self] in turn() })
+        editor = shell.makeEditor(&sources) { [unowned self] in turn() }
         guard let editor else { return }
-        editor.takeSignal = { [shell] in shell.take($0) }
         editor.talkPrefix = { [unowned self] in talkPrefix }
         editor.hidesTyping = { [unowned self] in hidesTyping }
         var isHidden = false

@@ -30,26 +30,18 @@ final class Keyboard {
             world.variables.names.map { ($0, Self.preview(of: $0, world)) }
                 + world.builtInNames.map { ($0, "built in") }
         }
-        sources.environment = { Environment.names.map(\.description).filter(isSessionName) }
         sources.history = { world.history?() ?? [] }
         sources.addresses = {
             world.sessions.all.map { ($0.channel.peer, "peer of \($0.name)") }
                 + world.sessions.allServices.map { ($0.service.location, "listener \($0.name)") }
         }
         sources.words = { Self.words(of: world) }
-        sources.topics = Manual.topics.map { ($0.name, $0.summary) }
         sources.isTalking = { world.talk != nil }
         sources.color = { world.sessions[$0]?.voice.color }
         editor =
             isDumb
             ? nil
-            : LineEditor(
-                on: shell.loop, historyPath: Self.historyPath,
-                completer: Completer(table: shell.registry.table, sources: sources),
-                highlighter: Highlighter(table: shell.registry.table, sources: sources),
-                usesColor: shell.invocation.color.isColored(STDOUT_FILENO),
-                isPlain: shell.invocation.color == .never, turn: { shell.turn(world) })
-        editor?.takeSignal = { shell.take($0) }
+            : shell.makeEditor(&sources) { shell.turn(world) }
         editor?.talkPrefix = { world.talk?.prefix ?? "" }
         plain = editor == nil ? StandardInput(on: shell.loop) : nil
         output.editor = editor
@@ -160,9 +152,27 @@ final class Keyboard {
     func suspend() {
         if let editor { editor.suspend() } else { kill(getpid(), SIGSTOP) }
     }
+}
+
+extension Shell {
+    /// Returns the line editor of a prompt; nil if the terminal cannot be set up.
+    ///
+    /// - Parameters:
+    ///   - sources: what the prompt completes; what is the same for all prompts is added.
+    ///   - turn: turns the loop once.
+    func makeEditor(_ sources: inout CompletionSources, turn: @escaping () -> Void) -> LineEditor? {
+        sources.environment = { Environment.names.map(\.description).filter(isSessionName) }
+        sources.topics = Manual.topics.map { ($0.name, $0.summary) }
+        let editor = LineEditor(
+            on: loop, historyPath: historyPath, completer: Completer(table: registry.table, sources: sources),
+            highlighter: Highlighter(table: registry.table, sources: sources),
+            usesColor: invocation.color.isColored(STDOUT_FILENO), isPlain: invocation.color == .never, turn: turn)
+        editor?.takeSignal = { [unowned self] in take($0) }
+        return editor
+    }
 
     /// The path of the history file: below XDG_STATE_HOME, or below an existing home directory, since none is created.
-    static var historyPath: SystemString? {
+    private var historyPath: SystemString? {
         if let state = Environment.setting("XDG_STATE_HOME") { return state + "/muxsh/history" }
         var status = stat()
         guard let home = Environment.setting("HOME"), home.withCString({ stat($0, &status) }) == 0,
