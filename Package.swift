@@ -9,7 +9,6 @@ let package = Package(
         .executable(name: "echod", targets: ["echod"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
@@ -34,10 +33,14 @@ let package = Package(
         .target(
             name: "Reactor",
             dependencies: ["CPlatform", .product(name: "SystemPackage", package: "swift-system")]),
+        .target(name: "Options", dependencies: ["Reactor", "CPlatform"]),
+        .target(
+            name: "Sockets",
+            dependencies: ["Reactor", "CPlatform", .product(name: "SystemPackage", package: "swift-system")]),
         .target(
             name: "Wire",
             dependencies: [
-                "Reactor", "CPlatform", "COpenSSL", "CTelnet", "CWslay",
+                "Sockets", "Reactor", "CPlatform", "COpenSSL", "CTelnet", "CWslay",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ]),
@@ -59,19 +62,21 @@ let package = Package(
         .target(
             name: "Sessions",
             dependencies: [
-                "Wire", "Script", "Reactor", "Results", "CPlatform", "CVTerm",
+                "Wire", "Sockets", "Script", "Reactor", "Results", "CPlatform", "CVTerm",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
             name: "Engine",
             dependencies: [
-                "VM", "Sessions", "Wire", "Script", "Reactor", "Results", "CPlatform",
+                "VM", "Sessions", "Wire", "Sockets", "Script", "Reactor", "Results", "CPlatform",
                 .product(name: "OrderedCollections", package: "swift-collections"),
             ]),
         .target(
             name: "Commands",
-            dependencies: ["Engine", "VM", "Sessions", "Wire", "Functions", "Script", "Reactor", "Results", "Library"]),
+            dependencies: [
+                "Engine", "VM", "Sessions", "Wire", "Sockets", "Functions", "Script", "Reactor", "Results", "Library",
+            ]),
         .target(
             name: "Library", path: "scripts/library",
             resources: ["http", "imap", "redis", "smtp"].map { .embedInCode("\($0).mux") }),
@@ -84,23 +89,21 @@ let package = Package(
             name: "muxsh",
             dependencies: [
                 "Commands", "Engine", "Terminal", "Sessions", "VM", "Results", "Wire", "Script", "Reactor", "Library",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Sockets", "Options",
             ]),
         .executableTarget(
             name: "echod",
-            dependencies: [
-                "Wire", "Reactor",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            dependencies: ["Sockets", "Reactor", "Options"]),
         .target(name: "TestSupport", dependencies: ["Reactor", "CPlatform"], path: "Tests/Support"),
         .testTarget(name: "ReactorTests", dependencies: ["Reactor", "TestSupport"]),
-        .testTarget(name: "WireTests", dependencies: ["Wire", "Reactor", "TestSupport"]),
+        .testTarget(name: "WireTests", dependencies: ["Wire", "Sockets", "Options", "Reactor", "TestSupport"]),
         .testTarget(name: "ScriptTests", dependencies: ["Script", "Commands", "TestSupport"]),
         .testTarget(name: "FunctionsTests", dependencies: ["Functions", "Script", "TestSupport"]),
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Commands", "Engine", "VM", "Sessions", "Results", "Script", "Wire", "Reactor", "TestSupport",
+                "Commands", "Engine", "VM", "Sessions", "Results", "Script", "Wire", "Sockets", "Reactor",
+                "TestSupport",
             ]),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Commands", "Reactor", "TestSupport"]),
         .testTarget(

@@ -4,6 +4,7 @@
 #define MUXSH_CPLATFORM_SHIM_H
 
 #include <fcntl.h>
+#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -19,6 +20,21 @@
 
 // fork(2). Swift marks fork unavailable because of threads; these programs are single-threaded.
 static inline pid_t c_fork(void) { return fork(); }
+
+// getopt_long(3), whose state are global variables: a new scan begins without messages of its own, and the next step
+// leaves the index of the next argument, the argument of the option, and the option that is wrong.
+static inline void c_begin_options(void) {
+    optind = 0;
+    opterr = 0;
+}
+static inline int c_next_option(int count, char **words, const char *shorts, const struct option *longs, int *index,
+                                char **argument, int *wrong) {
+    int code = getopt_long(count, words, shorts, longs, NULL);
+    *index = optind;
+    *argument = optarg;
+    *wrong = optopt;
+    return code;
+}
 
 // prctl(PR_SET_NAME): sets the name that ps and killall use for this process.
 static inline int c_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }

@@ -128,6 +128,6 @@ package struct EditorSyntax {
 
     /// Returns a text as the inside of a JSON string.
     private func escaped(_ text: String) -> String {
-        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        text.replacing("\\", by: "\\\\").replacing("\"", by: "\\\"")
     }
 }

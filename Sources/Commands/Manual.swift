@@ -1,4 +1,5 @@
 import Script
+import Sockets
 import Wire
 
 /// The texts generated from the command table: `help`, and the command section of muxsh(5).
@@ -255,7 +256,7 @@ package struct Manual {
 
     /// Returns the description of a command: its summary and text.
     private func paragraphs(of command: CommandDescription) -> [String] {
-        let text = command.text.split(separator: "\n\n").map(String.init)
+        let text = command.text.parts(separatedBy: "\n\n").filter { !$0.isEmpty }
         return [capitalized(command.summary) + "." + (text.first.map { " " + $0 } ?? "")] + text.dropFirst()
     }
 

@@ -20,7 +20,7 @@ extension World {
         if name.hasSuffix(".port"), let address = address(of: String(name.dropLast(5))), !address.hasPrefix("unix:") {
             // The path of a WebSocket may hold colons.
             let separator = "://"
-            let start = address.firstRange(of: separator)?.upperBound ?? address.startIndex
+            let start = address.range(of: separator)?.upperBound ?? address.startIndex
             let place = address[start...].prefix { $0 != "/" }
             return place.lastIndex(of: ":").map { Array(place[place.index(after: $0)...].utf8) }
         }

@@ -1,5 +1,6 @@
 import Results
 import Sessions
+import Sockets
 import Wire
 
 /// The settings controlled by options and `set`.

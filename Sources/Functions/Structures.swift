@@ -112,7 +112,7 @@ enum JSON {
 extension String {
     /// The text before the first `end`.
     fileprivate func components(until end: String) -> Substring {
-        firstRange(of: end).map { self[..<$0.lowerBound] } ?? self[...]
+        indices.first { self[$0...].hasPrefix(end) }.map { self[..<$0] } ?? self[...]
     }
 }
 

@@ -293,7 +293,7 @@ package struct Parser {
             openBlocks.append(OpenBlock(call: nil, range: argument.range, content: .statements))
             throw unknownCommand(name, argument.range)
         }
-        if let arrow = arguments.first?.bareLiteral, "<>".contains(arrow.prefix(1)) || name.hasSuffix(",") {
+        if let arrow = arguments.first?.bareLiteral, ["<", ">"].contains(arrow.prefix(1)) || name.hasSuffix(",") {
             throw ScriptError(
                 argument.range, "'\(name)' is neither a command nor an arrow line",
                 hint: "write an arrow line without a space before the arrow and with one after it: a,b> text")

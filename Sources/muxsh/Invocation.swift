@@ -1,7 +1,8 @@
-import ArgumentParser
 import Commands
 import Glibc
+import Options
 import Reactor
+import Sockets
 import Wire
 
 /// The request for a run: the options of the command line, parsed and checked.
@@ -21,7 +22,8 @@ struct Invocation {
     var isVerbose = false
     var showsTimestamps = false
     var timeout: Duration?
-    var timeoutScale = 1.0
+    /// Nil without --timeout-scale and its variable.
+    var timeoutScale: Double?
     var maxTime: Duration?
     var linger: Duration?
     var transcript: SystemString?
@@ -33,7 +35,8 @@ struct Invocation {
     var seed: UInt32?
     /// Whether the first failed test ends the run, and how often each test runs.
     var stopsAtFailure = false
-    var rounds = 1
+    /// Nil for once.
+    var rounds: Int?
     /// The order of neighbouring tests; nil for that of the file.
     var shuffle: ShuffleSeed?
     var listsTests = false
@@ -45,36 +48,50 @@ struct Invocation {
     var control: SystemString?
     /// The run to attach to; nil to be a run.
     var attachment: SystemString?
-    var printsManual = false
-    /// The editor whose syntax file is printed; nil for none.
-    var editorSyntax: EditorSyntax.Editor?
+    /// The number of runs that --runs asks for; nil without it.
+    var requestedRuns: Int?
+    /// What is printed instead of a run; nil for a run.
+    var request: Request?
+
+    /// A text about the program itself.
+    enum Request {
+        case text(String)
+        case commandSection
+        case editorSyntax(EditorSyntax.Editor)
+    }
+
+    /// The environment variable for --timeout-scale.
+    private static let scaleVariable: SystemString = "MUXSH_TIMEOUT_SCALE"
 
     /// Whether there is a script other than standard input read line by line.
     var hasScript: Bool { !files.isEmpty || !lines.isEmpty }
 
     /// Parses the command line, whose arguments carry any bytes.
-    ///
-    /// The option library takes most of the startup time. A command line without options, which is common for scripts
-    /// and the prompt, is therefore parsed here.
-    static func read(_ arguments: [SystemString]) throws -> Invocation {
-        let isPlain =
-            !arguments.contains { $0.bytes.first == UInt8(ascii: "-") }
-            && Environment.setting(Options.scaleVariable) == nil
-        var invocation =
-            isPlain
-            ? Invocation(files: arguments)
-            : try Options.parse(arguments.map { completed($0.description.inOneLine) }).invocation
+    static func read(_ arguments: [SystemString]) throws(UsageError) -> Invocation {
+        var invocation = Invocation()
+        switch try options.parse(arguments, into: &invocation) {
+        case .run(let files): invocation.files = files
+        case .text(let text): invocation.request = .text(text)
+        }
+        if invocation.request != nil { return invocation }
+        if let text = Environment.setting(scaleVariable) {
+            let scale = try scale(text, of: scaleVariable.description)
+            invocation.timeoutScale = invocation.timeoutScale ?? scale
+        }
         try invocation.takeAttachment()
         invocation.takeAddresses()
+        try invocation.validate()
         return invocation
     }
 
     /// Makes `attach PATH` what it says; a script of that name is `./attach`.
-    private mutating func takeAttachment() throws {
+    private mutating func takeAttachment() throws(UsageError) {
         guard files.first == "attach", files.count != 1 || "attach".withCString({ access($0, F_OK) }) != 0 else {
             return
         }
-        guard files.count == 2 else { throw ValidationError("attach takes one path: muxsh attach PATH [-c LINE]") }
+        guard files.count == 2 else {
+            throw UsageError(nil, "attach takes one path", hint: "write muxsh attach PATH [-c LINE]")
+        }
         attachment = Self.socketPath(files[1])
         files = []
     }
@@ -102,12 +119,57 @@ struct Invocation {
         files = scripts
     }
 
-    /// Returns an argument with the value that it omits.
-    private static func completed(_ argument: String) -> String {
-        switch argument {
-        case "--shuffle": "--shuffle=\(ShuffleSeed.omitted)"
-        case "--bless": "--bless=\(BlessMode.write.rawValue)"
-        default: argument
+    /// Throws what is wrong with options that exclude one another.
+    private mutating func validate() throws(UsageError) {
+        let isForFiles = !files.isEmpty && lines.isEmpty && !files.contains("-") && !staysAtPrompt
+        if bless != nil, !isForFiles {
+            throw UsageError(nil, "--bless needs FILEs, and allows neither -c, - nor -i", hint: "name the scripts")
+        }
+        if learningRuns != nil, !isForFiles || bless != nil {
+            throw UsageError(
+                nil, "--learn needs FILEs, and allows neither -c, -, -i nor --bless", hint: "name the scripts")
+        }
+        if learningRuns != nil, !reports.isEmpty || transcript != nil {
+            throw UsageError(
+                nil, "--learn runs the FILEs several times: it writes neither a report nor a transcript",
+                hint: "run them once more for these")
+        }
+        if let requestedRuns {
+            guard learningRuns != nil else {
+                throw UsageError(nil, "--runs is the number of runs of --learn", hint: "add --learn")
+            }
+            learningRuns = requestedRuns
+        }
+        if keepsGoing, hasScript || staysAtPrompt {
+            throw UsageError(
+                nil, "--keep-going is for statements from standard input, without FILE, -c and -i",
+                hint: "use 'try' in a script")
+        }
+        for (option, isGiven) in [("--check", checksOnly), ("--list", listsTests), ("--shuffle", shuffle != nil)]
+        where isGiven && !hasScript {
+            throw UsageError(nil, "\(option) needs a FILE or -c", hint: "write - for standard input")
+        }
+        if staysAtPrompt && isatty(STDIN_FILENO) == 0 {
+            throw UsageError(nil, "-i needs a terminal", hint: "leave it out in a pipe")
+        }
+        try validateOutputs()
+    }
+
+    private func validateOutputs() throws(UsageError) {
+        if let transcript, files.contains(transcript) {
+            throw UsageError(
+                nil, "--transcript would overwrite the script \(transcript.description)", hint: "name another file")
+        }
+        for case let path? in reports.map(\.path) where files.contains(path) {
+            throw UsageError(
+                nil, "--report would overwrite the script \(path.description)", hint: "name another file")
+        }
+        if reports.count(where: { $0.path == nil }) > 1 {
+            throw UsageError(nil, "only one --report can go to standard output", hint: "write --report tap=FILE")
+        }
+        if staysAtPrompt && reports.contains(where: { $0.path == nil }) {
+            throw UsageError(
+                nil, "-i cannot be combined with a --report on standard output", hint: "write --report tap=FILE")
         }
     }
 }

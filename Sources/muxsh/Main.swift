@@ -1,35 +1,32 @@
-import ArgumentParser
+import Commands
 import Glibc
+import Options
 import Reactor
-import Script
 
 /// The multiplexing shell: parses the options, runs, and exits with a status.
 @main
 struct Main {
     static func main() {
         occupyStandardDescriptors()
-        let invocation: Invocation
-        do {
-            invocation = try Invocation.read(arguments)
+        let shell: Shell
+        do throws(UsageError) {
+            let invocation = try Invocation.read(programArguments())
+            if let request = invocation.request { exit(Shell(Invocation()).show(text(of: request), isFailure: false)) }
+            shell = Shell(invocation)
         } catch {
-            leave(with: error)
+            exit(Shell(Invocation()).show(Invocation.options.message(for: error) + "\n", isFailure: true))
         }
-        let shell = Shell(invocation)
         let status = shell.run()
         shell.end()
         exit(status)
     }
 
-    private static var arguments: [SystemString] {
-        (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0].map { SystemString(copying: $0) } }
-    }
-
-    /// Exits with help, the version or a usage error. Help and version are not errors; a usage error is status 1, where
-    /// the option library would use 64.
-    private static func leave(with error: any Error) -> Never {
-        let isFailure = Options.exitCode(for: error) != .success
-        let shell = Shell(Invocation())
-        let status = shell.show(Options.fullMessage(for: error) + "\n", isFailure: isFailure)
-        exit(status)
+    /// Returns a text about the program itself.
+    private static func text(of request: Invocation.Request) -> String {
+        switch request {
+        case .text(let text): text
+        case .commandSection: Manual(CommandRegistry.standard().table).commandSection
+        case .editorSyntax(let editor): EditorSyntax(CommandRegistry.standard().table).text(for: editor)
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Results
+import Options
 import Reactor
 
 /// The reports requested by --report, on standard output and in files.
@@ -55,8 +56,8 @@ final class Reports {
         case .hdr: return HDRReport(now: now, write: write)
         case .junit: return JUnitReport(diagnostics: diagnostics, write: write)
         case .html:
-            return HTMLReport(version: Options.version, diagnostics: diagnostics, write: write)
-        case .jsonl: return JSONLinesReport(version: Options.version, diagnostics: diagnostics, write: write)
+            return HTMLReport(version: version, diagnostics: diagnostics, write: write)
+        case .jsonl: return JSONLinesReport(version: version, diagnostics: diagnostics, write: write)
         }
     }
 

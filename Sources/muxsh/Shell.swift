@@ -72,7 +72,7 @@ final class Shell {
         raiseDescriptorLimit()
         results.filter = invocation.filter.flatMap { try? Regex($0.bytes) }
         results.stopsAtFailure = invocation.stopsAtFailure
-        results.rounds = invocation.rounds
+        results.rounds = invocation.rounds ?? 1
         results.onRecord = { [unowned self] in
             reports?.add($0)
             events?.add(.test($0), at: $0.range)
@@ -104,14 +104,6 @@ final class Shell {
 
     private func runScripts() -> Int32 {
         output.colorsMessages = invocation.color.isColored(STDERR_FILENO)
-        if invocation.printsManual {
-            standardOutput.write(Array(Manual(registry.table).commandSection.utf8))
-            return 0
-        }
-        if let editor = invocation.editorSyntax {
-            standardOutput.write(Array(EditorSyntax(registry.table).text(for: editor).utf8))
-            return 0
-        }
         if let path = invocation.attachment { return AttachedPrompt(self, path).run() }
         let scripts: [CheckedScript]
         do {
@@ -209,7 +201,7 @@ final class Shell {
         var settings = Settings()
         settings.timeout = invocation.timeout ?? settings.timeout
         settings.linger = invocation.linger ?? settings.linger
-        settings.timeoutScale = invocation.timeoutScale
+        settings.timeoutScale = invocation.timeoutScale ?? 1
         settings.isVerbose = invocation.isVerbose
         settings.autoColor = ColorChoice.auto.isColored(STDOUT_FILENO)
         let transcript = Transcript(on: loop, start: start, redactor: secrets, sinks: sinks(output))
@@ -230,7 +222,7 @@ final class Shell {
         world.random = random
         world.ports = ports
         let terminal = Environment.setting("TERM")?.description ?? ""
-        world.sessions.has256Colors = terminal.contains("256color") || Environment.setting("COLORTERM") != nil
+        world.sessions.has256Colors = terminal.includes("256color") || Environment.setting("COLORTERM") != nil
         self.world = world
         world.control = { [control] path throws(Failure) in try control.listen(at: path) }
         control.attach(to: world)

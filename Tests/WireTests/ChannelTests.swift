@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import Reactor
+import Sockets
 import Testing
 import TestSupport
 
@@ -162,7 +163,7 @@ struct ChannelTests {
     private func connectedOverTCP() throws -> (Channel, Int32) {
         let listener = try Listener(at: Address(parsing: "127.0.0.1:0"), on: loop)
         var accepted: (any Transport)?
-        listener.accept = { transport, _ in accepted = transport }
+        listener.onConnection { transport, _ in accepted = transport }
         var connection: Connection?
         let connector = Connector(addresses: [listener.address], localAddress: nil, on: loop) {
             connection = try? $0.get()

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Sockets
 import Testing
 import TestSupport
 

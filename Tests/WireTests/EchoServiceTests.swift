@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Sockets
 import Testing
 import TestSupport
 
@@ -32,7 +33,7 @@ private final class Caller {
 struct EchoServiceTests {
     private let loop = EventLoop()
 
-    private func makeService(_ mode: EchoService.Mode = .upper, _ limits: EchoService.Limits = .init()) throws
+    private func makeService(_ mode: EchoService.Mode = .upper, _ limits: EchoService.Limits = (nil, nil)) throws
         -> EchoService
     {
         EchoService(
@@ -113,7 +114,7 @@ struct EchoServiceTests {
     }
 
     @Test func moreClientsThanAllowedWait() throws {
-        let service = try makeService(.upper, .init(maxConnections: 1))
+        let service = try makeService(.upper, (1, nil))
         let first = try call(service)
         _ = first.say([97])
         #expect(listen(first, count: 1) == [65])
@@ -131,7 +132,7 @@ struct EchoServiceTests {
         let loop = EventLoop(clock: hand.clock)
         let service = EchoService(
             listener: try Listener(at: Address(parsing: "127.0.0.1:0"), on: loop), mode: .upper,
-            limits: .init(idleTimeout: .seconds(10)), on: loop)
+            limits: (nil, .seconds(10)), on: loop)
         var result: Result<Connection, ConnectFailure>?
         let connector = Connector(addresses: [service.address], localAddress: nil, on: loop) { result = $0 }
         connector.start()
@@ -186,7 +187,7 @@ struct EchoServiceTests {
     }
 
     @Test func aStopAnswersThoseWhoWaitInTheQueue() throws {
-        let service = try makeService(.upper, EchoService.Limits(maxConnections: 3))
+        let service = try makeService(.upper, (3, nil))
         let callers = try (0..<20).map { _ in try call(service) }
         for caller in callers { #expect(caller.say(Array("hello".utf8)) == 5) }
         var isStopped = false

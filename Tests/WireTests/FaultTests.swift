@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Sockets
 import TestSupport
 import Testing
 
@@ -83,7 +84,7 @@ struct FaultTests {
     @Test func aResetInTheMiddleOfALineKeepsWhatCame() throws {
         var accepted: (any Transport)?
         let listener = try Listener(at: .tcp(host: "127.0.0.1", service: "0"), on: loop)
-        listener.accept = { transport, _ in accepted = transport }
+        listener.onConnection { transport, _ in accepted = transport }
         var connection: Connection?
         let connector = Connector(addresses: [listener.address], localAddress: nil, on: loop) {
             connection = try? $0.get()
@@ -126,7 +127,7 @@ struct FaultTests {
     @Test func aDatagramListenerKeepsOrderAndPeersApart() throws {
         let listener = try DatagramListener(at: .udp(host: "127.0.0.1", service: "0"), on: loop)
         var sessions: [Channel] = []
-        listener.accept = { [loop] transport, peer in
+        listener.onConnection { [loop] transport, peer in
             let session = Channel(transport: transport, peer: peer, inboxLimit: 1 << 20, on: loop)
             session.setFraming(.datagram)
             sessions.append(session)
@@ -153,7 +154,7 @@ struct FaultTests {
     @Test func anEmptyDatagramIsAMessage() throws {
         let listener = try DatagramListener(at: .udp(host: "127.0.0.1", service: "0"), on: loop)
         var session: Channel?
-        listener.accept = { [loop] transport, peer in
+        listener.onConnection { [loop] transport, peer in
             session = Channel(transport: transport, peer: peer, inboxLimit: 1 << 20, on: loop)
             session?.setFraming(.datagram)
         }

@@ -53,7 +53,7 @@ private struct SignalInstruction: Instruction {
             if let ending = child.ending {
                 throw Failure(.connection, "\(session.name): cannot signal: the program \(ending.description)")
             }
-            let name = SignalName.name(of: number).replacing("signal ", with: "")
+            let name = SignalName.name(of: number).replacing("signal ", by: "")
             world.transcript.statement(
                 "signal \(session.name) \(name)" + (isForGroup ? " --group" : ""))
             child.send(signal: number, toGroup: isForGroup)

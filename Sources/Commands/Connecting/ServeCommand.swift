@@ -2,6 +2,7 @@ import Engine
 import Results
 import Script
 import Sessions
+import Sockets
 import VM
 import Wire
 

@@ -3,6 +3,7 @@ import Reactor
 import Results
 import Script
 import Sessions
+import Sockets
 import VM
 import Wire
 

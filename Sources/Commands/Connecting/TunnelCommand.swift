@@ -1,6 +1,7 @@
 import Engine
 import Results
 import Script
+import Sockets
 import VM
 import Wire
 

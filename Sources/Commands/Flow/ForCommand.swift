@@ -59,7 +59,7 @@ struct ForCommand: Command {
         }
         for value in values {
             guard let text = value.bareLiteral, text != "..", text.hasPrefix("..") || text.hasSuffix(".."),
-                Literals.integer(Array(text.replacing("..", with: "").utf8)) != nil
+                Literals.integer(Array(text.replacing("..", by: "").utf8)) != nil
             else { continue }
             throw ScriptError(
                 value.range, "'\(text)' is half a range", hint: "write FIRST..LAST, or quote the text: \"\(text)\"")

@@ -98,7 +98,7 @@ private struct FindInstruction: Instruction {
                     let outcome = line.withUnsafeBytes { regex.search($0, from: 0, isWhole: true, beginsLine: true) }
                     if case .match = outcome { return true }
                     return false
-                } ?? (line.firstRange(of: wanted) != nil)
+                } ?? (line.range(of: wanted) != nil)
             guard isFound else { continue }
             count += 1
             world.page(String(lossless: line))

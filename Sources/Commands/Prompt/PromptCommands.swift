@@ -81,7 +81,7 @@ private struct HistoryInstruction: Instruction {
         for (index, line) in lines.enumerated().suffix(count) {
             let number = String(index + 1)
             let text = String(repeating: " ", count: width - number.count) + number + "  " + line
-            world.page(text.replacing("\n", with: "\n" + String(repeating: " ", count: width + 2)))
+            world.page(text.replacing("\n", by: "\n" + String(repeating: " ", count: width + 2)))
         }
         return .next
     }

@@ -118,7 +118,7 @@ private struct ShowInstruction: Instruction {
     private func show(_ facts: [(String, String)], _ world: World) {
         for (name, value) in facts {
             let padding = String(repeating: " ", count: max(1, 20 - name.count))
-            world.page(name + padding + value.replacing("\n", with: " "))
+            world.page(name + padding + value.replacing("\n", by: " "))
         }
     }
 }

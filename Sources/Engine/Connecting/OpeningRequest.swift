@@ -1,4 +1,5 @@
 import Sessions
+import Sockets
 import Wire
 
 /// The arguments of `open`.

@@ -1,6 +1,7 @@
 import Reactor
 import Results
 import Sessions
+import Sockets
 import VM
 import Wire
 
@@ -52,7 +53,7 @@ package final class Reception: Service, Resource {
             if !isExhausted { world.transcript.note("\(name): out of file descriptors; new connections wait") }
             isExhausted = true
         }
-        listener.accept = { [unowned self] transport, peer in
+        listener.onConnection { [unowned self] transport, peer in
             isExhausted = false
             handshakes.perform(steps, over: transport, from: peer) { [unowned self] outcome, problem in
                 guard let outcome else {

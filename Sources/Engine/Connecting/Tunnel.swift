@@ -2,6 +2,7 @@ import OrderedCollections
 import Reactor
 import Results
 import Sessions
+import Sockets
 import VM
 import Wire
 
@@ -52,7 +53,7 @@ package final class Tunnel: Service, Resource, FaultTarget {
         self.world = world
         waiters = WaitQueue(title: name)
         listener.onExhaustion = { [unowned self] in note("out of file descriptors; new connections wait") }
-        listener.accept = { [unowned self] transport, peer in accept(transport, from: peer) }
+        listener.onConnection { [unowned self] transport, peer in accept(transport, from: peer) }
     }
 
     package var location: String {

@@ -48,7 +48,7 @@ package enum DiagnosticColors {
 
         /// Colors a word that begins the message: the first one of the line, or after a place.
         mutating func paint(word: String, _ style: String) {
-            guard let range = plain.firstRange(of: word) else { return }
+            guard let range = plain.range(of: word) else { return }
             let before = plain[..<range.lowerBound]
             let isFirst = before.allSatisfy { $0 == " " }
             guard isFirst || before.hasSuffix(": ") && !before.dropLast(2).contains(" ") else { return }

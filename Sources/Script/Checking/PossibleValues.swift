@@ -70,7 +70,8 @@ struct PossibleValues {
         for name in names {
             for argument in call.arguments("VALUE") {
                 let literal = argument.template.literalText
-                insert(literal.flatMap { argument.bareLiteral != nil && $0.contains("..") ? nil : $0 }, for: name)
+                let isRange = argument.bareLiteral.map { zip($0, $0.dropFirst()).contains { $0 == "." && $1 == "." } }
+                insert(isRange == true ? nil : literal, for: name)
             }
             guard let argument = call.argument("N") else { continue }
             guard let count = argument.template.literalText.flatMap(Literals.count), count <= Self.maximum else {

@@ -50,7 +50,7 @@ package final class ScreenMatcher: Matcher {
     private func captures(in text: [UInt8]) -> ([[UInt8]?], [(name: String, number: Int)])? {
         switch wanted {
         case .text(let wanted):
-            let isThere = column == nil ? text.firstRange(of: wanted) != nil : text.starts(with: wanted)
+            let isThere = column == nil ? text.range(of: wanted) != nil : text.starts(with: wanted)
             return isThere ? ([wanted], []) : nil
         case .regex(let regex):
             // For `$` a row ends where its text ends; a pattern may also name the blanks after it.

@@ -28,7 +28,7 @@ extension Session {
         let text = String(decoding: ControlSequences.removed(from: line).suffix(80), as: UTF8.self).lowercased()
         let end = text.last { $0 != " " }
         return (end == ":" || end == "?" || end == ">")
-            && ["password", "passphrase", "passcode", "passwort", "pin"].contains { text.contains($0) }
+            && ["password", "passphrase", "passcode", "passwort", "pin"].contains { text.includes($0) }
     }
 
     /// Passes on the size of the terminal that the session has.

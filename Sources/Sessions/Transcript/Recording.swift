@@ -102,7 +102,7 @@ package final class Recording {
 
     /// The secrets that a saved script uses.
     package func secrets(in script: [UInt8]) -> [String] {
-        secrets.filter { script.firstRange(of: Array("${\($0)}".utf8)) != nil }
+        secrets.filter { script.range(of: Array("${\($0)}".utf8)) != nil }
     }
 
     /// Removes the `open` of each session for which `isGone` is true.
@@ -163,7 +163,7 @@ package final class Recording {
     private func script(of entries: Deque<Entry>.SubSequence, isCut: Bool) -> (text: [UInt8], lines: Int) {
         var lines = entries.map(rendered)
         var head: [String] = isCut ? ["# earlier lines were too long to keep"] : []
-        for name in secrets where lines.contains(where: { $0.contains("${\(name)}") }) {
+        for name in secrets where lines.contains(where: { $0.includes("${\(name)}") }) {
             head.append("let --secret \(name) ${env.\(name)}")
         }
         for (name, address) in repeatedAddresses(in: lines) {

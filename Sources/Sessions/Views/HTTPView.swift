@@ -84,7 +84,7 @@ struct HTTPView: LineView {
     private mutating func beginBody() {
         body = []
         bodySize = 0
-        if fields["transfer-encoding"]?.lowercased().contains("chunked") == true {
+        if fields["transfer-encoding"]?.lowercased().includes("chunked") == true {
             state = .chunkSize
         } else if let length = fields["content-length"].flatMap({ Int($0) }) {
             state = length > 0 ? .body(left: length) : .start
@@ -97,10 +97,10 @@ struct HTTPView: LineView {
     private var isText: Bool {
         let type = fields["content-type"]?.lowercased() ?? "text/plain"
         guard fields["content-encoding"] == nil else { return false }
-        return type.hasPrefix("text/") || ["json", "xml", "javascript", "urlencoded"].contains { type.contains($0) }
+        return type.hasPrefix("text/") || ["json", "xml", "javascript", "urlencoded"].contains { type.includes($0) }
     }
 
-    private var isJSON: Bool { isText && fields["content-type"]?.lowercased().contains("json") == true }
+    private var isJSON: Bool { isText && fields["content-type"]?.lowercased().includes("json") == true }
 
     private mutating func takeBody(_ bytes: [UInt8], _ text: [UInt8], isPart: Bool, left: Int?) -> [ViewRow]? {
         // A new answer where none was expected to end: the former one had no body.

@@ -261,7 +261,7 @@ package struct Completer {
     private func completeFile(_ argument: TypedArguments.Current) -> Completion {
         let entries = FileNames.completions(of: argument.bytes)
         let choices = entries.map { entry in
-            let escaped = Escapes.escaped(entry.path).replacing("\"", with: "\\\"")
+            let escaped = Escapes.escaped(entry.path).replacing("\"", by: "\\\"")
             let needsQuotes =
                 argument.quote != nil || !entry.path.elementsEqual(escaped.utf8)
                 || escaped.contains { " '#${}".contains($0) }
@@ -280,7 +280,7 @@ package struct Completer {
             let arguments = TypedArguments(line + " ").before
             guard let name = arguments.first, ["open", "listen", "serve"].contains(name) else { continue }
             for argument in arguments.dropFirst()
-            where argument.contains(":") && !argument.contains("${") && !argument.hasPrefix("--") {
+            where argument.contains(":") && !argument.includes("${") && !argument.hasPrefix("--") {
                 counts[argument, default: 0] += 1
             }
         }
@@ -299,7 +299,7 @@ package struct Completer {
         let isFuzzy = fitting.isEmpty && !argument.isEmpty
         if isFuzzy {
             let wanted = argument.lowercased()
-            fitting = all.filter { $0.name.lowercased().contains(wanted) }
+            fitting = all.filter { $0.name.lowercased().includes(wanted) }
             if fitting.isEmpty { fitting = all.filter { Self.hasInSequence(wanted, $0.name.lowercased()) } }
         }
         let choices = fitting.sorted { $0.name < $1.name }.map {

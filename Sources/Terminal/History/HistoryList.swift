@@ -72,7 +72,7 @@ struct HistoryList {
 
         func isContained(in entry: String) -> Bool {
             let entry = entry.utf8.map { ignoresCase ? lowercase($0) : $0 }
-            return entry.firstRange(of: bytes) != nil
+            return entry.range(of: bytes) != nil
         }
 
         private func lowercase(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }

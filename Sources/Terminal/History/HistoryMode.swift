@@ -17,7 +17,7 @@ enum HistoryMode {
 
     /// Returns the text that an arrow line sends; nil if it depends on variables.
     private static func text(ofArrow line: Substring) -> String? {
-        guard line.contains("\\") || line.contains("${") else { return line.hasPrefix(":") ? ":" + line : String(line) }
+        guard line.contains("\\") || line.includes("${") else { return line.hasPrefix(":") ? ":" + line : String(line) }
         var text: [UInt8] = []
         let bytes = String(line).losslessBytes
         var index = 0

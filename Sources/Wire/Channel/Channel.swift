@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// The owner of a channel: receives its events, called from the event loop.

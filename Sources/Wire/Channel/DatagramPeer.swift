@@ -1,3 +1,5 @@
+import Sockets
+
 /// The sender of a datagram.
 package final class DatagramPeer {
     let address: SocketAddress

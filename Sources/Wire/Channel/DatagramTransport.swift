@@ -1,6 +1,7 @@
 import DequeModule
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// A connected datagram socket (UDP). Each read returns one datagram, each write sends one (udp(7)).

@@ -1,3 +1,5 @@
+import Sockets
+
 /// How a byte stream is split into lines.
 package enum Framing: Equatable, Sendable {
     /// A line feed ends a line.

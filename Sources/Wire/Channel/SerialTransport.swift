@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Sockets
 
 /// How a serial line is set (termios(3)).
 package struct SerialSettings: Equatable, Sendable {

@@ -1,6 +1,7 @@
 import DequeModule
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// A bound datagram socket without a peer of its own: it receives from everyone and sends to one recipient (udp(7)).

@@ -1,3 +1,5 @@
+import Sockets
+
 /// The result of one read.
 package enum ReadOutcome {
     /// The number of bytes read; from a datagram socket one whole datagram, which may be empty.
@@ -26,18 +28,6 @@ package enum EndOutcome {
     /// The kernel has no room to send the end: try again when it has.
     case wouldBlock
     case failed(WireFailure)
-}
-
-/// The kind of connection to a peer.
-package enum TransportKind: String, Sendable {
-    case tcp, unix, tls, udp
-    /// WebSocket (RFC 6455), without and with TLS.
-    case ws, wss
-    case telnet
-    /// A child process, connected through pipes or through its own terminal.
-    case process, terminal
-    /// A serial line.
-    case serial
 }
 
 /// A non-blocking byte connection to a peer, in both directions. It owns its descriptors.

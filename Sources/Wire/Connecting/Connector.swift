@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// Why connecting to a peer failed: each address with its own reason.
@@ -17,7 +18,7 @@ package struct ConnectFailure: Error {
 
 extension ConnectFailure {
     private func message(of attempt: (address: SocketAddress, error: Errno)) -> String {
-        attempt.address.interfaceHint ?? Wire.message(ofConnect: attempt.error)
+        attempt.address.interfaceHint ?? Sockets.message(ofConnect: attempt.error)
     }
 }
 

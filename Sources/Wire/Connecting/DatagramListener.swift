@@ -1,18 +1,25 @@
 import CPlatform
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// A listener that hands over each new connection.
 package protocol Acceptor: AnyObject {
     /// The address it listens on, with the port the kernel has chosen.
     var address: SocketAddress { get }
-    /// Called with each connection: its transport and the peer's address.
-    var accept: (any Transport, String) -> Void { get set }
+    /// Calls `serve` with each connection: its transport and the peer's address.
+    func onConnection(_ serve: @escaping (any Transport, String) -> Void)
     /// Called when no descriptor is left for a new connection, which then waits until one is free.
     var onExhaustion: () -> Void { get set }
     /// Stops listening permanently.
     func close()
+}
+
+extension Listener: Acceptor {
+    package func onConnection(_ serve: @escaping (any Transport, String) -> Void) {
+        accept = { socket, peer in serve(SocketTransport(owning: socket), peer) }
+    }
 }
 
 /// A bound datagram socket that creates a connected one for each new peer.
@@ -22,7 +29,7 @@ package protocol Acceptor: AnyObject {
 /// such a socket is bound: otherwise a second program could listen on the same address without an error.
 package final class DatagramListener: DescriptorWatcher, Acceptor {
     package let address: SocketAddress
-    package var accept: (any Transport, String) -> Void = { _, _ in }
+    private var serve: (any Transport, String) -> Void = { _, _ in }
     package var onExhaustion: () -> Void = {}
 
     private let loop: EventLoop
@@ -76,6 +83,10 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
         SharedDatagramTransport(owning: try bound(to: address))
     }
 
+    package func onConnection(_ serve: @escaping (any Transport, String) -> Void) {
+        self.serve = serve
+    }
+
     package func close() {
         guard let socket else { return }
         if let retry { loop.cancel(retry) }
@@ -113,7 +124,7 @@ package final class DatagramListener: DescriptorWatcher, Acceptor {
             peers[name] = Peer(transport: transport)
             adoptEarly(transport, of: name)
             sweep()
-            accept(transport, name)
+            serve(transport, name)
         } catch {
             guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.rawValue) else { return }
             onExhaustion()

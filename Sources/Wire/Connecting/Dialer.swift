@@ -1,4 +1,5 @@
 import Reactor
+import Sockets
 
 /// Resolves an address, connects to it or to the first proxy on the way, and performs the handshakes of the route.
 package final class Dialer {

@@ -1,4 +1,5 @@
 import Reactor
+import Sockets
 
 /// The handshakes of one new connection, one after the other; each may put a layer on the connection.
 package final class HandshakeList {

@@ -1,4 +1,5 @@
 import Reactor
+import Sockets
 
 /// A proxy that connects to a server for us: SOCKS 5 (RFC 1928, RFC 1929), SOCKS 4a, or HTTP CONNECT (RFC 9110).
 package struct Proxy: Equatable, Sendable {

@@ -1,4 +1,5 @@
 import Reactor
+import Sockets
 
 /// The header with which a proxy reports the addresses of a connection (the PROXY protocol of HAProxy, versions 1 and
 /// 2).

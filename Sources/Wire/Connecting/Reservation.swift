@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// An address that is bound and refuses connections, until a program is given its socket (sd_listen_fds(3)).

@@ -1,4 +1,5 @@
 import DequeModule
+import Sockets
 
 /// A protocol between the bytes of a connection and the data of a session: bytes in, data and answers out.
 ///

@@ -1,4 +1,5 @@
 import Reactor
+import Sockets
 
 /// A transport that speaks a protocol over another transport.
 package final class LayeredTransport: Transport {

@@ -1,5 +1,6 @@
 import CTelnet
 import DequeModule
+import Sockets
 
 /// Telnet (RFC 854) by libtelnet: gives and takes data only, and answers options by itself.
 ///

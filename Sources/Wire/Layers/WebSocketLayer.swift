@@ -1,6 +1,7 @@
 import CWslay
 import DequeModule
 import Reactor
+import Sockets
 
 /// WebSocket (RFC 6455) by libwslay: messages of any length, in any number of frames; pings are answered.
 package final class WebSocketLayer: Layer {

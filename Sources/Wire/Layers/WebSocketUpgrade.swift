@@ -1,4 +1,5 @@
 import COpenSSL
+import Sockets
 
 /// The HTTP messages that open a WebSocket (RFC 6455, section 4), as pure state: bytes in, and bytes out.
 package struct WebSocketUpgrade {

@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// The pipes to a child process: one to its standard input, one from its output.

@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// A program to start, and its environment.
@@ -76,7 +77,7 @@ package final class Children {
             let ends = try request.hasTerminal ? ChildEnds.terminal(request) : ChildEnds.pipes(request)
             return try start(request, ends, report, completion)
         } catch {
-            throw error.rawValue == EAGAIN ? .other(Wire.message(ofFork: error)) : .system(error)
+            throw error.rawValue == EAGAIN ? .other(Sockets.message(ofFork: error)) : .system(error)
         }
     }
 

@@ -125,7 +125,7 @@ final class CredentialFile {
                     message: "\(path) is encrypted with an obsolete cipher, such as RC2",
                     hint: "convert it: openssl pkcs12 -legacy -in \(path) -nodes -out FILE")
             }
-            if message.contains("mac verify") || message.contains("decrypt") { throw locked(path, secret) }
+            if message.includes("mac verify") || message.includes("decrypt") { throw locked(path, secret) }
             throw HandshakeError(message: "\(path) cannot be read as PKCS#12: \(message)")
         }
         var certificates = [certificate].compactMap { $0 }

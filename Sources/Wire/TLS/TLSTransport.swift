@@ -1,6 +1,7 @@
 import COpenSSL
 import Glibc
 import Reactor
+import Sockets
 import SystemPackage
 
 /// The results of a TLS handshake.

@@ -4,6 +4,7 @@ import Glibc
 import Reactor
 import Results
 import Script
+import Sockets
 import Terminal
 import Wire
 
@@ -278,7 +279,7 @@ final class AttachedPrompt {
     private func take(_ text: String, _ editor: LineEditor) {
         let isHidden = takeHidden()
         guard !text.isEmpty || !talkPrefix.isEmpty else { return }
-        if !isHidden, !text.contains("--secret") {
+        if !isHidden, !text.includes("--secret") {
             let isSent = !talkPrefix.isEmpty && (!text.hasPrefix(":") || text.hasPrefix("::"))
             editor.addToHistory(isSent ? talkPrefix + text : talkPrefix.isEmpty ? text : String(text.dropFirst()))
         }

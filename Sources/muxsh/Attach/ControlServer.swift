@@ -4,6 +4,7 @@ import Reactor
 import Results
 import Script
 import Sessions
+import Sockets
 import VM
 import Wire
 
@@ -46,7 +47,7 @@ final class ControlServer {
         defer { umask(former) }
         do throws(ListenError) {
             let listener = try Listener(at: .unix(path: path), on: loop)
-            listener.accept = { [unowned self] transport, _ in accept(transport) }
+            listener.onConnection { [unowned self] transport, _ in accept(transport) }
             self.listener = listener
         } catch {
             throw Failure(.connection, error.message)

@@ -38,7 +38,7 @@ struct EntryText {
     /// The rows with errors, counted from 0. Not those that are merely unfinished.
     var wrongRows: Set<Int> {
         // What a file defines is known only when it is read.
-        if rows.contains(where: { $0.contains("source ") && !$0.contains("<") }) { return [] }
+        if rows.contains(where: { $0.includes("source ") && !$0.contains("<") }) { return [] }
         var parser = parsed
         let errors = parser.errors
         parser.finish()

@@ -3,6 +3,7 @@ import Results
 import Sessions
 import VM
 import Glibc
+import Options
 import Reactor
 import Script
 import Terminal
@@ -114,8 +115,8 @@ final class Prompt {
         guard !shell.invocation.isQuiet, world.sessions.all.isEmpty else { return }
         world.transcript.hint(
             keyboard.width < 76
-                ? "muxsh \(Options.version): open, talk, help, ^D"
-                : "muxsh \(Options.version): 'open a HOST:PORT' connects, 'talk a' talks, 'help', ^D quits")
+                ? "muxsh \(version): open, talk, help, ^D"
+                : "muxsh \(version): 'open a HOST:PORT' connects, 'talk a' talks, 'help', ^D quits")
         if let problem = keyboard.editor?.settingsProblem { world.transcript.hint(visible(problem)) }
         if let problem = keyboard.editor?.historyProblem {
             world.transcript.hint("history not saved: \(visible(problem))")
@@ -247,13 +248,13 @@ final class Prompt {
         if isUnfinished { return }
         let whole = unfinished
         unfinished = []
-        if whole.contains(where: { $0.contains("--secret") }) { return }
+        if whole.contains(where: { $0.includes("--secret") }) { return }
         for text in whole { keyboard.remember(text) }
     }
 
     /// Whether pasted lines define a secret, or end in an unfinished statement that may still do so.
     private static func mayTellSecret(_ text: String, _ last: Substring?) -> Bool {
-        text.contains("--secret") || last?.hasSuffix("\\") == true || last?.contains("<<") == true
+        text.includes("--secret") || last?.hasSuffix("\\") == true || last?.includes("<<") == true
     }
 
     /// Checks and runs the complete statements. Returns a status when the prompt ends. `file` is their source.
@@ -360,7 +361,7 @@ final class Prompt {
     /// Notes whether a typed line is a password, and shows what it answers before it takes its place on the screen.
     private func willFinish(_ line: String, isHidden: Bool, in world: World) {
         password = isHidden ? LineReading(world, world.seat, shell.registry.table).password(in: line) : nil
-        if !line.isEmpty, world.talk != nil || line.contains("> ") { liveSession?.voice.showPart() }
+        if !line.isEmpty, world.talk != nil || line.includes("> ") { liveSession?.voice.showPart() }
     }
 
     /// Updates the live row, now or when the last update is long enough ago.

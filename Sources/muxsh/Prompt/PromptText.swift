@@ -12,7 +12,7 @@ struct PromptText {
     func text(in world: World) -> String {
         var text = ""
         var rest = template[...]
-        while let start = rest.firstRange(of: "${"), let end = rest[start.upperBound...].firstIndex(of: "}") {
+        while let start = rest.range(of: "${"), let end = rest[start.upperBound...].firstIndex(of: "}") {
             text += rest[..<start.lowerBound]
             text += value(String(rest[start.upperBound..<end]), world)
             rest = rest[rest.index(after: end)...]

@@ -4,10 +4,10 @@ import Reactor
 /// A socket address in the kernel's format: IPv4, IPv6 or Unix (ip(7), ipv6(7), unix(7)).
 package struct SocketAddress {
     private var storage = sockaddr_storage()
-    private(set) var length: socklen_t
+    package private(set) var length: socklen_t
 
     /// Copies a sockaddr of `length` bytes.
-    init(copying address: UnsafePointer<sockaddr>, length: socklen_t) {
+    package init(copying address: UnsafePointer<sockaddr>, length: socklen_t) {
         self.length = min(length, socklen_t(MemoryLayout<sockaddr_storage>.size))
         withUnsafeMutableBytes(of: &storage) { bytes in
             bytes.copyMemory(from: UnsafeRawBufferPointer(start: address, count: Int(self.length)))
@@ -29,12 +29,12 @@ package struct SocketAddress {
     }
 
     /// The address that a socket is bound to.
-    init(of socket: Int32) {
+    package init(of socket: Int32) {
         self = Self.filled { getsockname(socket, $0, $1) }.address
     }
 
     /// The address that a socket is connected to.
-    init(peerOf socket: Int32) {
+    package init(peerOf socket: Int32) {
         self = Self.filled { getpeername(socket, $0, $1) }.address
     }
 
@@ -42,12 +42,12 @@ package struct SocketAddress {
         SocketAddress(unixName: path.bytes)
     }
 
-    static func abstract(name: [UInt8]) -> SocketAddress {
+    package static func abstract(name: [UInt8]) -> SocketAddress {
         SocketAddress(unixName: [0] + name)
     }
 
     /// The address family, such as `AF_INET6`.
-    var family: Int32 { Int32(storage.ss_family) }
+    package var family: Int32 { Int32(storage.ss_family) }
 
     /// The port, or nil for a Unix address.
     package var port: UInt16? {
@@ -59,7 +59,7 @@ package struct SocketAddress {
     }
 
     /// The bytes of an IP address; nil for a Unix address.
-    var rawHost: [UInt8]? {
+    package var rawHost: [UInt8]? {
         switch family {
         case AF_INET: withRebound(to: sockaddr_in.self) { withUnsafeBytes(of: $0.sin_addr) { Array($0) } }
         case AF_INET6: withRebound(to: sockaddr_in6.self) { withUnsafeBytes(of: $0.sin6_addr) { Array($0) } }
@@ -78,7 +78,7 @@ package struct SocketAddress {
 
     /// Why a link-local address is incomplete without an interface, and the interfaces it could be for; nil for any
     /// other address (ipv6(7), sin6_scope_id).
-    var interfaceHint: String? {
+    package var interfaceHint: String? {
         guard family == AF_INET6 else { return nil }
         let (first, second, scope) = withRebound(to: sockaddr_in6.self) { address in
             withUnsafeBytes(of: address.sin6_addr) { ($0[0], $0[1], address.sin6_scope_id) }
@@ -103,7 +103,7 @@ package struct SocketAddress {
     }
 
     /// Calls `body` with the address in the form that system calls take.
-    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    package func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         // The storage is large enough and aligned for any socket address.
         withUnsafePointer(to: storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
@@ -111,7 +111,7 @@ package struct SocketAddress {
     }
 
     /// Returns the result of `call` (getsockname, getpeername, accept) and the address it filled in, empty on failure.
-    static func filled(by call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32)
+    package static func filled(by call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32)
         -> (result: Int32, address: SocketAddress)
     {
         var storage = sockaddr_storage()
@@ -127,7 +127,7 @@ package struct SocketAddress {
         return (result, address)
     }
 
-    var numericHost: String {
+    package var numericHost: String {
         var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         let failure = withPointer { address, length in
             getnameinfo(address, length, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)

@@ -4,18 +4,24 @@ import Reactor
 import SystemPackage
 
 /// Why a listener could not be created.
-package struct ListenError: Error {
+package struct ListenError: Error, CustomStringConvertible {
     /// The address and the reason, as text.
     package let message: String
+    package var description: String { message.inOneLine }
+
+    package init(message: String) {
+        self.message = message
+    }
 }
 
 /// A bound socket that hands over each new connection.
 ///
 /// It stops accepting when no descriptors are left. No connection is lost: clients wait in the kernel's queue until
 /// `descriptorWasFreed()` is called or one second has passed. Closing removes the file of a Unix socket.
-package final class Listener: DescriptorWatcher, Acceptor {
+package final class Listener: DescriptorWatcher {
     package let address: SocketAddress
-    package var accept: (any Transport, String) -> Void = { _, _ in }
+    /// Called with each connection, which is non-blocking, and the address of the peer.
+    package var accept: (consuming Descriptor, String) -> Void = { _, _ in }
     package var onExhaustion: () -> Void = {}
 
     private let loop: EventLoop
@@ -111,7 +117,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
         let (number, peer) = SocketAddress.filled { c_accept_nonblocking(socket.number, $0, $1) }
         if number >= 0 {
             Socket.disableDelay(number)
-            accept(SocketTransport(owning: Descriptor(owning: number)), peer.description)
+            accept(Descriptor(owning: number), peer.description)
             return true
         }
         switch errno {
@@ -136,7 +142,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
     }
 
     /// Returns the addresses to bind to, and the path of a Unix socket's file.
-    static func candidates(
+    package static func candidates(
         for address: Address
     ) throws(ListenError) -> (addresses: [SocketAddress], path: SystemString?) {
         switch address {
@@ -158,7 +164,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
     }
 
     /// Returns a socket bound to an address, which may listen, and the path of a Unix socket's file.
-    static func bound(
+    package static func bound(
         to address: Address, listens: Bool
     ) throws(ListenError) -> (socket: SharedDescriptor, path: SystemString?) {
         let (candidates, path) = try candidates(for: address)
@@ -201,7 +207,7 @@ package final class Listener: DescriptorWatcher, Acceptor {
     }
 
     /// Removes the file of a Unix socket.
-    static func removeSocket(_ path: SystemString) {
+    package static func removeSocket(_ path: SystemString) {
         if isSocket(path) { _ = path.withCString { unlink($0) } }
     }
 

@@ -17,7 +17,7 @@ package enum Address: Equatable, Sendable {
         case tcp, tls, udp, ws, wss, telnet
 
         /// The service where none is given; nil if one must be given.
-        var ownService: String? {
+        package var ownService: String? {
             switch self {
             case .tcp, .tls, .udp: nil
             case .ws: "80"

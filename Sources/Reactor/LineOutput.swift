@@ -1,59 +1,65 @@
 import Glibc
-import Reactor
 
-/// Writes lines to standard output and standard error without ever blocking the server. Unread output is buffered; when
-/// much of the log is pending, further log lines are dropped and counted.
-final class LineOutput {
+/// Writes lines of a server to standard output and standard error without ever blocking it. Unread output is buffered;
+/// when much of the log is pending, further log lines are dropped and counted.
+package final class LineOutput {
+    private let name: String
     private let loop: EventLoop
     private let output: OutputStream
     private let errors: OutputStream
     private var leftOut = 0
 
-    init(on loop: EventLoop) {
+    /// - Parameter name: the name of the program, before each line.
+    package init(_ name: String, on loop: EventLoop) {
+        self.name = name
         self.loop = loop
         output = OutputStream(STDOUT_FILENO, on: loop)
         errors = OutputStream(STDERR_FILENO, on: loop, highWater: 1 << 16)
     }
 
-    /// The error number of a failed write to standard output, or nil.
-    var problem: Int32? { output.problem }
+    /// Whether standard output cannot be written.
+    package var isBroken: Bool { output.isBroken }
 
-    /// Writes a line to standard output.
-    func say(_ text: String) {
+    /// Writes text with its newlines to standard output.
+    package func write(_ text: String) {
         write(text, to: output)
     }
 
-    /// Writes a line to standard error.
-    func log(_ text: String) {
+    /// Writes text and a newline to standard error.
+    package func log(_ text: String) {
         guard !errors.isCongested else {
             leftOut += 1
             return
         }
         if leftOut > 0 {
-            write("echod: lines of the log dropped, because the reader was too slow: \(leftOut)", to: errors)
+            write("\(name): lines of the log dropped, because the reader was too slow: \(leftOut)\n", to: errors)
         }
         leftOut = 0
-        write(text, to: errors)
+        write(text + "\n", to: errors)
     }
 
-    /// Waits until all of standard output has been written; returns its error number, or nil.
-    func finish() -> Int32? {
+    /// Waits until all of standard output has been written, and logs why it cannot be; returns whether it has been. A
+    /// reader that is gone needs no message.
+    package func finish() -> Bool {
         while !output.isDrained { loop.turn() }
-        return output.problem
+        guard let problem = output.problem else { return true }
+        let reason = problem == EBADF ? "it is closed" : errorMessage(problem)
+        if problem != EPIPE { log("\(name): cannot write standard output: \(reason)") }
+        return false
     }
 
     private func write(_ text: String, to stream: OutputStream) {
-        let visible = String(lossless: text.losslessBytes).unicodeScalars.map(Self.visible).joined()
-        stream.write(Array(visible.utf8) + [0x0A])
+        let visible = String(lossless: text.losslessBytes).unicodeScalars.map { $0 == "\n" ? "\n" : Self.visible($0) }
+        stream.write(Array(visible.joined().utf8))
         stream.flush()
     }
 
     /// Returns a scalar in printable form: scalars that could act on a terminal, and bytes that are not UTF-8, are
     /// escaped as in muxsh scripts. A path may contain any bytes.
     private static func visible(_ scalar: Unicode.Scalar) -> String {
+        if scalar == String.standIn(for: 0x0A) { return "\\n" }
         if let byte = String.carriedByte(of: scalar) { return hexadecimal("\\x", UInt32(byte)) }
         switch scalar {
-        case "\n": return "\\n"
         case "\u{1B}": return "\\e"
         case _ where scalar.value < 0x20 || scalar.value == 0x7F: return hexadecimal("\\x", scalar.value)
         default: break

@@ -150,7 +150,7 @@ package final class Resolver: DescriptorWatcher {
     }
 
     /// Returns the address of an IPv4 or IPv6 literal, or an empty array if `host` is a name.
-    static func numeric(_ host: String, port: UInt16) -> [SocketAddress] {
+    package static func numeric(_ host: String, port: UInt16) -> [SocketAddress] {
         var addresses: [SocketAddress] = []
         _ = lookUp(host: host, port: port, flags: AI_NUMERICHOST) { address, length in
             addresses.append(SocketAddress(copying: address, length: length))
@@ -159,7 +159,7 @@ package final class Resolver: DescriptorWatcher {
     }
 
     /// Returns the port of a service over "tcp" or "udp", given by number or name (services(5)).
-    static func portNumber(_ service: String, _ protocolName: String) -> UInt16? {
+    package static func portNumber(_ service: String, _ protocolName: String) -> UInt16? {
         if let number = UInt16(service) { return number }
         guard let entry = getservbyname(service, protocolName) else { return nil }
         return UInt16(bigEndian: UInt16(truncatingIfNeeded: entry.pointee.s_port))

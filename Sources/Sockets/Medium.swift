@@ -1,3 +1,15 @@
+/// The kind of connection to a peer.
+package enum TransportKind: String, Sendable {
+    case tcp, unix, tls, udp
+    /// WebSocket (RFC 6455), without and with TLS.
+    case ws, wss
+    case telnet
+    /// A child process, connected through pipes or through its own terminal.
+    case process, terminal
+    /// A serial line.
+    case serial
+}
+
 /// What a connection carries, whatever its protocol.
 package enum Medium: Sendable {
     /// A sequence of bytes with an end.

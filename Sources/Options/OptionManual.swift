@@ -1,0 +1,59 @@
+extension OptionTable {
+    /// The options in mdoc(7): the lines of the synopsis.
+    package var synopsis: String {
+        let visible = all.filter { !$0.isHidden }
+        let flags = visible.filter { $0.parameter == nil }.compactMap(\.short).map(String.init).joined()
+        var lines = flags.isEmpty ? [] : [".Op Fl \(flags)"]
+        lines += visible.filter { $0.parameter != nil || $0.short == nil }.map { ".Op " + $0.macros }
+        return (lines + (operand == nil ? [] : [".Op Ar"])).joined(separator: "\n") + "\n"
+    }
+
+    /// The options in mdoc(7): a list with what each of them does.
+    package var manual: String {
+        var lines = [".Bl -tag -width Ds"]
+        for option in all where !option.isHidden {
+            lines.append(".It " + option.tag)
+            let paragraphs = [option.summary] + (option.details.isEmpty ? [] : [option.details])
+            lines += paragraphs.flatMap(sentences).flatMap { wrapped($0, width: 78) }.map(escaped)
+        }
+        return (lines + [".El"]).joined(separator: "\n") + "\n"
+    }
+
+    /// Returns text split after each sentence: mdoc(7) wants one to begin a line.
+    private func sentences(of text: String) -> [String] {
+        var sentences = [""]
+        for word in text.split(separator: " ") {
+            if sentences[sentences.count - 1].hasSuffix(".") { sentences.append("") }
+            sentences[sentences.count - 1] += (sentences[sentences.count - 1].isEmpty ? "" : " ") + word
+        }
+        return sentences
+    }
+
+    /// Returns a line that roff(7) shows unchanged.
+    private func escaped(_ line: String) -> String {
+        let text = line.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\e")
+        return text.hasPrefix(".") || text.hasPrefix("'") ? "\\&" + text : text
+    }
+}
+
+extension ProgramOption {
+    /// The first way to write it, with its argument, as macros: `Fl c Ar LINE`.
+    fileprivate var macros: String {
+        let name = short.map(String.init) ?? long.map { "-" + $0 } ?? ""
+        return "Fl " + name + argumentMacros
+    }
+
+    /// All ways to write it: `Fl q , Fl -quiet`.
+    fileprivate var tag: String {
+        let names = [short.map(String.init), long.map { "-" + $0 }].compactMap { $0.map { "Fl " + $0 } }
+        return names.joined(separator: " , ") + argumentMacros
+    }
+
+    private var argumentMacros: String {
+        switch argument {
+        case .none: ""
+        case .required(let name, _): " Ar " + name
+        case .optional(let name, _): " Ns Op = Ns Ar " + name
+        }
+    }
+}
