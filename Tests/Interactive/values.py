@@ -368,7 +368,7 @@ def test_wrong_usage_is_told_in_its_lines():
             continue
         value, shown = b"a=" + value, b"a=" + shown
         for program, arguments, status in (
-            (MUXSH, ["--max-time"], 1), (MUXSH, ["--color"], 1), (MUXSH, ["--report"], 1), (MUXSH, ["-o"], 1),
+            (MUXSH, ["--max-time"], 1), (MUXSH, ["--color"], 1), (MUXSH, ["--runs"], 1), (MUXSH, ["-o"], 1),
             (ECHOD, ["--mode"], 1), (ECHOD, [], 1), (ECHOD, ["--bind"], 3), (ECHOD, ["--idle-timeout"], 1),
         ):
             if arguments == ["-o"]:
