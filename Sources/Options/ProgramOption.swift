@@ -132,7 +132,7 @@ package struct UsageError: Error, Equatable {
     package let hint: String?
 
     package init(_ option: String? = nil, _ problem: String, hint: String? = nil) {
-        self.problem = (option.map { $0 + ": " } ?? "") + problem.inOneLine
+        self.problem = ((option.map { $0 + ": " } ?? "") + problem).inOneLine
         self.hint = hint
     }
 }
