@@ -49,7 +49,7 @@ package final class LineOutput {
     }
 
     private func write(_ text: String, to stream: OutputStream) {
-        let visible = String(lossless: text.losslessBytes).unicodeScalars.map { $0 == "\n" ? "\n" : Self.visible($0) }
+        let visible = text.unicodeScalars.map { $0 == "\n" ? "\n" : Self.visible($0) }
         stream.write(Array(visible.joined().utf8))
         stream.flush()
     }
