@@ -1,6 +1,12 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// What is in Tests and not in the target EngineTests.
+let notEngineTests = [
+    "EndToEnd", "Fuzz/Corpus", "Fuzz/Dictionaries", "Fuzz/README.md", "FunctionsTests", "Interactive", "ReactorTests",
+    "ScriptTests", "Soak", "Support", "TerminalTests", "WireTests",
+]
+
 // The modules and what each may import are described in ARCHITECTURE.md; arrows run one way, as listed here.
 let package = Package(
     name: "muxsh",
@@ -99,12 +105,15 @@ let package = Package(
         .testTarget(name: "WireTests", dependencies: ["Wire", "Sockets", "Options", "Reactor", "TestSupport"]),
         .testTarget(name: "ScriptTests", dependencies: ["Script", "Commands", "TestSupport"]),
         .testTarget(name: "FunctionsTests", dependencies: ["Functions", "Script", "TestSupport"]),
+        // With the fuzz targets, which run here for a short time.
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Commands", "Engine", "VM", "Sessions", "Results", "Script", "Wire", "Sockets", "Reactor",
-                "TestSupport",
-            ]),
+                "Commands", "Engine", "Functions", "Options", "VM", "Sessions", "Results", "Script", "Sockets",
+                "Terminal", "Wire", "Reactor", "TestSupport",
+            ],
+            path: "Tests", exclude: notEngineTests + ["Fuzz/Targets/Main.swift"],
+            sources: ["EngineTests", "Fuzz/Targets"]),
         .testTarget(name: "TerminalTests", dependencies: ["Terminal", "Commands", "Reactor", "TestSupport"]),
         .testTarget(
             name: "EndToEndTests", dependencies: ["muxsh", "echod", "Script", "TestSupport"], path: "Tests/EndToEnd",
@@ -113,17 +122,21 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// The fuzz targets of scripts/fuzz, for scripts/fuzz/run alone: everything is built with libFuzzer's coverage then.
+// The targets of scripts/fuzz, for it alone: everything is built with libFuzzer's coverage then.
 if Context.environment["MUXSH_FUZZ"] != nil {
-    let coverage = [SwiftSetting.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])]
-    for target in package.targets where ["Script", "Functions", "Wire", "Sessions"].contains(target.name) {
-        target.swiftSettings = coverage
-    }
+    let coverage = [SwiftSetting.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library", "-enable-testing"])]
+    let modules = ["Script", "Functions", "Options", "Wire", "Sockets", "Sessions", "Engine", "Commands", "Terminal"]
+    for target in package.targets where modules.contains(target.name) { target.swiftSettings = coverage }
+    package.targets.removeAll { $0.type == .test }
     package.products.append(.executable(name: "fuzz", targets: ["fuzz"]))
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["Commands", "Functions", "Script", "Sessions", "VM", "Wire"],
-            path: "scripts/fuzz",
-            exclude: ["run"],
-            swiftSettings: coverage, linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
+            name: "fuzz",
+            dependencies: [
+                "Commands", "Engine", "Functions", "Options", "Reactor", "Results", "Script", "Sessions", "Sockets",
+                "Terminal", "TestSupport", "VM", "Wire",
+            ],
+            path: "Tests", exclude: notEngineTests, sources: ["Fuzz/Targets", "EngineTests/Stage.swift"],
+            swiftSettings: coverage,
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]))
 }

@@ -108,6 +108,8 @@ package final class Trigger: Resource {
             case .match(let groups):
                 let values = groups.map { $0.map { Array(line[$0]) } }
                 let whole = groups.first.flatMap { $0 } ?? 0..<0
+                // A carriage return inside a line does not begin another one, which `mayMatch` could not foresee.
+                guard whole.lowerBound == 0 || !regex.matchesAtLineStartOnly else { return nil }
                 return Match(start: whole.lowerBound, end: whole.upperBound, captures: values, groups: regex.groups)
             case .none, .partial, .paused: return nil
             case .limit(let why): throw Failure(.expectation, "pattern too complex: \(why)", range: range)

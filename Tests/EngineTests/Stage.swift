@@ -89,6 +89,13 @@ final class Stage {
         world.runReady()
     }
 
+    /// Closes the sessions: the loop keeps those that are open.
+    func end() {
+        for session in world.sessions.all { session.channel.close() }
+        world.cancel()
+        settle()
+    }
+
     func hear(_ bytes: [UInt8]) {
         pair.say(bytes)
         settle()

@@ -2,7 +2,7 @@
 under a talking server: what is painted must be what a fresh painting shows, and no line may be lost or doubled.
 
 Usage: random_keys.py MUXSH ECHOD [COUNT [FIRST [keys|redraw]]] runs COUNT sessions beginning with the seed FIRST. Each
-can be repeated with its seed. scripts/fuzz/run keys runs them with the address sanitizer, scripts/fuzz/prompt many of
+can be repeated with its seed. scripts/fuzz keys runs them with the address sanitizer, scripts/fuzz COUNT prompt many of
 the second kind.
 """
 

@@ -151,8 +151,6 @@ def main():
             for program in programs:
                 program.sample()
         time.sleep(0.05)
-    if "SOAK_VERBOSE" in os.environ:
-        for p in programs: print(p.name, p.samples)
     complaints = [text for program in programs for text in program.verdict()]
     for process in (script, echod):
         process.terminate()
