@@ -21,6 +21,17 @@
 // fork(2). Swift marks fork unavailable because of threads; these programs are single-threaded.
 static inline pid_t c_fork(void) { return fork(); }
 
+// The arguments of the process, which the kernel has put before its environment, after their number (System V ABI). Swift
+// reads them from /proc, which a bare root does not have. Only before anything changes the environment.
+extern char **environ;
+static inline char **c_arguments(int *count) {
+    char **end = environ - 1;
+    long number = 0;
+    while ((long)end[-1 - number] != number) number++;
+    *count = (int)number;
+    return end - number;
+}
+
 // getopt_long(3), whose state are global variables: a new scan begins without messages of its own, and the next step
 // leaves the index of the next argument, the argument of the option, and the option that is wrong.
 static inline void c_begin_options(void) {

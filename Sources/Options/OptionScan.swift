@@ -2,9 +2,11 @@ import CPlatform
 import Glibc
 import Reactor
 
-/// Returns the arguments of this process, without its name.
+/// Returns the arguments of this process, without its name. Call it first of all.
 package func programArguments() -> [SystemString] {
-    (1..<max(1, Int(CommandLine.argc))).compactMap { CommandLine.unsafeArgv[$0].map { SystemString(copying: $0) } }
+    var (count, words) = (CommandLine.argc, CommandLine.unsafeArgv)
+    if count == 0 { words = c_arguments(&count) }
+    return (1..<max(1, Int(count))).compactMap { words[$0].map { SystemString(copying: $0) } }
 }
 
 /// One pass of getopt_long(3) over a command line. Its state is global to the process: one scan at a time.
