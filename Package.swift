@@ -4,7 +4,7 @@ import PackageDescription
 // What is in Tests and not in the target EngineTests.
 let notEngineTests = [
     "EndToEnd", "Fuzz/Corpus", "Fuzz/Dictionaries", "Fuzz/README.md", "FunctionsTests", "Interactive", "ReactorTests",
-    "ScriptTests", "Soak", "Support", "TerminalTests", "WireTests",
+    "ScriptTests", "Faults", "Soak", "Support", "TerminalTests", "WireTests",
 ]
 
 // The modules and what each may import are described in ARCHITECTURE.md; arrows run one way, as listed here.
