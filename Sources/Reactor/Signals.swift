@@ -56,7 +56,9 @@ package final class Signals: DescriptorWatcher {
         action.__sigaction_handler.sa_handler = { number in
             let saved = errno
             var byte = UInt8(truncatingIfNeeded: number)
-            _ = write(signalPipe, &byte, 1)
+            // A signal must not be lost. A full pipe wakes the loop anyway.
+            var tries = 8
+            while tries > 0, write(signalPipe, &byte, 1) < 0, errno != EAGAIN { tries -= 1 }
             errno = saved
         }
         guard sigaction(number, &action, &old) == 0 else { return }

@@ -399,6 +399,8 @@ package final class LineEditor: DescriptorWatcher {
     private func nextCharacter() -> UInt32? {
         libedit.keepCursorInside()
         while true {
+            // A prompt that cannot be shown ends.
+            if screen.stream.isBroken { isClosed = true }
             if isClosed { return nil }
             // A newline ends the line in any state of libedit; the line is then discarded.
             if isInterrupted || textToEdit != nil { return 0x0A }

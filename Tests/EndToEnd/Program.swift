@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Runs the built programs.
 enum Program {
@@ -34,40 +35,27 @@ enum Program {
         }
     }
 
-    /// One process starts at a time: Foundation's `run` has crashed when several threads called it at once.
-    private static let startLock = NSLock()
-
-    /// Starts a process with no signal blocked: otherwise it would inherit the signals that the test threads block.
-    static func start(_ process: Process) throws {
-        startLock.lock()
-        defer { startLock.unlock() }
-        var none = sigset_t()
-        var former = sigset_t()
-        sigemptyset(&none)
-        pthread_sigmask(SIG_SETMASK, &none, &former)
-        defer { pthread_sigmask(SIG_SETMASK, &former, nil) }
-        try process.run()
-    }
-
     /// Runs a program in `folder` until it ends. It is killed after a minute, which shows in its status.
     static func run(
         _ name: String, _ arguments: [String], in folder: Folder, stdin: String = "",
         environment: [String: String] = [:]
     ) throws -> Outcome {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: name.hasPrefix("/") ? name : path(name))
+        let process = ChildProgram()
+        process.path = name.hasPrefix("/") ? name : path(name)
         process.arguments = arguments
-        process.currentDirectoryURL = folder.url
+        process.folder = folder.url.path
         var variables = ["PATH": "/usr/bin:/bin", "HOME": folder.url.path, "TERM": "dumb", "LC_ALL": "C.UTF-8"]
         variables.merge(environment) { _, new in new }
         process.environment = variables
         let files = ["in", "out", "err"].map { folder.url.appendingPathComponent(".test-\($0)") }
         try Data(stdin.utf8).write(to: files[0])
         for file in files[1...] { try Data().write(to: file) }
-        process.standardInput = try FileHandle(forReadingFrom: files[0])
-        process.standardOutput = try FileHandle(forWritingTo: files[1])
-        process.standardError = try FileHandle(forWritingTo: files[2])
-        try start(process)
+        let input = try FileHandle(forReadingFrom: files[0])
+        let (output, errors) = (try FileHandle(forWritingTo: files[1]), try FileHandle(forWritingTo: files[2]))
+        process.input = input.fileDescriptor
+        process.output = output.fileDescriptor
+        process.errors = errors.fileDescriptor
+        try process.run()
         let identifier = process.processIdentifier
         let killer = DispatchWorkItem { kill(identifier, SIGKILL) }
         DispatchQueue.global().asyncAfter(deadline: .now() + 60, execute: killer)

@@ -3,7 +3,7 @@ import TestSupport
 
 /// A Debian server, started for a test on ports that were free a moment ago, and ended with the test.
 final class RealServer {
-    let process = Process()
+    let process = ChildProgram()
     let port: Int
     private let folder: Program.Folder
 
@@ -38,11 +38,8 @@ final class RealServer {
     init(_ kind: Kind, backend: Int? = nil) throws {
         folder = try Program.Folder()
         port = Self.freePort()
-        process.executableURL = URL(fileURLWithPath: kind.isSupervised ? Program.path("muxsh") : kind.program)
-        process.currentDirectoryURL = folder.url
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
+        process.path = kind.isSupervised ? Program.path("muxsh") : kind.program
+        process.folder = folder.url.path
         process.arguments =
             switch kind {
             case .redis:
@@ -74,7 +71,7 @@ final class RealServer {
             case .mosquitto: ["-p", "\(port)"]
             case .postgres: Self.supervised(["sh", try write("postgres.sh", Self.postgres(port)), folder.url.path])
             }
-        try Program.start(process)
+        try process.run()
     }
 
     deinit {

@@ -1,8 +1,9 @@
 import Foundation
+import TestSupport
 
 /// A program that runs concurrently with a test, connected through pipes.
 final class RunningProgram {
-    let process = Process()
+    let process = ChildProgram()
     private let input = Pipe()
     private let output = Pipe()
     private let errors = Pipe()
@@ -11,17 +12,20 @@ final class RunningProgram {
     /// Starts `command`, a shell command line whose last command is run with `exec`, so that the process is the
     /// program.
     init(shell command: String, environment: [String: String] = [:]) throws {
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.path = "/bin/sh"
         process.arguments = ["-c", command]
         var variables = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "TERM": "dumb", "LC_ALL": "C.UTF-8"]
         variables.merge(environment) { _, new in new }
         process.environment = variables
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = errors
+        process.input = input.fileHandleForReading.fileDescriptor
+        process.output = output.fileHandleForWriting.fileDescriptor
+        process.errors = errors.fileHandleForWriting.fileDescriptor
         // The end of the program must not end the tests.
         Glibc.signal(SIGPIPE, SIG_IGN)
-        try Program.start(process)
+        try process.run()
+        for end in [input.fileHandleForReading, output.fileHandleForWriting, errors.fileHandleForWriting] {
+            try end.close()
+        }
     }
 
     deinit {
@@ -70,8 +74,7 @@ final class RunningProgram {
     func end() -> (status: Int32, err: String) {
         let err = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        let isSignal = process.terminationReason == .uncaughtSignal
-        return (process.terminationStatus + (isSignal ? 128 : 0), err)
+        return (process.terminationStatus + (process.wasKilled ? 128 : 0), err)
     }
 
     /// Returns a field of /proc/PID/status, such as `Threads` or `VmRSS` (in kB).

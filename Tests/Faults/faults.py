@@ -67,6 +67,7 @@ test "in a test" {
 }
 a>|
 a<|
+close *
 print done
 """
 
@@ -121,7 +122,7 @@ def run_script(folder, inject=None):
 
 def neutral(text):
     """The text without ports, times and process numbers."""
-    text = re.sub(rb"127\.0\.0\.1:\d+", b"ADDRESS", text)
+    text = re.sub(rb"(127\.0\.0\.1|localhost):\d+", b"ADDRESS", text)
     text = re.sub(rb"\d+(\.\d+)? (ms|s)\b|duration_ms: [\d.]+", b"TIME", text)
     return re.sub(rb"process \d+|/tmp/\S+", b"X", text)
 
@@ -245,7 +246,7 @@ def echod_matrix(pool, generator):
 
 
 PROMPT_LINES = ["serve up :0", "open a localhost:${up.port}", "a> one", "expect a ONE", "spawn c cat", "c> two",
-                "expect c two", "run sort", "list", "print alive-${up.port}"]
+                "expect c two", "run sort", "list", "print alive"]
 
 
 def try_prompt(name, error, place):
@@ -261,8 +262,8 @@ def try_prompt(name, error, place):
                 prompt.send(line + "\r")
             if seen == 0:
                 # After an error the prompt is there, and says that it is; or it has ended.
-                seen = prompt.expect([r"\nalive-\S*", r"\r\n[^\r\n]*error: [^\r\n]*(?=.*\nalive|.*never set|.*\$\{up)", pexpect.EOF])
-            if seen != 2:
+                seen = prompt.expect([r"\nalive", pexpect.EOF])
+            if seen == 0:
                 prompt.send("\r\x15quit\r")
                 prompt.expect(pexpect.EOF)
             prompt.close()
@@ -381,7 +382,7 @@ def closed_descriptors():
                 if program[-1] == "run true" and process.returncode == 0:
                     with open(folder + "/t", "rb") as file:
                         text = file.read()
-                    if text != b"# hello\nrun true\n":
+                    if text != b"# hello\n":
                         complain(what, f"the transcript is {text}")
 
 

@@ -21,12 +21,10 @@ package enum Certificates {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
             "muxsh-certificates-\(ProcessInfo.processInfo.processIdentifier)")
         try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        let process = ChildProgram()
+        process.path = "/bin/sh"
         process.arguments = ["-e", "-c", script]
-        process.currentDirectoryURL = folder
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
+        process.folder = folder.path
         guard (try? process.run()) != nil else { return nil }
         process.waitUntilExit()
         atexit { try? Certificates.folder.map { try FileManager.default.removeItem(at: $0) } }

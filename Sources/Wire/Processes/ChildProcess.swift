@@ -69,6 +69,8 @@ package final class ChildProcess: DescriptorWatcher {
         case .gone:
             loop?.unwatch(report.number)
             self.report = nil
+            // Where its report cannot be read, the warden may still run.
+            kill(warden, SIGKILL)
             reap(warden)
             // From here on, its process ID and its warden's may be reused.
             (isReleased, isGone) = (true, true)

@@ -229,7 +229,10 @@ package final class ChildStarting: DescriptorWatcher {
             loop.unwatch(report.number)
             completion(.success((number, report)))
         case .report(.failed(let number)): fail(WireFailure(number: number))
-        case .report(.ended), .gone: fail(.other("its warden ended"))
+        case .report(.ended), .gone:
+            // Where its report cannot be read, the warden may still run.
+            kill(warden, SIGKILL)
+            fail(.other("its warden ended"))
         }
     }
 
