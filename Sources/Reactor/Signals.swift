@@ -56,9 +56,9 @@ package final class Signals: DescriptorWatcher {
         action.__sigaction_handler.sa_handler = { number in
             let saved = errno
             var byte = UInt8(truncatingIfNeeded: number)
-            // A signal must not be lost. A full pipe wakes the loop anyway.
+            // A signal must not be lost; only a full pipe wakes the loop anyway.
             var tries = 8
-            while tries > 0, write(signalPipe, &byte, 1) < 0, errno != EAGAIN { tries -= 1 }
+            while tries > 0, write(signalPipe, &byte, 1) < 0 { tries -= 1 }
             errno = saved
         }
         guard sigaction(number, &action, &old) == 0 else { return }

@@ -408,7 +408,7 @@ package final class LineEditor: DescriptorWatcher {
             guard let key = reader.next() else {
                 updateMenu()
                 refresh()
-                turn()
+                if !screen.stream.isBroken { turn() }
                 continue
             }
             guard libedit.count + room(for: key) <= Libedit.longestLine else {

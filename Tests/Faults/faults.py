@@ -121,7 +121,8 @@ def run_script(folder, inject=None):
 
 
 def neutral(text):
-    """The text without ports, times and process numbers."""
+    """The text without notes, ports, times and process numbers. A note may say that something is tried again."""
+    text = b"".join(line for line in text.splitlines(True) if not line.startswith(b"# "))
     text = re.sub(rb"(127\.0\.0\.1|localhost):\d+", b"ADDRESS", text)
     text = re.sub(rb"\d+(\.\d+)? (ms|s)\b|duration_ms: [\d.]+", b"TIME", text)
     return re.sub(rb"process \d+|/tmp/\S+", b"X", text)

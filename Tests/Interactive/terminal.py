@@ -39,9 +39,10 @@ class Terminal:
             "TERM": "xterm-256color",
             "LC_ALL": "C.UTF-8",
         }
-        # scripts/coverage collects what each program has run.
-        if "LLVM_PROFILE_FILE" in os.environ:
-            variables["LLVM_PROFILE_FILE"] = os.environ["LLVM_PROFILE_FILE"]
+        # Sanitizers and scripts/coverage are set up for all programs of a run.
+        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"):
+            if name in os.environ:
+                variables[name] = os.environ[name]
         variables.update(environment)
         self.screen = Screen(columns, rows, history=10000)
         self.stream = pyte.ByteStream(self.screen)

@@ -50,7 +50,10 @@ package final class ChildProgram: @unchecked Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setsigdefault(&attributes, &all)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        let variables = (environment ?? ProcessInfo.processInfo.environment).map { $0 + "=" + $1 }
+        let own = ProcessInfo.processInfo.environment
+        // Sanitizers and scripts/coverage are set up for all programs of a run.
+        let kept = own.filter { ["ASAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"].contains($0.key) }
+        let variables = (environment ?? own).merging(kept) { old, _ in old }.map { $0 + "=" + $1 }
         var (words, settings) = (([path] + arguments).map { strdup($0) } + [nil], variables.map { strdup($0) } + [nil])
         defer { (words + settings).forEach { free($0) } }
         let number = posix_spawn(&processIdentifier, path, &actions, &attributes, &words, &settings)
