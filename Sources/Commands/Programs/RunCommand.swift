@@ -196,6 +196,10 @@ private final class RunWait: Wait {
     private func finish(
         _ ending: ChildProcess.Ending, _ output: Stream, _ errors: Stream, _ strand: Strand
     ) throws(Failure) -> Bool {
+        if case .failed(let problem) = output.channel.input {
+            cancel()
+            throw Failure(.connection, "\(title): cannot read its output: \(problem.message)")
+        }
         let bytes = Array(output.channel.inbox.bytes)
         strand.capture([bytes])
         strand.setResult("status", to: Array(String(ending.status).utf8))
