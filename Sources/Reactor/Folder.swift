@@ -8,10 +8,16 @@ package enum Folder {
         defer { closedir(stream) }
         var names: [SystemString] = []
         while let entry = readdir(stream) {
-            let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-            guard bytes != Array(".".utf8), bytes != Array("..".utf8) else { continue }
-            if let name = SystemString(bytes) { names.append(name) }
+            let name = name(of: entry)
+            if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+    }
+
+    /// Returns the name in an entry that readdir(3) has returned. Its array has 256 bytes, and the memory behind it only
+    /// those of the name: it must not be copied.
+    package static func name(of entry: UnsafeMutablePointer<dirent>) -> SystemString {
+        let start = UnsafeRawPointer(entry) + (MemoryLayout<dirent>.offset(of: \.d_name) ?? 0)
+        return SystemString(copying: start.assumingMemoryBound(to: CChar.self))
     }
 }

@@ -346,7 +346,7 @@ package final class CommandTable {
 
     package subscript(name: String) -> CommandDescription? {
         if let description = made[name] { return description }
-        let description = makers[name]?()
+        guard let description = makers[name]?() else { return nil }
         made[name] = description
         return description
     }

@@ -37,7 +37,7 @@ final class TemporaryDirectory {
         guard number >= 0, let directory = fdopendir(number) else { return }
         fchmod(number, 0o700)
         while let entry = readdir(directory) {
-            let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            let bytes = Folder.name(of: entry).bytes
             if let name = SystemString(bytes), name != ".", name != ".." { remove(name, in: number) }
         }
         closedir(directory)

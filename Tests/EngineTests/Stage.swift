@@ -10,8 +10,12 @@ import Wire
 @testable import Sessions
 @testable import VM
 
-// Creating it takes longer than most tests, and it never changes.
-nonisolated(unsafe) let standardRegistry = CommandRegistry.standard()
+// Creating it takes longer than most tests. With all descriptions made, it never changes: tests run in parallel.
+nonisolated(unsafe) let standardRegistry: CommandRegistry = {
+    let registry = CommandRegistry.standard()
+    _ = registry.table.descriptions
+    return registry
+}()
 
 /// Keeps the output of the engine in memory.
 final class MemoryOutput: Output {

@@ -99,8 +99,8 @@ def read_until(prompt, text):
 def fill(prompt):
     """Fills what the prompt keeps up to a limit: logs, the recording for save."""
     for line in (
-        "serve fill :0", "open a localhost:${fill.port}", f"let text {'x' * 3000}", "repeat 8000 {", "a> ${text}",
-        f"a< {'X' * 3000}", "}", "close *", "close fill", "print filled",
+        "serve fill :0", "open a localhost:${fill.port}", f"let text {'x' * 40}", "repeat 40000 {", "a> ${text}",
+        f"a< {'X' * 40}", "}", "close *", "close fill", "print filled",
     ):
         prompt.send(line + "\r")
     read_until(prompt, b"\nfilled")

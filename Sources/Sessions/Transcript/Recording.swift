@@ -15,10 +15,12 @@ package final class Recording {
             if case .line(let text) = content { text.hasPrefix("#") } else { false }
         }
 
+        /// What it takes in memory, in bytes: of short lines most is not text.
         var size: Int {
-            switch content {
-            case .line(let text): text.utf8.count + 32
-            case .data(let data): data.bytes.count + 64
+            let heap = 48
+            return switch content {
+            case .line(let text): MemoryLayout<Entry>.stride + heap + text.utf8.count
+            case .data(let data): MemoryLayout<Entry>.stride + heap + data.bytes.count
             }
         }
     }

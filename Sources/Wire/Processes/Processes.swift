@@ -1,4 +1,5 @@
 import Glibc
+import Reactor
 
 /// The process tree, as reported by /proc (proc_pid_stat(5)).
 enum Processes {
@@ -32,9 +33,7 @@ enum Processes {
         defer { closedir(folder) }
         var all: [(process: pid_t, parent: pid_t)] = []
         while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
+            let name = Folder.name(of: entry).description
             if let process = pid_t(name), let parent = parent(of: process) { all.append((process, parent)) }
         }
         return all
