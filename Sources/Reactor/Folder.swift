@@ -14,7 +14,7 @@ package enum Folder {
         return names.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
     }
 
-    /// Returns the name in an entry that readdir(3) has returned. Its array has 256 bytes, and the memory behind it only
+    /// Returns the name in an entry that readdir(3) has returned. Its array has 256 bytes, and the memory after it only
     /// those of the name: it must not be copied.
     package static func name(of entry: UnsafeMutablePointer<dirent>) -> SystemString {
         let start = UnsafeRawPointer(entry) + (MemoryLayout<dirent>.offset(of: \.d_name) ?? 0)
