@@ -109,14 +109,13 @@ package final class Recording {
 
     /// Removes the `open` of each session for which `isGone` is true.
     package func dropOpens(since mark: Mark, _ isGone: (String) -> Bool) {
-        let start = max(0, mark.position - dropped)
-        let kept = entries.enumerated().filter { index, entry in
-            guard index >= start, case .line(let text) = entry.content else { return true }
-            let words = text.split(separator: " ")
-            return !(words.first == "open" && words.count > 1 && isGone(String(words[1])))
+        rewrite(from: max(0, mark.position - dropped)) { tail in
+            tail.filter { entry in
+                guard case .line(let text) = entry.content else { return true }
+                let words = text.split(separator: " ")
+                return !(words.first == "open" && words.count > 1 && isGone(String(words[1])))
+            }
         }
-        entries = Deque(kept.map(\.element))
-        size = entries.reduce(0) { $0 + $1.size }
     }
 
     /// Puts a typed text in place of what its run has sent and received.
@@ -124,27 +123,52 @@ package final class Recording {
     /// - Parameter consumed: how far each session was read before and after.
     package func replace(since mark: Mark, with text: String, consumed: [(session: Int, range: Range<Int>)]) {
         let start = max(0, mark.position - dropped)
-        var place: Int?
-        var kept: Deque<Entry> = []
-        for (index, var entry) in entries.enumerated() {
-            if case .data(var data) = entry.content, let source = data.source {
-                let range = consumed.first { $0.session == source.session }?.range ?? 0..<0
-                if source.range.overlaps(range) {
-                    place = place ?? kept.count
-                    guard source.range.upperBound > range.upperBound else { continue }
-                    // The rest of a line is read like a line; only its ending does not count as one.
-                    data.bytes = Array(data.bytes.dropFirst(range.upperBound - source.range.lowerBound))
-                    if data.bytes.isEmpty { continue }
-                    entry.content = .data(data)
+        let first = firstEntry(of: consumed, before: start)
+        rewrite(from: first) { tail in
+            var place: Int?
+            var kept: [Entry] = []
+            for (index, var entry) in tail.enumerated() {
+                if case .data(var data) = entry.content, let source = data.source {
+                    let range = consumed.first { $0.session == source.session }?.range ?? 0..<0
+                    if source.range.overlaps(range) {
+                        place = place ?? kept.count
+                        guard source.range.upperBound > range.upperBound else { continue }
+                        // The rest of a line is read like a line; only its ending does not count as one.
+                        data.bytes = Array(data.bytes.dropFirst(range.upperBound - source.range.lowerBound))
+                        if data.bytes.isEmpty { continue }
+                        entry.content = .data(data)
+                    }
+                } else if first + index >= start, !entry.isComment {
+                    continue
                 }
-            } else if index >= start, !entry.isComment {
-                continue
+                kept.append(entry)
             }
-            kept.append(entry)
+            kept.insert(Entry(content: .line(text), number: number), at: place ?? kept.count)
+            return kept
         }
-        kept.insert(Entry(content: .line(text), number: number), at: place ?? kept.count)
-        entries = kept
-        size = entries.reduce(0) { $0 + $1.size }
+    }
+
+    /// Returns the index of the first entry from which a run may have read, at most `start`. A typed line must not cost
+    /// a walk through all that is kept.
+    private func firstEntry(of consumed: [(session: Int, range: Range<Int>)], before start: Int) -> Int {
+        var pending = consumed.filter { !$0.range.isEmpty }
+        var index = entries.count
+        while index > 0, index > start || !pending.isEmpty {
+            index -= 1
+            guard case .data(let data) = entries[index].content, let source = data.source else { continue }
+            pending.removeAll { $0.session == source.session && source.range.lowerBound <= $0.range.lowerBound }
+        }
+        return min(index, start)
+    }
+
+    /// Replaces the entries from an index on.
+    private func rewrite(from first: Int, _ change: ([Entry]) -> [Entry]) {
+        let first = min(first, entries.count)
+        let tail = Array(entries[first...])
+        let kept = change(tail)
+        entries.removeLast(tail.count)
+        entries.append(contentsOf: kept)
+        size += kept.reduce(0) { $0 + $1.size } - tail.reduce(0) { $0 + $1.size }
     }
 
     // MARK: The script
