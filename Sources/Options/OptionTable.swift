@@ -9,7 +9,8 @@ package struct OptionTable<Settings> {
     let text: String
     /// The name and purpose of the arguments that are not options; nil if there must be none.
     let operand: (name: String, summary: String)?
-    package let options: [ProgramOption<Settings>]
+    /// The options, followed by those that every program has.
+    let all: [ProgramOption<Settings>]
     /// Returns the candidate that an unknown name may have meant.
     private let nearest: (_ name: String, _ candidates: [String]) -> String?
 
@@ -22,7 +23,7 @@ package struct OptionTable<Settings> {
         self.purpose = purpose
         self.text = text
         self.operand = operand
-        self.options = options
+        all = options + Self.common
         self.nearest = nearest
     }
 
@@ -49,8 +50,9 @@ package struct OptionTable<Settings> {
         while let found = scan.next() {
             switch found {
             case .option(let code, let argument):
-                if let text = try text(of: code, argument) { return .text(text) }
-                try self[code]?.take(&settings, argument)
+                guard let option = self[code] else { continue }
+                if let text = try text(of: option, argument) { return .text(text) }
+                try option.take(&settings, argument)
             case .missingArgument(let code):
                 let option = self[code]
                 throw UsageError(nil, "\(option?.name ?? "") needs \(option?.parameter?.name ?? "an argument")")
@@ -64,9 +66,7 @@ package struct OptionTable<Settings> {
         return .run(scan.rest)
     }
 
-    /// The options, with those that every program has.
-    var all: [ProgramOption<Settings>] { options + Self.common }
-
+    /// Options whose answer is a text about the program.
     private static var common: [ProgramOption<Settings>] {
         [
             .init(
@@ -81,14 +81,14 @@ package struct OptionTable<Settings> {
         ]
     }
 
-    /// Returns the text that a common option asks for; nil for other options.
-    private func text(of code: Int32, _ argument: SystemString?) throws(UsageError) -> String? {
-        switch Int(code - Self.firstCode) - options.count {
-        case 0: completions(for: try chosen(argument, for: "--completions"))
-        case 1: "\(program) \(version)\n"
-        case 2: help
-        case 3: manual
-        case 4: synopsis
+    /// Returns the text that an option of every program asks for; nil for other options.
+    private func text(of option: ProgramOption<Settings>, _ argument: SystemString?) throws(UsageError) -> String? {
+        switch option.long {
+        case "completions": completions(for: try chosen(argument, for: "--completions"))
+        case "version": "\(program) \(version)\n"
+        case "help": help
+        case "manual-options": manual
+        case "manual-synopsis": synopsis
         default: nil
         }
     }

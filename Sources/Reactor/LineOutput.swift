@@ -9,7 +9,7 @@ package final class LineOutput {
     private let errors: OutputStream
     private var leftOut = 0
 
-    /// - Parameter name: the name of the program, before each line.
+    /// - Parameter name: the name of the program, for its own messages.
     package init(_ name: String, on loop: EventLoop) {
         self.name = name
         self.loop = loop

@@ -56,7 +56,7 @@ package final class Signals: DescriptorWatcher {
         action.__sigaction_handler.sa_handler = { number in
             let saved = errno
             var byte = UInt8(truncatingIfNeeded: number)
-            // A signal must not be lost; only a full pipe wakes the loop anyway.
+            // A signal must not be lost. Only a full pipe needs none: it wakes the loop anyway.
             var tries = 8
             while tries > 0, write(signalPipe, &byte, 1) < 0 { tries -= 1 }
             errno = saved

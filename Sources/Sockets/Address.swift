@@ -56,7 +56,7 @@ package enum Address: Equatable, Sendable {
         guard let text = String(validating: bytes, as: UTF8.self),
             text.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
         else { throw .notText(String(lossless: bytes)) }
-        guard let separator = text.range(ofScheme: "://") else {
+        guard let separator = text.range(of: "://")?.lowerBound else {
             let (host, service) = try Self.hostAndService(text[...])
             self = .network(.tcp, host: host, service: service)
             return
@@ -247,16 +247,5 @@ extension Address {
     fileprivate static var schemes: String {
         let names = Scheme.allCases.filter { $0 != .tcp }.map { $0.rawValue + "://" }
         return names.dropLast().joined(separator: ", ") + " and " + (names.last ?? "")
-    }
-}
-
-extension String {
-    fileprivate func range(ofScheme separator: String) -> String.Index? {
-        var index = startIndex
-        while index < endIndex {
-            if self[index...].hasPrefix(separator) { return index }
-            index = self.index(after: index)
-        }
-        return nil
     }
 }

@@ -72,7 +72,6 @@ print done
 """
 
 complaints = []
-count = 0
 
 
 def complain(what, found):
@@ -96,6 +95,19 @@ def environment(folder):
 def crashed(status):
     return -status in (signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGTRAP, signal.SIGBUS, signal.SIGFPE) or \
         status in (128 + signal.SIGSEGV, 128 + signal.SIGABRT, 128 + signal.SIGILL, 128 + signal.SIGTRAP)
+
+
+def ended_badly(what, status, text, calls):
+    """Complains about a run that hangs, crashes or spins; returns whether it does."""
+    if status == "hangs":
+        complain(what, f"hangs: {text[-300:]}")
+    elif crashed(status):
+        complain(what, f"crashes with {status}: {text[-300:]}")
+    elif len(calls) > MOST_CALLS:
+        complain(what, f"makes {len(calls)} calls")
+    else:
+        return False
+    return True
 
 
 def run_script(folder, inject=None):
@@ -144,12 +156,8 @@ def try_script(clean, name, error, place):
     with Folder() as folder:
         status, out, err, transcript, report, calls = run_script(folder, f"{name}:error={error}:when={place}")
     what = f"script, {name} {error} at {place}"
-    if status == "hangs":
-        return complain(what, "hangs")
-    if crashed(status):
-        return complain(what, f"crashes with {status}: {err[-300:]}")
-    if len(calls) > MOST_CALLS:
-        return complain(what, f"makes {len(calls)} calls")
+    if ended_badly(what, status, err, calls):
+        return None
     if status == 0:
         for part, now, then in (("output", out, clean[1]), ("transcript", transcript, clean[3]), ("report", report, clean[4])):
             if neutral(now) != neutral(then):
@@ -219,12 +227,8 @@ def try_echod(name, error, place):
     with Folder() as folder:
         status, answers, err, calls = run_echod(folder, f"{name}:error={error}:when={place}")
     what = f"echod, {name} {error} at {place}"
-    if status == "hangs":
-        return complain(what, "hangs")
-    if crashed(status):
-        return complain(what, f"crashes with {status}: {err[-300:]}")
-    if len(calls) > MOST_CALLS:
-        return complain(what, f"makes {len(calls)} calls")
+    if ended_badly(what, status, err, calls):
+        return None
     if status != 0 and not err.strip() and not (name == "write" and error == "EPIPE"):
         return complain(what, f"ends with {status} without words")
     if any(isinstance(answer, str) for answer in answers):
@@ -274,12 +278,7 @@ def try_prompt(name, error, place):
             prompt.close(force=True)
         with open(folder + "/trace", "rb") as file:
             calls = file.read().split(b"\n")
-    if status == "hangs":
-        complain(what, f"hangs: {(prompt.before or b'')[-300:]}")
-    elif crashed(status):
-        complain(what, f"crashes with {status}: {(prompt.before or b'')[-300:]}")
-    elif len(calls) > MOST_CALLS:
-        complain(what, f"makes {len(calls)} calls")
+    ended_badly(what, status, prompt.before if isinstance(prompt.before, bytes) else b"", calls)
     return calls
 
 
