@@ -81,7 +81,8 @@ let package = Package(
         .target(
             name: "Commands",
             dependencies: [
-                "Engine", "VM", "Sessions", "Wire", "Sockets", "Functions", "Script", "Reactor", "Results", "Library",
+                "Engine", "VM", "Sessions", "Wire", "Sockets", "Options", "Functions", "Script", "Reactor", "Results",
+                "Library",
             ]),
         .target(
             name: "Library", path: "scripts/library",

@@ -1,3 +1,4 @@
+import Options
 import Script
 
 /// The texts made from the table of functions: `help functions`, and the section of muxsh(5).
@@ -25,7 +26,7 @@ enum FunctionManual {
         var lines = [".Sh FUNCTIONS"]
         for group in ValueFunction.Group.allCases {
             lines += [".Ss \(group.rawValue)", ".Bl -tag -width pbkdf2-sha256 -compact"]
-            for entry in entries(of: group) { lines += [".It Cm \(entry.usage)"] + Manual.wrapped(entry.sentence) }
+            for entry in entries(of: group) { lines += [".It Cm \(entry.usage)"] + wrapped(entry.sentence, width: 76) }
             lines.append(".El")
         }
         return lines.joined(separator: "\n") + "\n"

@@ -1,3 +1,4 @@
+import Options
 import Script
 import Sockets
 import Wire
@@ -42,7 +43,7 @@ package struct Manual {
     package func help(for name: String, screen: Int? = nil) -> String? {
         guard let command = table[name] else { return nil }
         let room = min(76, max(20, (screen ?? 80) - 2))
-        var lines = paragraphs(of: command).flatMap { Self.wrapped($0, width: room) + [""] }
+        var lines = paragraphs(of: command).flatMap { wrapped($0, width: room) + [""] }
         lines += command.synopses.map { "  " + $0 }
         let width = command.options.map(\.usage.count).max() ?? 0
         if !command.options.isEmpty { lines += ["", "Options:"] }
@@ -56,7 +57,7 @@ package struct Manual {
         }
         if !command.caveats.isEmpty { lines += ["", heading("Caveat", command.caveats)] }
         for caveat in command.caveats {
-            let rows = Self.wrapped(caveat, width: room - 2)
+            let rows = wrapped(caveat, width: room - 2)
             lines += rows.enumerated().map { ($0 == 0 ? "- " : "  ") + $1 }
         }
         return lines.joined(separator: "\n")
@@ -220,38 +221,32 @@ package struct Manual {
         var lines = [".Ss \(command.name)"]
         for (index, paragraph) in paragraphs(of: command).enumerated() {
             if index > 0 { lines.append(".Pp") }
-            lines += Self.sentences(of: paragraph).flatMap { Self.wrapped($0) }.map(escape)
+            lines += sentences(of: paragraph).flatMap { wrapped($0, width: 76) }.map(escapedForManual)
         }
         lines += [".Pp", ".Bd -literal -offset indent -compact"]
-        lines += command.synopses.map { escape($0) } + [".Ed"]
+        lines += command.synopses.map { escapedForManual($0) } + [".Ed"]
         if !command.options.isEmpty {
             lines += [".Pp", "Options:", ".Bl -tag -width Ds -offset indent -compact"]
             for option in command.options {
                 lines.append(
                     ".It Fl Fl \(option.name.dropFirst(2))" + (option.parameter.map { " Ar \($0.name)" } ?? ""))
-                lines.append(escape(capitalized(option.summary)) + ".")
+                lines.append(escapedForManual(capitalized(option.summary)) + ".")
             }
             lines.append(".El")
         }
         lines += [".Pp", heading("Example", command.examples), ".Bd -literal -offset indent -compact"]
         lines += command.examples.flatMap {
             $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        }.map(escape)
+        }.map(escapedForManual)
         lines.append(".Ed")
         if !command.caveats.isEmpty {
             lines += [".Pp", heading("Caveat", command.caveats), ".Bl -dash -offset indent -compact"]
             for caveat in command.caveats {
-                lines += [".It"] + Self.sentences(of: caveat).flatMap { Self.wrapped($0) }.map(escape)
+                lines += [".It"] + sentences(of: caveat).flatMap { wrapped($0, width: 76) }.map(escapedForManual)
             }
             lines.append(".El")
         }
         return lines.joined(separator: "\n") + "\n"
-    }
-
-    /// Returns text that roff shows unchanged: backslashes and a leading dot or quote are escaped.
-    private func escape(_ line: String) -> String {
-        let text = line.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\e")
-        return text.hasPrefix(".") || text.hasPrefix("'") ? "\\&" + text : text
     }
 
     /// Returns the description of a command: its summary and text.
@@ -264,34 +259,5 @@ package struct Manual {
 
     private func capitalized(_ text: String) -> String {
         text.prefix(1).uppercased() + text.dropFirst()
-    }
-
-    /// Returns `text` split after each full stop: mdoc wants one sentence per line.
-    private static func sentences(of text: String) -> [String] {
-        var sentences: [String] = []
-        var current = ""
-        let words = text.split(separator: " ", omittingEmptySubsequences: true)
-        for word in words {
-            current += (current.isEmpty ? "" : " ") + word
-            if word.hasSuffix(".") {
-                sentences.append(current)
-                current = ""
-            }
-        }
-        if !current.isEmpty { sentences.append(current) }
-        return sentences
-    }
-
-    static func wrapped(_ text: String, width: Int = 76) -> [String] {
-        var lines: [String] = []
-        var line = ""
-        for word in text.split(separator: " ") {
-            if !line.isEmpty, line.count + word.count + 1 > width {
-                lines.append(line)
-                line = ""
-            }
-            line += (line.isEmpty ? "" : " ") + word
-        }
-        return lines + (line.isEmpty ? [] : [line])
     }
 }

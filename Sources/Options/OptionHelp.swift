@@ -32,16 +32,3 @@ extension ProgramOption {
         }
     }
 }
-
-/// Returns text in rows of at most `width` columns.
-func wrapped(_ text: String, width: Int) -> [String] {
-    var rows: [String] = []
-    for word in text.split(separator: " ") {
-        if let last = rows.last, last.count + word.count < width {
-            rows[rows.count - 1] = last + " " + word
-        } else {
-            rows.append(String(word))
-        }
-    }
-    return rows
-}

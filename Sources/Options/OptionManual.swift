@@ -14,25 +14,9 @@ extension OptionTable {
         for option in all where !option.isHidden {
             lines.append(".It " + option.tag)
             let paragraphs = [option.summary] + (option.details.isEmpty ? [] : [option.details])
-            lines += paragraphs.flatMap(sentences).flatMap { wrapped($0, width: 78) }.map(escaped)
+            lines += paragraphs.flatMap(sentences).flatMap { wrapped($0, width: 78) }.map(escapedForManual)
         }
         return (lines + [".El"]).joined(separator: "\n") + "\n"
-    }
-
-    /// Returns text split after each sentence: mdoc(7) wants one to begin a line.
-    private func sentences(of text: String) -> [String] {
-        var sentences = [""]
-        for word in text.split(separator: " ") {
-            if sentences[sentences.count - 1].hasSuffix(".") { sentences.append("") }
-            sentences[sentences.count - 1] += (sentences[sentences.count - 1].isEmpty ? "" : " ") + word
-        }
-        return sentences
-    }
-
-    /// Returns a line that roff(7) shows unchanged.
-    private func escaped(_ line: String) -> String {
-        let text = line.split(separator: "\\", omittingEmptySubsequences: false).joined(separator: "\\e")
-        return text.hasPrefix(".") || text.hasPrefix("'") ? "\\&" + text : text
     }
 }
 
